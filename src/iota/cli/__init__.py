@@ -1,0 +1,1 @@
+"""The commands: parse, call, turn errors into sentences."""

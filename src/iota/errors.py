@@ -1,0 +1,39 @@
+"""What can go wrong with a run, as one tree.
+
+A frame's failure is never one of these: it is a :class:`iota.records.FrameResult` with an outcome and a reason.
+
+    IotaError               anything a person should read as a sentence, never as a traceback
+      UsageError            wrong options, parameters or paths; exit status 2
+        ParameterError      a PHIL name or value that is not understood
+        InputError          no image at all in what was given
+      BackendError          DIALS is missing or cannot do what was asked; exit status 2
+      RunFolderError        the run folder cannot be written or read (disk full, no permission, another run in it)
+"""
+
+from __future__ import annotations
+
+
+class IotaError(Exception):
+    """Base of all; its text is one or two plain sentences that end with what to do next."""
+
+    exit_status = 2
+
+
+class UsageError(IotaError):
+    """Wrong options, parameters or paths."""
+
+
+class ParameterError(UsageError):
+    """A PHIL name or value that is not understood."""
+
+
+class InputError(UsageError):
+    """No image at all in what was given."""
+
+
+class BackendError(IotaError):
+    """DIALS is missing or cannot do what was asked."""
+
+
+class RunFolderError(IotaError):
+    """The run folder cannot be written or read."""

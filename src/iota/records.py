@@ -1,0 +1,83 @@
+"""What flows: the frame, what became of it, and the lattices found on it.
+
+Units are in the names (``_A`` Angstrom, ``_deg``, ``_mm``, ``_px``, ``_s``); a name without one has none.
+A :class:`FrameResult` is one line of JSON in a run's ledger, ``frames.jsonl``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import msgspec
+
+FORMAT_VERSION = 1
+
+Outcome = Literal[
+    "integrated",
+    "failed_import",
+    "failed_triage",
+    "failed_spotfinding",
+    "failed_indexing",
+    "failed_refinement",
+    "failed_integration",
+    "failed_filter",
+    "crashed",
+    "timed_out",
+]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+
+class FrameRef(msgspec.Struct, frozen=True, order=True):
+    """One still image: a file, and which image in it.
+
+    ``index`` counts from 0 within a multi-image file and is None for a file that holds a single image.
+    """
+
+    path: str
+    index: int | None = None
+
+    def __str__(self) -> str:
+        """Return the frame as people and list files write it: ``path`` or ``path#N`` with N counted from 1."""
+        return self.path if self.index is None else f"{self.path}#{self.index + 1}"
+
+
+class Lattice(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One crystal lattice on a frame, as refined and integrated."""
+
+    bravais: str  # Bravais symbol, e.g. "tP"
+    space_group: str  # Hermann-Mauguin symbol, e.g. "P 43 21 2"
+    unit_cell: tuple[float, float, float, float, float, float]  # A, A, A, deg, deg, deg
+    unit_cell_esd: tuple[float, float, float, float, float, float] | None = None
+    a_matrix: tuple[float, float, float, float, float, float, float, float, float]  # reciprocal setting A*, 1/A, by rows
+    n_indexed: int
+    n_integrated: int = 0
+    n_strong: int = 0  # integrated reflections with I/sigma above data_selection.image_triage.strong_sigma
+    rmsd_px: float | None = None
+    d_min_A: float | None = None  # highest resolution to which the lattice was integrated
+    d_max_A: float | None = None
+    wilson_b_A2: float | None = None
+    mosaicity_deg: float | None = None  # half mosaicity, as DIALS counts it
+    domain_size_A: float | None = None
+    beam_centre_mm: tuple[float, float] | None = None
+    beam_centre_px: tuple[float, float] | None = None  # fast, slow
+    distance_mm: float | None = None
+    wavelength_A: float | None = None
+    files: dict[str, str] = {}  # what -> path relative to the run folder, e.g. {"pickle": "final/int_x.pickle"}
+
+
+class FrameResult(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What became of one frame; every input frame ends in exactly one."""
+
+    frame: FrameRef
+    name: str  # unique in the run; stem of the frame's files
+    outcome: Outcome
+    reason: str = ""  # one sentence; empty when integrated
+    settings: str = ""  # with which settings the lattice was found: given, defaults, learnt lattice ..., tried ...
+    attempts: list[str] = []  # one sentence for each setting that was tried and did not succeed
+    seconds: dict[str, float] = {}  # stage -> s
+    n_spots: int | None = None  # None: spot finding was not reached
+    spots_d_min_A: float | None = None
+    lattices: list[Lattice] = []
+    files: dict[str, str] = {}  # what -> path relative to the run folder
+    finished: float = 0.0  # s since the epoch
+    version: int = FORMAT_VERSION

@@ -1,0 +1,1 @@
+"""Diffraction stills with known truth."""
