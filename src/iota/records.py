@@ -81,3 +81,47 @@ class FrameResult(msgspec.Struct, kw_only=True, omit_defaults=True):
     files: dict[str, str] = {}  # what -> path relative to the run folder
     finished: float = 0.0  # s since the epoch
     version: int = FORMAT_VERSION
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """One way to look for a lattice: words for people, and what it adds to the target of the run."""
+
+    label: str
+    phil: str = ""
+
+
+class Task(msgspec.Struct, frozen=True):
+    """What a worker is asked to do with one frame.
+
+    ``screen`` ends after spot finding; ``scout`` indexes with the first of ``settings`` and keeps nothing; ``process``
+    goes all the way with the first of ``settings`` that succeeds.
+    """
+
+    kind: Literal["screen", "scout", "process"]
+    frame: FrameRef
+    name: str
+    settings: tuple[Settings, ...] = ()
+
+
+class Screened(msgspec.Struct, frozen=True, kw_only=True):
+    """A frame that has enough spots to be indexed."""
+
+    frame: FrameRef
+    name: str
+    n_spots: int
+
+
+class Scouted(msgspec.Struct, frozen=True, kw_only=True):
+    """A frame that was indexed only to learn its lattice."""
+
+    frame: FrameRef
+    name: str
+    settings: str  # label
+    unit_cell: tuple[float, float, float, float, float, float] | None = None  # Niggli cell of the primitive lattice
+    multiple: int = 1  # how many times larger the indexed cell was before its empty classes of indices were removed
+    n_indexed: int = 0
+    rmsd_px: float = 0.0
+    reason: str = ""  # why there is no lattice
+
+
+Report = Screened | Scouted | FrameResult

@@ -1,0 +1,1 @@
+"""One frame through DIALS: import, triage, spots, lattice, integration, filter.  Alone imports dials and dxtbx."""

@@ -1,0 +1,172 @@
+"""Parameters of the backend, ``dials.stills_process``: IOTA's defaults, the user's target, and their merging."""
+
+from __future__ import annotations
+
+import difflib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from iota.engine.installation import prepare
+from iota.errors import ParameterError
+from iota.params import Parameters, defaults
+
+prepare()
+
+from dials.command_line import stills_process  # noqa: E402 - DIALS must be prepared first
+from libtbx.phil import parse  # noqa: E402
+
+# Why the Ewald proximal volume limit is not that of stills_process: docs/decisions/0002-learning-the-lattice.md
+IOTA_DEFAULTS = """
+indexing.stills.ewald_proximal_volume_max = 0.03
+integration.debug.delete_shoeboxes = True
+"""
+
+
+@lru_cache(maxsize=1)
+def scope() -> Any:
+    """PHIL scope of the installed ``dials.stills_process`` (shared; never change it)."""
+    return stills_process.phil_scope
+
+
+@lru_cache(maxsize=1)
+def _names() -> frozenset[str]:
+    return frozenset(item.path for item in scope().all_definitions())
+
+
+def is_backend_name(name: str) -> bool:
+    """Whether the installed backend has a parameter of this full name."""
+    return name in _names()
+
+
+def target_text(parameters: Parameters) -> str:
+    """The target of a run: every parameter of the backend that differs from the defaults of stills_process.
+
+    ``dials.stills_process target.phil IMAGES`` runs with the same settings.  In order, later ones win: IOTA's defaults,
+    the target file, assignments on the command line, IOTA parameters that were changed from their defaults.
+
+    Raises:
+        ParameterError: a name or value in the target is not understood by the installed DIALS.
+    """
+    sources = [parse(IOTA_DEFAULTS + _from_iota(parameters, changed=False))]
+    target = parameters.values.cctbx_xfel.target
+    if target:
+        sources.append(_read_target(Path(target)))
+    sources += [_read_assignment(name, value) for name, value in parameters.backend_assignments]
+    sources.append(parse(_from_iota(parameters, changed=True)))
+    working = scope().fetch(sources=sources)
+    try:
+        working.extract()
+    except (RuntimeError, ValueError) as error:
+        raise ParameterError(str(error).strip().split("\n")[0]) from error
+    return str(scope().fetch_diff(source=working).as_str())
+
+
+def user_settings(target: str) -> frozenset[str]:
+    """Full names of the backend parameters in a target that are neither DIALS' nor IOTA's defaults."""
+    default = {
+        item.path: item.object.as_str() for item in _fetch(target_text(defaults())).all_definitions()
+    }
+    given = _fetch(target).all_definitions()
+    return frozenset(item.path for item in given if default.get(item.path) != item.object.as_str())
+
+
+def _fetch(text: str) -> Any:
+    return scope().fetch(source=parse(text))
+
+
+def extract(*texts: str) -> Any:
+    """Backend parameters as attributes, from target texts; later ones win."""
+    return scope().fetch(sources=[parse(text) for text in texts if text]).extract()
+
+
+def _read_target(path: Path) -> Any:
+    try:
+        source = parse(input_string=path.read_text(encoding="utf-8"), source_info=f"file {path}")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParameterError(f"The target file {path} cannot be read: {error}.") from error
+    except RuntimeError as error:
+        raise ParameterError(f"{str(error).splitlines()[0]}. Is {path} really a PHIL file?") from error
+    _, unused = scope().fetch(source=source, track_unused_definitions=True)
+    if unused:
+        raise ParameterError(
+            "\n".join(
+                f"The backend has no parameter named {item.path} ({item.object.where_str.strip(' ()')})."
+                f" {_nearest(item.path)}"
+                for item in unused
+            )
+        )
+    return source
+
+
+def _read_assignment(name: str, value: str) -> Any:
+    try:
+        return parse(input_string=f"{name} = {value}", source_info=f"{name}={value}")
+    except RuntimeError as error:
+        raise ParameterError(str(error).strip().split("\n")[0]) from error
+
+
+def _nearest(name: str) -> str:
+    close = difflib.get_close_matches(name, _names(), n=1, cutoff=0.6)
+    return f"Did you mean {close[0]}?" if close else "dials.stills_process -c -e 3 prints all it has."
+
+
+def _from_iota(parameters: Parameters, changed: bool) -> str:
+    """IOTA's own parameters in the words of the backend.
+
+    With ``changed`` only those that differ from IOTA's defaults (they overrule a target file), else only the others.
+    """
+    given, default = parameters.values, defaults().values
+    lines: list[str] = []
+
+    def add(value: Any, default_value: Any, *words: str) -> None:
+        if (value != default_value) == changed:
+            lines.extend(words)
+
+    triage, triage0 = given.data_selection.image_triage, default.data_selection.image_triage
+    add(triage.flag_on, triage0.flag_on, f"dispatch.hit_finder.enable = {triage.flag_on}")
+    add(
+        triage.minimum_Bragg_peaks,
+        triage0.minimum_Bragg_peaks,
+        f"dispatch.hit_finder.minimum_number_of_reflections = {triage.minimum_Bragg_peaks}",
+    )
+    xfel, xfel0 = given.cctbx_xfel, default.cctbx_xfel
+    methods = "fft1d fft3d" if xfel.use_fft3d else "fft1d"
+    add(xfel.use_fft3d, xfel0.use_fft3d, f"indexing.stills.method_list = {methods}")
+    add(
+        xfel.significance_filter.flag_on,
+        xfel0.significance_filter.flag_on,
+        f"significance_filter.enable = {xfel.significance_filter.flag_on}",
+    )
+    add(
+        xfel.significance_filter.sigma,
+        xfel0.significance_filter.sigma,
+        f"significance_filter.isigi_cutoff = {xfel.significance_filter.sigma}",
+    )
+    if changed:
+        lines += _given_symmetry(xfel) + _given_geometry(given)
+    return "\n".join(lines) + "\n"
+
+
+def _given_symmetry(xfel: Any) -> list[str]:
+    lines = []
+    if xfel.target_unit_cell is not None:
+        cell = " ".join(f"{x:g}" for x in xfel.target_unit_cell.parameters())
+        lines.append(f"indexing.known_symmetry.unit_cell = {cell}")
+    if xfel.target_space_group is not None:
+        lines.append(f'indexing.known_symmetry.space_group = "{xfel.target_space_group}"')
+    return lines
+
+
+def _given_geometry(given: Any) -> list[str]:
+    lines = []
+    if given.image_import.mask:
+        lines += [f'{scope}.lookup.mask = "{given.image_import.mask}"' for scope in ("spotfinder", "integration")]
+    if given.image_import.distance:
+        lines.append(f"geometry.detector.distance = {given.image_import.distance:g}")
+    centre = given.image_import.beam_center
+    if centre.x or centre.y:
+        lines.append(f"geometry.detector.fast_slow_beam_centre = {centre.x:g} {centre.y:g}")
+    if given.advanced.reference_geometry:
+        lines.append(f'input.reference_geometry = "{given.advanced.reference_geometry}"')
+    return lines

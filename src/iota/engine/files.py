@@ -1,0 +1,81 @@
+"""The files of one frame below the run folder: dials/, final/ and logs/."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dxtbx.model.experiment_list import ExperimentList
+
+from iota.records import Lattice
+
+
+class FrameFiles:
+    """Writes the files of the frame ``name`` and knows their paths relative to the run folder."""
+
+    def __init__(self, run_folder: Path, name: str) -> None:
+        self.run_folder = run_folder
+        self.name = name
+
+    def _dials(self, what: str) -> str:
+        return f"dials/{self.name}_{what}"
+
+    def _path(self, relative: str) -> Path:
+        return self.run_folder / relative
+
+    def direct(self, params: Any) -> None:
+        """Tell DIALS where the integrated experiments go; their state after integration comes from nowhere else."""
+        params.output.integrated_experiments_filename = str(self._path(self._dials("integrated.expt")))
+
+    def read_integrated_experiments(self) -> Any:
+        """Experiments as they were integrated: with profile models, without lattices that lost all reflections."""
+        return ExperimentList.from_file(str(self._path(self._dials("integrated.expt"))), check_format=False)
+
+    def keep_integrated(
+        self, experiments: Any, integrated: Any, indexed: Any, lattices: Sequence[Lattice], kept: Sequence[int]
+    ) -> dict[str, str]:
+        """Write what was integrated and, for each lattice that is kept, an integration pickle."""
+        files = {
+            "experiments": self._dials("integrated.expt"),
+            "reflections": self._dials("integrated.refl"),
+            "indexed": self._dials("indexed.refl"),
+        }
+        integrated.as_file(str(self._path(files["reflections"])))
+        _without_shoeboxes(indexed).as_file(str(self._path(files["indexed"])))
+        for number, k in enumerate(kept):
+            lattices[k].files["pickle"] = self._write_pickle(experiments[k], integrated.select(integrated["id"] == k), number)
+        return files
+
+    def _write_pickle(self, experiment: Any, reflections: Any, number: int) -> str:
+        from xfel.command_line.frame_extractor import ConstructFrame  # slow to import, and gone from some installations
+
+        frame = ConstructFrame(reflections, experiment).make_frame()
+        frame["pixel_size"] = experiment.detector[0].get_pixel_size()[0]
+        relative = f"final/int_{self.name}{f'_{number + 1}' if number else ''}.pickle"
+        with self._path(relative).open("wb") as file:
+            pickle.dump(frame, file, protocol=pickle.HIGHEST_PROTOCOL)
+        return relative
+
+    def keep_spots(self, experiments: Any, spots: Any) -> dict[str, str]:
+        """Write the spots of a frame that had diffraction but was not integrated, so that they can be looked at."""
+        self._path(self._dials("integrated.expt")).unlink(missing_ok=True)
+        files = {"experiments": self._dials("imported.expt"), "strong": self._dials("strong.refl")}
+        experiments.as_file(str(self._path(files["experiments"])))
+        _without_shoeboxes(spots).as_file(str(self._path(files["strong"])))
+        return files
+
+    def write_log(self, text: str) -> str:
+        """Write the backend's own words for this frame."""
+        relative = f"logs/{self.name}.log"
+        self._path(relative).write_text(text, encoding="utf-8")
+        return relative
+
+
+def _without_shoeboxes(reflections: Any) -> Any:
+    """The same table without pixel values, nine tenths of its size."""
+    table = reflections.copy()
+    if "shoebox" in table:
+        del table["shoebox"]
+    return table

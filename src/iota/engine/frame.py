@@ -1,0 +1,237 @@
+"""The way of one frame: import, triage, spots, lattice, refinement, integration, filter."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from dials.command_line.stills_process import Processor
+from dxtbx.model.experiment_list import ExperimentList
+
+from iota.engine import backend, sentences
+from iota.engine.files import FrameFiles
+from iota.engine.filter import LatticeFilter
+from iota.engine.image import import_frame, load_reference_geometry
+from iota.engine.indexing import EXPLAINS_AS_WELL, Indexed, corrections, index
+from iota.engine.lattice import describe_lattices, spots_d_min_A
+from iota.records import FrameResult, Lattice, Outcome, Scouted, Screened, Settings, Task
+
+
+class FrameFailedError(Exception):
+    """The frame ends here, with an outcome and a sentence."""
+
+    def __init__(self, outcome: Outcome, reason: str) -> None:
+        super().__init__(reason)
+        self.outcome, self.reason = outcome, reason
+
+
+class Engine:
+    """What is the same for all frames of a run: the backend's parameters and where files go.
+
+    A frame gets fresh copies of the parameters, so no frame can change what another one sees.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        run_folder: Path,
+        *,
+        lattice_filter: LatticeFilter | None = None,
+        strong_sigma: float = 5.0,
+        find_symmetry: bool = False,
+    ) -> None:
+        self.target = target
+        self.run_folder = run_folder
+        self.lattice_filter = lattice_filter
+        self.strong_sigma = strong_sigma
+        self.find_symmetry = find_symmetry
+        self.reference_detector = load_reference_geometry(self.params().input.reference_geometry)
+
+    def params(self, settings: Settings | None = None) -> Any:
+        """Backend parameters for one frame, with its output kept out of DIALS' composite files."""
+        params = backend.extract(self.target, settings.phil if settings else "")
+        params.output.composite_output = False
+        params.mp.debug.output_debug_logs = False
+        for what in ("experiments", "strong", "indexed", "refined_experiments", "integrated", "integrated_experiments"):
+            setattr(params.output, f"{what}_filename", None)
+        if hasattr(params.output, "integration_pickle"):  # gone in newer DIALS
+            params.output.integration_pickle = None
+        params.output.output_dir = str(self.run_folder)
+        return params
+
+
+class FrameWork:
+    """One frame in work: the record that grows, and the stages it passes."""
+
+    def __init__(self, engine: Engine, task: Task) -> None:
+        self.engine = engine
+        self.result = FrameResult(frame=task.frame, name=task.name, outcome="failed_import")
+        self.settings: Sequence[Settings] = task.settings or (Settings("given"),)
+        self.files = FrameFiles(engine.run_folder, task.name)
+        self.experiments = ExperimentList()
+        self.spots: Any = None
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage; whatever DIALS raises in it ends the frame with the outcome ``failed_<name>``."""
+        start = time.perf_counter()
+        try:
+            yield
+        except FrameFailedError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the border to DIALS, which raises anything
+            raise FrameFailedError(f"failed_{name}", sentences.reason(error)) from error  # type: ignore[arg-type]
+        finally:
+            spent = self.result.seconds.get(name, 0.0) + time.perf_counter() - start
+            self.result.seconds[name] = round(spent, 4)
+
+    def find_spots(self) -> None:
+        """Import, spot finding and triage: what does not depend on how a lattice is looked for."""
+        processor = _StepProcessor(self.engine.params())
+        with self.stage("import"):
+            self.experiments = import_frame(self.result.frame, processor.params, self.engine.reference_detector)
+            processor.pre_process(self.experiments)
+        with self.stage("spotfinding"):
+            self.spots = processor.find_spots(self.experiments)
+            self.result.n_spots = len(self.spots)
+            self.result.spots_d_min_A = spots_d_min_A(self.spots, self.experiments)
+        self._triage(processor.params.dispatch.hit_finder)
+
+    def _triage(self, hit_finder: Any) -> None:
+        n_spots, least, most = len(self.spots), 1, None
+        if hit_finder.enable:
+            least, most = hit_finder.minimum_number_of_reflections, hit_finder.maximum_number_of_reflections
+        if n_spots < least:
+            raise FrameFailedError("failed_triage", sentences.too_few_spots(n_spots, least))
+        if most is not None and n_spots > most:
+            raise FrameFailedError("failed_triage", f"{n_spots} spots are more than the {most} that are allowed.")
+
+    def index(self, settings: Settings) -> Indexed:
+        """Find the lattices of the frame with one group of settings."""
+        with self.stage("indexing"):
+            return index(_StepProcessor(self.engine.params(settings)), self.experiments, self.spots, settings)
+
+    def correct(self, found: Indexed) -> Indexed:
+        """Index again without a multiple of the cell, and with the symmetry of the lattice, where that explains the spots."""
+        known = self.engine.params(found.settings).indexing.known_symmetry
+        if known.unit_cell is not None:
+            return found
+        space_group = None if known.space_group is None else str(known.space_group)
+        for settings in corrections(found, space_group, self.engine.find_symmetry):
+            try:
+                better = self.index(settings)
+            except FrameFailedError as failure:
+                self.result.attempts.append(f"{settings.label}: {failure.reason}")
+            else:
+                if better.n_indexed >= EXPLAINS_AS_WELL * found.n_indexed:
+                    return better
+        if found.multiple > 1:
+            found.label += f" ({found.multiple}-fold super-cell)"
+        return found
+
+    def integrate(self, indexed: Indexed) -> list[Lattice]:
+        """Refine, integrate and filter what was indexed; write its files and describe its lattices."""
+        processor = _StepProcessor(self.engine.params(indexed.settings))
+        with self.stage("refinement"):
+            experiments, reflections = processor.refine(indexed.experiments, indexed.reflections)
+        with self.stage("integration"):
+            self.files.direct(processor.params)
+            integrated = processor.integrate(experiments, reflections)
+            experiments = self.files.read_integrated_experiments()
+        with self.stage("filter"):
+            lattices = describe_lattices(experiments, integrated, reflections, self.engine.strong_sigma)
+            kept = self._filter(lattices)
+            self.result.files = self.files.keep_integrated(experiments, integrated, reflections, lattices, kept)
+        return [lattices[k] for k in kept]
+
+    def _filter(self, lattices: list[Lattice]) -> list[int]:
+        if self.engine.lattice_filter is None:
+            return list(range(len(lattices)))
+        objections = [self.engine.lattice_filter.objection(lattice) for lattice in lattices]
+        kept = [k for k, objection in enumerate(objections) if not objection]
+        if not kept:
+            raise FrameFailedError("failed_filter", objections[0])
+        return kept
+
+    def finish(self, failure: FrameFailedError | None) -> FrameResult:
+        """Complete the record."""
+        if failure is None:
+            self.result.outcome = "integrated"
+        else:
+            self.result.outcome, self.result.reason = failure.outcome, failure.reason
+            if self.spots is not None and failure.outcome != "failed_triage":
+                self.result.files = self.files.keep_spots(self.experiments, self.spots)
+        self.result.finished = round(time.time(), 3)
+        return self.result
+
+
+class _StepProcessor(Processor):  # type: ignore[misc]  # DIALS has no annotations
+    """DIALS' processor, used step by step; its constructor only prepares output that is not wanted here."""
+
+    def __init__(self, params: Any) -> None:
+        self.params = params
+        self.tag = None
+
+
+def process(engine: Engine, task: Task) -> FrameResult:
+    """Take a frame all the way, with the first of the task's settings that succeeds."""
+    work = FrameWork(engine, task)
+    farthest: FrameFailedError | None = None
+    try:
+        work.find_spots()
+        for settings in work.settings:
+            try:
+                indexed = work.correct(work.index(settings))
+                work.result.settings = indexed.label
+                work.result.lattices = work.integrate(indexed)
+                return work.finish(None)
+            except FrameFailedError as failure:
+                work.result.attempts.append(f"{settings.label}: {failure.reason}")
+                farthest = _farther(farthest, failure)
+                if failure.outcome == "failed_filter":
+                    break
+    except FrameFailedError as failure:
+        farthest = failure
+    return work.finish(farthest)
+
+
+_STAGES = ("failed_indexing", "failed_refinement", "failed_integration", "failed_filter")
+
+
+def _farther(first: FrameFailedError | None, second: FrameFailedError) -> FrameFailedError:
+    if first is None or _STAGES.index(second.outcome) > _STAGES.index(first.outcome):
+        return second
+    return first
+
+
+def screen(engine: Engine, task: Task) -> Screened | FrameResult:
+    """Find out whether a frame is worth indexing; a frame that is not is finished with this."""
+    work = FrameWork(engine, task)
+    try:
+        work.find_spots()
+    except FrameFailedError as failure:
+        return work.finish(failure)
+    return Screened(frame=task.frame, name=task.name, n_spots=len(work.spots))
+
+
+def scout(engine: Engine, task: Task) -> Scouted:
+    """Index a frame with one group of settings, only to learn its lattice."""
+    work = FrameWork(engine, task)
+    label = work.settings[0].label
+    try:
+        work.find_spots()
+        found = work.index(work.settings[0])
+    except FrameFailedError as failure:
+        return Scouted(frame=task.frame, name=task.name, settings=label, reason=failure.reason)
+    return Scouted(
+        frame=task.frame,
+        name=task.name,
+        settings=label,
+        unit_cell=found.primitive_cell,
+        multiple=found.multiple,
+        n_indexed=found.n_indexed,
+        rmsd_px=found.rmsd_px,
+    )

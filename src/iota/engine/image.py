@@ -1,0 +1,99 @@
+"""From a frame's file to DIALS' experiment list."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import dxtbx
+from dials.command_line.dials_import import ManualGeometryUpdater
+from dials.command_line.stills_process import sync_geometry
+from dxtbx.format.FormatMultiImage import FormatMultiImage
+from dxtbx.format.Registry import get_format_class_for_file
+from dxtbx.model.experiment_list import Experiment, ExperimentList, ExperimentListFactory
+
+from iota.errors import BackendError
+from iota.records import FrameRef
+
+
+class ImportFailedError(Exception):
+    """The frame cannot be read; the text is a sentence for people."""
+
+
+def import_frame(frame: FrameRef, params: Any, reference_detector: Any = None) -> ExperimentList:
+    """Read one still as an experiment list of length 1, with its models loaded.
+
+    Unlike DIALS' own import it opens one image of a multi-image file and not all, and takes file names without a digit.
+
+    Raises:
+        ImportFailedError: there is no such file, or it holds no such image.
+    """
+    imageset = _imageset(frame)
+    ManualGeometryUpdater(params)(imageset)
+    experiment = Experiment(
+        imageset=imageset,
+        beam=imageset.get_beam(0),
+        detector=imageset.get_detector(0),
+        goniometer=imageset.get_goniometer(0),
+        scan=imageset.get_scan(0),
+    )
+    if reference_detector is not None:
+        if params.input.sync_reference_geom:
+            sync_geometry(reference_detector.hierarchy(), imageset.get_detector(0).hierarchy())
+        else:
+            imageset.set_detector(reference_detector, 0)
+        experiment.detector = imageset.get_detector(0)
+    return ExperimentList([experiment])
+
+
+def _imageset(frame: FrameRef) -> Any:
+    path = Path(frame.path)
+    _check_file(path)
+    format_class = get_format_class_for_file(frame.path)
+    if format_class is None or format_class.is_abstract():
+        raise ImportFailedError("DIALS does not recognise this file as a diffraction image.")
+    if not issubclass(format_class, FormatMultiImage):
+        return format_class.get_imageset([frame.path], as_imageset=True)
+    index = frame.index or 0
+    n_images = format_class(frame.path).get_num_images()
+    if index >= n_images:
+        raise ImportFailedError(f"The file holds {n_images} images only.")
+    return format_class.get_imageset([frame.path], as_imageset=True, single_file_indices=[index])
+
+
+def _check_file(path: Path) -> None:
+    if not path.exists():
+        raise ImportFailedError("There is no such file.")
+    if not path.is_file():
+        raise ImportFailedError("This is not a file.")
+    if not os.access(path, os.R_OK):
+        raise ImportFailedError("The file may not be read; check its permissions.")
+    try:
+        if path.stat().st_size == 0:
+            raise ImportFailedError("The file is empty.")
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        raise ImportFailedError(f"The file cannot be read: {error.strerror}.") from error
+
+
+def load_reference_geometry(path: str | None) -> Any:
+    """Detector model of an ``.expt`` file with one detector, or of an image; None when no path is given.
+
+    Raises:
+        BackendError: neither can be read from the path.
+    """
+    if path is None:
+        return None
+    if not Path(path).is_file():
+        raise BackendError(f"The reference geometry {path} is not a file.")
+    if get_format_class_for_file(path) is not None:
+        return dxtbx.load(path).get_detector()
+    try:
+        detectors = ExperimentListFactory.from_json_file(path, check_format=False).detectors()
+    except Exception as error:  # noqa: BLE001 - dxtbx raises anything on files that are not its own
+        raise BackendError(f"The reference geometry {path} is neither an image nor an .expt file: {error}") from error
+    if len(detectors) != 1:
+        raise BackendError(f"The reference geometry {path} holds {len(detectors)} detectors; one is needed.")
+    return detectors[0]

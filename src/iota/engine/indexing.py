@@ -1,0 +1,115 @@
+"""The lattice of one frame, by the backend, and whether its cell is a multiple of the true one."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from dials.algorithms.indexing.stills_indexer import calc_2D_rmsd_and_displacements
+from dxtbx.model.experiment_list import Experiment, ExperimentList
+
+from iota.records import Settings
+from iota.symmetry import Cell, Symmetry, bravais_symbol, cell_text, primitive_niggli, symmetries, true_sublattice
+
+if TYPE_CHECKING:
+    from dials.command_line.stills_process import Processor
+
+EXPLAINS_AS_WELL = 0.9  # a constrained lattice must index this share of the spots that the free one indexed
+
+
+@dataclass
+class Indexed:
+    """Lattices found on a frame: DIALS' experiments and indexed reflections, and what is learnt from the first."""
+
+    experiments: Any
+    reflections: Any
+    settings: Settings  # with which they were found
+    label: str  # the same for people, with what was corrected
+    primitive_cell: Cell  # Niggli, after removal of multiples
+    multiple: int
+    n_indexed: int
+    rmsd_px: float
+
+
+def known_symmetry_phil(cell: Cell | None, space_group: str | None) -> str:
+    """Backend PHIL that gives a cell, a space group or both as known."""
+    lines = []
+    if cell is not None:
+        lines.append(f"indexing.known_symmetry.unit_cell = {' '.join(f'{x:.4f}' for x in cell)}")
+    if space_group is not None:
+        lines.append(f'indexing.known_symmetry.space_group = "{space_group}"')
+    return "\n".join(lines) + "\n"
+
+
+def index(processor: Processor, experiments: Any, spots: Any, settings: Settings) -> Indexed:
+    """Index a frame's spots; neither the experiments nor the spots that are given change.
+
+    Raises whatever DIALS raises when it finds no lattice.
+    """
+    found, reflections = processor.index(_independent(experiments), spots.copy())
+    crystal = found[0].crystal
+    first = reflections.select(reflections["id"] == 0)
+    cell = primitive_niggli(crystal.get_unit_cell().parameters(), str(crystal.get_space_group().info()))
+    multiple = 1
+    if processor.params.indexing.known_symmetry.unit_cell is None:
+        to_primitive = crystal.get_space_group().z2p_op()
+        primitive = crystal.get_unit_cell().change_basis(to_primitive)
+        cell, multiple = true_sublattice(
+            np.array(list(to_primitive.apply(first["miller_index"]))), primitive.parameters()
+        )
+    rmsd, _ = calc_2D_rmsd_and_displacements(first) if "xyzcal.px" in first else (0.0, None)
+    return Indexed(found, reflections, settings, settings.label, cell, multiple, len(first), float(rmsd))
+
+
+def _independent(experiments: Any) -> Any:
+    """Experiments that share the image but not the models, which indexing may refine."""
+    return ExperimentList(
+        [
+            Experiment(
+                imageset=e.imageset,
+                beam=copy.deepcopy(e.beam),
+                detector=copy.deepcopy(e.detector),
+                goniometer=e.goniometer,
+                scan=e.scan,
+                identifier=e.identifier,
+            )
+            for e in experiments
+        ]
+    )
+
+
+def corrections(found: Indexed, space_group: str | None, find_symmetry: bool) -> list[Settings]:
+    """Settings worth indexing with again, after a frame was indexed without a known cell.
+
+    They name the cell without the multiple that was found in it, and the symmetry that its metric allows: the first
+    that explains the spots as well should be taken.
+
+    Args:
+        found: what was indexed without a known cell.
+        space_group: the space group that was given, or None.
+        find_symmetry: whether to look for the highest symmetry when no space group is given.
+    """
+    allowed = symmetries(found.primitive_cell)
+    candidates: list[Symmetry]
+    if space_group is not None:
+        wanted = bravais_symbol(space_group)
+        candidates = [s._replace(space_group=space_group) for s in allowed if s.bravais == wanted][:1]
+        candidates = candidates if found.multiple > 1 else []
+    elif find_symmetry:
+        candidates = [s for s in allowed[:1] if s.bravais != "aP" or found.multiple > 1]
+    else:
+        candidates = allowed[-1:] if found.multiple > 1 else []
+    return [
+        Settings(
+            f"{found.label}; {_what(found, s)}",
+            found.settings.phil + known_symmetry_phil(s.unit_cell, s.space_group),
+        )
+        for s in candidates
+    ]
+
+
+def _what(found: Indexed, symmetry: Symmetry) -> str:
+    multiple = f"{found.multiple}-fold super-cell reduced, " if found.multiple > 1 else ""
+    return f"{multiple}{symmetry.bravais} {cell_text(symmetry.unit_cell, 1)} from its own metric"

@@ -1,0 +1,36 @@
+"""The installed DIALS, made fit for use in one place.  Import this module before anything of DIALS."""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+from importlib.util import find_spec
+
+from iota.errors import BackendError
+
+
+def prepare() -> None:
+    """Make the installed DIALS usable in this process.
+
+    Debian's cctbx lacks the compiled module ``xfel_mono_sim_ext``.  DIALS uses nothing that is in it, but every
+    candidate lattice of a still fails on importing it; an empty module of that name cures this.  Other installations
+    have the module and keep it.  Frames are spread over processes, so a process itself stays with one thread.
+
+    Raises:
+        BackendError: DIALS cannot be imported.
+    """
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_MAX_THREADS"):
+        os.environ.setdefault(variable, "1")
+    if find_spec("dials") is None or find_spec("dxtbx") is None:
+        raise BackendError("DIALS is not installed for this Python. iota.doctor says how to mend it.")
+    if "xfel_mono_sim_ext" not in sys.modules and find_spec("xfel_mono_sim_ext") is None:
+        sys.modules["xfel_mono_sim_ext"] = types.ModuleType("xfel_mono_sim_ext")
+
+
+def dials_version() -> str:
+    """Version of the installed DIALS, e.g. ``DIALS 3.12.1-release``."""
+    prepare()
+    from dials.util.version import dials_version as version
+
+    return str(version())

@@ -1,0 +1,74 @@
+"""What a worker process runs: set up once per run, then one task after another.
+
+Any executor can carry it: give ``start`` as the initializer of its processes, and submit ``run``.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import resource
+import signal
+from pathlib import Path
+
+import msgspec
+
+from iota.engine.files import FrameFiles
+from iota.engine.filter import LatticeFilter
+from iota.engine.frame import Engine, process, scout, screen
+from iota.engine.frame_log import frame_log
+from iota.records import FrameResult, Report, Task
+
+
+class EngineConfig(msgspec.Struct, frozen=True):
+    """What every worker of a run needs to know."""
+
+    target: str
+    run_folder: str
+    strong_sigma: float = 5.0
+    find_symmetry: bool = False
+    lattice_filter: LatticeFilter | None = None
+    memory_GB: float | None = None
+
+    def engine(self) -> Engine:
+        """Make the engine.
+
+        Raises:
+            BackendError: a file that the parameters name cannot be used.
+        """
+        return Engine(
+            self.target,
+            Path(self.run_folder),
+            lattice_filter=self.lattice_filter,
+            strong_sigma=self.strong_sigma,
+            find_symmetry=self.find_symmetry,
+        )
+
+
+_engine: Engine | None = None
+
+
+def start(config: EngineConfig) -> None:
+    """Make this process a worker of a run."""
+    global _engine
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the coordinator, which ends its workers
+    faulthandler.disable()  # a crash is the coordinator's to report
+    if config.memory_GB is not None:
+        limit = int(config.memory_GB * 1e9)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    _engine = config.engine()
+
+
+def run(task: Task) -> Report:
+    """Do one task; a frame's failure comes back as its record."""
+    if _engine is None:
+        raise RuntimeError("start() has not been called in this process")
+    return run_in(_engine, task)
+
+
+def run_in(engine: Engine, task: Task) -> Report:
+    """Do one task with a given engine, and keep the backend's log of a frame that had diffraction."""
+    with frame_log() as log:
+        report: Report = {"screen": screen, "scout": scout, "process": process}[task.kind](engine, task)
+    if isinstance(report, FrameResult) and report.outcome != "failed_triage":
+        report.files["log"] = FrameFiles(engine.run_folder, task.name).write_log(log.getvalue())
+    return report

@@ -1,0 +1,218 @@
+"""The definition text of every IOTA parameter; names and defaults are those that people's scripts already use."""
+
+from __future__ import annotations
+
+MASTER_PHIL = """
+description = None
+  .type = str
+  .help = Title of the run
+  .short_caption = Description
+  .expert_level = 0
+input = None
+  .type = path
+  .multiple = True
+  .help = Images, folders (searched recursively), wildcards, text lists of paths, or multi-image masters
+  .expert_level = 0
+output = None
+  .type = path
+  .help = Project folder: runs are written to integration/NNN below it. None is the current folder.
+  .expert_level = 0
+
+data_selection
+  .help = Which images are processed
+{
+  image_triage
+    .help = Images without enough diffraction are thrown away before indexing
+  {
+    flag_on = True
+      .type = bool
+      .help = Discard images with too few Bragg spots
+      .expert_level = 0
+    minimum_Bragg_peaks = 10
+      .type = int(value_min=0)
+      .help = Least number of spots on an image that is worth indexing
+      .expert_level = 0
+    strong_sigma = 5.0
+      .type = float(value_min=0)
+      .help = An integrated reflection counts as strong when I/sigma(I) is above this
+      .expert_level = 1
+  }
+  image_range
+    .help = Process some of the images only, by their number in the input (from 1, ends included)
+  {
+    flag_on = False
+      .type = bool
+      .help = Use the range below
+      .expert_level = 0
+    range = None
+      .type = str
+      .help = Numbers and ranges separated by commas, e.g. 1-5,25,200-250
+      .expert_level = 0
+  }
+  random_sample
+    .help = Process a random subset of the images
+  {
+    flag_on = False
+      .type = bool
+      .help = Use the random subset
+      .expert_level = 0
+    number = 0
+      .type = int(value_min=0)
+      .help = Size of the subset. 0 is all of up to 5 images, 5 of up to 50, else a tenth of them.
+      .expert_level = 0
+    seed = None
+      .type = int(value_min=0)
+      .help = The same seed chooses the same images. None draws one, and the script of the run records it
+      .expert_level = 1
+  }
+}
+
+image_import
+  .help = Corrections to what image headers say
+{
+  mask = None
+    .type = path
+    .help = Mask written by dials.generate_mask or the mask tool of dials.image_viewer
+    .expert_level = 0
+  distance = 0
+    .type = float(value_min=0)
+    .help = Detector distance (mm). 0 keeps that of the image header.
+    .expert_level = 1
+  beam_center
+    .help = Direct beam on the detector. 0 0 keeps that of the image header.
+  {
+    x = 0
+      .type = float
+      .help = Along the fast axis of the first panel (px)
+      .expert_level = 1
+    y = 0
+      .type = float
+      .help = Along the slow axis of the first panel (px)
+      .expert_level = 1
+  }
+}
+
+cctbx_xfel
+  .help = Processing options
+  .short_caption = Processing Options
+{
+  target = None
+    .type = path
+    .help = Target file: parameters of the backend, dials.stills_process, in PHIL
+    .expert_level = 0
+  target_space_group = None
+    .type = space_group
+    .help = Known space or point group, e.g. P43212 or P422
+    .expert_level = 0
+  target_unit_cell = None
+    .type = unit_cell
+    .help = Known unit cell: a b c (A) alpha beta gamma (degrees)
+    .expert_level = 0
+  use_fft3d = True
+    .type = bool
+    .help = Where the 1D Fourier search for the lattice fails, try the 3D one
+    .expert_level = 1
+  determine_sg_and_reindex = True
+    .type = bool
+    .help = When no space group is given, take the highest symmetry that the lattices found allow
+    .expert_level = 1
+  learning
+    .help = How to find the lattice of an unknown crystal. A target, cell or space group that is given always wins.
+  {
+    flag_on = True
+      .type = bool
+      .help = When enough images agree on a lattice, use it for the images that failed and for those to come
+      .expert_level = 0
+    try_settings_in_turn = True
+      .type = bool
+      .help = When indexing with the defaults fails and no cell is given, try settings for larger cells in turn
+      .expert_level = 1
+    min_agreement = 4
+      .type = int(value_min=2)
+      .help = A lattice is learnt when this many images agree on it (fewer when the run has fewer hits)
+      .expert_level = 1
+    max_frames = 48
+      .type = int(value_min=4)
+      .help = Give up learning a lattice after this many images with diffraction
+      .expert_level = 1
+  }
+  significance_filter
+    .help = Cut each lattice at the resolution where its reflections are no longer significant
+  {
+    flag_on = True
+      .type = bool
+      .help = Use the significance filter
+      .expert_level = 0
+    sigma = 1.0
+      .type = float(value_min=0)
+      .help = Mean I/sigma(I) of a resolution shell that still counts as significant
+      .expert_level = 0
+  }
+  filter
+    .help = Keep integrated lattices only if they fit
+  {
+    flag_on = False
+      .type = bool
+      .help = Use the filter
+      .expert_level = 0
+    crystal_system = None Triclinic Monoclinic Orthorhombic Tetragonal Trigonal Hexagonal Cubic
+      .type = choice
+      .help = Keep lattices of this crystal system only
+      .expert_level = 1
+    pointgroup = None
+      .type = space_group
+      .help = Keep lattices of this point group only, e.g. P422
+      .expert_level = 0
+    unit_cell = None
+      .type = unit_cell
+      .help = Keep lattices near this cell only: a b c (A) alpha beta gamma (degrees)
+      .expert_level = 0
+    uc_tolerance = 0.05
+      .type = float(value_min=0)
+      .help = Largest relative difference from the cell above, for each length and each angle
+      .expert_level = 0
+    min_reflections = None
+      .type = int(value_min=0)
+      .help = Least number of integrated reflections
+      .expert_level = 0
+    min_resolution = None
+      .type = float(value_min=0)
+      .help = Lattices must reach at least this resolution (A)
+      .expert_level = 0
+  }
+}
+
+advanced
+  .help = Advanced options
+{
+  reference_geometry = None
+    .type = path
+    .help = Detector geometry from this .expt file or image, instead of the image headers
+    .expert_level = 1
+  acceleration = *on off
+    .type = choice
+    .help = off gives the numbers of dials.stills_process, digit for digit. on may skip work that does not change them
+    .expert_level = 1
+}
+
+mp
+  .help = How the work is spread
+{
+  n_processors = 0
+    .type = int(value_min=0)
+    .help = Number of processes. 0 is three quarters of the cores and at least one.
+    .expert_level = 0
+  method = *multiprocessing
+    .type = choice
+    .help = multiprocessing uses the cores of this machine
+    .expert_level = 0
+  frame_timeout = 600
+    .type = float(value_min=1)
+    .help = An image that takes longer than this (s) is ended and recorded as timed_out
+    .expert_level = 1
+  frame_memory = 8
+    .type = float(value_min=0.5)
+    .help = An image that needs more memory than this (GB) is ended and recorded as crashed
+    .expert_level = 1
+}
+"""

@@ -1,0 +1,169 @@
+"""Reading PHIL from scripts and the command line, checking it, and writing the script of a run."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from libtbx import phil
+
+from iota.errors import ParameterError
+from iota.params.definitions import MASTER_PHIL
+
+_ASSIGNMENT = re.compile(r"^[A-Za-z_][\w.]*\s*=")
+_WORD_LISTS = {"unit_cell", "space_group", "strings", "floats", "ints", "choice", "bool", "int", "float"}
+
+
+class Parameters:
+    """The values of one run: attributes as in the PHIL text, e.g. ``parameters.values.mp.n_processors``.
+
+    Get it from :func:`read` or :func:`defaults`.  ``backend_assignments`` holds command-line assignments to parameters
+    of the backend, in order, as ``(name, value)``.
+    """
+
+    def __init__(self, scope: Any, backend_assignments: Sequence[tuple[str, str]] = ()) -> None:
+        self.scope = scope
+        self.values: Any = scope.extract()
+        self.backend_assignments = tuple(backend_assignments)
+
+    @property
+    def inputs(self) -> list[str]:
+        """Paths given as ``input``, in order."""
+        return [path for path in self.values.input if path]
+
+    def replaced(self) -> Parameters:
+        """Return the parameters with what was assigned to ``values`` taken over into the scope."""
+        return Parameters(_master().format(self.values), self.backend_assignments)
+
+
+@lru_cache(maxsize=1)
+def _master() -> Any:
+    return phil.parse(MASTER_PHIL, converter_registry=_converters())
+
+
+def _converters() -> Any:
+    # unit_cell and space_group come with cctbx and are checked by it
+    from iotbx import phil as iotbx_phil
+
+    return iotbx_phil.default_converter_registry
+
+
+def defaults() -> Parameters:
+    """All parameters at their defaults."""
+    return Parameters(_master().fetch())
+
+
+def read(
+    scripts: Sequence[Path] = (),
+    assignments: Sequence[str] = (),
+    *,
+    is_backend_name: Callable[[str], bool] | None = None,
+) -> Parameters:
+    """Read scripts in order, then ``name=value`` assignments; later ones win.
+
+    Args:
+        scripts: PHIL files.
+        assignments: in the compressed form of the command line.  A name may be cut at the front where what is left
+            is unambiguous (``target_space_group=P422``).
+        is_backend_name: tells whether a full name that IOTA does not know is one of the backend's.
+
+    Raises:
+        ParameterError: a name or value is not understood; the text says where, and the nearest right name.
+    """
+    sources = [_parse_file(path) for path in scripts]
+    backend: list[tuple[str, str]] = []
+    for text in assignments:
+        name, value = (part.strip() for part in text.split("=", 1))
+        definition = _find(name)
+        if definition is not None:
+            sources.append(_parse_assignment(definition, value))
+        elif is_backend_name is not None and is_backend_name(name):
+            backend.append((name, value))
+        else:
+            raise ParameterError(f"There is no parameter named {name}. {_nearest(name)}")
+    master = _master()
+    try:
+        scope, unused = master.fetch(sources=sources, track_unused_definitions=True)
+        if unused:
+            raise ParameterError(_unused_text(unused))
+        return Parameters(scope, backend)
+    except (RuntimeError, ValueError) as error:  # libtbx reports wrong values as Sorry, a RuntimeError or ValueError
+        raise ParameterError(_first_line(error)) from error
+
+
+def _parse_file(path: Path) -> Any:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParameterError(f"The script {path} cannot be read: {error}.") from error
+    try:
+        return phil.parse(input_string=text, source_info=f"file {path}", converter_registry=_converters())
+    except RuntimeError as error:
+        raise ParameterError(f"{_first_line(error)}. Is {path} really a PHIL script?") from error
+
+
+def _parse_assignment(definition: Any, value: str) -> Any:
+    if definition.type.phil_type not in _WORD_LISTS and value[:1] not in ("'", '"') and value not in ("None", "Auto"):
+        value = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    elif any(mark in value for mark in ("\n", "{", "}", ";", "#")) and value[:1] not in ("'", '"'):
+        raise ParameterError(f"{definition.full_path()} cannot be {value!r}: it holds a character that PHIL reserves.")
+    return phil.parse(
+        input_string=f"{definition.full_path()} = {value}",
+        source_info=f"{definition.full_path()}={value}",
+        converter_registry=_converters(),
+    )
+
+
+@lru_cache(maxsize=1)
+def _definitions() -> dict[str, Any]:
+    return {item.path: item.object for item in _master().all_definitions()}
+
+
+def _find(name: str) -> Any | None:
+    """Definition whose full name is, or ends in, ``name``; None where there is none."""
+    names = _definitions()
+    if name in names:
+        return names[name]
+    ends = [full for full in names if full.endswith("." + name)]
+    if len(ends) > 1:
+        raise ParameterError(f"{name} could mean {' or '.join(ends)}: please write more of the name.")
+    return names[ends[0]] if ends else None
+
+
+def _nearest(name: str) -> str:
+    names = list(_definitions())
+    last = {full.rsplit(".", 1)[-1]: full for full in names}
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    close = close or [last[n] for n in difflib.get_close_matches(name.rsplit(".", 1)[-1], list(last), n=1, cutoff=0.6)]
+    return f"Did you mean {close[0]}?" if close else "iota.run -d prints all parameters."
+
+
+def _unused_text(unused: Iterable[Any]) -> str:
+    lines = []
+    for item in unused:
+        lines.append(f"There is no parameter named {item.path} ({item.object.where_str.strip(' ()')}). {_nearest(item.path)}")
+    return "\n".join(lines)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0].rstrip(".")
+
+
+def is_assignment(argument: str) -> bool:
+    """Whether a command-line argument is ``name=value`` rather than a path."""
+    return bool(_ASSIGNMENT.match(argument)) and not os.path.exists(argument)  # noqa: PTH110 - any string, also a bad path
+
+
+def script_text(parameters: Parameters) -> str:
+    """The complete script of these parameters: given back to ``iota`` or ``iota.run`` it repeats them."""
+    return str(_master().format(parameters.values).as_str())
+
+
+def full_text(parameters: Parameters) -> str:
+    """The script with the help of each parameter."""
+    return str(_master().format(parameters.values).as_str(attributes_level=1))

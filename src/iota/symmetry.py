@@ -1,0 +1,251 @@
+"""Unit cells, lattices and Miller indices: the little of cctbx that analysis needs.
+
+A cell is six numbers, a b c (A) alpha beta gamma (degrees).  Niggli reduction jumps between equivalent settings when
+parameters are noisy, so cells are compared through the unimodular transformations between them, never by their
+parameters alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from cctbx import crystal, sgtbx, uctbx
+from cctbx.sgtbx import bravais_types, lattice_symmetry
+
+from iota.errors import ParameterError
+
+Cell = tuple[float, float, float, float, float, float]
+
+LENGTH_TOLERANCE = 0.03  # relative; two frames of one crystal form
+ANGLE_TOLERANCE_DEG = 2.5
+
+CRYSTAL_SYSTEMS = ("Triclinic", "Monoclinic", "Orthorhombic", "Tetragonal", "Trigonal", "Hexagonal", "Cubic")
+
+
+class Symmetry(NamedTuple):
+    """A lattice's conventional cell with the highest space group its metric allows."""
+
+    unit_cell: Cell
+    space_group: str  # Hermann-Mauguin, without screw axes, e.g. "P 4 2 2"
+    bravais: str  # e.g. "tP"
+    distortion_deg: float  # largest deviation of the given cell from this symmetry (Le Page)
+
+
+def cell_from_text(text: str) -> Cell:
+    """Read six numbers separated by blanks or commas.
+
+    Raises:
+        ParameterError: not six numbers, or no cell can have them.
+    """
+    try:
+        numbers = [float(word) for word in text.replace(",", " ").split()]
+        if len(numbers) != 6:
+            raise ValueError
+        return _as_cell(uctbx.unit_cell(numbers))
+    except (ValueError, RuntimeError) as error:
+        raise ParameterError(
+            f"{text!r} is not a unit cell: six numbers are needed, a b c in Angstrom and three angles in degrees."
+        ) from error
+
+
+def cell_text(cell: Sequence[float], digits: int = 2) -> str:
+    """Write a cell as people do, e.g. ``58.40 58.40 152.20 90.00 90.00 90.00``."""
+    return " ".join(f"{value:.{digits}f}" for value in cell)
+
+
+def _as_cell(unit_cell: Any) -> Cell:
+    a, b, c, alpha, beta, gamma = (float(value) for value in unit_cell.parameters())
+    return (a, b, c, alpha, beta, gamma)
+
+
+def volume(cell: Sequence[float]) -> float:
+    """Volume of a cell (A^3)."""
+    return float(uctbx.unit_cell(tuple(cell)).volume())
+
+
+def primitive_niggli(cell: Sequence[float], space_group: str = "P 1") -> Cell:
+    """Niggli cell of the primitive lattice of a cell in a possibly centred space group."""
+    symmetry = crystal.symmetry(unit_cell=tuple(cell), space_group_symbol=space_group, assert_is_compatible_unit_cell=False)
+    return _as_cell(symmetry.primitive_setting().unit_cell().niggli_cell())
+
+
+def setting_like(
+    reference: Sequence[float],
+    niggli: Sequence[float],
+    length_tolerance: float = LENGTH_TOLERANCE,
+    angle_tolerance_deg: float = ANGLE_TOLERANCE_DEG,
+) -> Cell | None:
+    """The equivalent setting of a primitive cell that lies closest to the reference; None when the lattices differ.
+
+    The tolerances hold for each length (relative) and each angle (degrees).
+    """
+    other, wanted = uctbx.unit_cell(tuple(niggli)), uctbx.unit_cell(tuple(reference))
+    best: Cell | None = None
+    best_distance = np.inf
+    # the absolute value of relative differences is taken of the transformed cell against the reference
+    for operation in wanted.similarity_transformations(other, length_tolerance, angle_tolerance_deg, 1):
+        candidate = _as_cell(other.change_basis(operation))
+        distance = _distance(candidate, reference)
+        if distance < best_distance:
+            best, best_distance = candidate, distance
+    return best
+
+
+def _distance(cell: Sequence[float], reference: Sequence[float]) -> float:
+    lengths = [abs(x / y - 1.0) for x, y in zip(cell[:3], reference[:3], strict=True)]
+    angles = [abs(x - y) / 180.0 for x, y in zip(cell[3:], reference[3:], strict=True)]
+    return sum(lengths) + sum(angles)
+
+
+def same_lattice(first: Sequence[float], second: Sequence[float]) -> bool:
+    """Whether two primitive cells describe one lattice within the tolerances of one crystal form."""
+    return setting_like(first, second) is not None
+
+
+def median_cell(cells: Sequence[Sequence[float]]) -> Cell:
+    """Median of each parameter of cells in one setting, `[n, 6]`."""
+    a, b, c, alpha, beta, gamma = (float(value) for value in np.median(np.asarray(cells, dtype=float), axis=0))
+    return (a, b, c, alpha, beta, gamma)
+
+
+def symmetries(cell: Sequence[float], max_distortion_deg: float = 2.5) -> list[Symmetry]:
+    """Symmetries that the metric of a primitive cell allows, the highest first, P 1 last.
+
+    Source: Le Page, J. Appl. Cryst. (1982) 15, 255; metric subgroups of cctbx.
+    """
+    groups = lattice_symmetry.metric_subgroups(
+        crystal.symmetry(unit_cell=tuple(cell), space_group_symbol="P1"),
+        max_delta=max_distortion_deg,
+        enforce_max_delta_for_generated_two_folds=True,
+    )
+    found = []
+    for group in groups.result_groups:
+        best = group["best_subsym"]
+        space_group = best.space_group().build_derived_acentric_group()
+        found.append(
+            Symmetry(
+                _as_cell(best.unit_cell()),
+                str(sgtbx.space_group_info(group=space_group)),
+                str(bravais_types.bravais_lattice(group=space_group)),
+                float(group["max_angular_difference"]),
+            )
+        )
+    return found
+
+
+def bravais_symbol(space_group: str) -> str:
+    """Bravais symbol of a space group, e.g. ``tP``."""
+    return str(bravais_types.bravais_lattice(group=sgtbx.space_group_info(space_group).group()))
+
+
+def crystal_system(space_group: str) -> str:
+    """Crystal system of a space group, e.g. ``Tetragonal``."""
+    return str(sgtbx.space_group_info(space_group).group().crystal_system())
+
+
+def point_group(space_group: str) -> str:
+    """Point group with the centring of a space group, e.g. ``P 4 2 2`` for P 43 21 2."""
+    group = sgtbx.space_group_info(space_group).group().build_derived_point_group()
+    return str(sgtbx.space_group_info(group=group))
+
+
+def constrained_cell(cell: Sequence[float], space_group: str) -> Cell:
+    """Average a conventional cell so that it obeys the space group exactly."""
+    return _as_cell(sgtbx.space_group_info(space_group).group().average_unit_cell(uctbx.unit_cell(tuple(cell))))
+
+
+@lru_cache(maxsize=8)
+def _hermite_matrices(index: int) -> tuple[npt.NDArray[np.int64], ...]:
+    """All sublattices of an index, as Hermite normal forms, each `[3, 3]` (Santoro & Mighell, Acta Cryst. (1972) A28, 284)."""
+    found = []
+    for p, q in product(range(1, index + 1), repeat=2):
+        if index % (p * q):
+            continue
+        r = index // (p * q)
+        for x, y, z in product(range(q), range(r), range(r)):
+            found.append(np.array([[p, x, y], [0, q, z], [0, 0, r]]))
+    return tuple(found)
+
+
+def multiple_of(small: Sequence[float], large: Sequence[float], max_index: int = 4) -> int | None:
+    """How many times ``large`` is the super-cell of ``small``; None when it is not, 1 when both are one lattice.
+
+    Both are primitive cells.  Indices up to ``max_index`` are looked for.
+    """
+    ratio = volume(large) / volume(small)
+    index = round(ratio)
+    if not 1 <= index <= max_index or abs(ratio / index - 1.0) > 3.5 * LENGTH_TOLERANCE:
+        return None
+    rows = np.array(uctbx.unit_cell(tuple(small)).orthogonalization_matrix()).reshape(3, 3).T  # basis vectors by rows
+    for matrix in _hermite_matrices(index):
+        if same_lattice(_niggli_of_basis(matrix @ rows), primitive_niggli(large)):
+            return index
+    return None
+
+
+def _niggli_of_basis(rows: npt.NDArray[np.float64]) -> Cell:
+    lengths = np.linalg.norm(rows, axis=1)
+    unit = rows / lengths[:, None]
+    angles = np.degrees(np.arccos(np.clip([unit[1] @ unit[2], unit[0] @ unit[2], unit[0] @ unit[1]], -1, 1)))
+    return _as_cell(uctbx.unit_cell((*lengths, *angles)).niggli_cell())
+
+
+def true_sublattice(
+    miller_indices: npt.NDArray[np.int64], cell: Sequence[float], max_share: float = 0.12, max_index: int = 3
+) -> tuple[Cell, int]:
+    """Reduce the cell of an indexed frame when its indices show that it is a multiple of the true one.
+
+    In a super-cell of index n the indices of all true reflections obey a congruence, p.h = 0 (mod n); of n classes all
+    but one stay empty, apart from the odd spot that fits by accident.
+
+    Args:
+        miller_indices: indices of the spots, `[n_spots, 3]`.
+        cell: primitive cell in which they were indexed.
+        max_share: largest share of spots that may lie in the classes that a super-cell leaves empty.
+        max_index: largest multiple that is looked for at a time; reduction goes on until none is found.
+
+    Returns:
+        The Niggli cell of the true lattice, and the volume multiple that was taken out (1 when none).
+    """
+    rows = np.array(uctbx.unit_cell(tuple(cell)).orthogonalization_matrix()).reshape(3, 3).T
+    hkl = np.asarray(miller_indices, dtype=np.int64)
+    total = 1
+    while len(hkl) >= 20:
+        for n in range(max_index, 1, -1):
+            plane = next((p for p in _congruences(n) if np.mean((hkl @ p) % n != 0) <= max_share), None)
+            if plane is not None:
+                # direct vectors of the finer lattice: rows plus their combination plane/n
+                finer = np.vstack([rows, (plane @ rows) / n])
+                rows_new = _basis_of(finer, volume_of=abs(np.linalg.det(rows)) / n)
+                kept = (hkl @ plane) % n == 0
+                hkl = np.rint(hkl[kept] @ np.linalg.inv(rows).T @ rows_new.T).astype(np.int64)
+                rows, total = rows_new, total * n
+                break
+        else:
+            break
+    return _niggli_of_basis(rows), total
+
+
+@lru_cache(maxsize=4)
+def _congruences(n: int) -> tuple[npt.NDArray[np.int64], ...]:
+    """Vectors p modulo n, one for each sublattice p.h = 0 (mod n) of prime index n, each `[3]`."""
+    vectors = []
+    for p in product(range(n), repeat=3):
+        leading = next((x for x in p if x), 0)
+        if leading == 1:  # the others are multiples of one of these
+            vectors.append(np.array(p))
+    return tuple(vectors)
+
+
+def _basis_of(vectors: npt.NDArray[np.float64], volume_of: float) -> npt.NDArray[np.float64]:
+    """Three of four vectors that span the lattice they generate, `[3, 3]` by rows, of the given volume (A^3)."""
+    best = min(
+        (np.delete(vectors, k, axis=0) for k in range(len(vectors))),
+        key=lambda rows: abs(abs(np.linalg.det(rows)) - volume_of),
+    )
+    return np.asarray(best)
