@@ -34,6 +34,12 @@ def lattice_is_given(target: str) -> bool:
     return backend.extract(target).indexing.known_symmetry.unit_cell is not None
 
 
+def given_space_group(target: str) -> str | None:
+    """The space group in the user's target, or None."""
+    given = backend.extract(target).indexing.known_symmetry.space_group
+    return None if given is None else str(given)
+
+
 def ladder(target: str) -> list[Settings]:
     """Settings to try in turn; what the user gave in the target is never overruled."""
     given = backend.user_settings(target)
@@ -47,5 +53,4 @@ def ladder(target: str) -> list[Settings]:
 
 def with_lattice(label: str, cell: Cell, space_group: str, target: str) -> Settings:
     """Settings for frames of a lattice that was learnt; a space group that the user gave stays."""
-    given = backend.extract(target).indexing.known_symmetry.space_group
-    return Settings(label, known_symmetry_phil(cell, space_group if given is None else str(given)))
+    return Settings(label, known_symmetry_phil(cell, given_space_group(target) or space_group))

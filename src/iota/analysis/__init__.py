@@ -1,0 +1,1 @@
+"""What the records say: pure functions that never touch pixels or files."""

@@ -1,0 +1,53 @@
+"""On which lattice do frames agree?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from iota.symmetry import Cell, median_cell, multiple_of, setting_like, volume
+
+
+@dataclass
+class LatticeGroup:
+    """Frames whose primitive cells are one lattice; ``cells`` are all in the setting of the first."""
+
+    members: list[str] = field(default_factory=list)  # names of frames
+    cells: list[Cell] = field(default_factory=list)  # primitive, `[n, 6]`
+
+    @property
+    def unit_cell(self) -> Cell:
+        """Median primitive cell."""
+        return median_cell(self.cells)
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+
+def group_lattices(cells: Iterable[tuple[str, Cell]]) -> list[LatticeGroup]:
+    """Group primitive cells by lattice, the largest group first; of equal ones the smaller volume first.
+
+    A frame may give several cells; it counts once in each group.  The groups do not depend on the order of the cells
+    unless lattices overlap within the tolerances.
+
+    Args:
+        cells: name of the frame and Niggli cell.
+    """
+    groups: list[LatticeGroup] = []
+    for name, cell in sorted(cells, key=lambda item: (volume(item[1]), item[0])):
+        for group in groups:
+            setting = setting_like(group.cells[0], cell)
+            if setting is not None:
+                if name not in group.members:
+                    group.members.append(name)
+                    group.cells.append(setting)
+                break
+        else:
+            groups.append(LatticeGroup([name], [cell]))
+    return sorted(groups, key=lambda group: (-len(group), volume(group.unit_cell)))
+
+
+def sub_lattices(group: LatticeGroup, others: Sequence[LatticeGroup]) -> list[LatticeGroup]:
+    """Those of other groups of which ``group`` is a super-cell, the smallest volume first."""
+    smaller = [other for other in others if (multiple_of(other.unit_cell, group.unit_cell) or 1) > 1]
+    return sorted(smaller, key=lambda other: volume(other.unit_cell))

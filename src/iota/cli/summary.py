@@ -1,0 +1,150 @@
+"""The summary of a run, for terminal and log."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from iota.analysis.summary import Summary
+from iota.records import Outcome
+from iota.runs import RunFolder
+from iota.symmetry import cell_text
+from iota.workers.learning import Learnt
+
+# colours that differ in lightness too, so that they can be told apart without colour vision
+OUTCOME_STYLES: dict[Outcome, str] = {
+    "integrated": "bold bright_green",
+    "failed_import": "magenta",
+    "failed_triage": "bright_black",
+    "failed_spotfinding": "yellow",
+    "failed_indexing": "bright_yellow",
+    "failed_refinement": "bright_red",
+    "failed_integration": "red",
+    "failed_filter": "cyan",
+    "crashed": "bold red",
+    "timed_out": "bold magenta",
+}
+
+
+def render(summary: Summary, lattices: Sequence[Learnt], folder: RunFolder) -> RenderableType:
+    """Outcomes, consensus lattice, resolution, where everything lies and what to do next."""
+    return Group(
+        Text(),
+        _outcomes(summary),
+        _findings(summary, lattices),
+        Text(),
+        _places(summary, folder),
+        Text(),
+        Text(" Next", style="bold"),
+        *(Text("   " + line, overflow="fold", no_wrap=False) for line in next_steps(summary, folder)),
+    )
+
+
+def plain(renderable: RenderableType) -> str:
+    """The same as text without colours, for the log."""
+    console = Console(width=110, no_color=True, force_terminal=False, legacy_windows=False)
+    with console.capture() as capture:
+        console.print(renderable)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def _outcomes(summary: Summary) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, title="SUMMARY", title_justify="left", title_style="bold", pad_edge=True)
+    table.add_column("outcome")
+    table.add_column("frames", justify="right")
+    table.add_column("%", justify="right")
+    table.add_column("", no_wrap=True)
+    total = max(1, summary.n_frames)
+    rows = [(o.replace("_", " "), n, OUTCOME_STYLES[o]) for o, n in summary.counts.items()]
+    if summary.n_finished < summary.n_frames:
+        rows.append(("not processed", summary.n_frames - summary.n_finished, "dim"))
+    for name, number, style in rows:
+        bar = "█" * max(1, round(30 * number / total))
+        table.add_row(name, str(number), f"{100 * number / total:.1f}", Text(bar, style=style))
+    table.add_section()
+    table.add_row("all frames", str(summary.n_frames), "100.0", "")
+    return table
+
+
+def _findings(summary: Summary, lattices: Sequence[Learnt]) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column()
+    consensus = summary.consensus
+    if consensus is None:
+        grid.add_row(" Lattice", "none: no frame was integrated")
+        return grid
+    n_hits = max(1, summary.n_hits)
+    grid.add_row(" Integrated", f"{summary.n_integrated} of {summary.n_hits} hits ({100 * summary.n_integrated / n_hits:.0f} %)")
+    grid.add_row(
+        " Consensus",
+        f"{consensus.bravais} ({consensus.space_group}), {consensus.n_lattices} of {summary.n_lattices} lattices",
+    )
+    grid.add_row(" Unit cell", f"{cell_text(consensus.unit_cell)}  (A, degrees)")
+    grid.add_row("   spread", cell_text(consensus.unit_cell_spread))
+    for lattice in lattices:
+        grid.add_row(f" Learnt {lattice.number}", f"{lattice.label.partition(': ')[2]}, from {lattice.n_scouted} frames")
+    if summary.other_bravais:
+        others = ", ".join(f"{number} {bravais}" for bravais, number in summary.other_bravais.items())
+        grid.add_row(" Others", others)
+    if summary.n_multi_lattice_frames:
+        grid.add_row(" Multiple", f"{summary.n_multi_lattice_frames} frames hold more than one lattice")
+    if summary.d_min_A:
+        best, median, worst = summary.d_min_A
+        grid.add_row(" Resolution", f"{median:.2f} A median, {best:.2f} best, {worst:.2f} worst")
+    grid.add_row(" Reflections", f"{summary.n_integrated_median:.0f} per lattice (median)")
+    if summary.wilson_b_A2_median is not None:
+        grid.add_row(" Wilson B", f"{summary.wilson_b_A2_median:.0f} A^2 (median)")
+    if summary.beam_centre_px_median and summary.distance_mm_median:
+        fast, slow = summary.beam_centre_px_median
+        grid.add_row(" Geometry", f"beam {fast:.1f} {slow:.1f} px, distance {summary.distance_mm_median:.2f} mm (median)")
+    return grid
+
+
+def _places(summary: Summary, folder: RunFolder) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row(" Run folder", str(folder.path))
+    grid.add_row("   log", f"{folder.log.name} (all frames), logs/ (the backend's own, by frame)")
+    grid.add_row("   lists", "input.lst, integrated.lst, not_integrated.lst, failed_*.lst")
+    if summary.n_integrated:
+        grid.add_row("   results", "final/int_*.pickle, dials/*_integrated.expt and .refl")
+    grid.add_row("   repeat", f"iota.run {shlex.quote(str(folder.script))}")
+    return grid
+
+
+def next_steps(summary: Summary, folder: RunFolder) -> list[str]:
+    """What to do next, as commands and sentences."""
+    path = shlex.quote(str(folder.path))
+    consensus = summary.consensus
+    if consensus is not None:
+        steps = [
+            "look at a result:      dials.image_viewer " + path + "/dials/NAME_integrated.expt "
+            + path + "/dials/NAME_integrated.refl",
+            "see its numbers:       dials.show " + path + "/dials/NAME_integrated.expt",
+        ]
+        if any("learnt" in label or "metric" in label for label in summary.settings):
+            cell = cell_text(consensus.unit_cell)
+            steps.append(
+                "once the space group is known, run again with: "
+                f'cctbx_xfel.target_unit_cell="{cell}" cctbx_xfel.target_space_group=...'
+            )
+        return steps
+    if summary.n_hits:
+        return [
+            f"{summary.n_hits} frames have diffraction but none was integrated. Look at one with dials.image_viewer"
+            f" {path}/dials/NAME_imported.expt: are beam centre, distance and wavelength right?",
+            "If the crystal is known, give it: cctbx_xfel.target_unit_cell=... cctbx_xfel.target_space_group=...",
+        ]
+    if summary.counts.get("failed_triage"):
+        return [
+            "No frame has enough spots. If there is diffraction, lower data_selection.image_triage.minimum_Bragg_peaks"
+            " or change the spot finding in a target file (spotfinder.threshold...)."
+        ]
+    return [f"No frame could be read; {path}/iota.log says why, line by line."]

@@ -1,0 +1,127 @@
+"""What a person sees on a terminal while a run goes on, and plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.text import Text
+
+import iota
+from iota.records import Outcome
+from iota.workers.learning import Learnt
+
+_LOGO = """\
+   IIIIII            OOOOOOO        TTTTTTTTTT          A
+     II             O       O           TT             A A
+     II             O       O           TT            A   A
+     II             O       O           TT           A     A
+     II             O       O           TT          AAAAAAAAA
+   IIIIII            OOOOOOO            TT         A         A"""
+
+_LINE_WIDTH = 78
+_PLAIN_EVERY_S = 15.0
+
+
+class Terminal:
+    """Prints the course of a run; with ``silent`` nothing but errors."""
+
+    def __init__(self, console: Console | None = None, *, silent: bool = False) -> None:
+        self.console = console or Console(highlight=False, quiet=silent)
+        self.errors = Console(stderr=True, highlight=False)
+
+    def logo(self) -> None:
+        """Print the logo with the version."""
+        self.console.print(Text(_LOGO, style="bold cyan"))
+        self.console.print(Text(f"{'v' + iota.__version__:>{_LINE_WIDTH}}", style="dim"))
+        self.console.print()
+
+    @contextlib.contextmanager
+    def step(self, what: str) -> Iterator[None]:
+        """Print a timed line, ``what -- DONE .... 0.30s``, when the step is over."""
+        start = time.perf_counter()
+        if self.console.is_terminal:
+            with self.console.status(f"{what} ..."):
+                yield
+        else:
+            yield
+        spent = f"{time.perf_counter() - start:.2f}s"
+        head = f" {what} -- DONE "
+        self.console.print(head + "." * max(3, _LINE_WIDTH - len(head) - len(spent) - 1) + " " + spent)
+
+    def note(self, text: str) -> None:
+        """Print a line of information."""
+        self.console.print(f" {text}", markup=False)
+
+    def warning(self, text: str) -> None:
+        """Print a warning; it is shown also when the terminal is silent."""
+        self.errors.print(Text(" ! " + text, style="yellow"), soft_wrap=True)
+
+    @contextlib.contextmanager
+    def processing(self, n_frames: int) -> Iterator[ProcessingDisplay]:
+        """Show progress while the context lasts."""
+        if self.console.is_terminal and not self.console.quiet:
+            with Progress(
+                TextColumn(" [bold]PROCESSING:[/] {task.percentage:>3.0f}%"),
+                SpinnerColumn("line"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.fields[text]}"),
+                console=self.console,
+                transient=True,
+            ) as progress:
+                yield ProcessingDisplay(self, n_frames, progress)
+        else:
+            yield ProcessingDisplay(self, n_frames, None)
+
+
+class ProcessingDisplay:
+    """Progress of one run: frames done, rate, hits, indexed frames, time left.  Get it from ``Terminal.processing``."""
+
+    def __init__(self, terminal: Terminal, n_frames: int, progress: Progress | None) -> None:
+        self._terminal = terminal
+        self._n_frames = n_frames
+        self._progress = progress
+        self._task: TaskID | None = progress.add_task("", total=n_frames, text="starting workers") if progress else None
+        self._start = time.monotonic()
+        self._last_line = self._start
+        self._last_shown = ""
+
+    def learnt(self, lattice: Learnt) -> None:
+        """Show that a lattice was learnt."""
+        self._terminal.note(
+            f"Lattice {lattice.number} learnt: {lattice.label.partition(': ')[2]} ({lattice.space_group}),"
+            f" on which {len(lattice.agreeing)} of {lattice.n_scouted} frames agree; used for all frames."
+        )
+
+    def progress(self, n_finished: int, counts: dict[Outcome, int], doing: str) -> None:
+        """Show how far the run is."""
+        text = self._text(n_finished, counts, doing)
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=n_finished, text=text)
+        elif time.monotonic() - self._last_line >= _PLAIN_EVERY_S and text != self._last_shown:
+            self._last_line, self._last_shown = time.monotonic(), text
+            self._terminal.note(f"{n_finished} of {self._n_frames}: {text}")
+
+    def _text(self, n_finished: int, counts: dict[Outcome, int], doing: str) -> str:
+        spent = time.monotonic() - self._start
+        not_hits = ("failed_import", "failed_triage", "failed_spotfinding", "crashed", "timed_out")
+        hits = n_finished - sum(counts.get(outcome, 0) for outcome in not_hits)
+        parts = [f"{n_finished}/{self._n_frames}"]
+        if n_finished:
+            rate = n_finished / spent
+            parts += [f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min", f"{hits} hits"]
+            parts.append(f"{counts.get('integrated', 0)} integrated")
+        if doing:
+            parts.append(doing)
+        elif 0 < n_finished < self._n_frames:
+            parts.append(f"est. {_duration((self._n_frames - n_finished) * spent / n_finished)}")
+        return ", ".join(parts)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,160 @@
+"""The folder of a run, ``integration/NNN``: where everything lies, and making a new one."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+import iota
+from iota.errors import RunFolderError
+
+FORMAT_VERSION = 1
+_SUBFOLDERS = ("dials", "final", "logs")
+
+
+class RunInfo(msgspec.Struct, kw_only=True):
+    """``run.json``: what was started, where and with which programs; written once."""
+
+    command_line: list[str]
+    working_folder: str
+    started: float  # s since the epoch
+    host: str
+    versions: dict[str, str]
+    format_version: int = FORMAT_VERSION
+
+
+class RunFolder:
+    """Paths of one run.  Get it from :meth:`create` or :meth:`open`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def number(self) -> int:
+        """Number of the run."""
+        return int(self.path.name)
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger, one line of JSON for each finished frame."""
+        return self.path / "frames.jsonl"
+
+    @property
+    def log(self) -> Path:
+        """The log that people read."""
+        return self.path / "iota.log"
+
+    @property
+    def state(self) -> Path:
+        """The state of the run, replaced atomically."""
+        return self.path / "state.json"
+
+    @property
+    def info(self) -> Path:
+        """What was started."""
+        return self.path / "run.json"
+
+    @property
+    def script(self) -> Path:
+        """The complete IOTA script; given to ``iota.run`` it repeats the run."""
+        return self.path / f"iota_r{self.number}.param"
+
+    @property
+    def target(self) -> Path:
+        """The backend script; ``dials.stills_process`` runs with it."""
+        return self.path / "target.phil"
+
+    @property
+    def learnt(self) -> Path:
+        """Lattices that were learnt, once there are some."""
+        return self.path / "learnt.json"
+
+    @classmethod
+    def create(cls, output: Path) -> RunFolder:
+        """Make the next run folder below ``output``.
+
+        Raises:
+            RunFolderError: it cannot be made.
+        """
+        runs = output / "integration"
+        try:
+            runs.mkdir(parents=True, exist_ok=True)
+            number = max((int(p.name) for p in runs.iterdir() if p.name.isdigit()), default=0)
+            while True:
+                number += 1
+                path = runs / f"{number:03d}"
+                try:
+                    path.mkdir()
+                    break
+                except FileExistsError:  # another run took the number at this moment
+                    continue
+            for name in _SUBFOLDERS:
+                (path / name).mkdir()
+        except OSError as error:
+            raise RunFolderError(
+                f"No run folder can be made in {runs}: {error.strerror}. Choose another place with output=FOLDER."
+            ) from error
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Open an existing run folder.
+
+        Raises:
+            RunFolderError: the path is not a run folder.
+        """
+        if not path.name.isdigit() or not (path / "run.json").is_file():
+            raise RunFolderError(f"{path} is not a run folder; give one like integration/001.")
+        return cls(path)
+
+    def write_info(self, command_line: Sequence[str], versions: dict[str, str]) -> None:
+        """Write ``run.json``."""
+        info = RunInfo(
+            command_line=list(command_line),
+            working_folder=str(Path.cwd()),
+            started=time.time(),
+            host=socket.gethostname(),
+            versions={"iota": iota.__version__, "python": platform.python_version(), **versions},
+        )
+        self.write_text(self.info, msgspec.json.format(msgspec.json.encode(info), indent=1).decode() + "\n")
+
+    def write_text(self, path: Path, text: str) -> None:
+        """Write a small file so that a reader sees the old one or the new one, never a part.
+
+        Raises:
+            RunFolderError: the file system refuses.
+        """
+        replace_text(path, text)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Replace a file atomically.
+
+    Raises:
+        RunFolderError: the file system refuses.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
+        temporary.replace(path)
+    except OSError as error:
+        raise RunFolderError(cannot_write(path, error)) from error
+
+
+def cannot_write(path: Path, error: OSError) -> str:
+    """Sentence for a file of a run that cannot be written."""
+    return (
+        f"{path} cannot be written: {error.strerror}. What was finished is kept."
+    )
+
+
+def command_line() -> list[str]:
+    """The command that started this process, as it was typed."""
+    return [Path(sys.argv[0]).name, *sys.argv[1:]]

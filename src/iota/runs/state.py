@@ -1,0 +1,54 @@
+"""The state of a run, ``state.json``: replaced atomically, read by everyone."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from iota.errors import RunFolderError
+from iota.records import Outcome
+from iota.runs.folder import replace_text
+
+Status = Literal["queued", "running", "watching", "finished", "aborted", "failed"]
+
+
+class RunState(msgspec.Struct, kw_only=True):
+    """Where a run stands."""
+
+    status: Status
+    n_frames: int
+    n_finished: int = 0
+    counts: dict[Outcome, int] = {}
+    doing: str = ""  # for people, e.g. "learning the lattice: 6 of at most 48 frames tried"
+    reason: str = ""  # why it is aborted or failed
+    process_id: int = msgspec.field(default_factory=os.getpid)
+    host: str = msgspec.field(default_factory=socket.gethostname)
+    started: float = msgspec.field(default_factory=time.time)  # s since the epoch
+    heartbeat: float = 0.0  # s since the epoch
+    format_version: int = 1
+
+    def write(self, path: Path) -> None:
+        """Replace the state file, with the heartbeat of now.
+
+        Raises:
+            RunFolderError: the file system refuses.
+        """
+        self.heartbeat = time.time()
+        replace_text(path, msgspec.json.format(msgspec.json.encode(self), indent=1).decode() + "\n")
+
+
+def read_state(path: Path) -> RunState:
+    """Read the state of a run.
+
+    Raises:
+        RunFolderError: there is none, or it is not one.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=RunState)
+    except (OSError, msgspec.DecodeError) as error:
+        raise RunFolderError(f"{path} cannot be read: {error}.") from error

@@ -1,0 +1,48 @@
+"""Workers on this machine: a pool of processes that outlives any of them."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import multiprocessing
+import os
+from typing import Any
+
+from pebble import ProcessPool
+
+from iota.engine import worker
+from iota.engine.worker import EngineConfig
+from iota.records import Task
+
+
+def default_processes() -> int:
+    """Three quarters of the cores that this process may use, and at least one."""
+    return max(1, 3 * len(os.sched_getaffinity(0)) // 4)
+
+
+class LocalPool:
+    """Processes that import DIALS once and take one task after another.
+
+    A task that exceeds its time limit, or whose process dies, costs that task only: its future raises, and another
+    process takes the place.
+    """
+
+    def __init__(self, n_processes: int, config: EngineConfig, time_limit_s: float) -> None:
+        self.n_processes = n_processes
+        self.time_limit_s = time_limit_s
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["iota.engine.worker"])  # the import is paid once, processes are forked from it
+        self._pool = ProcessPool(
+            max_workers=n_processes, initializer=worker.start, initargs=(config,), context=context
+        )
+
+    def submit(self, task: Task) -> concurrent.futures.Future[Any]:
+        """Queue a task; the future gives the worker's report."""
+        future: concurrent.futures.Future[Any] = self._pool.schedule(
+            worker.run, args=(task,), timeout=self.time_limit_s
+        )
+        return future
+
+    def stop(self) -> None:
+        """End all processes; what they were doing is dropped."""
+        self._pool.stop()
+        self._pool.join()

@@ -1,0 +1,236 @@
+"""A run from start to end: its folder, its workers, its records."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from iota.analysis.summary import Summary, SummaryBuilder
+from iota.engine import backend, ladder
+from iota.engine.filter import LatticeFilter
+from iota.engine.worker import EngineConfig
+from iota.errors import RunFolderError
+from iota.inputs import Inputs
+from iota.params import Parameters, script_text
+from iota.records import FrameRef, FrameResult, Outcome, Settings
+from iota.runs import Ledger, RunFolder, RunState, frame_names
+from iota.runs.lists import write_input_list, write_outcome_lists
+from iota.symmetry import cell_from_text, cell_text
+from iota.workers.coordinator import Coordinator
+from iota.workers.learning import LearningRules, Learnt
+from iota.workers.local import LocalPool, default_processes
+
+logger = logging.getLogger(__name__)
+
+_STATE_EVERY_S = 1.0
+
+
+class Display(Protocol):
+    """What a person sees while a run goes on."""
+
+    def progress(self, n_finished: int, counts: dict[Outcome, int], doing: str) -> None:
+        """Show how far the run is; called about twice a second."""
+
+    def learnt(self, lattice: Learnt) -> None:
+        """Show that a lattice was learnt."""
+
+
+class Run:
+    """One run.  Make it, then :meth:`execute` it once."""
+
+    def __init__(self, folder: RunFolder, parameters: Parameters, frames: Sequence[FrameRef]) -> None:
+        self.folder = folder
+        self.frames = frames
+        self.names = frame_names(frames)
+        self.target = folder.target.read_text(encoding="utf-8")
+        self._values: Any = parameters.values
+        self._summary = SummaryBuilder(len(frames))
+        self._outcomes: dict[FrameRef, Outcome] = {}
+        self._lattices: list[Learnt] = []
+        self._state = RunState(status="running", n_frames=len(frames))
+        self._last_state = 0.0
+
+    @classmethod
+    def create(
+        cls, folder: RunFolder, parameters: Parameters, inputs: Inputs, command_line: Sequence[str], versions: dict[str, str]
+    ) -> Run:
+        """Write what a new run starts from: scripts, input list, state.
+
+        The scripts repeat the run when they are given back: what the command line changed is in them.
+        """
+        target = backend.target_text(parameters)
+        folder.write_text(folder.target, target)
+        parameters.values.cctbx_xfel.target = str(folder.target)
+        folder.write_text(folder.script, script_text(parameters))
+        folder.write_info(command_line, versions)
+        write_input_list(folder, inputs.frames)
+        return cls(folder, parameters, inputs.frames)
+
+    def engine_config(self) -> EngineConfig:
+        """What the workers need to know."""
+        xfel, mp = self._values.cctbx_xfel, self._values.mp
+        return EngineConfig(
+            target=self.target,
+            run_folder=str(self.folder.path),
+            strong_sigma=self._values.data_selection.image_triage.strong_sigma,
+            find_symmetry=xfel.determine_sg_and_reindex,
+            lattice_filter=_lattice_filter(xfel.filter),
+            memory_GB=mp.frame_memory,
+        )
+
+    def execute(self, display: Display) -> Summary:
+        """Process all frames, then write lists and summary, whatever happened.
+
+        Raises:
+            RunFolderError: the folder cannot be written any more; what was finished is kept.
+            KeyboardInterrupt: a person stopped the run; what was finished is kept.
+        """
+        mp = self._values.mp
+        self._display: Display = display
+        handler = _log_to(self.folder)
+        self._state.write(self.folder.state)
+        try:
+            with Ledger(self.folder.ledger) as self._ledger:
+                workers = LocalPool(mp.n_processors or default_processes(), self.engine_config(), mp.frame_timeout)
+                try:
+                    settings, rules = self._strategy()
+                    Coordinator(self.frames, self.names, workers, self, settings, rules).run()
+                finally:
+                    workers.stop()
+            self._state.status = "finished"
+        except KeyboardInterrupt:
+            self._state.status, self._state.reason = "aborted", "Stopped with Ctrl-C."
+            raise
+        except Exception as error:
+            self._state.status, self._state.reason = "failed", str(error)
+            logger.error("%s", error)
+            raise
+        finally:
+            self._end()
+            logging.getLogger("iota").removeHandler(handler)
+            handler.close()
+        return self.summary()
+
+    def log(self, text: str) -> None:
+        """Write into the log that people read, after the run."""
+        with contextlib.suppress(OSError), self.folder.log.open("a", encoding="utf-8") as file:
+            file.write(text + "\n")
+
+    def summary(self) -> Summary:
+        """Summary of the frames finished so far."""
+        return self._summary.summary()
+
+    @property
+    def lattices(self) -> list[Learnt]:
+        """Lattices that were learnt."""
+        return self._lattices
+
+    def _strategy(self) -> tuple[tuple[Settings, ...], LearningRules | None]:
+        """Settings for every frame, and rules for learning where the lattice is not given."""
+        xfel = self._values.cctbx_xfel
+        if ladder.lattice_is_given(self.target):
+            return (Settings("given lattice"),), None
+        if not xfel.learning.try_settings_in_turn:
+            rungs = [Settings("given settings")]
+        else:
+            rungs = ladder.ladder(self.target)
+        if not xfel.learning.flag_on:
+            return tuple(rungs), None
+        rules = LearningRules(
+            ladder=rungs,
+            with_lattice=lambda label, cell, group: ladder.with_lattice(label, cell, group, self.target),
+            min_agreement=xfel.learning.min_agreement,
+            max_frames=xfel.learning.max_frames,
+            find_symmetry=xfel.determine_sg_and_reindex,
+            given_space_group=ladder.given_space_group(self.target),
+        )
+        return tuple(rungs), rules
+
+    # -- the coordinator tells
+
+    def finished(self, result: FrameResult) -> None:
+        """Take the record of a frame."""
+        self._ledger.append(result)
+        self._outcomes[result.frame] = result.outcome
+        self._summary.add(result)
+        logger.info("%s", _log_line(result))
+
+    def learnt(self, lattice: Learnt) -> None:
+        """Take a lattice that was learnt, and keep it for when the run is resumed."""
+        self._lattices.append(lattice)
+        self.folder.write_text(self.folder.learnt, msgspec.json.format(msgspec.json.encode(self._lattices), indent=1).decode())
+        logger.info(
+            "Lattice %d learnt from %d of %d frames: %s, cell %s. It is used for all frames.",
+            lattice.number,
+            len(lattice.agreeing),
+            lattice.n_scouted,
+            lattice.space_group,
+            cell_text(lattice.unit_cell),
+        )
+        self._display.learnt(lattice)
+
+    def tick(self, doing: str) -> None:
+        """Take a sign of life."""
+        self._state.doing = doing
+        self._display.progress(len(self._outcomes), self._summary.counts, doing)
+        if time.monotonic() - self._last_state >= _STATE_EVERY_S:
+            self._last_state = time.monotonic()
+            self._write_state()
+
+    def _write_state(self) -> None:
+        self._state.n_finished = len(self._outcomes)
+        self._state.counts = self._summary.counts
+        self._state.write(self.folder.state)
+
+    def _end(self) -> None:
+        self._state.doing = ""
+        self._display.progress(len(self._outcomes), self._summary.counts, "")
+        try:
+            write_outcome_lists(self.folder, self.frames, self._outcomes)
+            self._write_state()
+        except RunFolderError as error:
+            if self._state.status == "finished":
+                raise
+            logger.error("%s", error)  # the first error is the one to report
+
+
+def _lattice_filter(scope: Any) -> LatticeFilter | None:
+    if not scope.flag_on:
+        return None
+    return LatticeFilter(
+        crystal_system=scope.crystal_system,
+        point_group=None if scope.pointgroup is None else str(scope.pointgroup),
+        unit_cell=None if scope.unit_cell is None else cell_from_text(str(scope.unit_cell).strip("()")),
+        uc_tolerance=scope.uc_tolerance,
+        min_reflections=scope.min_reflections,
+        min_resolution_A=scope.min_resolution,
+    )
+
+
+def _log_to(folder: RunFolder) -> logging.Handler:
+    handler = logging.FileHandler(folder.log, encoding="utf-8", errors="surrogateescape")
+    handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%Y-%m-%d %H:%M:%S"))
+    root = logging.getLogger("iota")
+    root.setLevel(logging.INFO)
+    root.propagate = False
+    root.addHandler(handler)
+    return handler
+
+
+def _log_line(result: FrameResult) -> str:
+    """One line on a frame for people, its reason or its first lattice included."""
+    seconds = sum(result.seconds.values())
+    head = f"{result.name}  {result.outcome}  {'' if result.n_spots is None else f'{result.n_spots} spots  '}{seconds:.1f} s"
+    if not result.lattices:
+        return f"{head}  {result.reason}  [{result.frame}]"
+    lattices = "; ".join(
+        f"{x.bravais} {x.space_group.replace(' ', '')} {cell_text(x.unit_cell)}, {x.n_integrated} reflections"
+        f" ({x.n_strong} strong) to {x.d_min_A:.2f} A"
+        for x in result.lattices
+    )
+    return f"{head}  {lattices}  [{result.frame}; {result.settings}]"
