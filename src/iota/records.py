@@ -25,6 +25,7 @@ Outcome = Literal[
     "timed_out",
 ]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+NOT_HITS: tuple[Outcome, ...] = ("failed_import", "failed_triage", "failed_spotfinding", "crashed", "timed_out")
 
 
 class FrameRef(msgspec.Struct, frozen=True, order=True):
@@ -48,7 +49,9 @@ class Lattice(msgspec.Struct, kw_only=True, omit_defaults=True):
     space_group: str  # Hermann-Mauguin symbol, e.g. "P 43 21 2"
     unit_cell: tuple[float, float, float, float, float, float]  # A, A, A, deg, deg, deg
     unit_cell_esd: tuple[float, float, float, float, float, float] | None = None
-    a_matrix: tuple[float, float, float, float, float, float, float, float, float]  # reciprocal setting A*, 1/A, by rows
+    a_matrix: tuple[
+        float, float, float, float, float, float, float, float, float
+    ]  # reciprocal setting A*, 1/A, by rows
     n_indexed: int
     n_integrated: int = 0
     n_strong: int = 0  # integrated reflections with I/sigma above data_selection.image_triage.strong_sigma

@@ -41,6 +41,7 @@ def cell_from_text(text: str) -> Cell:
 
     Raises:
         ParameterError: not six numbers, or no cell can have them.
+
     """
     try:
         numbers = [float(word) for word in text.replace(",", " ").split()]
@@ -70,7 +71,9 @@ def volume(cell: Sequence[float]) -> float:
 
 def primitive_niggli(cell: Sequence[float], space_group: str = "P 1") -> Cell:
     """Niggli cell of the primitive lattice of a cell in a possibly centred space group."""
-    symmetry = crystal.symmetry(unit_cell=tuple(cell), space_group_symbol=space_group, assert_is_compatible_unit_cell=False)
+    symmetry = crystal.symmetry(
+        unit_cell=tuple(cell), space_group_symbol=space_group, assert_is_compatible_unit_cell=False
+    )
     return _as_cell(symmetry.primitive_setting().unit_cell().niggli_cell())
 
 
@@ -161,7 +164,7 @@ def constrained_cell(cell: Sequence[float], space_group: str) -> Cell:
 
 @lru_cache(maxsize=8)
 def _hermite_matrices(index: int) -> tuple[npt.NDArray[np.int64], ...]:
-    """All sublattices of an index, as Hermite normal forms, each `[3, 3]` (Santoro & Mighell, Acta Cryst. (1972) A28, 284)."""
+    """All sublattices of an index as Hermite normal forms, each `[3, 3]` (Santoro & Mighell (1972), Acta Cryst. A28, 284)."""
     found = []
     for p, q in product(range(1, index + 1), repeat=2):
         if index % (p * q):
@@ -211,6 +214,7 @@ def true_sublattice(
 
     Returns:
         The Niggli cell of the true lattice, and the volume multiple that was taken out (1 when none).
+
     """
     rows = np.array(uctbx.unit_cell(tuple(cell)).orthogonalization_matrix()).reshape(3, 3).T
     hkl = np.asarray(miller_indices, dtype=np.int64)

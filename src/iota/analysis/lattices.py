@@ -32,6 +32,7 @@ def group_lattices(cells: Iterable[tuple[str, Cell]]) -> list[LatticeGroup]:
 
     Args:
         cells: name of the frame and Niggli cell.
+
     """
     groups: list[LatticeGroup] = []
     for name, cell in sorted(cells, key=lambda item: (volume(item[1]), item[0])):

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from iota.analysis.lattices import group_lattices
-from iota.records import OUTCOMES, FrameResult, Lattice, Outcome
+from iota.records import NOT_HITS, OUTCOMES, FrameResult, Lattice, Outcome
 from iota.symmetry import Cell, median_cell, primitive_niggli
 
 _MOST_CELLS = 5000  # grouping compares cells with groups; more than this many add nothing to a median
@@ -39,6 +39,7 @@ class Summary(msgspec.Struct, kw_only=True):
     wilson_b_A2_median: float | None = None
     beam_centre_px_median: tuple[float, float] | None = None
     distance_mm_median: float | None = None
+    best_files: dict[str, str] = {}  # files of the frame with most integrated reflections, relative to the run folder
     settings: dict[str, int] = {}  # integrated frames by the settings that their lattice was found with
 
     @property
@@ -49,10 +50,7 @@ class Summary(msgspec.Struct, kw_only=True):
     @property
     def n_hits(self) -> int:
         """Frames with enough diffraction to be indexed."""
-        return self.n_finished - sum(
-            self.counts.get(outcome, 0)
-            for outcome in ("failed_import", "failed_triage", "failed_spotfinding", "crashed", "timed_out")
-        )
+        return self.n_finished - sum(self.counts.get(outcome, 0) for outcome in NOT_HITS)
 
     @property
     def n_integrated(self) -> int:
@@ -69,6 +67,7 @@ class SummaryBuilder:
         self._settings: Counter[str] = Counter()
         self._lattices: list[Lattice] = []
         self._n_multi = 0
+        self._best: FrameResult | None = None
 
     def add(self, result: FrameResult) -> None:
         """Take a record."""
@@ -77,6 +76,8 @@ class SummaryBuilder:
             self._settings[result.settings] += 1
             self._lattices += result.lattices
             self._n_multi += len(result.lattices) > 1
+            if self._best is None or _n_reflections(result) > _n_reflections(self._best):
+                self._best = result
 
     @property
     def counts(self) -> dict[Outcome, int]:
@@ -94,6 +95,7 @@ class SummaryBuilder:
         )
         if self._lattices:
             summary.consensus = consensus(self._lattices)
+            summary.best_files = self._best.files if self._best else {}
             others = Counter(x.bravais for x in self._lattices if x.bravais != summary.consensus.bravais)
             summary.other_bravais = dict(others.most_common())
             d_min = [x.d_min_A for x in self._lattices if x.d_min_A is not None]
@@ -109,6 +111,10 @@ class SummaryBuilder:
         return summary
 
 
+def _n_reflections(result: FrameResult) -> int:
+    return sum(lattice.n_integrated for lattice in result.lattices)
+
+
 def _median(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.median(known)) if known else None
@@ -119,6 +125,7 @@ def consensus(lattices: list[Lattice]) -> Consensus:
 
     Args:
         lattices: at least one.
+
     """
     bravais = Counter(x.bravais for x in lattices).most_common(1)[0][0]
     members = [x for x in lattices if x.bravais == bravais]

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 import iota
-from iota.cli import summary as summary_view
+from iota.cli.summary import print_summary, summary_text
 from iota.cli.terminal import Terminal
 from iota.errors import InputError, IotaError, UsageError
 from iota.inputs import Inputs, find_frames
@@ -48,7 +48,9 @@ def _parser() -> argparse.ArgumentParser:
         " of the backend (dials.stills_process)",
     )
     parser.add_argument("--version", action="version", version=f"IOTA {iota.__version__}")
-    parser.add_argument("-d", "--default", action="store_true", help="write iota.param and target.phil, print them, stop")
+    parser.add_argument(
+        "-d", "--default", action="store_true", help="write iota.param and target.phil, print them, stop"
+    )
     parser.add_argument("--random", type=int, metavar="N", help="process a random subset of N images")
     parser.add_argument("--range", metavar="RANGE", help="process a range of images, e.g. 1-5,25,200-250")
     parser.add_argument("-n", "--nproc", type=int, metavar="N", help="number of processes (default 3/4 of the cores)")
@@ -76,9 +78,7 @@ def _run(options: argparse.Namespace, terminal: Terminal, command_line: list[str
     with terminal.step("Starting DIALS"):
         from iota.engine import backend  # takes seconds: after the logo, and never for --help
         from iota.engine.installation import dials_version
-    parameters = _with_options(
-        read(scripts, assignments, is_backend_name=backend.is_backend_name), options, paths
-    )
+    parameters = _with_options(read(scripts, assignments, is_backend_name=backend.is_backend_name), options, paths)
     if options.default:
         return _write_defaults(parameters, backend.target_text(parameters), terminal)
     if not parameters.inputs:
@@ -106,13 +106,13 @@ def _run(options: argparse.Namespace, terminal: Terminal, command_line: list[str
             run.execute(display)
     except KeyboardInterrupt:
         interrupted = True
-    report = summary_view.render(run.summary(), run.lattices, folder)
-    run.log(summary_view.plain(report))
-    terminal.console.print(report)
+    summary = run.summary()
+    run.log(summary_text(summary, run.lattices, folder))
+    print_summary(terminal.console, summary, run.lattices, folder)
     if interrupted:
         terminal.errors.print("iota.run: stopped; what was finished is kept.")
         return 130
-    return 0 if run.summary().n_integrated else 1
+    return 0 if summary.n_integrated else 1
 
 
 def _sort_arguments(arguments: Sequence[str]) -> tuple[list[Path], list[str], list[str]]:
@@ -131,7 +131,7 @@ def _sort_arguments(arguments: Sequence[str]) -> tuple[list[Path], list[str], li
 
 
 def _with_options(parameters: Parameters, options: argparse.Namespace, paths: Sequence[str]) -> Parameters:
-    """Take the command-line options over into the parameters, with absolute paths, so that their script repeats them."""
+    """Take the command-line options over into the parameters, with absolute paths: their script repeats them."""
     values = parameters.values
     values.input = [_absolute(path) for path in [*parameters.inputs, *paths]]
     values.output = _absolute(values.output or ".")
@@ -152,7 +152,7 @@ def _with_options(parameters: Parameters, options: argparse.Namespace, paths: Se
 
 
 def _absolute(path: str) -> str:
-    return os.path.abspath(Path(path).expanduser())
+    return os.path.abspath(Path(path).expanduser())  # noqa: PTH100 - symbolic links stay as they were typed
 
 
 def _selected(inputs: Inputs, parameters: Parameters) -> Inputs:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -31,25 +31,24 @@ OUTCOME_STYLES: dict[Outcome, str] = {
 }
 
 
-def render(summary: Summary, lattices: Sequence[Learnt], folder: RunFolder) -> RenderableType:
-    """Outcomes, consensus lattice, resolution, where everything lies and what to do next."""
-    return Group(
-        Text(),
-        _outcomes(summary),
-        _findings(summary, lattices),
-        Text(),
-        _places(summary, folder),
-        Text(),
-        Text(" Next", style="bold"),
-        *(Text("   " + line, overflow="fold", no_wrap=False) for line in next_steps(summary, folder)),
-    )
+def print_summary(console: Console, summary: Summary, lattices: Sequence[Learnt], folder: RunFolder) -> None:
+    """Print outcomes, consensus lattice, resolution, where everything lies and what to do next."""
+    console.print()
+    console.print(_outcomes(summary))
+    console.print(_findings(summary, lattices))
+    console.print()
+    console.print(_places(summary, folder))
+    console.print()
+    console.print(Text(" Next", style="bold"))
+    for line in next_steps(summary, folder):
+        console.print(Text("   " + line), soft_wrap=True)  # commands stay whole, to be copied
 
 
-def plain(renderable: RenderableType) -> str:
+def summary_text(summary: Summary, lattices: Sequence[Learnt], folder: RunFolder) -> str:
     """The same as text without colours, for the log."""
     console = Console(width=110, no_color=True, force_terminal=False, legacy_windows=False)
     with console.capture() as capture:
-        console.print(renderable)
+        print_summary(console, summary, lattices, folder)
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 
@@ -80,7 +79,9 @@ def _findings(summary: Summary, lattices: Sequence[Learnt]) -> RenderableType:
         grid.add_row(" Lattice", "none: no frame was integrated")
         return grid
     n_hits = max(1, summary.n_hits)
-    grid.add_row(" Integrated", f"{summary.n_integrated} of {summary.n_hits} hits ({100 * summary.n_integrated / n_hits:.0f} %)")
+    grid.add_row(
+        " Integrated", f"{summary.n_integrated} of {summary.n_hits} hits ({100 * summary.n_integrated / n_hits:.0f} %)"
+    )
     grid.add_row(
         " Consensus",
         f"{consensus.bravais} ({consensus.space_group}), {consensus.n_lattices} of {summary.n_lattices} lattices",
@@ -88,7 +89,9 @@ def _findings(summary: Summary, lattices: Sequence[Learnt]) -> RenderableType:
     grid.add_row(" Unit cell", f"{cell_text(consensus.unit_cell)}  (A, degrees)")
     grid.add_row("   spread", cell_text(consensus.unit_cell_spread))
     for lattice in lattices:
-        grid.add_row(f" Learnt {lattice.number}", f"{lattice.label.partition(': ')[2]}, from {lattice.n_scouted} frames")
+        grid.add_row(
+            f" Learnt {lattice.number}", f"{lattice.label.partition(': ')[2]}, from {lattice.n_scouted} frames"
+        )
     if summary.other_bravais:
         others = ", ".join(f"{number} {bravais}" for bravais, number in summary.other_bravais.items())
         grid.add_row(" Others", others)
@@ -102,7 +105,9 @@ def _findings(summary: Summary, lattices: Sequence[Learnt]) -> RenderableType:
         grid.add_row(" Wilson B", f"{summary.wilson_b_A2_median:.0f} A^2 (median)")
     if summary.beam_centre_px_median and summary.distance_mm_median:
         fast, slow = summary.beam_centre_px_median
-        grid.add_row(" Geometry", f"beam {fast:.1f} {slow:.1f} px, distance {summary.distance_mm_median:.2f} mm (median)")
+        grid.add_row(
+            " Geometry", f"beam {fast:.1f} {slow:.1f} px, distance {summary.distance_mm_median:.2f} mm (median)"
+        )
     return grid
 
 
@@ -121,25 +126,24 @@ def _places(summary: Summary, folder: RunFolder) -> RenderableType:
 
 def next_steps(summary: Summary, folder: RunFolder) -> list[str]:
     """What to do next, as commands and sentences."""
-    path = shlex.quote(str(folder.path))
     consensus = summary.consensus
     if consensus is not None:
+        files = [shlex.quote(str(folder.path / summary.best_files[what])) for what in ("experiments", "reflections")]
         steps = [
-            "look at a result:      dials.image_viewer " + path + "/dials/NAME_integrated.expt "
-            + path + "/dials/NAME_integrated.refl",
-            "see its numbers:       dials.show " + path + "/dials/NAME_integrated.expt",
+            f"look at the best frame:  dials.image_viewer {' '.join(files)}",
+            f"see its numbers:         dials.show {' '.join(files)}",
         ]
         if any("learnt" in label or "metric" in label for label in summary.settings):
-            cell = cell_text(consensus.unit_cell)
             steps.append(
-                "once the space group is known, run again with: "
-                f'cctbx_xfel.target_unit_cell="{cell}" cctbx_xfel.target_space_group=...'
+                "when the space group is known:  iota.run ... "
+                f'cctbx_xfel.target_unit_cell="{cell_text(consensus.unit_cell)}" cctbx_xfel.target_space_group=...'
             )
         return steps
+    path = shlex.quote(str(folder.path))
     if summary.n_hits:
         return [
-            f"{summary.n_hits} frames have diffraction but none was integrated. Look at one with dials.image_viewer"
-            f" {path}/dials/NAME_imported.expt: are beam centre, distance and wavelength right?",
+            f"{summary.n_hits} frames have diffraction but none was integrated. Look at some with dials.image_viewer"
+            f" {path}/dials/*_imported.expt: are beam centre, distance and wavelength right?",
             "If the crystal is known, give it: cctbx_xfel.target_unit_cell=... cctbx_xfel.target_space_group=...",
         ]
     if summary.counts.get("failed_triage"):

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
 import iota
-from iota.records import Outcome
+from iota.records import NOT_HITS, Outcome
 from iota.workers.learning import Learnt
 
 _LOGO = """\
@@ -54,7 +54,7 @@ class Terminal:
 
     def note(self, text: str) -> None:
         """Print a line of information."""
-        self.console.print(f" {text}", markup=False)
+        self.console.print(f" {text}", markup=False, soft_wrap=True)
 
     def warning(self, text: str) -> None:
         """Print a warning; it is shown also when the terminal is silent."""
@@ -107,8 +107,7 @@ class ProcessingDisplay:
 
     def _text(self, n_finished: int, counts: dict[Outcome, int], doing: str) -> str:
         spent = time.monotonic() - self._start
-        not_hits = ("failed_import", "failed_triage", "failed_spotfinding", "crashed", "timed_out")
-        hits = n_finished - sum(counts.get(outcome, 0) for outcome in not_hits)
+        hits = n_finished - sum(counts.get(outcome, 0) for outcome in NOT_HITS)
         parts = [f"{n_finished}/{self._n_frames}"]
         if n_finished:
             rate = n_finished / spent

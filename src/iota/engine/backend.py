@@ -47,6 +47,7 @@ def target_text(parameters: Parameters) -> str:
 
     Raises:
         ParameterError: a name or value in the target is not understood by the installed DIALS.
+
     """
     sources = [parse(IOTA_DEFAULTS + _from_iota(parameters, changed=False))]
     target = parameters.values.cctbx_xfel.target
@@ -64,9 +65,7 @@ def target_text(parameters: Parameters) -> str:
 
 def user_settings(target: str) -> frozenset[str]:
     """Full names of the backend parameters in a target that are neither DIALS' nor IOTA's defaults."""
-    default = {
-        item.path: item.object.as_str() for item in _fetch(target_text(defaults())).all_definitions()
-    }
+    default = {item.path: item.object.as_str() for item in _fetch(target_text(defaults())).all_definitions()}
     given = _fetch(target).all_definitions()
     return frozenset(item.path for item in given if default.get(item.path) != item.object.as_str())
 

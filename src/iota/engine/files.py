@@ -45,7 +45,9 @@ class FrameFiles:
         integrated.as_file(str(self._path(files["reflections"])))
         _without_shoeboxes(indexed).as_file(str(self._path(files["indexed"])))
         for number, k in enumerate(kept):
-            lattices[k].files["pickle"] = self._write_pickle(experiments[k], integrated.select(integrated["id"] == k), number)
+            lattices[k].files["pickle"] = self._write_pickle(
+                experiments[k], integrated.select(integrated["id"] == k), number
+            )
         return files
 
     def _write_pickle(self, experiment: Any, reflections: Any, number: int) -> str:

@@ -46,5 +46,7 @@ class LatticeFilter:
         # the same lattice in another setting, e.g. with axes exchanged
         primitive = primitive_niggli(lattice.unit_cell, lattice.space_group)
         centring = lattice.space_group[0] + " 1"
-        reference = primitive_niggli(wanted, centring if centring in ("P 1", "A 1", "B 1", "C 1", "I 1", "F 1", "R 1") else "P 1")
+        reference = primitive_niggli(
+            wanted, centring if centring in ("P 1", "A 1", "B 1", "C 1", "I 1", "F 1", "R 1") else "P 1"
+        )
         return setting_like(reference, primitive, self.uc_tolerance, 90 * self.uc_tolerance) is not None

@@ -82,7 +82,7 @@ class FrameWork:
             yield
         except FrameFailedError:
             raise
-        except Exception as error:  # noqa: BLE001 - the border to DIALS, which raises anything
+        except Exception as error:
             raise FrameFailedError(f"failed_{name}", sentences.reason(error)) from error  # type: ignore[arg-type]
         finally:
             spent = self.result.seconds.get(name, 0.0) + time.perf_counter() - start
@@ -115,7 +115,7 @@ class FrameWork:
             return index(_StepProcessor(self.engine.params(settings)), self.experiments, self.spots, settings)
 
     def correct(self, found: Indexed) -> Indexed:
-        """Index again without a multiple of the cell, and with the symmetry of the lattice, where that explains the spots."""
+        """Index again without a multiple of the cell and with the symmetry of the lattice, if that explains the spots."""
         known = self.engine.params(found.settings).indexing.known_symmetry
         if known.unit_cell is not None:
             return found

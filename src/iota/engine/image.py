@@ -28,6 +28,7 @@ def import_frame(frame: FrameRef, params: Any, reference_detector: Any = None) -
 
     Raises:
         ImportFailedError: there is no such file, or it holds no such image.
+
     """
     imageset = _imageset(frame)
     ManualGeometryUpdater(params)(imageset)
@@ -83,6 +84,7 @@ def load_reference_geometry(path: str | None) -> Any:
 
     Raises:
         BackendError: neither can be read from the path.
+
     """
     if path is None:
         return None
@@ -92,7 +94,7 @@ def load_reference_geometry(path: str | None) -> Any:
         return dxtbx.load(path).get_detector()
     try:
         detectors = ExperimentListFactory.from_json_file(path, check_format=False).detectors()
-    except Exception as error:  # noqa: BLE001 - dxtbx raises anything on files that are not its own
+    except Exception as error:
         raise BackendError(f"The reference geometry {path} is neither an image nor an .expt file: {error}") from error
     if len(detectors) != 1:
         raise BackendError(f"The reference geometry {path} holds {len(detectors)} detectors; one is needed.")

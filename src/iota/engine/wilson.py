@@ -12,13 +12,11 @@ _N_SHELLS = 12
 _LEAST_REFLECTIONS = 60
 
 
-def wilson_b_A2(
-    d_A: npt.NDArray[np.float64], intensity: npt.NDArray[np.float64], d_max_A: float = 4.5
-) -> float | None:
+def wilson_b_A2(d_A: npt.NDArray[np.float64], intensity: npt.NDArray[np.float64], d_max_A: float = 4.5) -> float | None:
     """Slope of the Wilson plot of one frame.  Has unit A^2.
 
-    ln(<I>/sum f^2) = const - 2 B s^2 with s = 1/(2d) (Wilson, Nature (1942) 150, 152), fitted over shells of equal volume
-    beyond ``d_max_A``, where the intensities of a protein follow Wilson statistics.
+    ln(<I>/sum f^2) = const - 2 B s^2 with s = 1/(2d) (Wilson, Nature (1942) 150, 152), fitted over shells of equal
+    volume beyond ``d_max_A``, where the intensities of a protein follow Wilson statistics.
 
     Args:
         d_A: resolution of each reflection (A), `[n]`.
@@ -27,6 +25,7 @@ def wilson_b_A2(
 
     Returns:
         B (A^2), or None with fewer than 60 reflections or a range shorter than 4.5 to 4.0 A.
+
     """
     used = (d_A > 0) & (d_A < d_max_A) & np.isfinite(intensity)
     s2 = 1.0 / (4.0 * d_A[used] ** 2)

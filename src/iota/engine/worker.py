@@ -34,6 +34,7 @@ class EngineConfig(msgspec.Struct, frozen=True):
 
         Raises:
             BackendError: a file that the parameters name cannot be used.
+
         """
         return Engine(
             self.target,

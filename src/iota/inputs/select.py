@@ -14,6 +14,7 @@ def select_range(frames: Sequence[FrameRef], text: str) -> list[FrameRef]:
 
     Raises:
         UsageError: the text is not a range, or goes beyond the last frame.
+
     """
     chosen: set[int] = set()
     for part in text.replace(" ", "").split(","):
@@ -39,6 +40,7 @@ def select_random(frames: Sequence[FrameRef], number: int, seed: int) -> list[Fr
 
     Raises:
         UsageError: there are fewer frames than wanted.
+
     """
     n = len(frames)
     if number == 0:

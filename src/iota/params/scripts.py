@@ -74,6 +74,7 @@ def read(
 
     Raises:
         ParameterError: a name or value is not understood; the text says where, and the nearest right name.
+
     """
     sources = [_parse_file(path) for path in scripts]
     backend: list[tuple[str, str]] = []
@@ -146,7 +147,9 @@ def _nearest(name: str) -> str:
 def _unused_text(unused: Iterable[Any]) -> str:
     lines = []
     for item in unused:
-        lines.append(f"There is no parameter named {item.path} ({item.object.where_str.strip(' ()')}). {_nearest(item.path)}")
+        lines.append(
+            f"There is no parameter named {item.path} ({item.object.where_str.strip(' ()')}). {_nearest(item.path)}"
+        )
     return "\n".join(lines)
 
 

@@ -82,6 +82,7 @@ class RunFolder:
 
         Raises:
             RunFolderError: it cannot be made.
+
         """
         runs = output / "integration"
         try:
@@ -109,6 +110,7 @@ class RunFolder:
 
         Raises:
             RunFolderError: the path is not a run folder.
+
         """
         if not path.name.isdigit() or not (path / "run.json").is_file():
             raise RunFolderError(f"{path} is not a run folder; give one like integration/001.")
@@ -130,6 +132,7 @@ class RunFolder:
 
         Raises:
             RunFolderError: the file system refuses.
+
         """
         replace_text(path, text)
 
@@ -139,6 +142,7 @@ def replace_text(path: Path, text: str) -> None:
 
     Raises:
         RunFolderError: the file system refuses.
+
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -150,9 +154,7 @@ def replace_text(path: Path, text: str) -> None:
 
 def cannot_write(path: Path, error: OSError) -> str:
     """Sentence for a file of a run that cannot be written."""
-    return (
-        f"{path} cannot be written: {error.strerror}. What was finished is kept."
-    )
+    return f"{path} cannot be written: {error.strerror}. What was finished is kept."
 
 
 def command_line() -> list[str]:

@@ -37,6 +37,7 @@ class RunState(msgspec.Struct, kw_only=True):
 
         Raises:
             RunFolderError: the file system refuses.
+
         """
         self.heartbeat = time.time()
         replace_text(path, msgspec.json.format(msgspec.json.encode(self), indent=1).decode() + "\n")
@@ -47,6 +48,7 @@ def read_state(path: Path) -> RunState:
 
     Raises:
         RunFolderError: there is none, or it is not one.
+
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=RunState)

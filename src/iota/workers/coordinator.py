@@ -212,14 +212,22 @@ class _Screening:
         self._order = order
         self._reports: dict[FrameRef, Screened | None] = {}
         self._next = 0
+        self._n_hits = 0
 
     def screened(self, frame: FrameRef, report: Report) -> None:
-        self._reports[frame] = report if isinstance(report, Screened) else None
+        hit = report if isinstance(report, Screened) else None
+        self._reports[frame] = hit
+        self._n_hits += hit is not None
 
     @property
     def finished(self) -> set[FrameRef]:
         """Frames that were screened and need nothing more."""
         return {frame for frame, report in self._reports.items() if report is None}
+
+    @property
+    def n_hits(self) -> int:
+        """Frames with diffraction so far."""
+        return self._n_hits
 
     @property
     def exhausted(self) -> bool:
@@ -255,7 +263,8 @@ class _Batches:
         """Words for people."""
         if self.over:
             return ""
-        return f"learning the lattice from {self._n_tried} frames" if self._n_tried else "looking for frames to learn from"
+        waiting = f"{self._screening.n_hits} hits waiting"
+        return f"learning the lattice from {self._n_tried} of {waiting}" if self._n_tried else f"screening, {waiting}"
 
     def scouted(self, report: Scouted) -> None:
         self._reports[report.name] = report
@@ -318,6 +327,4 @@ def _report(task: Task, future: concurrent.futures.Future[Any]) -> Report:
         reason = f"Its process ended unexpectedly: {' '.join(str(error).split()) or error.__class__.__name__}."
     if task.kind == "scout":
         return Scouted(frame=task.frame, name=task.name, settings=task.settings[0].label, reason=reason)
-    return FrameResult(
-        frame=task.frame, name=task.name, outcome=outcome, reason=reason, finished=round(time.time(), 3)
-    )
+    return FrameResult(frame=task.frame, name=task.name, outcome=outcome, reason=reason, finished=round(time.time(), 3))

@@ -84,6 +84,7 @@ def learn_lattice(rules: LearningRules, number: int = 1, known: Sequence[Learnt]
         rules: how to look.
         number: number of the lattice in the run, from 1.
         known: lattices that were learnt before; multiples of them are not new.
+
     """
     scouted: list[Screened] = []
     reports: list[Scouted] = []
@@ -108,7 +109,9 @@ def learn_lattice(rules: LearningRules, number: int = 1, known: Sequence[Learnt]
                 return (yield from _confirm(rules, number, best, reports, scouted))
         if exhausted:
             break
-    logger.info("No lattice was learnt: of %d frames tried, %d agree at most.", len(scouted), len(_best_group(reports) or ()))
+    logger.info(
+        "No lattice was learnt: of %d frames tried, %d agree at most.", len(scouted), len(_best_group(reports) or ())
+    )
     return None
 
 
@@ -141,7 +144,8 @@ def _confirm(
     free = _spots_explained(reports, members)
     for group in [*sub_lattices(best, group_lattices((r.name, r.unit_cell) for r in reports if r.unit_cell)), best]:
         for symmetry in _candidates(rules, group.unit_cell):
-            settings = rules.with_lattice("candidate", symmetry.unit_cell, symmetry.space_group)
+            label = f"{symmetry.bravais} {cell_text(symmetry.unit_cell, 1)} as known"
+            settings = rules.with_lattice(label, symmetry.unit_cell, symmetry.space_group)
             answer = yield [Task("scout", frames[name], name, (settings,)) for name in members]
             confirmed = [r for r in answer if isinstance(r, Scouted) and r.unit_cell is not None]
             explained = sum(r.n_indexed for r in confirmed)
@@ -160,7 +164,7 @@ def _confirm(
 
 
 def _spots_explained(reports: Sequence[Scouted], members: Sequence[str]) -> int:
-    """Spots that the free lattices of these frames index, the best setting of each frame, less the share of multiples."""
+    """Spots that the free lattices of these frames index, with the best settings of each frame."""
     most: dict[str, int] = {}
     for report in reports:
         if report.name in members and report.unit_cell is not None:
@@ -183,7 +187,7 @@ def _candidates(rules: LearningRules, cell: Cell) -> list[Symmetry]:
 def _learnt(
     number: int, symmetry: Symmetry, cell: Cell, confirmed: Sequence[Scouted], best: LatticeGroup, n_scouted: int
 ) -> Learnt:
-    """Take the median of the confirmed cells, which were refined under the symmetry, in the setting of the candidate."""
+    """Take the median of the confirmed cells, which were refined under the symmetry, in the candidate's setting."""
     settings = [setting_like(cell, r.unit_cell) for r in confirmed if r.unit_cell is not None]
     refined = [c for c in settings if c is not None]
     if refined:

@@ -31,9 +31,7 @@ class LocalPool:
         self.time_limit_s = time_limit_s
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["iota.engine.worker"])  # the import is paid once, processes are forked from it
-        self._pool = ProcessPool(
-            max_workers=n_processes, initializer=worker.start, initargs=(config,), context=context
-        )
+        self._pool = ProcessPool(max_workers=n_processes, initializer=worker.start, initargs=(config,), context=context)
 
     def submit(self, task: Task) -> concurrent.futures.Future[Any]:
         """Queue a task; the future gives the worker's report."""

@@ -57,7 +57,12 @@ class Run:
 
     @classmethod
     def create(
-        cls, folder: RunFolder, parameters: Parameters, inputs: Inputs, command_line: Sequence[str], versions: dict[str, str]
+        cls,
+        folder: RunFolder,
+        parameters: Parameters,
+        inputs: Inputs,
+        command_line: Sequence[str],
+        versions: dict[str, str],
     ) -> Run:
         """Write what a new run starts from: scripts, input list, state.
 
@@ -89,6 +94,7 @@ class Run:
         Raises:
             RunFolderError: the folder cannot be written any more; what was finished is kept.
             KeyboardInterrupt: a person stopped the run; what was finished is kept.
+
         """
         mp = self._values.mp
         self._display: Display = display
@@ -135,10 +141,8 @@ class Run:
         xfel = self._values.cctbx_xfel
         if ladder.lattice_is_given(self.target):
             return (Settings("given lattice"),), None
-        if not xfel.learning.try_settings_in_turn:
-            rungs = [Settings("given settings")]
-        else:
-            rungs = ladder.ladder(self.target)
+        in_turn = xfel.learning.try_settings_in_turn
+        rungs = ladder.ladder(self.target) if in_turn else [Settings("given settings")]
         if not xfel.learning.flag_on:
             return tuple(rungs), None
         rules = LearningRules(
@@ -163,7 +167,8 @@ class Run:
     def learnt(self, lattice: Learnt) -> None:
         """Take a lattice that was learnt, and keep it for when the run is resumed."""
         self._lattices.append(lattice)
-        self.folder.write_text(self.folder.learnt, msgspec.json.format(msgspec.json.encode(self._lattices), indent=1).decode())
+        text = msgspec.json.format(msgspec.json.encode(self._lattices), indent=1).decode()
+        self.folder.write_text(self.folder.learnt, text + "\n")
         logger.info(
             "Lattice %d learnt from %d of %d frames: %s, cell %s. It is used for all frames.",
             lattice.number,
@@ -225,7 +230,8 @@ def _log_to(folder: RunFolder) -> logging.Handler:
 def _log_line(result: FrameResult) -> str:
     """One line on a frame for people, its reason or its first lattice included."""
     seconds = sum(result.seconds.values())
-    head = f"{result.name}  {result.outcome}  {'' if result.n_spots is None else f'{result.n_spots} spots  '}{seconds:.1f} s"
+    spots = "" if result.n_spots is None else f"{result.n_spots} spots  "
+    head = f"{result.name}  {result.outcome}  {spots}{seconds:.1f} s"
     if not result.lattices:
         return f"{head}  {result.reason}  [{result.frame}]"
     lattices = "; ".join(
