@@ -15,6 +15,7 @@ prepare()
 
 from dials.command_line import stills_process  # noqa: E402 - DIALS must be prepared first
 from libtbx.phil import parse  # noqa: E402
+from libtbx.utils import Sorry  # noqa: E402
 
 # Why the Ewald proximal volume limit is not that of stills_process: docs/decisions/0002-learning-the-lattice.md
 IOTA_DEFAULTS = """
@@ -47,7 +48,6 @@ def target_text(parameters: Parameters) -> str:
 
     Raises:
         ParameterError: a name or value in the target is not understood by the installed DIALS.
-
     """
     sources = [parse(IOTA_DEFAULTS + _from_iota(parameters, changed=False))]
     target = parameters.values.cctbx_xfel.target
@@ -55,10 +55,10 @@ def target_text(parameters: Parameters) -> str:
         sources.append(_read_target(Path(target)))
     sources += [_read_assignment(name, value) for name, value in parameters.backend_assignments]
     sources.append(parse(_from_iota(parameters, changed=True)))
-    working = scope().fetch(sources=sources)
     try:
+        working = scope().fetch(sources=sources)
         working.extract()
-    except (RuntimeError, ValueError) as error:
+    except (Sorry, RuntimeError, ValueError) as error:
         raise ParameterError(str(error).strip().split("\n")[0]) from error
     return str(scope().fetch_diff(source=working).as_str())
 

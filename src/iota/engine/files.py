@@ -19,6 +19,11 @@ class FrameFiles:
         self.run_folder = run_folder
         self.name = name
 
+    @property
+    def link(self) -> Path:
+        """Where a link to the image goes, if one is needed; it gets a number and the ending of the image."""
+        return self.run_folder / "links" / self.name
+
     def _dials(self, what: str) -> str:
         return f"dials/{self.name}_{what}"
 

@@ -92,7 +92,9 @@ class FrameWork:
         """Import, spot finding and triage: what does not depend on how a lattice is looked for."""
         processor = _StepProcessor(self.engine.params())
         with self.stage("import"):
-            self.experiments = import_frame(self.result.frame, processor.params, self.engine.reference_detector)
+            self.experiments = import_frame(
+                self.result.frame, processor.params, self.files.link, self.engine.reference_detector
+            )
             processor.pre_process(self.experiments)
         with self.stage("spotfinding"):
             self.spots = processor.find_spots(self.experiments)
@@ -115,7 +117,7 @@ class FrameWork:
             return index(_StepProcessor(self.engine.params(settings)), self.experiments, self.spots, settings)
 
     def correct(self, found: Indexed) -> Indexed:
-        """Index again without a multiple of the cell and with the symmetry of the lattice, if that explains the spots."""
+        """Index again without a multiple of the cell and with its symmetry, where that explains the spots as well."""
         known = self.engine.params(found.settings).indexing.known_symmetry
         if known.unit_cell is not None:
             return found

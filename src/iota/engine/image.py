@@ -21,16 +21,21 @@ class ImportFailedError(Exception):
     """The frame cannot be read; the text is a sentence for people."""
 
 
-def import_frame(frame: FrameRef, params: Any, reference_detector: Any = None) -> ExperimentList:
-    """Read one still as an experiment list of length 1, with its models loaded.
+def import_frame(frame: FrameRef, params: Any, link: Path, reference_detector: Any = None) -> ExperimentList:
+    """Read one still as an experiment list of length 1, with its models and pixels loaded.
 
-    Unlike DIALS' own import it opens one image of a multi-image file and not all, and takes file names without a digit.
+    Unlike DIALS' own import it opens one image of a multi-image file and not all.
+
+    Args:
+        frame: the image.
+        params: backend parameters, for changes of the geometry.
+        link: where to put a link to an image whose name DIALS cannot take, since it has no digit.
+        reference_detector: detector model to use instead of that of the image header, or None.
 
     Raises:
-        ImportFailedError: there is no such file, or it holds no such image.
-
+        ImportFailedError: there is no such file, it holds no such image, or its pixels cannot be read.
     """
-    imageset = _imageset(frame)
+    imageset = _imageset(frame, link)
     ManualGeometryUpdater(params)(imageset)
     experiment = Experiment(
         imageset=imageset,
@@ -45,22 +50,41 @@ def import_frame(frame: FrameRef, params: Any, reference_detector: Any = None) -
         else:
             imageset.set_detector(reference_detector, 0)
         experiment.detector = imageset.get_detector(0)
+    _check_pixels(imageset)
     return ExperimentList([experiment])
 
 
-def _imageset(frame: FrameRef) -> Any:
+def _imageset(frame: FrameRef, link: Path) -> Any:
     path = Path(frame.path)
     _check_file(path)
     format_class = get_format_class_for_file(frame.path)
     if format_class is None or format_class.is_abstract():
         raise ImportFailedError("DIALS does not recognise this file as a diffraction image.")
     if not issubclass(format_class, FormatMultiImage):
-        return format_class.get_imageset([frame.path], as_imageset=True)
+        with_digit = frame.path if any(c.isdigit() for c in path.name) else _linked(path, link)
+        return format_class.get_imageset([with_digit], as_imageset=True)
     index = frame.index or 0
     n_images = format_class(frame.path).get_num_images()
     if index >= n_images:
         raise ImportFailedError(f"The file holds {n_images} images only.")
     return format_class.get_imageset([frame.path], as_imageset=True, single_file_indices=[index])
+
+
+def _linked(path: Path, link: Path) -> str:
+    """Link an image under a name with a number; without one neither DIALS nor its viewers open it."""
+    numbered = link.with_name(f"{link.name}_00001{''.join(path.suffixes)}")
+    numbered.parent.mkdir(exist_ok=True)
+    if not numbered.is_symlink():
+        numbered.symlink_to(path)
+    return str(numbered)
+
+
+def _check_pixels(imageset: Any) -> None:
+    """Read the pixels, which stay in the image set's cache for spot finding."""
+    try:
+        imageset.get_raw_data(0)
+    except Exception as error:
+        raise ImportFailedError("The file is damaged or cut short: its pixels cannot be read.") from error
 
 
 def _check_file(path: Path) -> None:
@@ -84,7 +108,6 @@ def load_reference_geometry(path: str | None) -> Any:
 
     Raises:
         BackendError: neither can be read from the path.
-
     """
     if path is None:
         return None

@@ -90,7 +90,6 @@ def corrections(found: Indexed, space_group: str | None, find_symmetry: bool) ->
         found: what was indexed without a known cell.
         space_group: the space group that was given, or None.
         find_symmetry: whether to look for the highest symmetry when no space group is given.
-
     """
     allowed = symmetries(found.primitive_cell)
     candidates: list[Symmetry]

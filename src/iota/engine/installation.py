@@ -19,7 +19,6 @@ def prepare() -> None:
 
     Raises:
         BackendError: DIALS cannot be imported.
-
     """
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_MAX_THREADS"):
         os.environ.setdefault(variable, "1")

@@ -21,7 +21,6 @@ def describe_lattices(experiments: Any, integrated: Any, indexed: Any, strong_si
         integrated: integrated reflections, ``id`` counts the experiments.
         indexed: the spots that were indexed before integration.
         strong_sigma: I/sigma(I) above which a reflection counts as strong.
-
     """
     return [
         _describe(

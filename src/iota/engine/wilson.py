@@ -25,7 +25,6 @@ def wilson_b_A2(d_A: npt.NDArray[np.float64], intensity: npt.NDArray[np.float64]
 
     Returns:
         B (A^2), or None with fewer than 60 reflections or a range shorter than 4.5 to 4.0 A.
-
     """
     used = (d_A > 0) & (d_A < d_max_A) & np.isfinite(intensity)
     s2 = 1.0 / (4.0 * d_A[used] ** 2)

@@ -34,7 +34,6 @@ class EngineConfig(msgspec.Struct, frozen=True):
 
         Raises:
             BackendError: a file that the parameters name cannot be used.
-
         """
         return Engine(
             self.target,

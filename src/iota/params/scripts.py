@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from libtbx import phil
+from libtbx.utils import Sorry
 
 from iota.errors import ParameterError
 from iota.params.definitions import MASTER_PHIL
 
 _ASSIGNMENT = re.compile(r"^[A-Za-z_][\w.]*\s*=")
+# libtbx reports wrong values as Sorry, which derives from Exception only, or as one of the others
+_PHIL_ERRORS = (Sorry, RuntimeError, ValueError)
 _WORD_LISTS = {"unit_cell", "space_group", "strings", "floats", "ints", "choice", "bool", "int", "float"}
 
 
@@ -74,7 +77,6 @@ def read(
 
     Raises:
         ParameterError: a name or value is not understood; the text says where, and the nearest right name.
-
     """
     sources = [_parse_file(path) for path in scripts]
     backend: list[tuple[str, str]] = []
@@ -90,11 +92,26 @@ def read(
     master = _master()
     try:
         scope, unused = master.fetch(sources=sources, track_unused_definitions=True)
-        if unused:
-            raise ParameterError(_unused_text(unused))
-        return Parameters(scope, backend)
-    except (RuntimeError, ValueError) as error:  # libtbx reports wrong values as Sorry, a RuntimeError or ValueError
+    except _PHIL_ERRORS as error:
         raise ParameterError(_first_line(error)) from error
+    if unused:
+        raise ParameterError(_unused_text(unused))
+    _check_values(scope)
+    return Parameters(scope, backend)
+
+
+def _check_values(scope: Any) -> None:
+    for item in scope.all_definitions():
+        try:
+            item.object.extract()
+        except _PHIL_ERRORS as error:
+            where = item.object.words[0].where_str().strip(" ()")
+            text = f"{item.path} cannot be {_value_text(item.object)} ({where}): {_first_line(error)}."
+            raise ParameterError(text) from error
+
+
+def _value_text(definition: Any) -> str:
+    return " ".join(str(word.value) for word in definition.words)
 
 
 def _parse_file(path: Path) -> Any:
