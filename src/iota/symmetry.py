@@ -41,7 +41,6 @@ def cell_from_text(text: str) -> Cell:
 
     Raises:
         ParameterError: not six numbers, or no cell can have them.
-
     """
     try:
         numbers = [float(word) for word in text.replace(",", " ").split()]
@@ -87,16 +86,32 @@ def setting_like(
 
     The tolerances hold for each length (relative) and each angle (degrees).
     """
+    if abs(volume(niggli) / volume(reference) - 1.0) > 3.5 * length_tolerance:
+        return None
+    flipped = [c for c in _sign_changes(niggli) if _is_near(c, reference, length_tolerance, angle_tolerance_deg)]
+    if flipped:  # nearly always; the search below takes 4 ms
+        return min(flipped, key=lambda cell: _distance(cell, reference))
     other, wanted = uctbx.unit_cell(tuple(niggli)), uctbx.unit_cell(tuple(reference))
-    best: Cell | None = None
-    best_distance = np.inf
-    # the absolute value of relative differences is taken of the transformed cell against the reference
-    for operation in wanted.similarity_transformations(other, length_tolerance, angle_tolerance_deg, 1):
-        candidate = _as_cell(other.change_basis(operation))
-        distance = _distance(candidate, reference)
-        if distance < best_distance:
-            best, best_distance = candidate, distance
-    return best
+    operations = wanted.similarity_transformations(other, length_tolerance, angle_tolerance_deg, 1)
+    candidates = [_as_cell(other.change_basis(operation)) for operation in operations]
+    return min(candidates, key=lambda cell: _distance(cell, reference), default=None)
+
+
+def _sign_changes(cell: Sequence[float]) -> list[Cell]:
+    """Four settings of one lattice that differ in the signs of their axes."""
+    a, b, c, alpha, beta, gamma = cell
+    return [
+        (a, b, c, alpha, beta, gamma),
+        (a, b, c, alpha, 180 - beta, 180 - gamma),
+        (a, b, c, 180 - alpha, beta, 180 - gamma),
+        (a, b, c, 180 - alpha, 180 - beta, gamma),
+    ]
+
+
+def _is_near(cell: Cell, reference: Sequence[float], length_tolerance: float, angle_tolerance_deg: float) -> bool:
+    return all(abs(x / y - 1.0) <= length_tolerance for x, y in zip(cell[:3], reference[:3], strict=True)) and all(
+        abs(x - y) <= angle_tolerance_deg for x, y in zip(cell[3:], reference[3:], strict=True)
+    )
 
 
 def _distance(cell: Sequence[float], reference: Sequence[float]) -> float:
@@ -164,7 +179,7 @@ def constrained_cell(cell: Sequence[float], space_group: str) -> Cell:
 
 @lru_cache(maxsize=8)
 def _hermite_matrices(index: int) -> tuple[npt.NDArray[np.int64], ...]:
-    """All sublattices of an index as Hermite normal forms, each `[3, 3]` (Santoro & Mighell (1972), Acta Cryst. A28, 284)."""
+    """All sublattices of an index as Hermite normal forms, each `[3, 3]` (Santoro & Mighell, Acta Cryst. A28, 284)."""
     found = []
     for p, q in product(range(1, index + 1), repeat=2):
         if index % (p * q):
@@ -214,7 +229,6 @@ def true_sublattice(
 
     Returns:
         The Niggli cell of the true lattice, and the volume multiple that was taken out (1 when none).
-
     """
     rows = np.array(uctbx.unit_cell(tuple(cell)).orthogonalization_matrix()).reshape(3, 3).T
     hkl = np.asarray(miller_indices, dtype=np.int64)

@@ -23,7 +23,9 @@ def test_names_and_defaults_of_the_predecessor_are_kept():
 
 def test_a_script_and_the_command_line_are_merged_and_the_later_wins(tmp_path):
     script = _script(tmp_path, "description = mine\ncctbx_xfel { target_space_group = P422 }\n")
-    values = params.read([script], ["cctbx_xfel.target_space_group=P43212", "target_unit_cell=79 79 38 90 90 90"]).values
+    values = params.read(
+        [script], ["cctbx_xfel.target_space_group=P43212", "target_unit_cell=79 79 38 90 90 90"]
+    ).values
     assert values.description == "mine"
     assert str(values.cctbx_xfel.target_space_group) == "P 43 21 2"
     assert values.cctbx_xfel.target_unit_cell.parameters() == (79, 79, 38, 90, 90, 90)

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from iota.symmetry import Cell, median_cell, multiple_of, setting_like, volume
 
 
 @dataclass
 class LatticeGroup:
-    """Frames whose primitive cells are one lattice; ``cells`` are all in the setting of the first."""
+    """Frames whose primitive cells are one lattice."""
 
-    members: list[str] = field(default_factory=list)  # names of frames
-    cells: list[Cell] = field(default_factory=list)  # primitive, `[n, 6]`
+    cells: dict[str, Cell]  # name of the frame -> primitive cell, all in the setting of the first
+
+    @property
+    def members(self) -> list[str]:
+        """Names of the frames."""
+        return list(self.cells)
 
     @property
     def unit_cell(self) -> Cell:
         """Median primitive cell."""
-        return median_cell(self.cells)
+        return median_cell(list(self.cells.values()))
 
     def __len__(self) -> int:
-        return len(self.members)
+        return len(self.cells)
 
 
 def group_lattices(cells: Iterable[tuple[str, Cell]]) -> list[LatticeGroup]:
@@ -32,19 +36,16 @@ def group_lattices(cells: Iterable[tuple[str, Cell]]) -> list[LatticeGroup]:
 
     Args:
         cells: name of the frame and Niggli cell.
-
     """
     groups: list[LatticeGroup] = []
     for name, cell in sorted(cells, key=lambda item: (volume(item[1]), item[0])):
         for group in groups:
-            setting = setting_like(group.cells[0], cell)
+            setting = setting_like(next(iter(group.cells.values())), cell)
             if setting is not None:
-                if name not in group.members:
-                    group.members.append(name)
-                    group.cells.append(setting)
+                group.cells.setdefault(name, setting)
                 break
         else:
-            groups.append(LatticeGroup([name], [cell]))
+            groups.append(LatticeGroup({name: cell}))
     return sorted(groups, key=lambda group: (-len(group), volume(group.unit_cell)))
 
 

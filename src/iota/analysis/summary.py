@@ -125,7 +125,6 @@ def consensus(lattices: list[Lattice]) -> Consensus:
 
     Args:
         lattices: at least one.
-
     """
     bravais = Counter(x.bravais for x in lattices).most_common(1)[0][0]
     members = [x for x in lattices if x.bravais == bravais]

@@ -1,0 +1,5 @@
+"""Fixtures of tests with the real backend."""
+
+from iota.engine.installation import prepare
+
+prepare()

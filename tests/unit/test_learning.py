@@ -1,0 +1,232 @@
+"""Learning and coordination with a made-up engine: what it does to a frame depends on the frame alone."""
+
+import random
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from iota.records import FrameRef, FrameResult, Lattice, Scouted, Screened, Settings
+from iota.symmetry import primitive_niggli, same_lattice
+from iota.workers.coordinator import Coordinator
+from iota.workers.learning import LearningRules, scouting_key
+
+TETRAGONAL = (58.4, 58.4, 152.2, 90.0, 90.0, 90.0)
+DOUBLED = (58.4, 116.8, 152.2, 90.0, 90.0, 90.0)
+CUBIC = (96.0, 96.0, 96.0, 90.0, 90.0, 90.0)
+LADDER = [Settings("first"), Settings("second"), Settings("third")]
+
+
+def _noisy(cell, seed):
+    rng = random.Random(seed)
+    return primitive_niggli(
+        [x * (1 + rng.uniform(-0.006, 0.006)) for x in cell[:3]] + [90 + rng.uniform(-0.4, 0.4) for _ in range(3)]
+    )
+
+
+class Crystals:
+    """Frames by name: ``blank``, or the cell of the crystal and the rung of the ladder from which it is found."""
+
+    def __init__(self, frames):
+        self.frames = frames
+        self.asked = []
+
+    def work(self, task):
+        self.asked.append((task.kind, task.name))
+        kind, cell, rung, wrong = self.frames[task.name]
+        if kind == "blank":
+            return self._result(task, "failed_triage")
+        if task.kind == "screen":
+            return Screened(frame=task.frame, name=task.name, n_spots=100)
+        if task.kind == "scout":
+            return self._scouted(task, cell, rung, wrong)
+        for settings in task.settings:
+            found = self._index(task.name, settings, cell, rung, wrong)
+            if found is not None:
+                return self._result(task, "integrated", settings=settings.label, cell=found)
+        return self._result(task, "failed_indexing")
+
+    def _index(self, name, settings, cell, rung, wrong):
+        if settings.phil:  # a lattice as known
+            known = tuple(float(x) for x in settings.phil.split())
+            return _noisy(cell, name) if same_lattice(primitive_niggli(known), primitive_niggli(cell)) else None
+        k = [s.label for s in LADDER].index(settings.label)
+        if k >= rung:
+            return _noisy(cell, f"{name}{k}")
+        return _noisy(wrong, f"{name}{k}") if wrong else None
+
+    def _scouted(self, task, cell, rung, wrong):
+        found = self._index(task.name, task.settings[0], cell, rung, wrong)
+        return Scouted(
+            frame=task.frame,
+            name=task.name,
+            settings=task.settings[0].label,
+            unit_cell=found,
+            n_indexed=90 if found else 0,
+        )
+
+    @staticmethod
+    def _result(task, outcome, settings="", cell=None):
+        lattices = []
+        if cell is not None:
+            lattices = [Lattice(bravais="aP", space_group="P 1", unit_cell=cell, a_matrix=(1,) * 9, n_indexed=90)]
+        return FrameResult(frame=task.frame, name=task.name, outcome=outcome, settings=settings, lattices=lattices)
+
+
+class Threads:
+    """Workers that finish in a random order."""
+
+    def __init__(self, work, n_processes, seed):
+        self.n_processes = n_processes
+        self._pool = ThreadPoolExecutor(n_processes)
+        self._work, self._random, self._lock = work, random.Random(seed), threading.Lock()
+
+    def submit(self, task):
+        with self._lock:
+            delay = self._random.uniform(0, 0.002)
+        return self._pool.submit(self._do, task, delay)
+
+    def _do(self, task, delay):
+        time.sleep(delay)
+        return self._work(task)
+
+
+class Book:
+    def __init__(self):
+        self.results, self.lattices = {}, []
+
+    def finished(self, result):
+        assert result.frame not in self.results, "a frame has two records"
+        self.results[result.frame] = result
+
+    def learnt(self, lattice):
+        self.lattices.append(lattice)
+
+    def tick(self, doing):
+        pass
+
+
+def _run(crystals, *, n_processes=3, seed=0, shuffle=None, known=(), **rules):
+    names = sorted(crystals)
+    if shuffle is not None:
+        random.Random(shuffle).shuffle(names)
+    frames = [FrameRef(f"/data/{name}.cbf") for name in names]
+    book, engine = Book(), Crystals(crystals)
+    learning = LearningRules(
+        ladder=LADDER, with_lattice=lambda label, cell, group: Settings(label, " ".join(map(str, cell))), **rules
+    )
+    workers = Threads(engine.work, n_processes, seed)
+    Coordinator(frames, names, workers, book, tuple(LADDER), learning, known).run()
+    assert set(book.results) == set(frames), "a frame has no record"
+    return book, engine
+
+
+def _hits(n, cell=TETRAGONAL, rung=1, wrong=None, prefix="hit"):
+    return {f"{prefix}_{k:03d}": ("hit", cell, rung, wrong) for k in range(n)}
+
+
+def _blanks(n):
+    return {f"blank_{k:03d}": ("blank", None, 0, None) for k in range(n)}
+
+
+def test_a_lattice_is_learnt_and_used_for_every_frame():
+    book, engine = _run(_hits(30) | _blanks(20))
+    (lattice,) = book.lattices
+    assert (lattice.bravais, lattice.space_group) == ("tP", "P 4 2 2")
+    assert lattice.unit_cell == pytest.approx(TETRAGONAL, rel=0.005)
+    outcomes = [r.outcome for r in book.results.values()]
+    assert outcomes.count("integrated") == 30
+    assert outcomes.count("failed_triage") == 20
+    assert {r.settings for r in book.results.values() if r.lattices} == {lattice.label}
+    assert len({name for kind, name in engine.asked if kind == "scout"}) == 6
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_result_depends_neither_on_order_nor_on_the_number_of_workers(seed):
+    crystals = (
+        _hits(14, rung=2)
+        | _blanks(10)
+        | _hits(9, rung=1, wrong=DOUBLED, prefix="odd")
+        | _hits(5, CUBIC, prefix="other")
+    )
+    reference, _ = _run(crystals)
+    book, _ = _run(crystals, n_processes=seed + 1, seed=seed, shuffle=seed)
+    assert book.lattices == reference.lattices
+    for frame, result in reference.results.items():
+        other = book.results[frame]
+        assert (other.outcome, other.settings, other.lattices) == (result.outcome, result.settings, result.lattices)
+
+
+def test_a_majority_of_super_cells_does_not_win_over_the_true_cell():
+    # most frames come out doubled on the cheap settings; the true cell explains their spots as well
+    book, _ = _run(_hits(4, rung=0) | _hits(8, rung=2, wrong=DOUBLED, prefix="odd"), min_agreement=4)
+    assert book.lattices[0].bravais == "tP"
+    assert {r.outcome for r in book.results.values()} == {"integrated"}
+
+
+def test_a_second_crystal_form_is_learnt_from_what_the_first_does_not_explain():
+    book, _ = _run(_hits(20) | _hits(12, CUBIC, prefix="other"))
+    assert sorted(lattice.bravais for lattice in book.lattices) == ["cP", "tP"]
+    assert {r.outcome for r in book.results.values()} == {"integrated"}
+    by_form = {r.settings for frame, r in book.results.items() if "other" in frame.path}
+    assert by_form == {lattice.label for lattice in book.lattices if lattice.bravais == "cP"}
+
+
+def test_frames_that_never_agree_are_processed_with_settings_in_turn():
+    rng = random.Random(4)
+    crystals = {
+        f"hit_{k:03d}": ("hit", tuple(rng.uniform(40, 200) for _ in range(3)) + (90.0, 90.0, 90.0), 1, None)
+        for k in range(15)
+    }
+    book, engine = _run(crystals, max_frames=12)
+    assert book.lattices == []
+    assert {r.settings for r in book.results.values()} == {"second"}
+    assert len({name for kind, name in engine.asked if kind == "scout"}) == 12
+
+
+@pytest.mark.parametrize(("n_hits", "n_learnt"), [(1, 0), (2, 1), (3, 1)])
+def test_few_hits_are_enough_when_they_agree_but_never_one(n_hits, n_learnt):
+    book, _ = _run(_hits(n_hits, rung=0) | _blanks(5))
+    assert len(book.lattices) == n_learnt
+    assert [r.outcome for r in book.results.values()].count("integrated") == n_hits
+
+
+def test_blanks_alone_end_without_a_lattice():
+    book, engine = _run(_blanks(9))
+    assert book.lattices == []
+    assert {kind for kind, _ in engine.asked} == {"screen"}
+
+
+def test_a_lattice_that_is_known_already_is_not_learnt_again():
+    first, _ = _run(_hits(10))
+    book, engine = _run(_hits(10) | _blanks(2), known=first.lattices)
+    assert book.lattices == []
+    assert {kind for kind, _ in engine.asked} == {"process"}
+    assert {r.settings for r in book.results.values() if r.lattices} == {first.lattices[0].label}
+
+
+def test_the_scouting_order_does_not_depend_on_folders():
+    names = [f"img_{k}.cbf" for k in range(50)]
+    orders = [
+        [f.path.rsplit("/", 1)[1] for f in sorted((FrameRef(f"{folder}/{n}") for n in names), key=scouting_key)]
+        for folder in ("/a", "/b/c")
+    ]
+    assert orders[0] == orders[1] != names
+
+
+def test_a_worker_that_dies_costs_its_frame_only():
+    crystals = Crystals(_hits(8))
+
+    def work(task):
+        if task.name == "hit_003" and task.kind == "process":
+            raise RuntimeError("Abnormal termination")
+        return crystals.work(task)
+
+    frames = [FrameRef(f"/data/{name}.cbf") for name in crystals.frames]
+    book = Book()
+    Coordinator(frames, list(crystals.frames), Threads(work, 2, 0), book, (LADDER[2],)).run()
+    outcomes = {frame.path[-7:-4]: r.outcome for frame, r in book.results.items()}
+    assert outcomes.pop("003") == "crashed"
+    assert set(outcomes.values()) == {"integrated"}
+    assert "Abnormal termination" in book.results[frames[3]].reason
