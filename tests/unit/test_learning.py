@@ -103,7 +103,7 @@ class Book:
     def learnt(self, lattice):
         self.lattices.append(lattice)
 
-    def tick(self, doing):
+    def tick(self, doing, n_waiting):
         pass
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,6 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = _parser().parse_intermixed_args(argv)
     terminal = Terminal(silent=options.silent)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what a batch system sends ends a run like Ctrl-C
     try:
         return _run(options, terminal, ["iota.run", *(sys.argv[1:] if argv is None else argv)])
     except IotaError as error:

@@ -85,8 +85,8 @@ class ProcessingDisplay:
         self._n_frames = n_frames
         self._progress = progress
         self._task: TaskID | None = progress.add_task("", total=n_frames, text="starting workers") if progress else None
-        self._start = time.monotonic()
-        self._last_line = self._start
+        self._last_line = time.monotonic()
+        self._steady_from = (self._last_line, 0)  # time and finished frames from which the rate is counted
         self._last_shown = ""
 
     def learnt(self, lattice: Learnt) -> None:
@@ -96,27 +96,26 @@ class ProcessingDisplay:
             f" on which {len(lattice.agreeing)} of {lattice.n_scouted} frames agree; used for all frames."
         )
 
-    def progress(self, n_finished: int, counts: dict[Outcome, int], doing: str) -> None:
+    def progress(self, n_finished: int, n_waiting: int, counts: dict[Outcome, int], doing: str) -> None:
         """Show how far the run is."""
-        text = self._text(n_finished, counts, doing)
+        text = self._text(n_finished, n_waiting, counts, doing)
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, completed=n_finished, text=text)
         elif time.monotonic() - self._last_line >= _PLAIN_EVERY_S and text != self._last_shown:
             self._last_line, self._last_shown = time.monotonic(), text
-            self._terminal.note(f"{n_finished} of {self._n_frames}: {text}")
+            self._terminal.note(f"PROCESSING: {text}")
 
-    def _text(self, n_finished: int, counts: dict[Outcome, int], doing: str) -> str:
-        spent = time.monotonic() - self._start
-        hits = n_finished - sum(counts.get(outcome, 0) for outcome in NOT_HITS)
-        parts = [f"{n_finished}/{self._n_frames}"]
-        if n_finished:
-            rate = n_finished / spent
-            parts += [f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min", f"{hits} hits"]
-            parts.append(f"{counts.get('integrated', 0)} integrated")
+    def _text(self, n_finished: int, n_waiting: int, counts: dict[Outcome, int], doing: str) -> str:
+        hits = n_finished + n_waiting - sum(counts.get(outcome, 0) for outcome in NOT_HITS)
+        parts = [f"{n_finished}/{self._n_frames}, {hits} hits, {counts.get('integrated', 0)} integrated"]
+        now = time.monotonic()
         if doing:
             parts.append(doing)
-        elif 0 < n_finished < self._n_frames:
-            parts.append(f"est. {_duration((self._n_frames - n_finished) * spent / n_finished)}")
+            self._steady_from = (now, n_finished)  # learning says nothing about how fast the rest will be
+        elif self._steady_from[1] < n_finished < self._n_frames:
+            rate = (n_finished - self._steady_from[1]) / (now - self._steady_from[0])
+            parts.append(f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min")
+            parts.append(f"est. {_duration((self._n_frames - n_finished) / rate)}")
         return ", ".join(parts)
 
 

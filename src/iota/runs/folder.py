@@ -82,7 +82,6 @@ class RunFolder:
 
         Raises:
             RunFolderError: it cannot be made.
-
         """
         runs = output / "integration"
         try:
@@ -110,7 +109,6 @@ class RunFolder:
 
         Raises:
             RunFolderError: the path is not a run folder.
-
         """
         if not path.name.isdigit() or not (path / "run.json").is_file():
             raise RunFolderError(f"{path} is not a run folder; give one like integration/001.")
@@ -132,7 +130,6 @@ class RunFolder:
 
         Raises:
             RunFolderError: the file system refuses.
-
         """
         replace_text(path, text)
 
@@ -142,7 +139,6 @@ def replace_text(path: Path, text: str) -> None:
 
     Raises:
         RunFolderError: the file system refuses.
-
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:

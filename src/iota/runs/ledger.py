@@ -31,7 +31,6 @@ class Ledger:
 
         Raises:
             RunFolderError: the file system refuses.
-
         """
         line = _encoder.encode(result) + b"\n"
         try:
@@ -82,7 +81,6 @@ def read_ledger(path: Path, offset: int = 0) -> tuple[list[FrameResult], int]:
 
     Raises:
         RunFolderError: the ledger exists but cannot be read, or a complete line is not a record.
-
     """
     try:
         with path.open("rb") as file:

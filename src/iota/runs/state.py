@@ -23,8 +23,9 @@ class RunState(msgspec.Struct, kw_only=True):
     status: Status
     n_frames: int
     n_finished: int = 0
+    n_waiting: int = 0  # frames with diffraction that wait for a lattice to be learnt
     counts: dict[Outcome, int] = {}
-    doing: str = ""  # for people, e.g. "learning the lattice: 6 of at most 48 frames tried"
+    doing: str = ""  # for people, e.g. "learning the lattice from 6"
     reason: str = ""  # why it is aborted or failed
     process_id: int = msgspec.field(default_factory=os.getpid)
     host: str = msgspec.field(default_factory=socket.gethostname)
@@ -37,7 +38,6 @@ class RunState(msgspec.Struct, kw_only=True):
 
         Raises:
             RunFolderError: the file system refuses.
-
         """
         self.heartbeat = time.time()
         replace_text(path, msgspec.json.format(msgspec.json.encode(self), indent=1).decode() + "\n")
@@ -48,7 +48,6 @@ def read_state(path: Path) -> RunState:
 
     Raises:
         RunFolderError: there is none, or it is not one.
-
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=RunState)

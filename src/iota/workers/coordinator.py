@@ -41,8 +41,8 @@ class Observer(Protocol):
     def learnt(self, lattice: Learnt) -> None:
         """Take a lattice that was learnt."""
 
-    def tick(self, doing: str) -> None:
-        """Take a sign of life, about twice a second, with what is going on besides processing."""
+    def tick(self, doing: str, n_waiting: int) -> None:
+        """Take a sign of life, about twice a second: what is going on besides processing, and how many hits wait."""
 
 
 class Coordinator:
@@ -73,6 +73,7 @@ class Coordinator:
         self._in_work = 0
         self._urgent: deque[Task] = deque()
         self._doing = ""
+        self._n_waiting = 0  # frames with diffraction that wait for a lattice
 
     def run(self) -> None:
         """Process all frames; returns when each has its record."""
@@ -86,6 +87,7 @@ class Coordinator:
             if learnt is None:
                 break
             misfits = self._process_with_lattice([r.frame for r in misfits], misfits)
+        self._n_waiting = 0
         for result in misfits:
             self._observer.finished(result)
 
@@ -106,10 +108,10 @@ class Coordinator:
                 if isinstance(report, FrameResult):
                     self._observer.finished(report)
             learning.advance()
-            self._doing = learning.doing
+            self._doing, self._n_waiting = learning.doing, screening.n_hits
         learning.advance()
         self._take(learning.learnt)
-        self._doing = ""
+        self._doing, self._n_waiting = "", 0
         finished = screening.finished
         return [frame for frame in self._frames if frame not in finished]
 
@@ -128,7 +130,7 @@ class Coordinator:
             if isinstance(report, Scouted):
                 learning.scouted(report)
             learning.advance()
-            self._doing = learning.doing
+            self._doing = f"{learning.doing} (another one)"
         self._doing = ""
         self._take(learning.learnt)
         return learning.learnt
@@ -155,6 +157,7 @@ class Coordinator:
             result.attempts = attempts.get(result.frame, []) + result.attempts
             if result.outcome == "failed_indexing":
                 misfits.append(result)
+                self._n_waiting = len(misfits)
             else:
                 self._observer.finished(result)
 
@@ -191,7 +194,7 @@ class Coordinator:
                 return
             if time.monotonic() - last_tick >= _TICK_S:
                 last_tick = time.monotonic()
-                self._observer.tick(self._doing)
+                self._observer.tick(self._doing, self._n_waiting)
             try:
                 task, future = self._done.get(timeout=_TICK_S)
             except queue.Empty:
@@ -263,8 +266,7 @@ class _Batches:
         """Words for people."""
         if self.over:
             return ""
-        waiting = f"{self._screening.n_hits} hits waiting"
-        return f"learning the lattice from {self._n_tried} of {waiting}" if self._n_tried else f"screening, {waiting}"
+        return f"learning the lattice from {self._n_tried}" if self._n_tried else "screening"
 
     def scouted(self, report: Scouted) -> None:
         self._reports[report.name] = report

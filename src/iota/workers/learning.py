@@ -84,7 +84,6 @@ def learn_lattice(rules: LearningRules, number: int = 1, known: Sequence[Learnt]
         rules: how to look.
         number: number of the lattice in the run, from 1.
         known: lattices that were learnt before; multiples of them are not new.
-
     """
     scouted: list[Screened] = []
     reports: list[Scouted] = []

@@ -33,8 +33,8 @@ _STATE_EVERY_S = 1.0
 class Display(Protocol):
     """What a person sees while a run goes on."""
 
-    def progress(self, n_finished: int, counts: dict[Outcome, int], doing: str) -> None:
-        """Show how far the run is; called about twice a second."""
+    def progress(self, n_finished: int, n_waiting: int, counts: dict[Outcome, int], doing: str) -> None:
+        """Show how far the run is, how many hits wait for a lattice and what goes on; called about twice a second."""
 
     def learnt(self, lattice: Learnt) -> None:
         """Show that a lattice was learnt."""
@@ -94,7 +94,6 @@ class Run:
         Raises:
             RunFolderError: the folder cannot be written any more; what was finished is kept.
             KeyboardInterrupt: a person stopped the run; what was finished is kept.
-
         """
         mp = self._values.mp
         self._display: Display = display
@@ -110,7 +109,7 @@ class Run:
                     workers.stop()
             self._state.status = "finished"
         except KeyboardInterrupt:
-            self._state.status, self._state.reason = "aborted", "Stopped with Ctrl-C."
+            self._state.status, self._state.reason = "aborted", "Stopped by a person or by the batch system."
             raise
         except Exception as error:
             self._state.status, self._state.reason = "failed", str(error)
@@ -179,10 +178,10 @@ class Run:
         )
         self._display.learnt(lattice)
 
-    def tick(self, doing: str) -> None:
+    def tick(self, doing: str, n_waiting: int) -> None:
         """Take a sign of life."""
-        self._state.doing = doing
-        self._display.progress(len(self._outcomes), self._summary.counts, doing)
+        self._state.doing, self._state.n_waiting = doing, n_waiting
+        self._display.progress(len(self._outcomes), n_waiting, self._summary.counts, doing)
         if time.monotonic() - self._last_state >= _STATE_EVERY_S:
             self._last_state = time.monotonic()
             self._write_state()
@@ -193,8 +192,8 @@ class Run:
         self._state.write(self.folder.state)
 
     def _end(self) -> None:
-        self._state.doing = ""
-        self._display.progress(len(self._outcomes), self._summary.counts, "")
+        self._state.doing, self._state.n_waiting = "", 0
+        self._display.progress(len(self._outcomes), 0, self._summary.counts, "")
         try:
             write_outcome_lists(self.folder, self.frames, self._outcomes)
             self._write_state()

@@ -1,0 +1,74 @@
+import pytest
+
+from iota.analysis.lattices import group_lattices, sub_lattices
+from iota.analysis.summary import SummaryBuilder
+from iota.records import FrameRef, FrameResult, Lattice
+from iota.symmetry import primitive_niggli
+
+
+def _result(k, outcome="integrated", lattices=(), **words):
+    return FrameResult(frame=FrameRef(f"/d/{k}.cbf"), name=str(k), outcome=outcome, lattices=list(lattices), **words)
+
+
+def _lattice(cell=(79.2, 79.2, 38.1, 90, 90, 90), bravais="tP", group="P 4 2 2", **words):
+    return Lattice(
+        bravais=bravais,
+        space_group=group,
+        unit_cell=cell,
+        a_matrix=(1,) * 9,
+        n_indexed=50,
+        **({"d_min_A": 2.0} | words),
+    )
+
+
+def test_counts_add_up_and_every_outcome_is_counted():
+    builder = SummaryBuilder(8)
+    for k, outcome in enumerate(["failed_import", "failed_triage", "failed_refinement", "crashed", "timed_out"]):
+        builder.add(_result(k, outcome))
+    builder.add(_result(9, lattices=[_lattice()]))
+    summary = builder.summary()
+    assert summary.n_finished == 6
+    assert summary.n_hits == 2
+    assert summary.n_integrated == 1
+    assert sum(summary.counts.values()) == 6
+
+
+def test_the_consensus_is_the_most_frequent_lattice_and_its_cell_the_median():
+    builder = SummaryBuilder(20)
+    for k in range(9):
+        a = 79.0 + 0.05 * k
+        builder.add(
+            _result(
+                k, lattices=[_lattice((a, a, 38.1, 90, 90, 90), n_integrated=100 + k)], files={"experiments": f"{k}"}
+            )
+        )
+    builder.add(_result(10, lattices=[_lattice((79.2, 80.9, 38.1, 90, 90, 90), "oP", "P 2 2 2")]))
+    builder.add(_result(11, lattices=[_lattice((58.4, 58.4, 152.2, 90, 90, 90))]))
+    summary = builder.summary()
+    assert summary.consensus.bravais == "tP"
+    assert summary.consensus.n_lattices == 9
+    assert summary.consensus.unit_cell[0] == pytest.approx(79.2)
+    assert summary.consensus.unit_cell_spread[0] == pytest.approx(1.4826 * 0.1, rel=0.01)
+    assert summary.other_bravais == {"oP": 1}
+    assert summary.best_files == {"experiments": "8"}
+
+
+def test_several_lattices_of_one_frame_all_count():
+    builder = SummaryBuilder(1)
+    builder.add(_result(0, lattices=[_lattice(), _lattice()]))
+    summary = builder.summary()
+    assert (summary.n_lattices, summary.n_multi_lattice_frames, summary.n_integrated) == (2, 1, 1)
+
+
+def test_nothing_integrated_is_a_summary_too():
+    summary = SummaryBuilder(3).summary()
+    assert summary.consensus is None
+    assert summary.n_finished == 0
+
+
+def test_super_cells_make_a_group_of_their_own_that_knows_its_sub_lattice():
+    true, doubled = (58.4, 58.4, 152.2, 90, 90, 90), primitive_niggli((58.4, 116.8, 152.2, 90, 90, 90))
+    groups = group_lattices([("a", doubled), ("b", doubled), ("c", true), ("a", doubled)])
+    assert [g.members for g in groups] == [["a", "b"], ["c"]]
+    assert [g.members for g in sub_lattices(groups[0], groups)] == [["c"]]
+    assert sub_lattices(groups[1], groups) == []
