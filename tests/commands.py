@@ -6,10 +6,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+LYSOZYME = ("target_unit_cell=79.2 79.2 38.1 90 90 90", "target_space_group=P43212")  # the crystal that is simulated
 
-def command(name: str, *arguments: object, cwd: Path, timeout: float = 900, **words) -> subprocess.CompletedProcess[str]:
+
+def command(
+    name: str, *arguments: object, cwd: Path, timeout: float = 900, **words
+) -> subprocess.CompletedProcess[str]:
     """Run one of our commands as a person would; returns exit status and what it printed."""
     program = Path(sys.executable).with_name(name)
     return subprocess.run(
-        [str(program), *map(str, arguments)], cwd=cwd, timeout=timeout, capture_output=True, text=True, check=False, **words
+        [str(program), *map(str, arguments)],
+        cwd=cwd,
+        timeout=timeout,
+        capture_output=True,
+        text=True,
+        check=False,
+        **words,
     )

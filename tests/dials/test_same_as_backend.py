@@ -6,11 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import LYSOZYME, command
 
-from commands import command
 from iota.runs import RunFolder, read_ledger
 
-COLUMNS = ("miller_index", "intensity.sum.value", "intensity.sum.variance", "xyzcal.px", "xyzobs.px.value", "background.mean")
+COLUMNS = (
+    "miller_index",
+    "intensity.sum.value",
+    "intensity.sum.variance",
+    "xyzcal.px",
+    "xyzobs.px.value",
+    "background.mean",
+)
 
 
 def _run_both(images, tmp_path, *assignments):
@@ -40,7 +47,13 @@ def _run_both(images, tmp_path, *assignments):
 
 def _column(table, name):
     values = table[name]
-    return np.array(list(values)) if name == "miller_index" else values.as_numpy_array() if hasattr(values, "as_numpy_array") else np.array(values)
+    return (
+        np.array(list(values))
+        if name == "miller_index"
+        else values.as_numpy_array()
+        if hasattr(values, "as_numpy_array")
+        else np.array(values)
+    )
 
 
 def _assert_same(folder, backend):
@@ -67,6 +80,27 @@ def _assert_same(folder, backend):
         assert model.get_A() == expected_model.get_A()
         compared += 1
     return compared
+
+
+@pytest.mark.slow
+def test_simulated_frames_with_a_known_cell(learnt_run, tmp_path):
+    hits = (learnt_run.path / "integrated.lst").read_text().splitlines()[:2]
+    blank = (learnt_run.path / "failed_triage.lst").read_text().splitlines()[:1]
+    folder, backend = _run_both([*hits, *blank], tmp_path, *LYSOZYME)
+    assert _assert_same(folder, backend) == 2
+
+
+@pytest.mark.slow
+def test_simulated_frames_with_a_target_of_all_kinds(learnt_run, tmp_path):
+    target = tmp_path / "mine.phil"
+    target.write_text(
+        "spotfinder.threshold.dispersion.kernel_size = 4 4\nindexing.method = real_space_grid_search\n"
+        "indexing.stills.method_list = None\nintegration.background.simple.outlier.algorithm = nsigma\n"
+        "profile.gaussian_rs.parameters.sigma_b_cutoff = 0.2\nprediction.d_min = 2.2\n"
+    )
+    hits = (learnt_run.path / "integrated.lst").read_text().splitlines()[:2]
+    folder, backend = _run_both(hits, tmp_path, f"cctbx_xfel.target={target}", *LYSOZYME)
+    assert _assert_same(folder, backend) >= 1
 
 
 @pytest.mark.slow

@@ -176,7 +176,7 @@ def test_a_second_crystal_form_is_learnt_from_what_the_first_does_not_explain():
 def test_frames_that_never_agree_are_processed_with_settings_in_turn():
     rng = random.Random(4)
     crystals = {
-        f"hit_{k:03d}": ("hit", tuple(rng.uniform(40, 200) for _ in range(3)) + (90.0, 90.0, 90.0), 1, None)
+        f"hit_{k:03d}": ("hit", (*(rng.uniform(40, 200) for _ in range(3)), 90.0, 90.0, 90.0), 1, None)
         for k in range(15)
     }
     book, engine = _run(crystals, max_frames=12)

@@ -59,7 +59,7 @@ def target_text(parameters: Parameters) -> str:
         working = scope().fetch(sources=sources)
         working.extract()
     except (Sorry, RuntimeError, ValueError) as error:
-        raise ParameterError(str(error).strip().split("\n")[0]) from error
+        raise ParameterError(_first_line(error)) from error
     return str(scope().fetch_diff(source=working).as_str())
 
 
@@ -85,8 +85,11 @@ def _read_target(path: Path) -> Any:
     except (OSError, UnicodeDecodeError) as error:
         raise ParameterError(f"The target file {path} cannot be read: {error}.") from error
     except RuntimeError as error:
-        raise ParameterError(f"{str(error).splitlines()[0]}. Is {path} really a PHIL file?") from error
-    _, unused = scope().fetch(source=source, track_unused_definitions=True)
+        raise ParameterError(f"{_first_line(error)}. Is {path} really a PHIL file?") from error
+    try:
+        _, unused = scope().fetch(source=source, track_unused_definitions=True)
+    except (Sorry, RuntimeError, ValueError) as error:
+        raise ParameterError(_first_line(error)) from error
     if unused:
         raise ParameterError(
             "\n".join(
@@ -102,7 +105,11 @@ def _read_assignment(name: str, value: str) -> Any:
     try:
         return parse(input_string=f"{name} = {value}", source_info=f"{name}={value}")
     except RuntimeError as error:
-        raise ParameterError(str(error).strip().split("\n")[0]) from error
+        raise ParameterError(_first_line(error)) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0]
 
 
 def _nearest(name: str) -> str:

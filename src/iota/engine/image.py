@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -88,17 +87,17 @@ def _check_pixels(imageset: Any) -> None:
 
 
 def _check_file(path: Path) -> None:
-    if not path.exists():
-        raise ImportFailedError("There is no such file.")
-    if not path.is_file():
-        raise ImportFailedError("This is not a file.")
-    if not os.access(path, os.R_OK):
-        raise ImportFailedError("The file may not be read; check its permissions.")
     try:
+        if not path.exists():
+            raise ImportFailedError("There is no such file.")
+        if not path.is_file():
+            raise ImportFailedError("This is not a file.")
         if path.stat().st_size == 0:
             raise ImportFailedError("The file is empty.")
         with path.open("rb") as file:
             file.read(1)
+    except PermissionError as error:
+        raise ImportFailedError("The file may not be read; check its permissions.") from error
     except OSError as error:
         raise ImportFailedError(f"The file cannot be read: {error.strerror}.") from error
 

@@ -23,7 +23,7 @@ class RunState(msgspec.Struct, kw_only=True):
     status: Status
     n_frames: int
     n_finished: int = 0
-    n_waiting: int = 0  # frames with diffraction that wait for a lattice to be learnt
+    n_waiting: int = 0  # frames known to have diffraction that are not finished, as while a lattice is learnt
     counts: dict[Outcome, int] = {}
     doing: str = ""  # for people, e.g. "learning the lattice from 6"
     reason: str = ""  # why it is aborted or failed

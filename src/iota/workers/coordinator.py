@@ -42,7 +42,7 @@ class Observer(Protocol):
         """Take a lattice that was learnt."""
 
     def tick(self, doing: str, n_waiting: int) -> None:
-        """Take a sign of life, about twice a second: what is going on besides processing, and how many hits wait."""
+        """Take a sign of life, twice a second: what goes on besides processing, and how many hits are unfinished."""
 
 
 class Coordinator:
@@ -73,12 +73,12 @@ class Coordinator:
         self._in_work = 0
         self._urgent: deque[Task] = deque()
         self._doing = ""
-        self._n_waiting = 0  # frames with diffraction that wait for a lattice
+        self._waiting: set[FrameRef] = set()  # frames known to have diffraction that have no record yet
 
     def run(self) -> None:
         """Process all frames; returns when each has its record."""
         if self._rules is None:
-            self._process(self._frames, self._settings, self._observer.finished)
+            self._process(self._frames, self._settings, self._finish)
             return
         hits = self._hits_to_process() if not self._lattices else list(self._frames)
         misfits = self._process_with_lattice(hits)
@@ -87,9 +87,12 @@ class Coordinator:
             if learnt is None:
                 break
             misfits = self._process_with_lattice([r.frame for r in misfits], misfits)
-        self._n_waiting = 0
         for result in misfits:
-            self._observer.finished(result)
+            self._finish(result)
+
+    def _finish(self, result: FrameResult) -> None:
+        self._waiting.discard(result.frame)
+        self._observer.finished(result)
 
     # -- learning
 
@@ -106,12 +109,14 @@ class Coordinator:
             else:
                 screening.screened(task.frame, report)
                 if isinstance(report, FrameResult):
-                    self._observer.finished(report)
+                    self._finish(report)
+                else:
+                    self._waiting.add(task.frame)
             learning.advance()
-            self._doing, self._n_waiting = learning.doing, screening.n_hits
+            self._doing = learning.doing
         learning.advance()
         self._take(learning.learnt)
-        self._doing, self._n_waiting = "", 0
+        self._doing = ""
         finished = screening.finished
         return [frame for frame in self._frames if frame not in finished]
 
@@ -146,7 +151,7 @@ class Coordinator:
         """Process frames with the newest lattice, or cold when there is none; returns those it does not explain."""
         assert self._rules is not None
         if not self._lattices:
-            self._process(frames, self._settings, self._observer.finished)
+            self._process(frames, self._settings, self._finish)
             return []
         lattices = self._lattices[-1:] if earlier else self._lattices
         settings = tuple(self._rules.with_lattice(x.label, x.unit_cell, x.space_group) for x in lattices)
@@ -157,9 +162,9 @@ class Coordinator:
             result.attempts = attempts.get(result.frame, []) + result.attempts
             if result.outcome == "failed_indexing":
                 misfits.append(result)
-                self._n_waiting = len(misfits)
+                self._waiting.add(result.frame)
             else:
-                self._observer.finished(result)
+                self._finish(result)
 
         self._process(frames, settings, take)
         return misfits
@@ -194,7 +199,7 @@ class Coordinator:
                 return
             if time.monotonic() - last_tick >= _TICK_S:
                 last_tick = time.monotonic()
-                self._observer.tick(self._doing, self._n_waiting)
+                self._observer.tick(self._doing, len(self._waiting))
             try:
                 task, future = self._done.get(timeout=_TICK_S)
             except queue.Empty:
@@ -215,22 +220,14 @@ class _Screening:
         self._order = order
         self._reports: dict[FrameRef, Screened | None] = {}
         self._next = 0
-        self._n_hits = 0
 
     def screened(self, frame: FrameRef, report: Report) -> None:
-        hit = report if isinstance(report, Screened) else None
-        self._reports[frame] = hit
-        self._n_hits += hit is not None
+        self._reports[frame] = report if isinstance(report, Screened) else None
 
     @property
     def finished(self) -> set[FrameRef]:
         """Frames that were screened and need nothing more."""
         return {frame for frame, report in self._reports.items() if report is None}
-
-    @property
-    def n_hits(self) -> int:
-        """Frames with diffraction so far."""
-        return self._n_hits
 
     @property
     def exhausted(self) -> bool:
