@@ -18,6 +18,7 @@ from iota.cli.terminal import Terminal
 from iota.errors import InputError, IotaError, UsageError
 from iota.inputs import Inputs, find_frames
 from iota.inputs.select import select_random, select_range
+from iota.installation import predecessor_warning
 from iota.params import Parameters, full_text, is_assignment, read, script_text
 from iota.records import FrameRef
 from iota.runs import RunFolder
@@ -75,6 +76,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, terminal: Terminal, command_line: list[str]) -> int:
+    warning = predecessor_warning()
+    if warning:
+        terminal.warning(warning)
     scripts, assignments, paths = _sort_arguments(options.arguments)
     terminal.logo()
     with terminal.step("Starting DIALS"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from collections.abc import Sequence
 
 from rich import box
@@ -11,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from iota.analysis.summary import Summary
+from iota.installation import program
 from iota.records import Outcome
 from iota.runs import RunFolder
 from iota.symmetry import cell_text
@@ -120,8 +122,13 @@ def _places(summary: Summary, folder: RunFolder) -> RenderableType:
     grid.add_row("   lists", "input.lst, integrated.lst, not_integrated.lst, failed_*.lst")
     if summary.n_integrated:
         grid.add_row("   results", "final/int_*.pickle, dials/*_integrated.expt and .refl")
-    grid.add_row("   repeat", f"iota.run {shlex.quote(str(folder.script))}")
+    grid.add_row("   repeat", f"{_command('iota.run')} {shlex.quote(str(folder.script))}")
     return grid
+
+
+def _command(name: str) -> str:
+    """One of our commands as it must be typed: with its folder where that is not on the PATH."""
+    return name if shutil.which(name) else shlex.quote(program(name) or name)
 
 
 def next_steps(summary: Summary, folder: RunFolder) -> list[str]:
@@ -130,20 +137,20 @@ def next_steps(summary: Summary, folder: RunFolder) -> list[str]:
     if consensus is not None:
         files = [shlex.quote(str(folder.path / summary.best_files[what])) for what in ("experiments", "reflections")]
         steps = [
-            f"look at the best frame:  dials.image_viewer {' '.join(files)}",
+            f"look at the best frame:  {_command('iota.image_viewer')} {' '.join(files)}",
             f"see its numbers:         dials.show {' '.join(files)}",
         ]
         if any("learnt" in label or "metric" in label for label in summary.settings):
             steps.append(
-                "when the space group is known:  iota.run ... "
+                f"when the space group is known:  {_command('iota.run')} ... "
                 f'cctbx_xfel.target_unit_cell="{cell_text(consensus.unit_cell)}" cctbx_xfel.target_space_group=...'
             )
         return steps
     path = shlex.quote(str(folder.path))
     if summary.n_hits:
         return [
-            f"{summary.n_hits} frames have diffraction but none was integrated. Look at some with dials.image_viewer"
-            f" {path}/dials/*_imported.expt: are beam centre, distance and wavelength right?",
+            f"{summary.n_hits} frames have diffraction but none was integrated. Look at some with"
+            f" {_command('iota.image_viewer')} {path}/dials/*_imported.expt: are beam centre, distance and wavelength right?",
             "If the crystal is known, give it: cctbx_xfel.target_unit_cell=... cctbx_xfel.target_space_group=...",
         ]
     if summary.counts.get("failed_triage"):

@@ -1,0 +1,25 @@
+"""What stood in the way of an input."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """A path that brought no image, or fewer than it should; ``text`` names it and says what was looked for.
+
+    Make one with :func:`problem_with`.
+    """
+
+    path: str
+    text: str
+
+    def __str__(self) -> str:
+        """Return the text."""
+        return self.text
+
+
+def problem_with(path: str, why: str) -> Problem:
+    """Return the problem of a path; a name that no terminal could show is written with escapes."""
+    shown = path.encode("utf-8", "backslashreplace").decode("utf-8").replace("\n", "\\n")
+    return Problem(shown, f"{shown or 'An empty path'}: {why}")

@@ -1,0 +1,158 @@
+"""What is installed here: DIALS and what goes with it, the predecessor, programs of batch systems.
+
+DIALS is looked at in a process of its own (``python -m iota.installation``), so that a broken one breaks nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+# Compiled modules that Debian's build of cctbx leaves out.
+COMPILED = (
+    "xfel_mono_sim_ext",
+    "sx_clustering_ext",
+    "sx_merging_ext",
+    "prime_ext",
+    "prime_index_ambiguity_ext",
+)
+FILTERS = {"bitshuffle": 32008, "LZ4": 32004, "Zstandard": 32015}  # HDF5's registered numbers
+_PACKAGES = ("dials", "dxtbx", "cctbx", "numpy", "scipy", "h5py", "hdf5plugin")
+_PROBE_SECONDS = 120  # a cold network file system needs most of it
+
+
+class Package(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A Python package as this interpreter imports it; ``error`` says why it does not."""
+
+    version: str = ""
+    path: str = ""
+    error: str = ""
+
+
+class Installation(msgspec.Struct, frozen=True):
+    """What one Python finds when it imports DIALS. Get it from :func:`look`."""
+
+    packages: dict[str, Package] = {}
+    dials_version: str = ""
+    stills_process_error: str = ""  # empty when dials.stills_process loads
+    stills_process_seconds: float = 0.0
+    missing_compiled: list[str] = []
+    filters: list[str] = []  # of HDF5, those that can be read
+    has_prime: bool = False
+    needs_mono_sim: bool = False  # DIALS up to 3.2x imports xfel.mono_simulation
+    in_venv: list[str] = []  # packages of the venv that hide those DIALS was compiled against
+    error: str = ""  # why nothing could be found out
+
+
+def predecessor_warning() -> str | None:
+    """Return a sentence when the original IOTA, distribution ``iota``, is installed in the same place; else None."""
+    try:
+        other = importlib.metadata.distribution("iota")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    return (
+        f"The original IOTA {other.version} is installed in {other.locate_file('')}: it has the same import name, iota,"
+        f" and one hides the other. Remove it with: {sys.executable} -m pip uninstall iota"
+    )
+
+
+def program(name: str) -> str | None:
+    """Return where a program is: on the PATH, or beside this Python."""
+    beside = Path(sys.executable).parent / name
+    return shutil.which(name) or (str(beside) if os.access(beside, os.X_OK) else None)
+
+
+def look() -> Installation:
+    """Look at DIALS in a process of its own; takes about as long as starting DIALS, 2 s."""
+    command = [sys.executable, "-m", "iota.installation"]
+    try:
+        answer = subprocess.run(command, capture_output=True, timeout=_PROBE_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return Installation(error=f"DIALS did not load within {_PROBE_SECONDS} s.")
+    try:
+        return msgspec.json.decode(answer.stdout.splitlines()[-1], type=Installation)
+    except (IndexError, msgspec.DecodeError):
+        last = answer.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["without a word"]
+        return Installation(error=f"Loading DIALS ended the process (status {answer.returncode}): {last[0]}")
+
+
+def look_here() -> Installation:
+    """Import DIALS and all that goes with it into this process and say what was found."""
+    packages = {name: _package(name) for name in _PACKAGES}
+    version = ""
+    if not packages["dials"].error:
+        version = str(_import("dials.util.version").dials_version()).removeprefix("DIALS ")
+    start = time.perf_counter()
+    error = _error_of_stills_process()
+    return Installation(
+        packages=packages,
+        dials_version=version,
+        stills_process_error=error,
+        stills_process_seconds=round(time.perf_counter() - start, 2),
+        missing_compiled=[name for name in COMPILED if not _is_there(name)],
+        filters=_filters() if not packages["h5py"].error else [],
+        has_prime=_is_there("prime"),
+        needs_mono_sim=_is_there("xfel.mono_simulation") and not _is_there("serialtbx"),
+        in_venv=_hiding(packages),
+    )
+
+
+def _import(name: str) -> Any:
+    return importlib.import_module(name)
+
+
+def _package(name: str) -> Package:
+    try:
+        module = _import(name)
+    except Exception as error:  # noqa: BLE001 - a border: what is broken here is what is asked for
+        return Package(error=f"{type(error).__name__}: {error}")
+    version = getattr(module, "__version__", "")
+    if not version:
+        try:
+            version = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            version = ""
+    places = list(getattr(module, "__path__", []))
+    return Package(str(version), places[0] if places else str(getattr(module, "__file__", "")))
+
+
+def _error_of_stills_process() -> str:
+    try:
+        _import("iota.engine.installation").prepare()
+        _import("dials.command_line.stills_process")
+    except Exception as error:  # noqa: BLE001 - as above
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):  # ValueError: the engine put an empty module of this name in its place
+        return False
+
+
+def _filters() -> list[str]:
+    h5py: Any = _import("h5py")
+    return [name for name, number in FILTERS.items() if h5py.h5z.filter_avail(number)]
+
+
+def _hiding(packages: dict[str, Package]) -> list[str]:
+    """Return compiled packages that come from this venv though DIALS does not."""
+    if sys.prefix == sys.base_prefix or packages["dials"].path.startswith(sys.prefix):
+        return []
+    return [name for name in ("numpy", "scipy", "h5py") if packages[name].path.startswith(sys.prefix)]
+
+
+if __name__ == "__main__":
+    sys.stdout.write("\n" + msgspec.json.encode(look_here()).decode() + "\n")

@@ -1,0 +1,153 @@
+"""iota.doctor: what it says of installations that are whole, half and broken."""
+
+import importlib.metadata
+import json
+import subprocess
+
+import msgspec
+import pytest
+
+import iota.cli.doctor as doctor
+import iota.installation as installation
+from iota.installation import FILTERS, Installation, Package, look, predecessor_warning
+
+WHOLE = Installation(
+    packages={
+        name: Package("3.30", f"/opt/dials/{name}")
+        for name in ("dials", "dxtbx", "cctbx", "numpy", "scipy", "h5py", "hdf5plugin")
+    },
+    dials_version="3.30.1",
+    filters=list(FILTERS),
+    has_prime=True,
+)
+DEBIAN = msgspec.structs.replace(
+    WHOLE, dials_version="3.12", missing_compiled=list(installation.COMPILED), needs_mono_sim=True
+)
+
+
+def checks(found: Installation) -> dict[str, doctor.Check]:
+    return {check.name: check for check in doctor.all_checks(found)}
+
+
+def broken(name: str) -> Installation:
+    return msgspec.structs.replace(WHOLE, packages=WHOLE.packages | {name: Package(error="ImportError: no")})
+
+
+def test_a_whole_installation_has_nothing_wrong():
+    assert {c.state for c in checks(WHOLE).values()} <= {"good", "absent", "note"}
+    assert checks(WHOLE)["compiled modules"].state == "good"
+    assert checks(WHOLE)["PRIME"].state == "good"
+
+
+def test_debians_missing_modules_are_explained_and_runs_work():
+    found = checks(DEBIAN)
+    assert all(check.state != "bad" for check in found.values())
+    for name in installation.COMPILED:
+        assert name in found["compiled modules"].found
+    assert "nothing to do" in found["compiled modules"].mend
+    assert "prime_ext" in found["PRIME"].mend
+
+
+def test_a_dials_that_does_not_ask_for_the_module_does_not_miss_it():
+    newer = msgspec.structs.replace(WHOLE, missing_compiled=["xfel_mono_sim_ext"])
+    assert checks(newer)["compiled modules"].state == "good"
+
+
+@pytest.mark.parametrize(
+    ("name", "check"), [("dials", "DIALS"), ("dxtbx", "DIALS"), ("numpy", "numpy"), ("h5py", "h5py")]
+)
+def test_what_does_not_import_is_wrong_and_can_be_mended(name, check):
+    found = checks(broken(name))[check]
+    assert found.state == "bad"
+    assert "scripts/setup" in found.mend
+
+
+@pytest.mark.parametrize(("error", "state"), [("", "note"), ("ImportError: numpy.core.multiarray", "bad")])
+def test_a_newer_numpy_in_the_venv_is_found_out(error, state):
+    hidden = msgspec.structs.replace(WHOLE, in_venv=["numpy", "h5py"], stills_process_error=error)
+    assert checks(hidden)["numpy"].state == state
+    assert "uninstall numpy" in checks(hidden)["numpy"].mend
+    assert "uninstall h5py" in checks(hidden)["h5py"].mend
+
+
+def test_missing_filters_are_named():
+    found = checks(msgspec.structs.replace(WHOLE, filters=["LZ4"]))["HDF5 filters"]
+    assert found.state == "note"
+    assert "bitshuffle" in found.found
+    assert "--no-deps hdf5plugin" in found.mend
+
+
+def test_batch_systems_viewer_and_display(monkeypatch):
+    there = {"sbatch": "/usr/bin/sbatch", "mpirun": "/usr/bin/mpirun", "dials.image_viewer": "/usr/bin/viewer"}
+    monkeypatch.setattr(doctor, "program", there.get)
+    monkeypatch.setenv("DISPLAY", ":7")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setattr(importlib.metadata, "version", lambda _: "4.2.0")
+    found = checks(DEBIAN)
+    assert found["batch systems"].found == "Slurm (/usr/bin/sbatch)"
+    assert found["MPI"].found == "/usr/bin/mpirun"
+    assert found["display"].found == "DISPLAY=:7"
+    assert found["image viewer"].state == "note"
+    assert checks(WHOLE)["image viewer"].state == "good"
+    monkeypatch.setattr(doctor, "program", lambda _: None)
+    assert checks(WHOLE)["batch systems"].state == "absent"
+
+
+@pytest.mark.parametrize(("found", "status"), [(WHOLE, 0), (broken("dials"), 1), (Installation(error="It died."), 1)])
+def test_exit_status_and_json(monkeypatch, capsys, found, status):
+    monkeypatch.setattr(doctor, "look", lambda: found)
+    assert doctor.main(["--json"]) == status
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["ready"] is (status == 0)
+    assert {"name", "state", "found", "mend"} == set(answer["checks"][0])
+    assert doctor.main([]) == status
+    said = capsys.readouterr().out
+    assert ("WRONG" in said) is bool(status), "not told by colour alone"
+
+
+@pytest.fixture
+def original_iota(tmp_path, monkeypatch):
+    info = tmp_path / "iota-1.7.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: iota\nVersion: 1.7.2\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+def test_the_original_iota_is_noticed(original_iota, tmp_path):
+    warning = predecessor_warning()
+    assert warning is not None
+    assert "1.7.2" in warning
+    assert str(tmp_path) in warning
+    check = checks(WHOLE)["the original IOTA"]
+    assert check.state == "note"
+    assert check.mend.endswith("pip uninstall iota")
+
+
+def test_no_warning_without_it():
+    assert predecessor_warning() is None
+
+
+def answering(monkeypatch, stdout=b"", stderr=b"", status=0):
+    def run(command, **_):
+        return subprocess.CompletedProcess(command, status, stdout, stderr)
+
+    monkeypatch.setattr(subprocess, "run", run)
+
+
+def test_a_dials_that_crashes_is_a_finding(monkeypatch):
+    answering(monkeypatch, stderr=b"cannot open libboost\n", status=-11)
+    assert "libboost" in look().error
+    assert "-11" in look().error
+
+
+def test_chatter_before_the_answer_is_passed_over(monkeypatch):
+    answering(monkeypatch, stdout=b"loading...\n" + msgspec.json.encode(WHOLE) + b"\n")
+    assert look() == WHOLE
+
+
+def test_a_dials_that_hangs_is_a_finding(monkeypatch):
+    def run(command, **_):
+        raise subprocess.TimeoutExpired(command, 1)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert "did not load" in look().error
