@@ -65,6 +65,7 @@ class Lattice(msgspec.Struct, kw_only=True, omit_defaults=True):
     beam_centre_px: tuple[float, float] | None = None  # fast, slow
     distance_mm: float | None = None
     wavelength_A: float | None = None
+    pixel_size_mm: float | None = None
     files: dict[str, str] = {}  # what -> path relative to the run folder, e.g. {"pickle": "final/int_x.pickle"}
 
 

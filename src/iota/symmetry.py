@@ -68,6 +68,11 @@ def volume(cell: Sequence[float]) -> float:
     return float(uctbx.unit_cell(tuple(cell)).volume())
 
 
+def asymmetric_unit_volume(cell: Sequence[float], space_group: str) -> float:
+    """Volume of the asymmetric unit (A^3)."""
+    return volume(cell) / int(sgtbx.space_group_info(space_group).group().order_z())
+
+
 def primitive_niggli(cell: Sequence[float], space_group: str = "P 1") -> Cell:
     """Niggli cell of the primitive lattice of a cell in a possibly centred space group."""
     symmetry = crystal.symmetry(

@@ -1,6 +1,8 @@
 import pytest
+from libtbx import phil
 
 from iota.analysis.lattices import group_lattices, sub_lattices
+from iota.analysis.prime import prime_script
 from iota.analysis.summary import SummaryBuilder
 from iota.records import FrameRef, FrameResult, Lattice
 from iota.symmetry import primitive_niggli
@@ -72,3 +74,28 @@ def test_super_cells_make_a_group_of_their_own_that_knows_its_sub_lattice():
     assert [g.members for g in groups] == [["a", "b"], ["c"]]
     assert [g.members for g in sub_lattices(groups[0], groups)] == [["c"]]
     assert sub_lattices(groups[1], groups) == []
+
+
+def test_the_script_for_prime_is_filled_in_and_prime_would_understand_it(tmp_path):
+    builder = SummaryBuilder(1)
+    assert prime_script(builder.summary(), None, tmp_path, tmp_path, 1) is None
+    builder.add(_result(0, lattices=[_lattice(pixel_size_mm=0.172, d_min_A=1.9)]))
+    text = prime_script(builder.summary(), 'my "best" run', tmp_path / "final", tmp_path / "prime", 4)
+    words = {item.path: item.object.words[0].value for item in phil.parse(text).all_definitions()}
+    assert words["data"] == str(tmp_path / "final")
+    assert words["title"] == 'my "best" run'
+    assert words["merge.d_min"] == words["postref.allparams.d_min"] == "1.90"
+    assert words["target_space_group"] == "P 4 2 2"
+    assert words["pixel_size_mm"] == "0.172"
+    # one molecule of lysozyme, 129 residues, fills the asymmetric unit of P 43 21 2 at 2.05 A^3/Da
+    assert int(words["n_residues"]) == pytest.approx(129, rel=0.2)
+
+
+def test_the_installed_prime_knows_every_name(tmp_path):
+    prime = pytest.importorskip("prime.postrefine.mod_input", reason="PRIME is not installed")
+    builder = SummaryBuilder(1)
+    builder.add(_result(0, lattices=[_lattice(pixel_size_mm=0.172)]))
+    text = prime_script(builder.summary(), None, tmp_path, tmp_path / "prime", 4)
+    working, unused = prime.master_phil.fetch(source=phil.parse(text), track_unused_definitions=True)
+    assert unused == []
+    assert working.extract().target_unit_cell.parameters() == pytest.approx((79.2, 79.2, 38.1, 90, 90, 90))

@@ -39,6 +39,7 @@ class Summary(msgspec.Struct, kw_only=True):
     wilson_b_A2_median: float | None = None
     beam_centre_px_median: tuple[float, float] | None = None
     distance_mm_median: float | None = None
+    pixel_size_mm: float | None = None
     best_files: dict[str, str] = {}  # files of the frame with most integrated reflections, relative to the run folder
     settings: dict[str, int] = {}  # integrated frames by the settings that their lattice was found with
 
@@ -104,6 +105,7 @@ class SummaryBuilder:
             summary.n_integrated_median = float(np.median([x.n_integrated for x in self._lattices]))
             summary.wilson_b_A2_median = _median(x.wilson_b_A2 for x in self._lattices)
             summary.distance_mm_median = _median(x.distance_mm for x in self._lattices)
+            summary.pixel_size_mm = self._lattices[0].pixel_size_mm
             centres = [x.beam_centre_px for x in self._lattices if x.beam_centre_px]
             if centres:
                 fast, slow = np.median(np.array(centres), axis=0)

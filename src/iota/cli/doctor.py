@@ -204,7 +204,7 @@ def _viewer(dials_version: str) -> Check:
     except importlib.metadata.PackageNotFoundError:
         return Check("image viewer", "note", path, "It needs wxPython, which this Python does not have.")
     if _version(wx) >= (4, 2) and (0,) < _version(dials_version) < (3, 13):
-        mend = "It shows images, but this DIALS with wxPython 4.2 stops when it draws reflections: leave the .refl out."
+        mend = "With wxPython 4.2 it stops when it draws reflections: iota.image_viewer is the same, mended."
         return Check("image viewer", "note", path, mend)
     return Check("image viewer", "good", path)
 

@@ -121,6 +121,7 @@ def _places(summary: Summary, folder: RunFolder) -> RenderableType:
     grid.add_row("   log", f"{folder.log.name} (all frames), logs/ (the backend's own, by frame)")
     grid.add_row("   lists", "input.lst, integrated.lst, not_integrated.lst, failed_*.lst")
     if summary.n_integrated:
+        grid.add_row("   merging", "prime.phil, a script for PRIME filled in from these results")
         grid.add_row("   results", "final/int_*.pickle, dials/*_integrated.expt and .refl")
     grid.add_row("   repeat", f"{_command('iota.run')} {shlex.quote(str(folder.script))}")
     return grid
@@ -149,8 +150,8 @@ def next_steps(summary: Summary, folder: RunFolder) -> list[str]:
     path = shlex.quote(str(folder.path))
     if summary.n_hits:
         return [
-            f"{summary.n_hits} frames have diffraction but none was integrated. Look at some with"
-            f" {_command('iota.image_viewer')} {path}/dials/*_imported.expt: are beam centre, distance and wavelength right?",
+            f"{summary.n_hits} frames have diffraction but none was integrated. Are beam centre, distance and wavelength"
+            f" right? Look at some with {_command('iota.image_viewer')} {path}/dials/*_imported.expt",
             "If the crystal is known, give it: cctbx_xfel.target_unit_cell=... cctbx_xfel.target_space_group=...",
         ]
     if summary.counts.get("failed_triage"):

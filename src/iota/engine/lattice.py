@@ -68,6 +68,7 @@ def _describe(experiment: Any, integrated: Any, indexed: Any, strong_sigma: floa
         beam_centre_px=centre_px,
         distance_mm=round(float(abs(detector[0].get_directed_distance())), 3),
         wavelength_A=round(float(beam.get_wavelength()), 6),
+        pixel_size_mm=round(float(detector[0].get_pixel_size()[0]), 6),
     )
 
 

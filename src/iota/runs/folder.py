@@ -72,6 +72,11 @@ class RunFolder:
         return self.path / "target.phil"
 
     @property
+    def prime(self) -> Path:
+        """The script for PRIME, filled in from the results."""
+        return self.path / "prime.phil"
+
+    @property
     def learnt(self) -> Path:
         """Lattices that were learnt, once there are some."""
         return self.path / "learnt.json"

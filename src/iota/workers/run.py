@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from iota.analysis.prime import prime_script
 from iota.analysis.summary import Summary, SummaryBuilder
 from iota.engine import backend, ladder
 from iota.engine.filter import LatticeFilter
@@ -196,11 +197,19 @@ class Run:
         self._display.progress(len(self._outcomes), 0, self._summary.counts, "")
         try:
             write_outcome_lists(self.folder, self.frames, self._outcomes)
+            self._write_prime_script()
             self._write_state()
         except RunFolderError as error:
             if self._state.status == "finished":
                 raise
             logger.error("%s", error)  # the first error is the one to report
+
+    def _write_prime_script(self) -> None:
+        n_processes = self._values.mp.n_processors or default_processes()
+        path = self.folder.path
+        text = prime_script(self.summary(), self._values.description, path / "final", path / "prime", n_processes)
+        if text is not None:
+            self.folder.write_text(self.folder.prime, text)
 
 
 def _lattice_filter(scope: Any) -> LatticeFilter | None:
