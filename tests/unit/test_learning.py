@@ -10,7 +10,7 @@ import pytest
 from iota.records import FrameRef, FrameResult, Lattice, Scouted, Screened, Settings
 from iota.symmetry import primitive_niggli, same_lattice
 from iota.workers.coordinator import Coordinator
-from iota.workers.learning import LearningRules, scouting_key
+from iota.workers.learning import Learning, LearningRules, scouting_key
 
 TETRAGONAL = (58.4, 58.4, 152.2, 90.0, 90.0, 90.0)
 DOUBLED = (58.4, 116.8, 152.2, 90.0, 90.0, 90.0)
@@ -92,32 +92,47 @@ class Threads:
         return self._work(task)
 
 
+class Killed(Exception):
+    """The coordinator dies."""
+
+
 class Book:
-    def __init__(self):
-        self.results, self.lattices = {}, []
+    """Ledger and learnt.json in one; after a number of entries the coordinator is killed."""
+
+    def __init__(self, entries=10**9):
+        self.results, self.lattices, self.learning = {}, [], None
+        self.entries = entries
+
+    def _entry(self):
+        self.entries -= 1
+        if self.entries < 0:
+            raise Killed
 
     def finished(self, result):
+        self._entry()
         assert result.frame not in self.results, "a frame has two records"
         self.results[result.frame] = result
 
-    def learnt(self, lattice):
-        self.lattices.append(lattice)
+    def learnt(self, learning):
+        self._entry()
+        self.lattices = list(learning.lattices)
+        self.learning = Learning(list(learning.lattices), learning.over)
 
     def tick(self, doing, n_waiting):
         pass
 
 
-def _run(crystals, *, n_processes=3, seed=0, shuffle=None, known=(), **rules):
+def _run(crystals, *, n_processes=3, seed=0, shuffle=None, learning=None, book=None, finished=None, **rules):
     names = sorted(crystals)
     if shuffle is not None:
         random.Random(shuffle).shuffle(names)
     frames = [FrameRef(f"/data/{name}.cbf") for name in names]
-    book, engine = Book(), Crystals(crystals)
-    learning = LearningRules(
+    book, engine = book or Book(), Crystals(crystals)
+    rules = LearningRules(
         ladder=LADDER, with_lattice=lambda label, cell, group: Settings(label, " ".join(map(str, cell))), **rules
     )
     workers = Threads(engine.work, n_processes, seed)
-    Coordinator(frames, names, workers, book, tuple(LADDER), learning, known).run()
+    Coordinator(frames, names, workers, book, tuple(LADDER), rules, learning, finished).run()
     assert set(book.results) == set(frames), "a frame has no record"
     return book, engine
 
@@ -200,8 +215,8 @@ def test_blanks_alone_end_without_a_lattice():
 
 def test_a_lattice_that_is_known_already_is_not_learnt_again():
     first, _ = _run(_hits(10))
-    book, engine = _run(_hits(10) | _blanks(2), known=first.lattices)
-    assert book.lattices == []
+    book, engine = _run(_hits(10) | _blanks(2), learning=Learning(first.lattices))
+    assert book.lattices == first.lattices
     assert {kind for kind, _ in engine.asked} == {"process"}
     assert {r.settings for r in book.results.values() if r.lattices} == {first.lattices[0].label}
 
@@ -230,3 +245,35 @@ def test_a_worker_that_dies_costs_its_frame_only():
     assert outcomes.pop("003") == "crashed"
     assert set(outcomes.values()) == {"integrated"}
     assert "Abnormal termination" in book.results[frames[3]].reason
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_run_killed_at_any_moment_and_resumed_is_as_if_nothing_had_happened(seed):
+    crystals = (
+        _hits(25, rung=1)
+        | _blanks(15)
+        | _hits(9, CUBIC, prefix="other")
+        | _hits(3, (31, 44, 57, 90, 90, 90), 3, prefix="bad")
+    )
+    reference, _ = _run(crystals)
+    book = Book(entries=random.Random(seed).randrange(len(crystals) + 2))
+    n_kills = 0
+    while True:
+        finished = {frame: result.outcome for frame, result in book.results.items()}
+        try:
+            _, engine = _run(
+                crystals, n_processes=1 + seed % 3, seed=seed, book=book, finished=finished, learning=book.learning
+            )
+            break
+        except Killed:
+            n_kills += 1
+            book.entries = random.Random(seed + 1000 * n_kills).randrange(1, 20)
+    assert n_kills > 0
+    assert book.lattices == reference.lattices
+    assert {f: _essence(r) for f, r in book.results.items()} == {f: _essence(r) for f, r in reference.results.items()}
+    processed = {name for kind, name in engine.asked if kind == "process"}
+    assert not processed & {frame.path[6:-4] for frame in finished}, "a finished frame was processed again"
+
+
+def _essence(result):
+    return result.outcome, result.settings, result.lattices

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -22,6 +24,9 @@ from iota.installation import predecessor_warning
 from iota.params import Parameters, full_text, is_assignment, read, script_text
 from iota.records import FrameRef
 from iota.runs import RunFolder
+
+if TYPE_CHECKING:
+    from iota.workers.run import Run  # imports DIALS
 
 _DESCRIPTION = """\
 Process serial crystallography stills with DIALS: find the images, throw away blanks, index and integrate the rest on
@@ -56,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--random", type=int, metavar="N", help="process a random subset of N images")
     parser.add_argument("--range", metavar="RANGE", help="process a range of images, e.g. 1-5,25,200-250")
     parser.add_argument("-n", "--nproc", type=int, metavar="N", help="number of processes (default 3/4 of the cores)")
+    parser.add_argument(
+        "--resume", metavar="RUN", help="go on with a run that was stopped or killed: its folder or number"
+    )
     parser.add_argument("--silent", action="store_true", help="print nothing but errors")
     return parser
 
@@ -76,17 +84,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, terminal: Terminal, command_line: list[str]) -> int:
+    terminal.logo()
     warning = predecessor_warning()
     if warning:
         terminal.warning(warning)
-    scripts, assignments, paths = _sort_arguments(options.arguments)
-    terminal.logo()
     with terminal.step("Starting DIALS"):
         from iota.engine import backend  # takes seconds: after the logo, and never for --help
-        from iota.engine.installation import dials_version
+    if options.resume:
+        return _execute(_resumed(options, terminal), terminal)
+    scripts, assignments, paths = _sort_arguments(options.arguments)
     parameters = _with_options(read(scripts, assignments, is_backend_name=backend.is_backend_name), options, paths)
+    target = backend.target_text(parameters)  # a wrong target must not leave a run folder behind
     if options.default:
-        return _write_defaults(parameters, backend.target_text(parameters), terminal)
+        return _write_defaults(parameters, target, terminal)
+    return _execute(_new_run(parameters, terminal, command_line), terminal)
+
+
+def _new_run(parameters: Parameters, terminal: Terminal, command_line: list[str]) -> Run:
     if not parameters.inputs:
         raise UsageError("No images were given. Name a folder, files, a wildcard or a list, or see iota.run -h.")
     with terminal.step("Interpreting input"):
@@ -98,25 +112,40 @@ def _run(options: argparse.Namespace, terminal: Terminal, command_line: list[str
         raise InputError("There is no image in what was given, so there is nothing to process.")
     terminal.note(_found(inputs))
     with terminal.step("Initializing run parameters"):
+        from iota.engine.installation import dials_version
         from iota.workers.run import Run
 
-        backend.target_text(parameters)  # a wrong target must not leave a run folder behind
         folder = RunFolder.create(Path(parameters.values.output))
         run = Run.create(folder, parameters, inputs, command_line, {"DIALS": dials_version()})
-        config = run.engine_config()
-        config.engine()  # a wrong mask or geometry is found here, before any frame
     terminal.note(f"Run {folder.number}: {folder.path}")
+    return run
+
+
+def _resumed(options: argparse.Namespace, terminal: Terminal) -> Run:
+    if options.arguments:
+        raise UsageError("--resume goes on with what the run was started with; leave images and parameters out.")
+    path = Path("integration", f"{int(options.resume):03d}") if options.resume.isdigit() else Path(options.resume)
+    with terminal.step("Reading the run"):
+        from iota.workers.run import Run
+
+        run = Run.resume(RunFolder.open(path.absolute()))
+    terminal.note(f"Run {run.folder.number}: {run.n_finished} of {len(run.frames)} frames are finished; going on.")
+    return run
+
+
+def _execute(run: Run, terminal: Terminal) -> int:
     interrupted = False
     try:
-        with terminal.processing(len(inputs.frames)) as display:
+        with terminal.processing(len(run.frames)) as display:
             run.execute(display)
     except KeyboardInterrupt:
         interrupted = True
     summary = run.summary()
-    run.log(summary_text(summary, run.lattices, folder))
-    print_summary(terminal.console, summary, run.lattices, folder)
+    run.log(summary_text(summary, run.lattices, run.folder))
+    print_summary(terminal.console, summary, run.lattices, run.folder)
     if interrupted:
-        terminal.errors.print("iota.run: stopped; what was finished is kept.")
+        again = shlex.quote(str(run.folder.path))
+        terminal.errors.print(f"iota.run: stopped; what was finished is kept. To go on: iota.run --resume {again}")
         return 130
     return 0 if summary.n_integrated else 1
 

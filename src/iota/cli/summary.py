@@ -150,8 +150,8 @@ def next_steps(summary: Summary, folder: RunFolder) -> list[str]:
     path = shlex.quote(str(folder.path))
     if summary.n_hits:
         return [
-            f"{summary.n_hits} frames have diffraction but none was integrated. Are beam centre, distance and wavelength"
-            f" right? Look at some with {_command('iota.image_viewer')} {path}/dials/*_imported.expt",
+            f"{summary.n_hits} frames have diffraction but none was integrated. Are beam centre, distance and"
+            f" wavelength right? Look at some with {_command('iota.image_viewer')} {path}/dials/*_imported.expt",
             "If the crystal is known, give it: cctbx_xfel.target_unit_cell=... cctbx_xfel.target_space_group=...",
         ]
     if summary.counts.get("failed_triage"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import socket
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -155,9 +154,7 @@ def replace_text(path: Path, text: str) -> None:
 
 def cannot_write(path: Path, error: OSError) -> str:
     """Sentence for a file of a run that cannot be written."""
-    return f"{path} cannot be written: {error.strerror}. What was finished is kept."
-
-
-def command_line() -> list[str]:
-    """The command that started this process, as it was typed."""
-    return [Path(sys.argv[0]).name, *sys.argv[1:]]
+    return (
+        f"{path} cannot be written: {error.strerror}. What was finished is kept; when that is mended,"
+        f" iota.run --resume {path.parent} goes on."
+    )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
+from iota.errors import RunFolderError
 from iota.records import OUTCOMES, FrameRef, Outcome
 from iota.runs.folder import RunFolder
 
@@ -13,6 +15,25 @@ LIST_NAMES: Mapping[Outcome, str] = {outcome: f"{outcome}.lst" for outcome in OU
 def write_input_list(folder: RunFolder, frames: Iterable[FrameRef]) -> None:
     """Write ``input.lst``: all frames of the run, in order."""
     _write(folder, "input.lst", frames)
+
+
+def read_input_list(folder: RunFolder) -> list[FrameRef]:
+    """Frames of a run, in order, without a look at the files.
+
+    Raises:
+        RunFolderError: the list cannot be read.
+    """
+    path = folder.path / "input.lst"
+    try:
+        lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError as error:
+        raise RunFolderError(f"{path} cannot be read: {error.strerror}.") from error
+    return [_frame(line) for line in lines]
+
+
+def _frame(line: str) -> FrameRef:
+    path, mark, number = line.rpartition("#")
+    return FrameRef(path, int(number) - 1) if mark and number.isdigit() and not Path(line).exists() else FrameRef(line)
 
 
 def write_outcome_lists(folder: RunFolder, frames: Sequence[FrameRef], outcomes: Mapping[FrameRef, Outcome]) -> None:

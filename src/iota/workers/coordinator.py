@@ -11,11 +11,20 @@ import logging
 import queue
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from iota.records import FrameRef, FrameResult, Outcome, Report, Scouted, Screened, Settings, Task
-from iota.workers.learning import Learning, LearningRules, Learnt, Request, WantHits, learn_lattice, scouting_key
+from iota.records import NOT_HITS, FrameRef, FrameResult, Outcome, Report, Scouted, Screened, Settings, Task
+from iota.workers.learning import (
+    Learning,
+    LearningRules,
+    Learnt,
+    Lesson,
+    Request,
+    WantHits,
+    learn_lattice,
+    scouting_key,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +47,8 @@ class Observer(Protocol):
     def finished(self, result: FrameResult) -> None:
         """Take the record of a frame; called once for each."""
 
-    def learnt(self, lattice: Learnt) -> None:
-        """Take a lattice that was learnt."""
+    def learnt(self, learning: Learning) -> None:
+        """Take what has been learnt; called for each new lattice, and when no more are looked for."""
 
     def tick(self, doing: str, n_waiting: int) -> None:
         """Take a sign of life, twice a second: what goes on besides processing, and how many hits are unfinished."""
@@ -60,15 +69,30 @@ class Coordinator:
         observer: Observer,
         settings: tuple[Settings, ...],
         rules: LearningRules | None = None,
-        known: Sequence[Learnt] = (),
+        learning: Learning | None = None,
+        finished: Mapping[FrameRef, Outcome] | None = None,
     ) -> None:
+        """Prepare a run.
+
+        Args:
+            frames: all frames of the run, in the order of the input.
+            names: their names.
+            workers: who does the work.
+            observer: who is told.
+            settings: to try in turn on every frame where there is nothing to learn.
+            rules: for learning the lattice, or None.
+            learning: what was learnt before, when a run is resumed.
+            finished: frames that have their record already, when a run is resumed.
+        """
         self._frames = frames
         self._names = dict(zip(frames, names, strict=True))
         self._workers = workers
         self._observer = observer
         self._rules = rules
         self._settings = settings
-        self._lattices = list(known)
+        self._learning = learning or Learning()
+        self._before = finished or {}
+        self._n_hits = sum(outcome not in NOT_HITS for outcome in self._before.values())
         self._done: queue.SimpleQueue[tuple[Task, concurrent.futures.Future[Any]]] = queue.SimpleQueue()
         self._in_work = 0
         self._urgent: deque[Task] = deque()
@@ -76,84 +100,93 @@ class Coordinator:
         self._waiting: set[FrameRef] = set()  # frames known to have diffraction that have no record yet
 
     def run(self) -> None:
-        """Process all frames; returns when each has its record."""
+        """Process all frames that have no record; returns when each has one."""
+        frames = [frame for frame in self._frames if frame not in self._before]
         if self._rules is None:
-            self._process(self._frames, self._settings, self._finish)
+            self._process(frames, self._settings, self._finish)
             return
-        hits = self._hits_to_process() if not self._lattices else list(self._frames)
-        misfits = self._process_with_lattice(hits)
-        while misfits and len(self._lattices) < MAX_LATTICES and self._worth_another(misfits, hits):
-            learnt = self._learn_from([(r.frame, r.n_spots or 0) for r in misfits])
-            if learnt is None:
-                break
-            misfits = self._process_with_lattice([r.frame for r in misfits], misfits)
+        if not self._learning.lattices and not self._learning.over:
+            frames = self._screen_and_learn()
+        misfits = self._process_with_lattices(frames, self._learning.lattices)
+        while not self._learning.over:
+            learnt = self._learn_from(misfits) if self._worth_another(misfits) else None
+            self._take(learnt)
+            if learnt is not None:
+                misfits = self._process_with_lattices([r.frame for r in misfits], [learnt], misfits)
         for result in misfits:
             self._finish(result)
 
     def _finish(self, result: FrameResult) -> None:
         self._waiting.discard(result.frame)
+        self._n_hits += result.outcome not in NOT_HITS
         self._observer.finished(result)
 
     # -- learning
 
-    def _hits_to_process(self) -> list[FrameRef]:
+    def _screen_and_learn(self) -> list[FrameRef]:
         """Screen and scout until a lattice is learnt or given up; returns the frames that still need processing."""
         assert self._rules is not None
         order = sorted(self._frames, key=scouting_key)
-        screening = _Screening(order)
-        screens = (Task("screen", frame, self._names[frame]) for frame in order)
-        learning = _Batches(learn_lattice(self._rules), screening, self._urgent)
-        for task, report in self._work(screens, stop=lambda: learning.over):
+        screening = _Screening(order, self._before)
+        screens = (Task("screen", frame, self._names[frame]) for frame in order if frame not in self._before)
+        lesson = _LessonInWork(learn_lattice(self._rules), screening, self._urgent)
+        for task, report in self._work(screens, stop=lambda: lesson.over):
             if isinstance(report, Scouted):
-                learning.scouted(report)
+                lesson.scouted(report)
             else:
                 screening.screened(task.frame, report)
                 if isinstance(report, FrameResult):
                     self._finish(report)
                 else:
                     self._waiting.add(task.frame)
-            learning.advance()
-            self._doing = learning.doing
-        learning.advance()
-        self._take(learning.learnt)
+            lesson.advance()
+            self._doing = lesson.doing
+        lesson.advance()
         self._doing = ""
+        self._take(lesson.learnt)
         finished = screening.finished
         return [frame for frame in self._frames if frame not in finished]
 
-    def _learn_from(self, hits: Sequence[tuple[FrameRef, int]]) -> Learnt | None:
+    def _learn_from(self, misfits: Sequence[FrameResult]) -> Learnt | None:
         """Look for another lattice among frames that the known ones do not explain."""
         assert self._rules is not None
-        order = sorted(hits, key=lambda hit: scouting_key(hit[0]))
-        screening = _Screening([frame for frame, _ in order])
-        for frame, n_spots in order:
-            screening.screened(frame, Screened(frame=frame, name=self._names[frame], n_spots=n_spots))
-        rules = self._rules.for_another()
-        number = len(self._lattices) + 1
-        learning = _Batches(learn_lattice(rules, number, self._lattices), screening, self._urgent)
-        learning.advance()
-        for _, report in self._work(iter(()), stop=lambda: learning.over):
+        order = sorted((result.frame for result in misfits), key=scouting_key)
+        screening = _Screening(order, {})
+        for result in misfits:
+            hit = Screened(frame=result.frame, name=result.name, n_spots=result.n_spots or 0)
+            screening.screened(result.frame, hit)
+        known = self._learning.lattices
+        lesson = _LessonInWork(learn_lattice(self._rules.for_another(), len(known) + 1, known), screening, self._urgent)
+        lesson.advance()
+        for _, report in self._work(iter(()), stop=lambda: lesson.over):
             if isinstance(report, Scouted):
-                learning.scouted(report)
-            learning.advance()
-            self._doing = f"{learning.doing} (another one)"
+                lesson.scouted(report)
+            lesson.advance()
+            self._doing = f"{lesson.doing} (another one)"
         self._doing = ""
-        self._take(learning.learnt)
-        return learning.learnt
+        return lesson.learnt
 
     def _take(self, learnt: Learnt | None) -> None:
-        if learnt is not None:
-            self._lattices.append(learnt)
-            self._observer.learnt(learnt)
+        if learnt is None:
+            self._learning.over = True
+        else:
+            self._learning.lattices.append(learnt)
+        self._observer.learnt(self._learning)
 
-    def _process_with_lattice(
-        self, frames: Sequence[FrameRef], earlier: Sequence[FrameResult] = ()
-    ) -> list[FrameResult]:
-        """Process frames with the newest lattice, or cold when there is none; returns those it does not explain."""
+    def _worth_another(self, misfits: Sequence[FrameResult]) -> bool:
+        """Whether enough frames are left unexplained to look for one more lattice in them."""
         assert self._rules is not None
-        if not self._lattices:
+        least = max(self._rules.min_agreement, (self._n_hits + len(misfits)) // 10)
+        return 0 < len(self._learning.lattices) < MAX_LATTICES and len(misfits) >= least
+
+    def _process_with_lattices(
+        self, frames: Sequence[FrameRef], lattices: Sequence[Learnt], earlier: Sequence[FrameResult] = ()
+    ) -> list[FrameResult]:
+        """Process frames with learnt lattices, or cold when there are none; returns those that no lattice explains."""
+        assert self._rules is not None
+        if not lattices:
             self._process(frames, self._settings, self._finish)
             return []
-        lattices = self._lattices[-1:] if earlier else self._lattices
         settings = tuple(self._rules.with_lattice(x.label, x.unit_cell, x.space_group) for x in lattices)
         attempts = {result.frame: result.attempts for result in earlier}
         misfits: list[FrameResult] = []
@@ -168,10 +201,6 @@ class Coordinator:
 
         self._process(frames, settings, take)
         return misfits
-
-    def _worth_another(self, misfits: Sequence[FrameResult], hits: Sequence[FrameRef]) -> bool:
-        assert self._rules is not None
-        return len(misfits) >= max(self._rules.min_agreement, len(hits) // 10)
 
     # -- work
 
@@ -216,9 +245,9 @@ class Coordinator:
 class _Screening:
     """What screening has found so far, and the hits in scouting order as far as the order is complete."""
 
-    def __init__(self, order: Sequence[FrameRef]) -> None:
+    def __init__(self, order: Sequence[FrameRef], finished: Iterable[FrameRef]) -> None:
         self._order = order
-        self._reports: dict[FrameRef, Screened | None] = {}
+        self._reports: dict[FrameRef, Screened | None] = dict.fromkeys(finished)
         self._next = 0
 
     def screened(self, frame: FrameRef, report: Report) -> None:
@@ -243,11 +272,11 @@ class _Screening:
         return None
 
 
-class _Batches:
+class _LessonInWork:
     """Drives a learner: collects what it asked for and gives it back when it is complete."""
 
-    def __init__(self, learning: Learning, screening: _Screening, urgent: deque[Task]) -> None:
-        self._learning = learning
+    def __init__(self, lesson: Lesson, screening: _Screening, urgent: deque[Task]) -> None:
+        self._lesson = lesson
         self._screening = screening
         self._urgent = urgent
         self._hits: list[Screened] = []
@@ -256,7 +285,7 @@ class _Batches:
         self.over = False
         self.learnt: Learnt | None = None
         self._request: Request = []
-        self._ask(lambda: next(learning))
+        self._ask(lambda: next(lesson))
 
     @property
     def doing(self) -> str:
@@ -275,7 +304,7 @@ class _Batches:
             answer = self._answer()
             if answer is None:
                 return
-            self._ask(lambda answer=answer: self._learning.send(answer))  # type: ignore[misc]
+            self._ask(lambda answer=answer: self._lesson.send(answer))  # type: ignore[misc]
 
     def _answer(self) -> Sequence[Screened] | Sequence[Scouted] | None:
         if isinstance(self._request, WantHits):

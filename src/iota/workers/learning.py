@@ -44,6 +44,13 @@ class Learnt(msgspec.Struct, frozen=True):
         return f"learnt lattice {self.number}: {self.bravais} {cell_text(self.unit_cell, 1)}"
 
 
+class Learning(msgspec.Struct):
+    """What a run has learnt so far, ``learnt.json``; a run that is resumed goes on from it."""
+
+    lattices: list[Learnt] = []
+    over: bool = False  # no more lattices are looked for
+
+
 @dataclass(frozen=True)
 class LearningRules:
     """What is the same for all lattices that a run may learn."""
@@ -68,7 +75,7 @@ class WantHits:
 
 
 Request = WantHits | list[Task]
-Learning = Generator[Request, Sequence[Screened] | Sequence[Scouted], Learnt | None]
+Lesson = Generator[Request, Sequence[Screened] | Sequence[Scouted], Learnt | None]
 
 
 def scouting_key(frame: FrameRef) -> tuple[bytes, str]:
@@ -77,7 +84,7 @@ def scouting_key(frame: FrameRef) -> tuple[bytes, str]:
     return hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).digest(), frame.path
 
 
-def learn_lattice(rules: LearningRules, number: int = 1, known: Sequence[Learnt] = ()) -> Learning:
+def learn_lattice(rules: LearningRules, number: int = 1, known: Sequence[Learnt] = ()) -> Lesson:
     """Generate requests for hits and for scouting, and return the lattice that was learnt, or None.
 
     Args:
@@ -133,7 +140,7 @@ def _is_known(cell: Cell, known: Sequence[Learnt]) -> bool:
 
 def _confirm(
     rules: LearningRules, number: int, best: LatticeGroup, reports: Sequence[Scouted], scouted: Sequence[Screened]
-) -> Learning:
+) -> Lesson:
     """Index the agreeing frames with the lattice as given: smaller cells and higher symmetry first, as far as they go.
 
     The first candidate that explains as many spots as the free lattices did is taken, with the median of its cells.

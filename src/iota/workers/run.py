@@ -17,13 +17,14 @@ from iota.engine.filter import LatticeFilter
 from iota.engine.worker import EngineConfig
 from iota.errors import RunFolderError
 from iota.inputs import Inputs
-from iota.params import Parameters, script_text
+from iota.params import Parameters, read, script_text
 from iota.records import FrameRef, FrameResult, Outcome, Settings
-from iota.runs import Ledger, RunFolder, RunState, frame_names
-from iota.runs.lists import write_input_list, write_outcome_lists
+from iota.runs import Ledger, RunFolder, RunState, frame_names, read_ledger
+from iota.runs.lists import read_input_list, write_input_list, write_outcome_lists
+from iota.runs.lock import RunLock
 from iota.symmetry import cell_from_text, cell_text
 from iota.workers.coordinator import Coordinator
-from iota.workers.learning import LearningRules, Learnt
+from iota.workers.learning import Learning, LearningRules, Learnt
 from iota.workers.local import LocalPool, default_processes
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class Run:
         self._values: Any = parameters.values
         self._summary = SummaryBuilder(len(frames))
         self._outcomes: dict[FrameRef, Outcome] = {}
-        self._lattices: list[Learnt] = []
+        self._learning = Learning()
         self._state = RunState(status="running", n_frames=len(frames))
         self._last_state = 0.0
 
@@ -77,6 +78,27 @@ class Run:
         write_input_list(folder, inputs.frames)
         return cls(folder, parameters, inputs.frames)
 
+    @classmethod
+    def resume(cls, folder: RunFolder) -> Run:
+        """Take up a run that was stopped or killed: what is in its ledger stays, the rest is processed.
+
+        Raises:
+            RunFolderError: the folder does not hold what is needed.
+        """
+        run = cls(folder, read([folder.script]), read_input_list(folder))
+        results, _ = read_ledger(folder.ledger)
+        for result in results:
+            run._outcomes[result.frame] = result.outcome
+            run._summary.add(result)
+        if folder.learnt.exists():
+            run._learning = msgspec.json.decode(folder.learnt.read_bytes(), type=Learning)
+        return run
+
+    @property
+    def n_finished(self) -> int:
+        """Frames that have their record."""
+        return len(self._outcomes)
+
     def engine_config(self) -> EngineConfig:
         """What the workers need to know."""
         xfel, mp = self._values.cctbx_xfel, self._values.mp
@@ -96,16 +118,24 @@ class Run:
             RunFolderError: the folder cannot be written any more; what was finished is kept.
             KeyboardInterrupt: a person stopped the run; what was finished is kept.
         """
+        config = self.engine_config()
+        config.engine()  # a wrong mask or geometry is found here, before any frame
+        with RunLock(self.folder):
+            return self._execute(display, config)
+
+    def _execute(self, display: Display, config: EngineConfig) -> Summary:
         mp = self._values.mp
         self._display: Display = display
         handler = _log_to(self.folder)
-        self._state.write(self.folder.state)
         try:
+            self._state.write(self.folder.state)
             with Ledger(self.folder.ledger) as self._ledger:
-                workers = LocalPool(mp.n_processors or default_processes(), self.engine_config(), mp.frame_timeout)
+                workers = LocalPool(mp.n_processors or default_processes(), config, mp.frame_timeout)
                 try:
                     settings, rules = self._strategy()
-                    Coordinator(self.frames, self.names, workers, self, settings, rules).run()
+                    Coordinator(
+                        self.frames, self.names, workers, self, settings, rules, self._learning, dict(self._outcomes)
+                    ).run()
                 finally:
                     workers.stop()
             self._state.status = "finished"
@@ -134,7 +164,7 @@ class Run:
     @property
     def lattices(self) -> list[Learnt]:
         """Lattices that were learnt."""
-        return self._lattices
+        return self._learning.lattices
 
     def _strategy(self) -> tuple[tuple[Settings, ...], LearningRules | None]:
         """Settings for every frame, and rules for learning where the lattice is not given."""
@@ -164,11 +194,13 @@ class Run:
         self._summary.add(result)
         logger.info("%s", _log_line(result))
 
-    def learnt(self, lattice: Learnt) -> None:
-        """Take a lattice that was learnt, and keep it for when the run is resumed."""
-        self._lattices.append(lattice)
-        text = msgspec.json.format(msgspec.json.encode(self._lattices), indent=1).decode()
+    def learnt(self, learning: Learning) -> None:
+        """Keep what was learnt, for when the run is resumed, and tell of a new lattice."""
+        text = msgspec.json.format(msgspec.json.encode(learning), indent=1).decode()
         self.folder.write_text(self.folder.learnt, text + "\n")
+        if learning.over:
+            return
+        lattice = learning.lattices[-1]
         logger.info(
             "Lattice %d learnt from %d of %d frames: %s, cell %s. It is used for all frames.",
             lattice.number,

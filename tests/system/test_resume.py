@@ -1,0 +1,113 @@
+"""Runs that are killed and taken up again."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from commands import LYSOZYME, command
+
+from iota.runs import RunFolder, read_ledger, read_state
+
+IOTA_RUN = Path(sys.executable).with_name("iota.run")
+
+
+def _essence(folder):
+    results, _ = read_ledger(folder.ledger)
+    names = [result.name for result in results]
+    assert len(names) == len(set(names)), "a frame has two records"
+    return {
+        r.name: (r.outcome, r.reason, r.settings, [(x.unit_cell, x.a_matrix, x.n_integrated) for x in r.lattices])
+        for r in results
+    }
+
+
+def _start(arguments, cwd):
+    return subprocess.Popen(
+        [IOTA_RUN, *map(str, arguments)], cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+
+
+def _wait_until(condition, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.1)
+
+
+def _workers_of(folder):
+    """Processes that have the run folder in their memory of what to do: all that iota.run started."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if b"forkserver" in path.read_bytes() and os.readlink(path.parent / "cwd") == str(folder.path.parents[1]):
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.slow
+def test_a_run_killed_while_it_learns_and_while_it_processes_ends_as_if_undisturbed(lysozyme, learnt_run, tmp_path):
+    folder = RunFolder(tmp_path / "integration" / "001")
+    run = _start([lysozyme, "-n", 2], tmp_path)
+    rng = random.Random(7)
+    n_kills = 0
+    while True:
+        wanted = len(read_ledger(folder.ledger)[0]) + rng.randint(1, 4)
+        _wait_until(lambda: run.poll() is not None or len(read_ledger(folder.ledger)[0]) >= wanted)
+        if run.poll() is not None:
+            break
+        run.kill()
+        run.wait()
+        n_kills += 1
+        _wait_until(lambda: not _workers_of(folder), 60)  # they end what they are at, and then themselves
+        assert read_state(folder.state).status == "running"
+        run = _start(["--resume", folder.path], tmp_path)
+    assert run.returncode == 0, run.stderr.read()
+    assert n_kills >= 2
+    assert _essence(folder) == _essence(learnt_run)
+    for name in ("integrated.lst", "not_integrated.lst", "failed_triage.lst"):
+        files = [
+            sorted(Path(line).name for line in (x.path / name).read_text().splitlines()) for x in (folder, learnt_run)
+        ]
+        assert files[0] == files[1]
+    assert read_state(folder.state).status == "finished"
+
+
+@pytest.mark.slow
+def test_a_worker_killed_costs_its_frame_and_is_replaced(lysozyme, tmp_path):
+    folder = RunFolder(tmp_path / "integration" / "001")
+    run = _start([lysozyme, "-n", 2, *LYSOZYME], tmp_path)
+    _wait_until(lambda: read_ledger(folder.ledger)[0])
+    server = _workers_of(folder)
+    children = [int(p) for pid in server for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    victim = next(pid for pid in children if pid in server or True)
+    os.kill(victim, signal.SIGKILL)
+    assert run.wait(300) == 0, run.stderr.read()
+    outcomes = [r.outcome for r in read_ledger(folder.ledger)[0]]
+    assert len(outcomes) == 12
+    assert outcomes.count("crashed") == 1
+    assert outcomes.count("integrated") > 4
+
+
+def test_two_coordinators_cannot_have_one_run(lysozyme, tmp_path):
+    folder = RunFolder(tmp_path / "integration" / "001")
+    run = _start([lysozyme, "-n", 1, *LYSOZYME], tmp_path)
+    _wait_until(lambda: read_ledger(folder.ledger)[0])
+    second = command("iota.run", "--resume", 1, cwd=tmp_path)
+    assert second.returncode == 2
+    assert f"process {run.pid} on" in second.stderr
+    run.send_signal(signal.SIGTERM)
+    assert run.wait(60) == 130
+    assert "iota.run --resume" in run.stderr.read()
+    assert read_state(folder.state).status == "aborted"
+
+
+def test_resuming_what_is_no_run_is_a_sentence(tmp_path):
+    done = command("iota.run", "--resume", tmp_path, cwd=tmp_path)
+    assert (done.returncode, "not a run folder" in done.stderr) == (2, True)
