@@ -1,1 +1,43 @@
-"""Diffraction stills with known truth."""
+"""Diffraction stills with known truth.
+
+    experiment = Experiment(detector=make_detector("1m"), seed=7)
+    counts, truth = simulate_frame(experiment, 0)
+    write_dataset(Path("stills"), experiment, 36)
+
+The nouns: an *experiment* holds all settings; a *crystal* is a form (cell, space group, order), a *lattice* one crystal
+of a form in the beam; a *frame* has any number of lattices.
+"""
+
+from iota.simulate.background import BeamStop
+from iota.simulate.dataset import FORMATS, Dataset, write_dataset
+from iota.simulate.detector import DETECTORS, Detector, Panel, make_detector
+from iota.simulate.diffraction import Beam
+from iota.simulate.experiment import Crystal, Defects, Experiment, Frames
+from iota.simulate.frames import simulate_frame
+from iota.simulate.intensities import Reflections, draw_intensities
+from iota.simulate.spots import SpotShape
+from iota.simulate.truth import FrameTruth, LatticeTruth, read_frames, read_intensities
+
+__all__ = [
+    "DETECTORS",
+    "FORMATS",
+    "Beam",
+    "BeamStop",
+    "Crystal",
+    "Dataset",
+    "Defects",
+    "Detector",
+    "Experiment",
+    "FrameTruth",
+    "Frames",
+    "LatticeTruth",
+    "Panel",
+    "Reflections",
+    "SpotShape",
+    "draw_intensities",
+    "make_detector",
+    "read_frames",
+    "read_intensities",
+    "simulate_frame",
+    "write_dataset",
+]

@@ -1,0 +1,192 @@
+"""``iota.simulate DIR``: write a small, realistic serial data set with known truth."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from iota.errors import IotaError, UsageError
+from iota.simulate import (
+    DETECTORS,
+    FORMATS,
+    Beam,
+    Crystal,
+    Dataset,
+    Experiment,
+    Frames,
+    make_detector,
+    write_dataset,
+)
+
+DESCRIPTION = """\
+Writes diffraction stills of randomly oriented crystals, made from nothing but the numbers below, with what is true
+about them beside: the orientation of each crystal in truth_frames.jsonl, the true intensities in truth_<form>.hkl, all
+settings in truth.json. Without options: 36 frames of lysozyme on a detector of one megapixel, a fifth of them blank."""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Options of the command; the defaults are those of the settings they fill."""
+    crystal, frames, beam = Crystal(), Frames(), Beam()
+    parser = argparse.ArgumentParser(
+        prog="iota.simulate", description=DESCRIPTION, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("folder", metavar="DIR", type=Path, help="folder for the frames, new or empty")
+    _add_output_options(parser)
+    group = parser.add_argument_group("crystals")
+    group.add_argument("--name", default=crystal.name, help="beginning of the file names")
+    group.add_argument("--cell", type=_cell, default=crystal.unit_cell, metavar="a,b,c,al,be,ga", help="A and degrees")
+    group.add_argument("--space-group", default=crystal.space_group, metavar="SYMBOL", help="such as P43212 or C2")
+    group.add_argument("--second-form", type=_cell, default=None, metavar="CELL", help="cell of a second crystal form")
+    group.add_argument("--second-space-group", default=None, metavar="SYMBOL", help="if it is not that of the first")
+    group.add_argument(
+        "--second-fraction", type=float, default=0.3, metavar="X", help="crystals of the second form, 0 to 1"
+    )
+    group.add_argument("--mosaic", type=float, default=crystal.mosaic_deg, metavar="DEG", help="mosaic spread, sigma")
+    group.add_argument("--domain-size", type=float, default=crystal.domain_size_A, metavar="A", help="mosaic domains")
+    group.add_argument("--b-factor", type=float, default=crystal.b_factor_A2, metavar="A2", help="Wilson B in A^2")
+    group.add_argument("--cell-spread", type=float, default=crystal.cell_spread, metavar="X", help="of axes, relative")
+    group.add_argument("--d-min", type=float, default=None, metavar="A", help="no reflections beyond; None: corner")
+    group = parser.add_argument_group("frames")
+    group.add_argument("--blank-fraction", type=float, default=frames.blank_fraction, metavar="X", help="no crystal")
+    group.add_argument("--weak-fraction", type=float, default=frames.weak_fraction, metavar="X", help="hardly any spot")
+    group.add_argument(
+        "--multi-fraction", type=float, default=frames.multi_fraction, metavar="X", help="two or more lattices"
+    )
+    group.add_argument(
+        "--flux", type=float, default=frames.brightness, metavar="N", help="photons in an average full spot at 4 A"
+    )
+    group.add_argument(
+        "--scale-spread", type=float, default=frames.scale_spread, metavar="X", help="sigma of ln(scale)"
+    )
+    group.add_argument("--background", type=float, default=frames.background, metavar="N", help="mean photons a pixel")
+    group = parser.add_argument_group("beam and detector")
+    group.add_argument("--wavelength", type=float, default=beam.wavelength_A, metavar="A", help="wavelength in A")
+    group.add_argument("--bandwidth", type=float, default=beam.bandwidth_fwhm, metavar="X", help="dE/E, FWHM")
+    group.add_argument(
+        "--polarisation", type=float, default=beam.polarisation_fraction, metavar="X", help="horizontal part"
+    )
+    group.add_argument(
+        "--detector", default="1m", metavar="NAME", help=f"{', '.join(DETECTORS)} (the last two: several panels)"
+    )
+    group.add_argument("--distance", type=float, default=None, metavar="MM", help="None: usual for the detector")
+    return parser
+
+
+def _add_output_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-n", "--frames", type=int, default=36, metavar="N", help="number of frames")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="same seed, same frames")
+    parser.add_argument("--nproc", type=int, default=2, metavar="N", help="processes")
+    parser.add_argument(
+        "--format", choices=FORMATS, default=None, help="cbf: a file a frame; nxs: one file; None: cbf if it can"
+    )
+    parser.add_argument("--force", action="store_true", help="replace simulated frames that are in DIR")
+    parser.add_argument("--silent", action="store_true", help="no progress and no summary")
+
+
+def experiment_from_options(options: argparse.Namespace) -> Experiment:
+    """Settings that the options ask for."""
+    first = Crystal(
+        name=options.name,
+        unit_cell=options.cell,
+        space_group=options.space_group,
+        b_factor_A2=options.b_factor,
+        mosaic_deg=options.mosaic,
+        domain_size_A=options.domain_size,
+        cell_spread=options.cell_spread,
+        d_min_A=options.d_min,
+    )
+    crystals: tuple[Crystal, ...] = (first,)
+    if options.second_form is not None:
+        if not 0 < options.second_fraction < 1:
+            raise UsageError(f"--second-fraction {options.second_fraction:g} has to lie between 0 and 1, such as 0.3.")
+        second = dataclasses.replace(
+            first,
+            name=f"{options.name}_form2",
+            unit_cell=options.second_form,
+            space_group=options.second_space_group or options.space_group,
+            share=options.second_fraction,
+        )
+        crystals = (dataclasses.replace(first, share=1.0 - options.second_fraction), second)
+    return Experiment(
+        crystals=crystals,
+        detector=make_detector(options.detector, options.distance),
+        beam=Beam(options.wavelength, options.bandwidth, options.polarisation),
+        frames=Frames(
+            brightness=options.flux,
+            scale_spread=options.scale_spread,
+            background=options.background,
+            blank_fraction=options.blank_fraction,
+            weak_fraction=options.weak_fraction,
+            multi_fraction=options.multi_fraction,
+        ),
+        seed=options.seed,
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    options = make_parser().parse_args(argv)
+    try:
+        dataset, seconds = _write(options, experiment_from_options(options))
+    except IotaError as error:
+        print(f"iota.simulate: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print(f"iota.simulate: stopped; {options.folder} holds part of the frames.", file=sys.stderr)
+        return 130
+    if not options.silent:
+        print(_summary(dataset, seconds))
+    return 0
+
+
+def _write(options: argparse.Namespace, experiment: Experiment) -> tuple[Dataset, float]:
+    """Write the data set while a bar on the terminal (stderr) says how far it is."""
+    start = time.monotonic()
+    file_format = options.format or ("cbf" if len(experiment.detector.panels) == 1 else "nxs")
+    columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    # No thread that refreshes: the processes that make frames are forked from this one.
+    with Progress(*columns, console=console, disable=options.silent, transient=True, auto_refresh=False) as bar:
+        task = bar.add_task("frames", total=options.frames)
+        dataset = write_dataset(
+            options.folder,
+            experiment,
+            options.frames,
+            file_format=file_format,
+            nproc=options.nproc,
+            force=options.force,
+            progress=lambda done: bar.update(task, completed=done, refresh=True),
+        )
+    return dataset, time.monotonic() - start
+
+
+def _summary(dataset: Dataset, seconds: float) -> str:
+    """What was written and what to do next."""
+    kinds = ", ".join(f"{dataset.kinds[kind]} {kind}" for kind in ("normal", "weak", "blank") if kind in dataset.kinds)
+    return (
+        f"{dataset.n_frames} frames ({kinds}; {dataset.n_multi} with several lattices) in {seconds:.0f} s:"
+        f" {dataset.folder}\n"
+        f"What is true about them: {dataset.folder / 'truth.json'} and the files it names\n"
+        f"Next: iota.run {dataset.folder}"
+    )
+
+
+def _cell(text: str) -> tuple[float, ...]:
+    """Six numbers of a unit cell, separated by commas or blanks."""
+    try:
+        values = tuple(float(word) for word in text.replace(",", " ").split())
+    except ValueError:
+        values = ()
+    if len(values) != 6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not six numbers such as 79.2,79.2,38.1,90,90,90")
+    return values
+
+
+if __name__ == "__main__":
+    sys.exit(main())

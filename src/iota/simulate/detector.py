@@ -1,0 +1,201 @@
+"""Where pixels are: flat panels in the laboratory frame, and the detectors that can be simulated.
+
+The laboratory frame is that of dxtbx: the beam travels along -z, y points up, x to the right when looking along the
+beam, and the sample is at the origin. Lengths are in mm. A position in pixels counts from the outer corner of the first
+pixel, so that pixel 0 spans 0 to 1 and its centre is 0.5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from iota.errors import UsageError
+
+FloatArray = npt.NDArray[np.float64]
+Vector = tuple[float, float, float]
+
+GAP = -1
+BAD_PIXEL = -2
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A flat piece of detector; get one from a :class:`Detector`.
+
+    ``row0`` is its first row in the frame's array, in which all panels are stacked. ``gaps`` are rectangles without
+    sensor: (first column, end column, first row, end row) in px of the panel.
+    """
+
+    name: str
+    origin_mm: Vector
+    fast: Vector
+    slow: Vector
+    size_px: tuple[int, int]
+    pixel_mm: float
+    row0: int = 0
+    gaps: tuple[tuple[int, int, int, int], ...] = ()
+
+    @property
+    def normal(self) -> FloatArray:
+        """Unit normal [3], fast x slow."""
+        return np.asarray(np.cross(self.fast, self.slow), dtype=np.float64)
+
+    def position_mm(self, fast_px: npt.ArrayLike, slow_px: npt.ArrayLike) -> FloatArray:
+        """Laboratory position [..., 3] in mm of pixel coordinates [...]."""
+        f = np.asarray(fast_px, dtype=np.float64)[..., None] * self.pixel_mm
+        s = np.asarray(slow_px, dtype=np.float64)[..., None] * self.pixel_mm
+        return np.asarray(np.asarray(self.origin_mm) + f * np.asarray(self.fast) + s * np.asarray(self.slow))
+
+    def corners_mm(self) -> FloatArray:
+        """The four corners [4, 3] in mm."""
+        n_fast, n_slow = self.size_px
+        return self.position_mm([0, n_fast, 0, n_fast], [0, 0, n_slow, n_slow])
+
+
+@dataclass(frozen=True)
+class Detector:
+    """Panels of one sensor; get it from :func:`make_detector`.
+
+    ``beam_px`` is where the beam would hit the first panel's plane, which is what a Pilatus header states.
+    """
+
+    name: str
+    model: str
+    panels: tuple[Panel, ...]
+    distance_mm: float
+    beam_px: tuple[float, float]
+    sensor_mm: float = 0.32
+    saturation: int = 1_048_500
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of a frame's array, panels stacked along the rows."""
+        last = self.panels[-1]
+        return last.row0 + last.size_px[1], max(panel.size_px[0] for panel in self.panels)
+
+    def d_min_A(self, wavelength_A: float) -> float:
+        """Resolution of the corner farthest from the beam."""
+        corners = np.concatenate([panel.corners_mm() for panel in self.panels])
+        cos_two_theta = -corners[:, 2] / np.linalg.norm(corners, axis=1)
+        return float(wavelength_A / (2.0 * np.sqrt((1.0 - cos_two_theta.min()) / 2.0)))
+
+    def gap_mask(self) -> npt.NDArray[np.bool_]:
+        """True [rows, columns] where there is no sensor."""
+        mask = np.zeros(self.shape, dtype=bool)
+        for panel in self.panels:
+            for f0, f1, s0, s1 in panel.gaps:
+                mask[panel.row0 + s0 : panel.row0 + s1, f0:f1] = True
+        return mask
+
+
+@dataclass(frozen=True)
+class _Pilatus:
+    """Modules of 487 x 195 px of 0.172 mm with 7 and 17 px between them."""
+
+    model: str
+    n_fast: int
+    n_slow: int
+    distance_mm: float
+
+
+PILATUS = {
+    "300k": _Pilatus("PILATUS3 300K", 1, 3, 110.0),
+    "1m": _Pilatus("PILATUS3 1M", 2, 5, 130.0),
+    "2m": _Pilatus("PILATUS3 2M", 3, 8, 190.0),
+    "6m": _Pilatus("PILATUS3 6M", 5, 12, 280.0),
+}
+# Name: model, panels across and down, panel size, pixel, gap, largest tilt of a panel, usual distance.
+TILED = {
+    "quads": ("four tilted quadrants", 2, 2, (512, 512), 0.172, 14.0, 0.25, 150.0),
+    "eight": ("eight modules of 1024 x 512", 2, 4, (1024, 512), 0.075, 30.0, 0.1, 130.0),
+}
+DETECTORS = tuple(PILATUS) + tuple(TILED)
+_ALIASES = {"pilatus300k": "300k", "pilatus1m": "1m", "pilatus2m": "2m", "pilatus6m": "6m", "multipanel": "quads"}
+
+
+def make_detector(name: str = "1m", distance_mm: float | None = None) -> Detector:
+    """Detector by name: ``300k 1m 2m 6m`` (one panel) or ``quads eight`` (several panels).
+
+    ``pilatus6m`` and its like are understood too, and ``multipanel`` is ``quads``. Each has a usual distance.
+    """
+    key = _ALIASES.get(name.lower(), name.lower())
+    if distance_mm is not None and not distance_mm > 0:
+        raise UsageError(f"A detector distance of {distance_mm} mm is not positive. Give a length such as 150.")
+    if key in PILATUS:
+        return _pilatus(key, distance_mm)
+    if key in TILED:
+        return _tiled(key, distance_mm)
+    raise UsageError(f"There is no detector named {name}. Known are {', '.join(DETECTORS)}.")
+
+
+def _pilatus(key: str, distance_mm: float | None) -> Detector:
+    kind = PILATUS[key]
+    distance = kind.distance_mm if distance_mm is None else distance_mm
+    pixel_mm = 0.172
+    n_fast, n_slow = kind.n_fast * 494 - 7, kind.n_slow * 212 - 17
+    # Off the middle, or the beam would fall into a gap of some models.
+    beam_px = (n_fast / 2 - 15.3, n_slow / 2 + 12.6)
+    columns = tuple((i * 494 - 7, i * 494, 0, n_slow) for i in range(1, kind.n_fast))
+    rows = tuple((0, n_fast, i * 212 - 17, i * 212) for i in range(1, kind.n_slow))
+    panel = Panel(
+        name="panel",
+        origin_mm=(-beam_px[0] * pixel_mm, beam_px[1] * pixel_mm, -distance),
+        fast=(1.0, 0.0, 0.0),
+        slow=(0.0, -1.0, 0.0),
+        size_px=(n_fast, n_slow),
+        pixel_mm=pixel_mm,
+        gaps=columns + rows,
+    )
+    return Detector(key, kind.model, (panel,), distance, beam_px)
+
+
+def _tiled(key: str, distance_mm: float | None) -> Detector:
+    model, n_across, n_down, size, pixel_mm, gap_px, tilt_deg, usual_mm = TILED[key]
+    distance = usual_mm if distance_mm is None else distance_mm
+    pitch = (size[0] + gap_px, size[1] + gap_px)
+    panels = []
+    for index in range(n_across * n_down):
+        down, across = divmod(index, n_across)
+        # Centre of the panel in px from the beam, and a tilt that differs from panel to panel.
+        x_px = (across - (n_across - 1) / 2) * pitch[0] + 2.7 * (down - 0.5)
+        y_px = (down - (n_down - 1) / 2) * pitch[1] - 1.9 * (across - 0.5)
+        axis_deg = (
+            tilt_deg * np.sin(1.7 * index),
+            tilt_deg * np.cos(2.3 * index),
+            tilt_deg * np.sin(0.9 * index + 1.0),
+        )
+        turn = _small_rotation(np.radians(axis_deg))
+        fast, slow = turn @ (1.0, 0.0, 0.0), turn @ (0.0, -1.0, 0.0)
+        centre = np.array([x_px * pixel_mm, -y_px * pixel_mm, -distance + 0.05 * (index % 3)])
+        origin = centre - fast * size[0] * pixel_mm / 2 - slow * size[1] * pixel_mm / 2
+        panels.append(
+            Panel(f"module_{index}", _vector(origin), _vector(fast), _vector(slow), size, pixel_mm, index * size[1])
+        )
+    first = panels[0]
+    beam_px = _beam_on_plane(first)
+    return Detector(key, model, tuple(panels), distance, beam_px, saturation=1_000_000)
+
+
+def _beam_on_plane(panel: Panel) -> tuple[float, float]:
+    """Pixel coordinates at which the beam crosses the plane of ``panel``."""
+    beam = np.array([0.0, 0.0, -1.0])
+    origin = np.asarray(panel.origin_mm)
+    hit = beam * (origin @ panel.normal) / (beam @ panel.normal) - origin
+    return float(hit @ np.asarray(panel.fast)) / panel.pixel_mm, float(hit @ np.asarray(panel.slow)) / panel.pixel_mm
+
+
+def _small_rotation(vector_rad: FloatArray) -> FloatArray:
+    """Rotation matrix [3, 3] of a rotation vector (Rodrigues' formula)."""
+    angle = float(np.linalg.norm(vector_rad))
+    if angle == 0.0:
+        return np.eye(3)
+    x, y, z = vector_rad / angle
+    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    return np.asarray(np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * cross @ cross)
+
+
+def _vector(values: FloatArray) -> Vector:
+    return float(values[0]), float(values[1]), float(values[2])

@@ -1,0 +1,114 @@
+"""What is true about simulated frames, and the files that say so.
+
+``truth.json`` describes the experiment, ``truth_frames.jsonl`` has one line a frame in the order of the frames, and
+``truth_<form>.hkl`` lists h, k, l and the true intensity of each unique reflection of a crystal form. Matrices are row
+by row; A takes Miller indices (columns) to reciprocal space (1/A) in the laboratory frame of dxtbx.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from iota.simulate.intensities import Reflections
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from iota.simulate.experiment import Experiment
+
+FORMAT_VERSION = 1
+TRUTH_FILE = "truth.json"
+FRAMES_FILE = "truth_frames.jsonl"
+
+
+@dataclass(frozen=True)
+class LatticeTruth:
+    """One lattice of a frame.
+
+    ``n_predicted`` reflections lie on sensor near enough to the Ewald sphere to give photons; ``n_visible`` of them
+    stand out of the background by five standard deviations; ``d_min_visible_A`` is the finest of those (None: no such).
+    """
+
+    form: str
+    A: tuple[float, ...]
+    unit_cell: tuple[float, ...]
+    scale: float
+    b_factor_A2: float
+    mosaic_deg: float
+    domain_size_A: float
+    n_predicted: int
+    n_visible: int
+    d_min_visible_A: float | None
+
+
+@dataclass(frozen=True)
+class FrameTruth:
+    """One frame: index from 0, ``kind`` (blank, weak, normal), background (mean photons a pixel), lattices."""
+
+    index: int
+    kind: str
+    background: float
+    lattices: tuple[LatticeTruth, ...]
+
+
+def experiment_truth(experiment: Experiment, n_frames: int, files: str) -> dict[str, Any]:
+    """What ``truth.json`` says: all settings, in the units of their names."""
+    return {
+        "format": "iota.simulate truth",
+        "version": FORMAT_VERSION,
+        "n_frames": n_frames,
+        "files": files,
+        "frame_list": FRAMES_FILE,
+        "intensities": {crystal.name: intensities_file(crystal.name) for crystal in experiment.crystals},
+        "d_min_A": {crystal.name: experiment.d_min_A(crystal) for crystal in experiment.crystals},
+        **asdict(experiment),
+    }
+
+
+def write_experiment_truth(folder: Path, experiment: Experiment, n_frames: int, files: str) -> None:
+    """Write ``truth.json``."""
+    text = json.dumps(experiment_truth(experiment, n_frames, files), indent=1)
+    (folder / TRUTH_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def frame_line(truth: FrameTruth, file: str, index_in_file: int) -> str:
+    """One line of ``truth_frames.jsonl``, with its newline."""
+    record = {"file": file, "index_in_file": index_in_file, **asdict(truth)}
+    return json.dumps(record) + "\n"
+
+
+def read_frames(folder: Path) -> list[dict[str, Any]]:
+    """All lines of ``truth_frames.jsonl`` in ``folder``."""
+    with (folder / FRAMES_FILE).open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def intensities_file(form: str) -> str:
+    """Name of the file with the true intensities of crystal form ``form``."""
+    return f"truth_{form}.hkl"
+
+
+def write_intensities(folder: Path, form: str, reflections: Reflections) -> None:
+    """Write h k l I, one unique reflection a line; absent reflections are not listed."""
+    rows = (
+        f"{h} {k} {l} {intensity:.6g}\n"
+        for (h, k, l), intensity in zip(reflections.asu_hkl, reflections.asu_intensity, strict=True)  # noqa: E741
+    )
+    _write_lines(folder / intensities_file(form), rows)
+
+
+def _write_lines(path: Path, lines: Iterable[str]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write("# h k l intensity (1 is the mean at 4 A)\n")
+        file.writelines(lines)
+
+
+def read_intensities(folder: Path, form: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Miller indices [n, 3] and intensities [n] of the unique reflections of a crystal form."""
+    table = np.loadtxt(folder / intensities_file(form), ndmin=2)
+    return table[:, :3].astype(np.int32), table[:, 3]
