@@ -50,6 +50,7 @@ def test_the_filter_says_why(conditions, objection):
 
 def test_a_log_holds_one_frame_and_leaves_nothing_behind(capsys):
     dials = logging.getLogger("dials.some.module")
+    handlers = logging.getLogger("dials").handlers[:]
     with frame_log() as first:
         dials.info("about the first")
         print("printed in the first")
@@ -63,7 +64,7 @@ def test_a_log_holds_one_frame_and_leaves_nothing_behind(capsys):
     dials.info("about none")
     assert first.getvalue().splitlines() == ["about the first", "printed in the first"]
     assert second.getvalue().splitlines() == ["about the second"]
-    assert logging.getLogger("dials").handlers == []
+    assert logging.getLogger("dials").handlers == handlers
     assert capsys.readouterr().out == ""
 
 
