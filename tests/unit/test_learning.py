@@ -132,7 +132,8 @@ def _run(crystals, *, n_processes=3, seed=0, shuffle=None, learning=None, book=N
         ladder=LADDER, with_lattice=lambda label, cell, group: Settings(label, " ".join(map(str, cell))), **rules
     )
     workers = Threads(engine.work, n_processes, seed)
-    Coordinator(frames, names, workers, book, tuple(LADDER), rules, learning, finished).run()
+    name_of = dict(zip(frames, names, strict=True)).__getitem__
+    Coordinator(frames, name_of, workers, book, tuple(LADDER), rules, learning, finished).run()
     assert set(book.results) == set(frames), "a frame has no record"
     return book, engine
 
@@ -216,7 +217,7 @@ def test_blanks_alone_end_without_a_lattice():
 def test_a_lattice_that_is_known_already_is_not_learnt_again():
     first, _ = _run(_hits(10))
     book, engine = _run(_hits(10) | _blanks(2), learning=Learning(first.lattices))
-    assert book.lattices == first.lattices
+    assert book.lattices == []
     assert {kind for kind, _ in engine.asked} == {"process"}
     assert {r.settings for r in book.results.values() if r.lattices} == {first.lattices[0].label}
 
@@ -240,7 +241,7 @@ def test_a_worker_that_dies_costs_its_frame_only():
 
     frames = [FrameRef(f"/data/{name}.cbf") for name in crystals.frames]
     book = Book()
-    Coordinator(frames, list(crystals.frames), Threads(work, 2, 0), book, (LADDER[2],)).run()
+    Coordinator(frames, lambda frame: frame.path[6:-4], Threads(work, 2, 0), book, (LADDER[2],)).run()
     outcomes = {frame.path[-7:-4]: r.outcome for frame, r in book.results.items()}
     assert outcomes.pop("003") == "crashed"
     assert set(outcomes.values()) == {"integrated"}
@@ -277,3 +278,74 @@ def test_a_run_killed_at_any_moment_and_resumed_is_as_if_nothing_had_happened(se
 
 def _essence(result):
     return result.outcome, result.settings, result.lattices
+
+
+class Beam:
+    """A feed that brings frames bit by bit, and then says that no more will come."""
+
+    def __init__(self, batches):
+        self._batches = list(batches)
+        self.n_brought = 0
+
+    def poll(self):
+        if not self._batches:
+            return []
+        batch = self._batches.pop(0)
+        self.n_brought += len(batch)
+        return batch
+
+    @property
+    def closed(self):
+        return not self._batches
+
+
+def _batches(crystals, seed):
+    rng = random.Random(seed)
+    frames = [FrameRef(f"/data/{name}.cbf") for name in crystals]
+    rng.shuffle(frames)
+    batches = []
+    while frames:
+        n = rng.choice([0, 1, 5])
+        batches.append(frames[:n])
+        frames = frames[n:]
+    return batches
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_frames_that_arrive_while_the_run_goes_on_are_processed_once(seed, newest_first):
+    crystals = _hits(20) | _blanks(20) | _hits(4, CUBIC, prefix="other")
+    book, engine, feed = Book(), Crystals(crystals), Beam(_batches(crystals, seed))
+    rules = LearningRules(
+        ladder=LADDER, with_lattice=lambda label, cell, group: Settings(label, " ".join(map(str, cell)))
+    )
+    Coordinator(
+        [],
+        lambda frame: frame.path[6:-4],
+        Threads(engine.work, 2, seed),
+        book,
+        tuple(LADDER),
+        rules,
+        feed=feed,
+        newest_first=newest_first,
+    ).run()
+    assert len(book.results) == len(crystals) == feed.n_brought
+    outcomes = [r.outcome for r in book.results.values()]
+    assert outcomes.count("failed_triage") == 20
+    assert outcomes.count("integrated") == 20
+    assert [lattice.bravais for lattice in book.lattices] == ["tP"]
+
+
+def test_newest_hits_come_first_when_more_arrives_than_can_be_processed():
+    crystals = _hits(30, rung=0)
+    engine, book = Crystals(crystals), Book()
+    frames = [FrameRef(f"/data/{name}.cbf") for name in crystals]
+    feed = Beam([frames[:10], frames[10:20], frames[20:]])
+    Coordinator(
+        [], lambda frame: frame.path[6:-4], Threads(engine.work, 1, 0), book, (LADDER[0],), feed=feed, newest_first=True
+    ).run()
+    processed = [name for kind, name in engine.asked if kind == "process"]
+    assert len(processed) == 30
+    assert processed[-1] < processed[0]
+    screened_first = [kind for kind, _ in engine.asked][:10]
+    assert screened_first.count("screen") >= 9

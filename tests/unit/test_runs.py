@@ -4,7 +4,7 @@ import pytest
 
 from iota.errors import RunFolderError
 from iota.records import FrameRef, FrameResult, Lattice
-from iota.runs import Ledger, RunFolder, RunState, frame_names, read_ledger, read_state
+from iota.runs import FrameNames, Ledger, RunFolder, RunState, read_ledger, read_state
 from iota.runs.lists import write_input_list, write_outcome_lists
 
 
@@ -88,6 +88,23 @@ def test_a_place_that_cannot_be_written_is_a_sentence(tmp_path):
 def test_only_a_run_folder_is_opened(tmp_path):
     with pytest.raises(RunFolderError, match="not a run folder"):
         RunFolder.open(tmp_path)
+
+
+def frame_names(frames):
+    names = FrameNames()
+    names.add(frames)
+    return [names[frame] for frame in frames]
+
+
+def test_a_name_once_given_stays_when_more_frames_come():
+    names = FrameNames({FrameRef("/z/img_9.cbf"): "img_9"})
+    names.add([FrameRef("/a/img_1.cbf"), FrameRef("/z/img_9.cbf")])
+    names.add([FrameRef("/b/img_1.cbf"), FrameRef("/a/img_9.cbf"), FrameRef("/b/img_2.cbf")])
+    given = [
+        names[FrameRef(path)]
+        for path in ("/a/img_1.cbf", "/b/img_1.cbf", "/z/img_9.cbf", "/a/img_9.cbf", "/b/img_2.cbf")
+    ]
+    assert given == ["img_1", "b_img_1", "img_9", "a_img_9", "img_2"]
 
 
 def test_names_are_stems_and_unique():

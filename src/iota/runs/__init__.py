@@ -2,7 +2,7 @@
 
 from iota.runs.folder import RunFolder
 from iota.runs.ledger import Ledger, read_ledger
-from iota.runs.names import frame_names
+from iota.runs.names import FrameNames
 from iota.runs.state import RunState, read_state
 
-__all__ = ["Ledger", "RunFolder", "RunState", "frame_names", "read_ledger", "read_state"]
+__all__ = ["FrameNames", "Ledger", "RunFolder", "RunState", "read_ledger", "read_state"]

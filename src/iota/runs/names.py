@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 
 from iota.records import FrameRef
@@ -12,22 +12,36 @@ from iota.records import FrameRef
 _PACKED = (".gz", ".bz2")
 
 
-def frame_names(frames: Sequence[FrameRef]) -> list[str]:
-    """Names of frames, in their order, each unique.
+class FrameNames:
+    """Gives every frame of a run its name; a name once given stays, whatever frames come later.
 
     A name is the stem of the image, with the frame's number (from 1) for multi-image files.  Images of one stem in
     several folders, or with several endings, get as much of their folders or their ending as tells them apart.
     """
-    names = [_numbered(_stem(frame.path), frame) for frame in frames]
-    clashes = {name for name, count in Counter(names).items() if count > 1}
-    if not clashes:
-        return names
-    taken = {name for name in names if name not in clashes}
-    for k, frame in enumerate(frames):
-        if names[k] in clashes:
-            names[k] = next(name for name in _longer_names(frame) if name not in taken)
-            taken.add(names[k])
-    return names
+
+    def __init__(self, known: Mapping[FrameRef, str] | None = None) -> None:
+        self._names: dict[FrameRef, str] = dict(known or {})
+        self._taken = set(self._names.values())
+
+    def add(self, frames: Iterable[FrameRef]) -> None:
+        """Name frames that have no name yet; of several with one stem none gets the short name."""
+        short = {frame: _numbered(_stem(frame.path), frame) for frame in frames if frame not in self._names}
+        counts = Counter(short.values())
+        clashing = []
+        for frame, name in short.items():
+            if counts[name] > 1 or name in self._taken:
+                clashing.append(frame)
+            else:
+                self._give(frame, name)
+        for frame in clashing:
+            self._give(frame, next(name for name in _longer_names(frame) if name not in self._taken))
+
+    def _give(self, frame: FrameRef, name: str) -> None:
+        self._names[frame] = name
+        self._taken.add(name)
+
+    def __getitem__(self, frame: FrameRef) -> str:
+        return self._names[frame]
 
 
 def _stem(path: str) -> str:

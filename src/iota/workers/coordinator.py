@@ -11,8 +11,8 @@ import logging
 import queue
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NoReturn, Protocol
 
 from iota.records import NOT_HITS, FrameRef, FrameResult, Outcome, Report, Scouted, Screened, Settings, Task
 from iota.workers.learning import (
@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 MAX_LATTICES = 3  # lattices that one run may learn
 _TICK_S = 0.5
+_POLL_S = 0.2  # how often a feed is asked while workers are at work
 
 
 class Workers(Protocol):
@@ -54,67 +55,180 @@ class Observer(Protocol):
         """Take a sign of life, twice a second: what goes on besides processing, and how many hits are unfinished."""
 
 
+class Feed(Protocol):
+    """Where frames come from while a run goes on."""
+
+    def poll(self) -> Sequence[FrameRef]:
+        """Frames that are new since the last call, each once."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether no more will come."""
+
+
 class Coordinator:
     """Takes every frame to exactly one record.
 
     With ``rules`` the lattice is learnt first: frames are screened in an order that only their names decide, the first
-    hits are scouted, and frames with diffraction wait until the lattice is known.
+    hits are scouted, and frames with diffraction wait until the lattice is known.  Frames that no learnt lattice
+    explains are kept back until all others are done, and looked at for another lattice.
+
+    Frames that a feed brings later join behind; there the order of arrival counts, one lattice is learnt, and nothing
+    is kept back, so that every frame has its record as soon as can be.
     """
 
     def __init__(
         self,
         frames: Sequence[FrameRef],
-        names: Sequence[str],
+        name_of: Callable[[FrameRef], str],
         workers: Workers,
         observer: Observer,
         settings: tuple[Settings, ...],
         rules: LearningRules | None = None,
         learning: Learning | None = None,
         finished: Mapping[FrameRef, Outcome] | None = None,
+        feed: Feed | None = None,
+        newest_first: bool = False,
     ) -> None:
         """Prepare a run.
 
         Args:
-            frames: all frames of the run, in the order of the input.
-            names: their names.
+            frames: all frames of the run that are known, in the order of the input.
+            name_of: gives the name of a frame.
             workers: who does the work.
             observer: who is told.
             settings: to try in turn on every frame where there is nothing to learn.
             rules: for learning the lattice, or None.
             learning: what was learnt before, when a run is resumed.
             finished: frames that have their record already, when a run is resumed.
+            feed: brings more frames while the run goes on, or None.
+            newest_first: screen all frames before any is processed, and process the newest hits first.
         """
-        self._frames = frames
-        self._names = dict(zip(frames, names, strict=True))
+        self._frames = list(frames)
+        self._name_of = name_of
         self._workers = workers
         self._observer = observer
         self._rules = rules
         self._settings = settings
         self._learning = learning or Learning()
-        self._before = finished or {}
-        self._n_hits = sum(outcome not in NOT_HITS for outcome in self._before.values())
+        self._feed = feed
+        self._newest_first = newest_first
+        self._n_hits = sum(outcome not in NOT_HITS for outcome in (finished or {}).values())
         self._done: queue.SimpleQueue[tuple[Task, concurrent.futures.Future[Any]]] = queue.SimpleQueue()
         self._in_work = 0
-        self._urgent: deque[Task] = deque()
-        self._doing = ""
+        # what is to be done, in order of urgency
+        self._to_scout: deque[Task] = deque()
+        self._to_screen: deque[FrameRef] = deque()
+        self._to_process: deque[FrameRef] = deque()
         self._waiting: set[FrameRef] = set()  # frames known to have diffraction that have no record yet
+        self._misfits: list[FrameResult] = []  # frames that no learnt lattice explains
+        self._attempts: dict[FrameRef, list[str]] = {}  # of misfits that are tried again
+        self._screening = _Screening()
+        self._lesson: _LessonInWork | None = None
+        self._start([frame for frame in frames if not finished or frame not in finished], finished or {})
 
     def run(self) -> None:
-        """Process all frames that have no record; returns when each has one."""
-        frames = [frame for frame in self._frames if frame not in self._before]
-        if self._rules is None:
-            self._process(frames, self._settings, self._finish)
+        """Process all frames that have no record; returns when each has one and no more will come."""
+        last_tick = 0.0
+        while True:
+            if time.monotonic() - last_tick >= _TICK_S:
+                last_tick = time.monotonic()
+                self._observer.tick(self._doing, len(self._waiting))
+            self._take_arrivals()
+            self._keep_workers_busy()
+            if not self._in_work and (self._feed is None or self._feed.closed) and not self._go_on():
+                return
+            try:
+                task, future = (
+                    self._done.get(timeout=_POLL_S if self._feed else _TICK_S) if self._in_work else _nothing()
+                )
+            except queue.Empty:
+                continue
+            self._in_work -= 1
+            self._take(task, _report(task, future))
+
+    # -- what there is to do
+
+    def _start(self, frames: Sequence[FrameRef], finished: Mapping[FrameRef, Outcome]) -> None:
+        if self._rules is None or self._learning.lattices or self._learning.over:
+            (self._to_screen if self._newest_first else self._to_process).extend(frames)
             return
-        if not self._learning.lattices and not self._learning.over:
-            frames = self._screen_and_learn()
-        misfits = self._process_with_lattices(frames, self._learning.lattices)
-        while not self._learning.over:
-            learnt = self._learn_from(misfits) if self._worth_another(misfits) else None
-            self._take(learnt)
-            if learnt is not None:
-                misfits = self._process_with_lattices([r.frame for r in misfits], [learnt], misfits)
-        for result in misfits:
-            self._finish(result)
+        order = sorted([*finished, *frames], key=scouting_key)
+        self._screening.add(order, finished)
+        self._to_screen.extend(frame for frame in order if frame not in finished)
+        self._lesson = _LessonInWork(learn_lattice(self._rules), self._screening, self._to_scout)
+
+    def _take_arrivals(self) -> None:
+        if self._feed is None:
+            return
+        frames = self._feed.poll()
+        if self._lesson is not None:
+            self._frames.extend(frames)
+            self._screening.add(frames)
+        (self._to_screen if self._lesson is not None or self._newest_first else self._to_process).extend(frames)
+
+    def _keep_workers_busy(self) -> None:
+        """Give the workers what is most urgent; one task more than there are workers waits in line."""
+        while self._in_work <= self._workers.n_processes:
+            task = self._next_task()
+            if task is None:
+                return
+            self._in_work += 1
+            future = self._workers.submit(task)
+            future.add_done_callback(lambda done, task=task: self._done.put((task, done)))  # type: ignore[misc]
+
+    def _next_task(self) -> Task | None:
+        if self._to_scout:
+            return self._to_scout.popleft()
+        if self._to_screen:
+            frame = self._to_screen.popleft()
+            return Task("screen", frame, self._name_of(frame))
+        if self._to_process:
+            frame = self._to_process.pop() if self._newest_first else self._to_process.popleft()
+            return Task("process", frame, self._name_of(frame), self._settings_now())
+        return None
+
+    def _settings_now(self) -> tuple[Settings, ...]:
+        """Learnt lattices, the newest alone for frames that the others did not explain; else what was given."""
+        if self._rules is None or not self._learning.lattices:
+            return self._settings
+        lattices = self._learning.lattices[-1:] if self._attempts else self._learning.lattices
+        return tuple(self._rules.with_lattice(x.label, x.unit_cell, x.space_group) for x in lattices)
+
+    def _go_on(self) -> bool:
+        """When nothing is left to do: what else is to be learnt, or the end; returns whether there is more to do."""
+        if self._lesson is not None:
+            self._screening.close()
+            self._advance_lesson()
+        elif self._misfits and not self._learning.over:
+            self._look_for_another_lattice()
+        else:
+            for result in self._misfits:
+                self._finish(result)
+            self._misfits = []
+        return bool(self._to_scout or self._to_screen or self._to_process or self._misfits)
+
+    # -- what comes back
+
+    def _take(self, task: Task, report: Report) -> None:
+        if isinstance(report, Scouted):
+            if self._lesson is not None:
+                self._lesson.scouted(report)
+        elif isinstance(report, Screened):
+            self._waiting.add(task.frame)
+            if self._lesson is None:
+                self._to_process.append(task.frame)
+        elif report.outcome == "failed_indexing" and self._keeps_misfits:
+            report.attempts = self._attempts.pop(task.frame, []) + report.attempts
+            self._waiting.add(task.frame)
+            self._misfits.append(report)
+        else:
+            report.attempts = self._attempts.pop(task.frame, []) + report.attempts
+            self._finish(report)
+        if self._lesson is not None:
+            if task.kind == "screen":
+                self._screening.screened(task.frame, report)
+            self._advance_lesson()
 
     def _finish(self, result: FrameResult) -> None:
         self._waiting.discard(result.frame)
@@ -123,149 +237,86 @@ class Coordinator:
 
     # -- learning
 
-    def _screen_and_learn(self) -> list[FrameRef]:
-        """Screen and scout until a lattice is learnt or given up; returns the frames that still need processing."""
-        assert self._rules is not None
-        order = sorted(self._frames, key=scouting_key)
-        screening = _Screening(order, self._before)
-        screens = (Task("screen", frame, self._names[frame]) for frame in order if frame not in self._before)
-        lesson = _LessonInWork(learn_lattice(self._rules), screening, self._urgent)
-        for task, report in self._work(screens, stop=lambda: lesson.over):
-            if isinstance(report, Scouted):
-                lesson.scouted(report)
-            else:
-                screening.screened(task.frame, report)
-                if isinstance(report, FrameResult):
-                    self._finish(report)
-                else:
-                    self._waiting.add(task.frame)
-            lesson.advance()
-            self._doing = lesson.doing
-        lesson.advance()
-        self._doing = ""
-        self._take(lesson.learnt)
-        finished = screening.finished
-        return [frame for frame in self._frames if frame not in finished]
+    @property
+    def _doing(self) -> str:
+        if self._lesson is None:
+            return ""
+        return self._lesson.doing + (" (another one)" if self._learning.lattices else "")
 
-    def _learn_from(self, misfits: Sequence[FrameResult]) -> Learnt | None:
-        """Look for another lattice among frames that the known ones do not explain."""
-        assert self._rules is not None
-        order = sorted((result.frame for result in misfits), key=scouting_key)
-        screening = _Screening(order, {})
-        for result in misfits:
-            hit = Screened(frame=result.frame, name=result.name, n_spots=result.n_spots or 0)
-            screening.screened(result.frame, hit)
-        known = self._learning.lattices
-        lesson = _LessonInWork(learn_lattice(self._rules.for_another(), len(known) + 1, known), screening, self._urgent)
-        lesson.advance()
-        for _, report in self._work(iter(()), stop=lambda: lesson.over):
-            if isinstance(report, Scouted):
-                lesson.scouted(report)
-            lesson.advance()
-            self._doing = f"{lesson.doing} (another one)"
-        self._doing = ""
-        return lesson.learnt
+    @property
+    def _keeps_misfits(self) -> bool:
+        return bool(self._learning.lattices) and not self._learning.over and self._feed is None
 
-    def _take(self, learnt: Learnt | None) -> None:
+    def _advance_lesson(self) -> None:
+        assert self._lesson is not None
+        self._lesson.advance()
+        if not self._lesson.over:
+            return
+        learnt, self._lesson = self._lesson.learnt, None
         if learnt is None:
             self._learning.over = True
         else:
             self._learning.lattices.append(learnt)
         self._observer.learnt(self._learning)
+        if self._misfits:  # they are what it was learnt from, or not
+            if learnt is not None:
+                self._attempts = {result.frame: result.attempts for result in self._misfits}
+                self._to_process.extend(result.frame for result in self._misfits)
+                self._misfits = []
+            return
+        ready = set(self._waiting)
+        if not self._newest_first:  # what is not screened needs no screening any more
+            ready.update(self._to_screen)
+            self._to_screen.clear()
+        self._to_process.extend(frame for frame in self._frames if frame in ready)
 
-    def _worth_another(self, misfits: Sequence[FrameResult]) -> bool:
-        """Whether enough frames are left unexplained to look for one more lattice in them."""
+    def _look_for_another_lattice(self) -> None:
         assert self._rules is not None
-        least = max(self._rules.min_agreement, (self._n_hits + len(misfits)) // 10)
-        return 0 < len(self._learning.lattices) < MAX_LATTICES and len(misfits) >= least
-
-    def _process_with_lattices(
-        self, frames: Sequence[FrameRef], lattices: Sequence[Learnt], earlier: Sequence[FrameResult] = ()
-    ) -> list[FrameResult]:
-        """Process frames with learnt lattices, or cold when there are none; returns those that no lattice explains."""
-        assert self._rules is not None
-        if not lattices:
-            self._process(frames, self._settings, self._finish)
-            return []
-        settings = tuple(self._rules.with_lattice(x.label, x.unit_cell, x.space_group) for x in lattices)
-        attempts = {result.frame: result.attempts for result in earlier}
-        misfits: list[FrameResult] = []
-
-        def take(result: FrameResult) -> None:
-            result.attempts = attempts.get(result.frame, []) + result.attempts
-            if result.outcome == "failed_indexing":
-                misfits.append(result)
-                self._waiting.add(result.frame)
-            else:
-                self._finish(result)
-
-        self._process(frames, settings, take)
-        return misfits
-
-    # -- work
-
-    def _process(
-        self, frames: Sequence[FrameRef], settings: tuple[Settings, ...], take: Callable[[FrameResult], None]
-    ) -> None:
-        tasks = (Task("process", frame, self._names[frame], settings) for frame in frames)
-        for _, report in self._work(tasks):
-            if isinstance(report, FrameResult):
-                take(report)
-
-    def _work(self, tasks: Iterator[Task], stop: Callable[[], bool] = lambda: False) -> Iterator[tuple[Task, Report]]:
-        """Keep the workers busy; yield reports as they come.  Urgent tasks go before ``tasks``.
-
-        After ``stop`` says so, no more of ``tasks`` are begun; what is in work is still reported.
-        """
-        last_tick = 0.0
-        while True:
-            while self._in_work <= self._workers.n_processes and not stop():
-                task = self._urgent.popleft() if self._urgent else next(tasks, None)
-                if task is None:
-                    break
-                self._submit(task)
-            if not self._in_work and not self._urgent:
-                return
-            if time.monotonic() - last_tick >= _TICK_S:
-                last_tick = time.monotonic()
-                self._observer.tick(self._doing, len(self._waiting))
-            try:
-                task, future = self._done.get(timeout=_TICK_S)
-            except queue.Empty:
-                continue
-            self._in_work -= 1
-            yield task, _report(task, future)
-
-    def _submit(self, task: Task) -> None:
-        self._in_work += 1
-        future = self._workers.submit(task)
-        future.add_done_callback(lambda done, task=task: self._done.put((task, done)))  # type: ignore[misc]
+        least = max(self._rules.min_agreement, (self._n_hits + len(self._misfits)) // 10)
+        known = self._learning.lattices
+        if len(self._misfits) < least or len(known) >= MAX_LATTICES:
+            self._learning.over = True
+            self._observer.learnt(self._learning)
+            return
+        self._screening = _Screening()
+        self._screening.add(sorted((result.frame for result in self._misfits), key=scouting_key))
+        for r in self._misfits:
+            self._screening.screened(r.frame, Screened(frame=r.frame, name=r.name, n_spots=r.n_spots or 0))
+        self._screening.close()
+        lesson = learn_lattice(self._rules.for_another(), len(known) + 1, known)
+        self._lesson = _LessonInWork(lesson, self._screening, self._to_scout)
+        self._advance_lesson()
 
 
 class _Screening:
     """What screening has found so far, and the hits in scouting order as far as the order is complete."""
 
-    def __init__(self, order: Sequence[FrameRef], finished: Iterable[FrameRef]) -> None:
-        self._order = order
-        self._reports: dict[FrameRef, Screened | None] = dict.fromkeys(finished)
+    def __init__(self) -> None:
+        self.order: list[FrameRef] = []
+        self._reports: dict[FrameRef, Screened | None] = {}
         self._next = 0
+        self._closed = False
+
+    def add(self, frames: Sequence[FrameRef], finished: Iterable[FrameRef] = ()) -> None:
+        """Add frames at the end of the order; those that are finished are no hits to learn from."""
+        self.order.extend(frames)
+        self._reports.update(dict.fromkeys(finished))
+
+    def close(self) -> None:
+        """No more frames will come."""
+        self._closed = True
 
     def screened(self, frame: FrameRef, report: Report) -> None:
         self._reports[frame] = report if isinstance(report, Screened) else None
 
     @property
-    def finished(self) -> set[FrameRef]:
-        """Frames that were screened and need nothing more."""
-        return {frame for frame, report in self._reports.items() if report is None}
-
-    @property
     def exhausted(self) -> bool:
-        return self._next == len(self._order)
+        return self._closed and self._next == len(self.order)
 
     def next_hit(self) -> Screened | None:
         """Next hit in order, None while the frame whose turn it is has not been screened, or at the end."""
-        while not self.exhausted and self._order[self._next] in self._reports:
-            hit = self._reports[self._order[self._next]]
+        while self._next < len(self.order) and self.order[self._next] in self._reports:
+            hit = self._reports[self.order[self._next]]
             self._next += 1
             if hit is not None:
                 return hit
@@ -356,3 +407,9 @@ def _report(task: Task, future: concurrent.futures.Future[Any]) -> Report:
     if task.kind == "scout":
         return Scouted(frame=task.frame, name=task.name, settings=task.settings[0].label, reason=reason)
     return FrameResult(frame=task.frame, name=task.name, outcome=outcome, reason=reason, finished=round(time.time(), 3))
+
+
+def _nothing() -> NoReturn:
+    """Wait for a feed while there is no work."""
+    time.sleep(_POLL_S)
+    raise queue.Empty

@@ -19,7 +19,7 @@ from iota.errors import RunFolderError
 from iota.inputs import Inputs
 from iota.params import Parameters, read, script_text
 from iota.records import FrameRef, FrameResult, Outcome, Settings
-from iota.runs import Ledger, RunFolder, RunState, frame_names, read_ledger
+from iota.runs import FrameNames, Ledger, RunFolder, RunState, read_ledger
 from iota.runs.lists import read_input_list, write_input_list, write_outcome_lists
 from iota.runs.lock import RunLock
 from iota.symmetry import cell_from_text, cell_text
@@ -48,7 +48,7 @@ class Run:
     def __init__(self, folder: RunFolder, parameters: Parameters, frames: Sequence[FrameRef]) -> None:
         self.folder = folder
         self.frames = frames
-        self.names = frame_names(frames)
+        self._names = FrameNames()
         self.target = folder.target.read_text(encoding="utf-8")
         self._values: Any = parameters.values
         self._summary = SummaryBuilder(len(frames))
@@ -87,6 +87,7 @@ class Run:
         """
         run = cls(folder, read([folder.script]), read_input_list(folder))
         results, _ = read_ledger(folder.ledger)
+        run._names = FrameNames({result.frame: result.name for result in results})
         for result in results:
             run._outcomes[result.frame] = result.outcome
             run._summary.add(result)
@@ -133,8 +134,16 @@ class Run:
                 workers = LocalPool(mp.n_processors or default_processes(), config, mp.frame_timeout)
                 try:
                     settings, rules = self._strategy()
+                    self._names.add(self.frames)
                     Coordinator(
-                        self.frames, self.names, workers, self, settings, rules, self._learning, dict(self._outcomes)
+                        self.frames,
+                        self._names.__getitem__,
+                        workers,
+                        self,
+                        settings,
+                        rules,
+                        self._learning,
+                        dict(self._outcomes),
                     ).run()
                 finally:
                     workers.stop()
