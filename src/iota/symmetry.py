@@ -130,7 +130,7 @@ def same_lattice(first: Sequence[float], second: Sequence[float]) -> bool:
     return setting_like(first, second) is not None
 
 
-def median_cell(cells: Sequence[Sequence[float]]) -> Cell:
+def median_cell(cells: Sequence[Sequence[float]] | npt.NDArray[np.float64]) -> Cell:
     """Median of each parameter of cells in one setting, `[n, 6]`."""
     a, b, c, alpha, beta, gamma = (float(value) for value in np.median(np.asarray(cells, dtype=float), axis=0))
     return (a, b, c, alpha, beta, gamma)

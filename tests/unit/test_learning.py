@@ -87,6 +87,9 @@ class Threads:
             delay = self._random.uniform(0, 0.002)
         return self._pool.submit(self._do, task, delay)
 
+    def stop(self):
+        self._pool.shutdown()
+
     def _do(self, task, delay):
         time.sleep(delay)
         return self._work(task)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from iota.analysis.lattices import group_lattices
 from iota.records import NOT_HITS, OUTCOMES, FrameResult, Lattice, Outcome
@@ -60,25 +62,43 @@ class Summary(msgspec.Struct, kw_only=True):
 
 
 class SummaryBuilder:
-    """Takes records one by one and keeps only what the summary needs."""
+    """Takes records one by one and keeps only what the summary needs, about 120 bytes a lattice."""
 
     def __init__(self, n_frames: int) -> None:
         self.n_frames = n_frames
         self._outcomes: Counter[Outcome] = Counter()
         self._settings: Counter[str] = Counter()
-        self._lattices: list[Lattice] = []
+        self._symmetries: dict[tuple[str, str], int] = {}  # Bravais symbol, space group -> code
+        self._codes = array("H")  # `[n_lattices]`
+        self._cells = array("d")  # `[n_lattices, 6]`
+        self._values = {name: array("d") for name in _COLUMNS}  # `[n_lattices]` each, nan where unknown
         self._n_multi = 0
-        self._best: FrameResult | None = None
+        self._pixel_size_mm: float | None = None
+        self._best_files: dict[str, str] = {}
+        self._most_reflections = 0
 
     def add(self, result: FrameResult) -> None:
         """Take a record."""
         self._outcomes[result.outcome] += 1
-        if result.outcome == "integrated":
-            self._settings[result.settings] += 1
-            self._lattices += result.lattices
-            self._n_multi += len(result.lattices) > 1
-            if self._best is None or _n_reflections(result) > _n_reflections(self._best):
-                self._best = result
+        if result.outcome != "integrated":
+            return
+        self._settings[result.settings] += 1
+        self._n_multi += len(result.lattices) > 1
+        for lattice in result.lattices:
+            self._add_lattice(lattice)
+        n_reflections = sum(lattice.n_integrated for lattice in result.lattices)
+        if n_reflections > self._most_reflections:
+            self._most_reflections, self._best_files = n_reflections, result.files
+
+    def _add_lattice(self, lattice: Lattice) -> None:
+        key = (lattice.bravais, lattice.space_group)
+        self._codes.append(self._symmetries.setdefault(key, len(self._symmetries)))
+        self._cells.extend(lattice.unit_cell)
+        fast, slow = lattice.beam_centre_px or (None, None)
+        known = (lattice.n_integrated, lattice.d_min_A, lattice.wilson_b_A2, lattice.distance_mm, fast, slow)
+        for column, value in zip(self._values.values(), known, strict=True):
+            column.append(np.nan if value is None else value)
+        self._pixel_size_mm = lattice.pixel_size_mm
 
     @property
     def counts(self) -> dict[Outcome, int]:
@@ -90,56 +110,70 @@ class SummaryBuilder:
         summary = Summary(
             n_frames=self.n_frames,
             counts=self.counts,
-            n_lattices=len(self._lattices),
+            n_lattices=len(self._codes),
             n_multi_lattice_frames=self._n_multi,
             settings=dict(self._settings.most_common()),
         )
-        if self._lattices:
-            summary.consensus = consensus(self._lattices)
-            summary.best_files = self._best.files if self._best else {}
-            others = Counter(x.bravais for x in self._lattices if x.bravais != summary.consensus.bravais)
-            summary.other_bravais = dict(others.most_common())
-            d_min = [x.d_min_A for x in self._lattices if x.d_min_A is not None]
-            if d_min:
-                summary.d_min_A = (min(d_min), float(np.median(d_min)), max(d_min))
-            summary.n_integrated_median = float(np.median([x.n_integrated for x in self._lattices]))
-            summary.wilson_b_A2_median = _median(x.wilson_b_A2 for x in self._lattices)
-            summary.distance_mm_median = _median(x.distance_mm for x in self._lattices)
-            summary.pixel_size_mm = self._lattices[0].pixel_size_mm
-            centres = [x.beam_centre_px for x in self._lattices if x.beam_centre_px]
-            if centres:
-                fast, slow = np.median(np.array(centres), axis=0)
-                summary.beam_centre_px_median = (float(fast), float(slow))
+        if self._codes:
+            self._describe(summary)
         return summary
 
+    def _describe(self, summary: Summary) -> None:
+        symmetries = list(self._symmetries)
+        codes = np.array(self._codes)
+        summary.consensus = consensus(symmetries, codes, np.array(self._cells).reshape(-1, 6))
+        others = Counter({symmetries[code][0]: 0 for code in range(len(symmetries))})
+        for code, number in zip(*np.unique(codes, return_counts=True), strict=True):
+            others[symmetries[code][0]] += int(number)
+        del others[summary.consensus.bravais]
+        summary.other_bravais = dict(others.most_common())
+        d_min = _known(self._values["d_min_A"])
+        if len(d_min):
+            summary.d_min_A = (float(d_min.min()), float(np.median(d_min)), float(d_min.max()))
+        summary.n_integrated_median = _median(self._values["n_integrated"])
+        summary.wilson_b_A2_median = _median(self._values["wilson_b_A2"])
+        summary.distance_mm_median = _median(self._values["distance_mm"])
+        fast, slow = _median(self._values["beam_fast_px"]), _median(self._values["beam_slow_px"])
+        summary.beam_centre_px_median = None if fast is None or slow is None else (fast, slow)
+        summary.pixel_size_mm = self._pixel_size_mm
+        summary.best_files = self._best_files
 
-def _n_reflections(result: FrameResult) -> int:
-    return sum(lattice.n_integrated for lattice in result.lattices)
+
+_COLUMNS = ("n_integrated", "d_min_A", "wilson_b_A2", "distance_mm", "beam_fast_px", "beam_slow_px")
 
 
-def _median(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.median(known)) if known else None
+def _known(column: array[float]) -> npt.NDArray[np.float64]:
+    values = np.frombuffer(column, dtype=np.float64)
+    known: npt.NDArray[np.float64] = values[np.isfinite(values)]
+    return known
 
 
-def consensus(lattices: list[Lattice]) -> Consensus:
+def _median(column: array[float]) -> float | None:
+    known = _known(column)
+    return float(np.median(known)) if len(known) else None
+
+
+def consensus(
+    symmetries: Sequence[tuple[str, str]], codes: npt.NDArray[np.uint16], cells: npt.NDArray[np.float64]
+) -> Consensus:
     """Bravais type of most lattices, and among these the largest group of one cell.
 
     Args:
-        lattices: at least one.
+        symmetries: Bravais symbol and space group, by code.
+        codes: symmetry of each lattice, `[n]`, n > 0.
+        cells: cell of each lattice (A, degrees), `[n, 6]`.
     """
-    bravais = Counter(x.bravais for x in lattices).most_common(1)[0][0]
-    members = [x for x in lattices if x.bravais == bravais]
+    bravais_of_code = [bravais for bravais, _ in symmetries]
+    bravais = Counter(bravais_of_code[code] for code in codes.tolist()).most_common(1)[0][0]
+    members = np.flatnonzero(np.isin(codes, [k for k, name in enumerate(bravais_of_code) if name == bravais]))
     sample = members[:: max(1, len(members) // _MOST_CELLS)]
-    groups = group_lattices((str(k), primitive_niggli(x.unit_cell, x.space_group)) for k, x in enumerate(sample))
-    largest = [sample[int(k)] for k in groups[0].members]
-    cells = np.array([x.unit_cell for x in largest])
-    middle = median_cell([x.unit_cell for x in largest])
-    spread = 1.4826 * np.median(np.abs(cells - np.array(middle)), axis=0)
-    a, b, c, alpha, beta, gamma = (float(x) for x in spread)
+    groups = group_lattices((str(k), primitive_niggli(cells[k], symmetries[codes[k]][1])) for k in sample.tolist())
+    largest = np.array([int(name) for name in groups[0].members])
+    middle = median_cell(cells[largest])
+    a, b, c, alpha, beta, gamma = (1.4826 * np.median(np.abs(cells[largest] - np.array(middle)), axis=0)).tolist()
     return Consensus(
         bravais=bravais,
-        space_group=Counter(x.space_group for x in largest).most_common(1)[0][0],
+        space_group=symmetries[Counter(codes[largest].tolist()).most_common(1)[0][0]][1],
         n_lattices=round(len(largest) * len(members) / len(sample)),
         unit_cell=middle,
         unit_cell_spread=(a, b, c, alpha, beta, gamma),

@@ -39,7 +39,10 @@ class Workers(Protocol):
     n_processes: int
 
     def submit(self, task: Task) -> concurrent.futures.Future[Any]:
-        """Queue a task."""
+        """Queue a task; the future gives the report of the worker."""
+
+    def stop(self) -> None:
+        """End all workers; what they were doing is dropped."""
 
 
 class Observer(Protocol):

@@ -23,7 +23,7 @@ from iota.runs import FrameNames, Ledger, RunFolder, RunState, read_ledger
 from iota.runs.lists import read_input_list, write_input_list, write_outcome_lists
 from iota.runs.lock import RunLock
 from iota.symmetry import cell_from_text, cell_text
-from iota.workers.coordinator import Coordinator
+from iota.workers.coordinator import Coordinator, Workers
 from iota.workers.learning import Learning, LearningRules, Learnt
 from iota.workers.local import LocalPool, default_processes
 
@@ -112,8 +112,12 @@ class Run:
             memory_GB=mp.frame_memory,
         )
 
-    def execute(self, display: Display) -> Summary:
+    def execute(self, display: Display, workers: Workers | None = None) -> Summary:
         """Process all frames, then write lists and summary, whatever happened.
+
+        Args:
+            display: what a person sees.
+            workers: who does the work; None for those that the parameters ask for.
 
         Raises:
             RunFolderError: the folder cannot be written any more; what was finished is kept.
@@ -122,16 +126,17 @@ class Run:
         config = self.engine_config()
         config.engine()  # a wrong mask or geometry is found here, before any frame
         with RunLock(self.folder):
-            return self._execute(display, config)
+            return self._execute(display, config, workers)
 
-    def _execute(self, display: Display, config: EngineConfig) -> Summary:
+    def _execute(self, display: Display, config: EngineConfig, workers: Workers | None) -> Summary:
         mp = self._values.mp
         self._display: Display = display
         handler = _log_to(self.folder)
         try:
             self._state.write(self.folder.state)
             with Ledger(self.folder.ledger) as self._ledger:
-                workers = LocalPool(mp.n_processors or default_processes(), config, mp.frame_timeout)
+                if workers is None:
+                    workers = LocalPool(mp.n_processors or default_processes(), config, mp.frame_timeout)
                 try:
                     settings, rules = self._strategy()
                     self._names.add(self.frames)
