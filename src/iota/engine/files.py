@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,11 @@ from typing import Any
 
 from dxtbx.model.experiment_list import ExperimentList
 
+from iota.errors import RunFolderError
 from iota.records import Lattice
+from iota.runs.folder import cannot_write
+
+_ROOM_BYTES = 1_000_000  # about what one frame needs
 
 
 class FrameFiles:
@@ -18,6 +23,21 @@ class FrameFiles:
     def __init__(self, run_folder: Path, name: str) -> None:
         self.run_folder = run_folder
         self.name = name
+
+    def check_room(self) -> None:
+        """See whether the files of a frame could be written at all.
+
+        Raises:
+            RunFolderError: there is no room, or the folder may not be written.
+        """
+        probe = self._path(f"dials/.{self.name}.room")
+        try:
+            probe.write_bytes(bytes(_ROOM_BYTES))
+        except OSError as error:
+            raise RunFolderError(cannot_write(self.run_folder / "dials", error)) from error
+        finally:
+            with contextlib.suppress(OSError):
+                probe.unlink(missing_ok=True)
 
     @property
     def link(self) -> Path:
@@ -76,7 +96,10 @@ class FrameFiles:
     def write_log(self, text: str) -> str:
         """Write the backend's own words for this frame."""
         relative = f"logs/{self.name}.log"
-        self._path(relative).write_text(text, encoding="utf-8")
+        try:
+            self._path(relative).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise RunFolderError(cannot_write(self._path(relative), error)) from error
         return relative
 
 

@@ -63,6 +63,9 @@ class Engine:
         return params
 
 
+_WRITING_STAGES = ("integration", "filter")
+
+
 class FrameWork:
     """One frame in work: the record that grows, and the stages it passes."""
 
@@ -76,13 +79,18 @@ class FrameWork:
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a stage; whatever DIALS raises in it ends the frame with the outcome ``failed_<name>``."""
+        """Time a stage; whatever DIALS raises in it ends the frame with the outcome ``failed_<name>``.
+
+        A run folder that cannot be written is no fault of the frame: it raises RunFolderError, which ends the run.
+        """
         start = time.perf_counter()
         try:
             yield
         except FrameFailedError:
             raise
         except Exception as error:
+            if name in _WRITING_STAGES:
+                self.files.check_room()
             raise FrameFailedError(f"failed_{name}", sentences.reason(error)) from error  # type: ignore[arg-type]
         finally:
             spent = self.result.seconds.get(name, 0.0) + time.perf_counter() - start
@@ -165,9 +173,16 @@ class FrameWork:
         else:
             self.result.outcome, self.result.reason = failure.outcome, failure.reason
             if self.spots is not None and failure.outcome != "failed_triage":
-                self.result.files = self.files.keep_spots(self.experiments, self.spots)
+                self._keep_spots()
         self.result.finished = round(time.time(), 3)
         return self.result
+
+    def _keep_spots(self) -> None:
+        try:
+            self.result.files = self.files.keep_spots(self.experiments, self.spots)
+        except Exception:
+            self.files.check_room()
+            raise
 
 
 class _StepProcessor(Processor):  # type: ignore[misc]  # DIALS has no annotations

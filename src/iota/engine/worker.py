@@ -52,10 +52,15 @@ def start(config: EngineConfig) -> None:
     global _engine
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the coordinator, which ends its workers
     faulthandler.disable()  # a crash is the coordinator's to report
-    if config.memory_GB is not None:
-        limit = int(config.memory_GB * 1e9)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    limit_memory(config.memory_GB)
     _engine = config.engine()
+
+
+def limit_memory(memory_GB: float | None) -> None:
+    """Let allocations of this process beyond a limit fail, so that a greedy frame does not take the machine with it."""
+    if memory_GB is not None:
+        limit = int(memory_GB * 1e9)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
 def run(task: Task) -> Report:

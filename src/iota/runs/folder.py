@@ -156,5 +156,5 @@ def cannot_write(path: Path, error: OSError) -> str:
     """Sentence for a file of a run that cannot be written."""
     return (
         f"{path} cannot be written: {error.strerror}. What was finished is kept; when that is mended,"
-        f" iota.run --resume {path.parent} goes on."
+        " iota.run --resume RUN goes on."
     )

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn, Protocol
 
+from iota.errors import RunFolderError
 from iota.records import NOT_HITS, FrameRef, FrameResult, Outcome, Report, Scouted, Screened, Settings, Task
 from iota.workers.learning import (
     Learning,
@@ -396,10 +397,16 @@ def _scouting_result(report: Scouted) -> str:
 
 
 def _report(task: Task, future: concurrent.futures.Future[Any]) -> Report:
-    """The worker's report, or a record of how the worker ended."""
+    """The worker's report, or a record of how the worker ended.
+
+    Raises:
+        RunFolderError: the worker could not write, which no frame is to blame for.
+    """
     error = future.exception() if not future.cancelled() else concurrent.futures.CancelledError()
     if error is None:
         return future.result()  # type: ignore[no-any-return]
+    if isinstance(error, RunFolderError):
+        raise error
     outcome: Outcome = "crashed"
     if isinstance(error, TimeoutError | concurrent.futures.TimeoutError):
         outcome, reason = "timed_out", "It took longer than allowed (mp.frame_timeout)."

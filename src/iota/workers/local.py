@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import multiprocessing
 import os
+from types import ModuleType
 from typing import Any
 
 from pebble import ProcessPool
@@ -26,18 +27,27 @@ class LocalPool:
     process takes the place.
     """
 
-    def __init__(self, n_processes: int, config: EngineConfig, time_limit_s: float) -> None:
+    def __init__(
+        self, n_processes: int, config: EngineConfig, time_limit_s: float, engine: ModuleType = worker
+    ) -> None:
+        """Start the pool; processes are made when there is work.
+
+        Args:
+            n_processes: how many.
+            config: what each of them needs to know.
+            time_limit_s: longest time that one task may take (s).
+            engine: module with the functions ``start(config)`` and ``run(task)``.
+        """
         self.n_processes = n_processes
         self.time_limit_s = time_limit_s
+        self._run = engine.run
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["iota.engine.worker"])  # the import is paid once, processes are forked from it
-        self._pool = ProcessPool(max_workers=n_processes, initializer=worker.start, initargs=(config,), context=context)
+        context.set_forkserver_preload([engine.__name__])  # the import is paid once, processes are forked from it
+        self._pool = ProcessPool(max_workers=n_processes, initializer=engine.start, initargs=(config,), context=context)
 
     def submit(self, task: Task) -> concurrent.futures.Future[Any]:
         """Queue a task; the future gives the worker's report."""
-        future: concurrent.futures.Future[Any] = self._pool.schedule(
-            worker.run, args=(task,), timeout=self.time_limit_s
-        )
+        future: concurrent.futures.Future[Any] = self._pool.schedule(self._run, args=(task,), timeout=self.time_limit_s)
         return future
 
     def stop(self) -> None:

@@ -1,0 +1,32 @@
+"""An engine whose frames do what their names say."""
+
+import ctypes
+import os
+import time
+
+from iota.engine import worker
+from iota.records import FrameResult
+
+
+def start(config):
+    worker.limit_memory(config.memory_GB)
+
+
+def run(task):
+    began = time.time()
+    what = task.name.partition("_")[0]
+    if what == "segfault":
+        ctypes.string_at(0)
+    elif what == "exit":
+        os._exit(3)
+    elif what == "hang":
+        ctypes.CDLL(None).sleep(1000)  # in C, where no Python signal handler runs
+    elif what == "memory":
+        hoard = []
+        while True:
+            hoard.append(bytearray(50_000_000))
+    elif what == "raise":
+        raise ValueError("what DIALS\nmight say")
+    return FrameResult(
+        frame=task.frame, name=task.name, outcome="integrated", seconds={"began": began, "pid": os.getpid()}
+    )
