@@ -42,7 +42,8 @@ class LocalPool:
         self.time_limit_s = time_limit_s
         self._run = engine.run
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([engine.__name__])  # the import is paid once, processes are forked from it
+        # the import of DIALS, 1.5 s, is paid once, and all processes are forked from the one that has it
+        context.set_forkserver_preload([worker.__name__, engine.__name__])
         self._pool = ProcessPool(max_workers=n_processes, initializer=engine.start, initargs=(config,), context=context)
 
     def submit(self, task: Task) -> concurrent.futures.Future[Any]:
