@@ -1,11 +1,15 @@
 import os
+import socket
+import time
 
+import msgspec
 import pytest
 
 from iota.errors import RunFolderError
 from iota.records import FrameRef, FrameResult, Lattice
 from iota.runs import FrameNames, Ledger, RunFolder, RunState, read_ledger, read_state
 from iota.runs.lists import write_input_list, write_outcome_lists
+from iota.runs.lock import RunLock
 
 
 def _result(name="x", outcome="failed_triage", **words):
@@ -148,3 +152,28 @@ def test_the_state_is_replaced_whole(tmp_path):
     state = read_state(path)
     assert (state.status, state.counts, state.process_id) == ("finished", {"integrated": 3}, os.getpid())
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_run_is_locked_while_it_is_held_and_free_after(tmp_path):
+    folder = RunFolder.create(tmp_path)
+    with RunLock(folder), pytest.raises(RunFolderError, match=f"process {os.getpid()} on"):
+        RunLock(folder).acquire()
+    with RunLock(folder):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("age_s", "host", "is_free"), [(5, "elsewhere", False), (500, "elsewhere", True), (5, None, True)]
+)
+def test_where_locks_do_not_reach_the_heartbeat_tells(tmp_path, age_s, host, is_free):
+    # another host's coordinator is alive while its heartbeat is fresh; on this host the lock alone decides
+    folder = RunFolder.create(tmp_path)
+    state = RunState(status="running", n_frames=3, process_id=1, host=host or socket.gethostname())
+    state.write(folder.state)
+    state.heartbeat = time.time() - age_s
+    folder.state.write_bytes(msgspec.json.encode(state))
+    if is_free:
+        RunLock(folder).acquire()
+    else:
+        with pytest.raises(RunFolderError, match="process 1 on elsewhere"):
+            RunLock(folder).acquire()

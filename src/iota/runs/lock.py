@@ -30,7 +30,14 @@ class RunLock:
         self._path = folder.path / ".lock"
         self._file: int | None = None
 
-    def __enter__(self) -> RunLock:
+    def acquire(self) -> None:
+        """Take the lock, unless it is held already.
+
+        Raises:
+            RunFolderError: another coordinator has the run.
+        """
+        if self._file is not None:
+            return
         try:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -48,6 +55,9 @@ class RunLock:
         assert self._file is not None
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+
+    def __enter__(self) -> RunLock:
+        self.acquire()
         return self
 
     def __exit__(

@@ -54,6 +54,7 @@ class Run:
         self._summary = SummaryBuilder(len(frames))
         self._outcomes: dict[FrameRef, Outcome] = {}
         self._learning = Learning()
+        self._lock = RunLock(folder)
         self._state = RunState(status="running", n_frames=len(frames))
         self._last_state = 0.0
 
@@ -83,9 +84,10 @@ class Run:
         """Take up a run that was stopped or killed: what is in its ledger stays, the rest is processed.
 
         Raises:
-            RunFolderError: the folder does not hold what is needed.
+            RunFolderError: the folder does not hold what is needed, or another coordinator has the run.
         """
         run = cls(folder, read([folder.script]), read_input_list(folder))
+        run._lock.acquire()  # what is read now must stay true
         results, _ = read_ledger(folder.ledger)
         run._names = FrameNames({result.frame: result.name for result in results})
         for result in results:
@@ -125,7 +127,7 @@ class Run:
         """
         config = self.engine_config()
         config.engine()  # a wrong mask or geometry is found here, before any frame
-        with RunLock(self.folder):
+        with self._lock:
             return self._execute(display, config, workers)
 
     def _execute(self, display: Display, config: EngineConfig, workers: Workers | None) -> Summary:
