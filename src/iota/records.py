@@ -28,7 +28,7 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 NOT_HITS: tuple[Outcome, ...] = ("failed_import", "failed_triage", "failed_spotfinding", "crashed", "timed_out")
 
 
-class FrameRef(msgspec.Struct, frozen=True, order=True):
+class FrameRef(msgspec.Struct, frozen=True, order=True, gc=False):
     """One still image: a file, and which image in it.
 
     ``index`` counts from 0 within a multi-image file and is None for a file that holds a single image.
@@ -42,7 +42,7 @@ class FrameRef(msgspec.Struct, frozen=True, order=True):
         return self.path if self.index is None else f"{self.path}#{self.index + 1}"
 
 
-class Lattice(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Lattice(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """One crystal lattice on a frame, as refined and integrated."""
 
     bravais: str  # Bravais symbol, e.g. "tP"
@@ -69,7 +69,7 @@ class Lattice(msgspec.Struct, kw_only=True, omit_defaults=True):
     files: dict[str, str] = {}  # what -> path relative to the run folder, e.g. {"pickle": "final/int_x.pickle"}
 
 
-class FrameResult(msgspec.Struct, kw_only=True, omit_defaults=True):
+class FrameResult(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """What became of one frame; every input frame ends in exactly one."""
 
     frame: FrameRef

@@ -24,6 +24,7 @@ from iota.installation import predecessor_warning
 from iota.params import Parameters, full_text, is_assignment, read, script_text
 from iota.records import FrameRef
 from iota.runs import RunFolder
+from iota.runs.control import give_order
 
 if TYPE_CHECKING:
     from iota.workers.run import Run  # imports DIALS
@@ -61,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--random", type=int, metavar="N", help="process a random subset of N images")
     parser.add_argument("--range", metavar="RANGE", help="process a range of images, e.g. 1-5,25,200-250")
     parser.add_argument("-n", "--nproc", type=int, metavar="N", help="number of processes (default 3/4 of the cores)")
+    parser.add_argument("--watch", action="store_true", help="monitor mode: process new images as they arrive")
+    parser.add_argument("--finish", metavar="RUN", help="end monitor mode of a run once all its images are processed")
+    parser.add_argument("--stop", metavar="RUN", help="end a run, from any machine that sees its folder")
     parser.add_argument(
         "--resume", metavar="RUN", help="go on with a run that was stopped or killed: its folder or number"
     )
@@ -84,6 +88,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, terminal: Terminal, command_line: list[str]) -> int:
+    for order in ("stop", "finish"):
+        if getattr(options, order):
+            give_order(RunFolder.open(_run_path(getattr(options, order))), order)
+            return 0
     terminal.logo()
     warning = predecessor_warning()
     if warning:
@@ -103,14 +111,7 @@ def _run(options: argparse.Namespace, terminal: Terminal, command_line: list[str
 def _new_run(parameters: Parameters, terminal: Terminal, command_line: list[str]) -> Run:
     if not parameters.inputs:
         raise UsageError("No images were given. Name a folder, files, a wildcard or a list, or see iota.run -h.")
-    with terminal.step("Interpreting input"):
-        inputs = find_frames(parameters.inputs)
-    for problem in inputs.problems:
-        terminal.warning(problem.text)
-    inputs = _selected(inputs, parameters)
-    if not inputs.frames:
-        raise InputError("There is no image in what was given, so there is nothing to process.")
-    terminal.note(_found(inputs))
+    inputs = _found_inputs(parameters, terminal)
     with terminal.step("Initializing run parameters"):
         from iota.engine.installation import dials_version
         from iota.workers.run import Run
@@ -121,16 +122,38 @@ def _new_run(parameters: Parameters, terminal: Terminal, command_line: list[str]
     return run
 
 
+def _found_inputs(parameters: Parameters, terminal: Terminal) -> Inputs:
+    if parameters.values.gui.monitor_mode:
+        selection = parameters.values.data_selection
+        if selection.image_range.flag_on or selection.random_sample.flag_on:
+            raise UsageError("Monitor mode takes every image that arrives; leave range and random sample out.")
+        terminal.note("Monitor mode: waiting for images. Ctrl-C ends it; what is finished is kept.")
+        return Inputs([], [], [])
+    with terminal.step("Interpreting input"):
+        inputs = find_frames(parameters.inputs)
+    for problem in inputs.problems:
+        terminal.warning(problem.text)
+    inputs = _selected(inputs, parameters)
+    if not inputs.frames:
+        raise InputError("There is no image in what was given, so there is nothing to process.")
+    terminal.note(_found(inputs))
+    return inputs
+
+
 def _resumed(options: argparse.Namespace, terminal: Terminal) -> Run:
     if options.arguments:
         raise UsageError("--resume goes on with what the run was started with; leave images and parameters out.")
-    path = Path("integration", f"{int(options.resume):03d}") if options.resume.isdigit() else Path(options.resume)
     with terminal.step("Reading the run"):
         from iota.workers.run import Run
 
-        run = Run.resume(RunFolder.open(path.absolute()))
+        run = Run.resume(RunFolder.open(_run_path(options.resume)))
     terminal.note(f"Run {run.folder.number}: {run.n_finished} of {len(run.frames)} frames are finished; going on.")
     return run
+
+
+def _run_path(text: str) -> Path:
+    """Folder of a run that is given by its number in this project, or by its folder."""
+    return (Path("integration", f"{int(text):03d}") if text.isdigit() else Path(text)).absolute()
 
 
 def _execute(run: Run, terminal: Terminal) -> int:
@@ -179,6 +202,10 @@ def _with_options(parameters: Parameters, options: argparse.Namespace, paths: Se
         selection.random_sample.flag_on, selection.random_sample.number = True, options.random
     if selection.random_sample.flag_on and selection.random_sample.seed is None:
         selection.random_sample.seed = secrets.randbelow(10**6)
+    if options.watch:
+        values.gui.monitor_mode = True
+    if options.watch:
+        values.gui.monitor_mode = True
     if options.nproc is not None:
         if options.nproc < 1:
             raise UsageError("-n needs a number of processes, 1 or more.")

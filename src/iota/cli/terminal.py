@@ -96,11 +96,12 @@ class ProcessingDisplay:
             f" on which {len(lattice.agreeing)} of {lattice.n_scouted} frames agree; used for all frames."
         )
 
-    def progress(self, n_finished: int, n_waiting: int, counts: dict[Outcome, int], doing: str) -> None:
+    def progress(self, n_finished: int, n_frames: int, n_waiting: int, counts: dict[Outcome, int], doing: str) -> None:
         """Show how far the run is."""
+        self._n_frames = n_frames  # grows in monitor mode
         text = self._text(n_finished, n_waiting, counts, doing)
         if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, completed=n_finished, text=text)
+            self._progress.update(self._task, completed=n_finished, total=n_frames, text=text)
         elif time.monotonic() - self._last_line >= _PLAIN_EVERY_S and text != self._last_shown:
             self._last_line, self._last_shown = time.monotonic(), text
             self._terminal.note(f"PROCESSING: {text}")

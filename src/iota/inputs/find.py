@@ -14,7 +14,8 @@ import msgspec
 from iota.inputs import kinds, lists
 from iota.inputs.hdf5 import Container, open_containers
 from iota.inputs.order import natural_key
-from iota.inputs.problem import Problem, problem_with
+from iota.inputs.paths import absolute, can_be_written
+from iota.inputs.problem import UNWRITABLE, Problem, problem_with
 from iota.inputs.walk import Walk
 from iota.records import FrameRef
 
@@ -91,7 +92,7 @@ class _Search:
         if not text.strip():
             self._tell(text, "name a file, a folder, a wildcard or a list.")
             return "nothing"
-        path = _absolute(text)
+        path = absolute(text)
         try:
             status = os.stat(path)
         except PermissionError:
@@ -202,8 +203,8 @@ class _Search:
             self._append(FrameRef(path), path)
 
     def _append(self, item: FrameRef | Container, path: str) -> None:
-        if not _can_be_written(path):
-            self._tell(path, "the name has a line break or is not UTF-8, so no list could hold it: rename it.")
+        if not can_be_written(path):
+            self._tell(path, UNWRITABLE)
             return
         self.found.append(item)
         if self._progress is not None and len(self.found) % _TOLD_EVERY == 0:
@@ -220,26 +221,3 @@ class _Search:
             real = self._folders[folder] = os.path.realpath(folder)
         resolved = path if real == folder else os.path.join(real, name)
         return os.path.realpath(path) if name == ".." or os.path.islink(resolved) else resolved
-
-
-def _absolute(text: str) -> str:
-    """Return an absolute path without ``..``, but where one follows a link: for the system that is another folder."""
-    if text.startswith("~") and not os.path.lexists(text):
-        text = os.path.expanduser(text)
-    path = os.path.join(os.getcwd(), text)
-    plain = os.path.normpath(path)
-    if ".." not in path.split("/") or os.path.realpath(path) == os.path.realpath(plain):
-        return plain
-    return path.rstrip("/")
-
-
-def _can_be_written(path: str) -> bool:
-    if "\n" in path or "\r" in path:
-        return False
-    if path.isascii():
-        return True
-    try:
-        path.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True

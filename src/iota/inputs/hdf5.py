@@ -43,7 +43,7 @@ def open_containers(containers: list[Container], progress: Callable[[int], None]
     opened: list[Container] = []
     all_resolved = {container.resolved for container in containers}
     for container in containers:
-        beside = _master_beside(container.path)
+        beside = master_beside(container.path)
         if beside is None:
             _open(container)
             opened.append(container)
@@ -92,15 +92,16 @@ def _settle(opened: list[Container]) -> Iterator[Problem]:
         else:
             container.n_frames = master.n_images
             if master.missing:
-                yield problem_with(container.path, _missing_text(master.missing))
+                yield problem_with(container.path, missing_text(master.missing))
 
 
-def _missing_text(missing: tuple[str, ...]) -> str:
+def missing_text(missing: tuple[str, ...]) -> str:
+    """Say in words which data files of a master are missing."""
     count = "1 data file" if len(missing) == 1 else f"{len(missing)} data files"
     return f"it points to {count} that cannot be found: looked for {missing[0]}{' and others' if missing[1:] else ''}."
 
 
-def _master_beside(path: str) -> str | None:
+def master_beside(path: str) -> str | None:
     """Return the master that a file's name makes it a data file of, when it is there."""
     folder, name = os.path.split(path)
     stem = data_file_stem(name)

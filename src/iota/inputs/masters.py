@@ -5,6 +5,7 @@ Nothing is read but names, links and shapes: a few milliseconds a master.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
@@ -44,13 +45,23 @@ class _Pieces:
         return target
 
 
+def open_hdf5(path: str) -> h5py.File:
+    """Open a file for reading, also while a detector writes to it. Raises OSError."""
+    # No lock: it would stop either the detector or us.
+    try:
+        return h5py.File(path, "r", locking=False)
+    except OSError as error:
+        if "already open for write" not in str(error):
+            raise
+    return h5py.File(path, "r", locking=False, swmr=True)
+
+
 def read_master(path: str) -> Master:
     """Read how many images an HDF5 file holds; 0 when it holds none. Raises OSError when it is no readable HDF5."""
-    # A detector may still be writing: no lock, which would stop either it or us.
-    with h5py.File(path, "r", locking=False) as file:
+    with open_hdf5(path) as file:
         found = _Pieces(path)
         tags = sum(1 for name in file if name.startswith("tag-"))  # SACLA: one group a shot
-        for group in _data_groups(file):
+        for group in data_groups(file):
             if tags or found.n_images or found.missing:
                 break
             _add_group(found, group)
@@ -76,7 +87,7 @@ def _class_of(group: h5py.Group) -> str:
     return value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
 
 
-def _data_groups(file: h5py.File) -> Iterator[h5py.Group]:
+def data_groups(file: h5py.File) -> Iterator[h5py.Group]:
     """Yield the groups that may hold images, likeliest first: NXdata, detectors, then entry and file themselves."""
     entries = [file, *_groups(file)]
     data = [g for e in entries for g in _groups(e) if _class_of(g) == "NXdata" or g.name.endswith("/data")]
@@ -87,22 +98,37 @@ def _data_groups(file: h5py.File) -> Iterator[h5py.Group]:
 
 
 def _add_group(found: _Pieces, group: h5py.Group) -> None:
-    """Count the images of a group: its signal or ``data``, else ``data_000001`` and so on."""
+    for name in image_keys(group):
+        _add_dataset(found, group, name)
+
+
+def image_keys(group: h5py.Group) -> list[str]:
+    """Return the names of the datasets of images: the group's signal or ``data``, else ``data_000001`` and so on."""
     signal = group.attrs.get("signal", "data")
     signal = signal.decode("utf-8", "replace") if isinstance(signal, bytes) else str(signal)
     whole = [name for name in (signal, "data") if name in group]  # true also of a link to a missing file
-    for name in whole[:1] or sorted(key for key in group if _DATA_KEY.match(key)):
-        _add_dataset(found, group, name)
+    return whole[:1] or sorted(key for key in group if _DATA_KEY.match(key))
 
 
 def _add_dataset(found: _Pieces, group: h5py.Group, name: str) -> None:
     link = group.get(name, getlink=True)
-    folder = os.path.dirname(group.file.filename)
-    if isinstance(link, h5py.ExternalLink):
-        target = found.point_to(link.filename, folder)
-        if not os.path.exists(target):
-            found.missing.append(link.filename)
     dataset = group.get(name)
+    if not isinstance(link, h5py.ExternalLink):
+        _count(found, dataset)
+        return
+    target = found.point_to(link.filename, os.path.dirname(group.file.filename))
+    if not os.path.exists(target):
+        found.missing.append(link.filename)
+    elif dataset is not None:
+        _count(found, dataset)
+    else:
+        # A file that is written to right now opens through a link only if the one with the link is, too.
+        with contextlib.suppress(OSError), open_hdf5(target) as file:
+            _count(found, file.get(link.path))
+
+
+def _count(found: _Pieces, dataset: h5py.Dataset | None) -> None:
+    """Count the images of a dataset and say where they lie."""
     if not isinstance(dataset, h5py.Dataset) or dataset.ndim < 2:
         return
     found.n_images += dataset.shape[0] if dataset.ndim > 2 else 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+UNWRITABLE = "the name has a line break or is not UTF-8, so no list could hold it: rename it."
+
 
 class Problem(msgspec.Struct, frozen=True):
     """A path that brought no image, or fewer than it should; ``text`` names it and says what was looked for.

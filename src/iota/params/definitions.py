@@ -195,6 +195,31 @@ advanced
     .expert_level = 1
 }
 
+gui
+  .help = How a run is watched and shown
+{
+  monitor_mode = False
+    .type = bool
+    .help = Keep looking for new images in the inputs while processing goes on
+    .expert_level = 0
+  monitor_mode_timeout = False
+    .type = bool
+    .help = End monitor mode when no new image came for some time
+    .expert_level = 0
+  monitor_mode_timeout_length = 0
+    .type = int(value_min=0)
+    .help = How long to wait for a new image (s)
+    .expert_level = 0
+  monitor_mode_incomplete_after = 30
+    .type = float(value_min=0)
+    .help = A file that is still incomplete after so long without a change (s) is processed all the same and fails
+    .expert_level = 2
+  monitor_mode_newest_first = False
+    .type = bool
+    .help = When more images arrive than can be processed, throw away blanks first and process the newest hits first
+    .expert_level = 1
+}
+
 mp
   .help = How the work is spread
 {

@@ -1,8 +1,8 @@
 """The run folder is the truth: ledger, lists, scripts, state."""
 
 from iota.runs.folder import RunFolder
-from iota.runs.ledger import Ledger, read_ledger
+from iota.runs.ledger import Ledger, iterate_ledger, read_ledger
 from iota.runs.names import FrameNames
 from iota.runs.state import RunState, read_state
 
-__all__ = ["FrameNames", "Ledger", "RunFolder", "RunState", "read_ledger", "read_state"]
+__all__ = ["FrameNames", "Ledger", "RunFolder", "RunState", "iterate_ledger", "read_ledger", "read_state"]

@@ -71,6 +71,11 @@ class RunFolder:
         return self.path / "target.phil"
 
     @property
+    def control(self) -> Path:
+        """Where orders to a run that goes on are left."""
+        return self.path / ".control"
+
+    @property
     def prime(self) -> Path:
         """The script for PRIME, filled in from the results."""
         return self.path / "prime.phil"

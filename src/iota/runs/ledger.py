@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -71,6 +72,25 @@ def _cut_torn_line(path: Path) -> None:
             position -= step
         if position != end:
             file.truncate(position)
+
+
+def iterate_ledger(path: Path) -> Iterator[FrameResult]:
+    """Yield the complete records one by one, without keeping them.
+
+    Raises:
+        RunFolderError: as :func:`read_ledger`.
+    """
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                if line.endswith(b"\n") and len(line) > 1:
+                    yield _decoder.decode(line)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise RunFolderError(f"{path} cannot be read: {error.strerror}.") from error
+    except msgspec.DecodeError as error:
+        raise RunFolderError(f"{path} holds a line that is not a record: {error}.") from error
 
 
 def read_ledger(path: Path, offset: int = 0) -> tuple[list[FrameResult], int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from iota.errors import RunFolderError
 from iota.records import OUTCOMES, FrameRef, Outcome
-from iota.runs.folder import RunFolder
+from iota.runs.folder import RunFolder, cannot_write
 
 LIST_NAMES: Mapping[Outcome, str] = {outcome: f"{outcome}.lst" for outcome in OUTCOMES}
 
@@ -15,6 +15,20 @@ LIST_NAMES: Mapping[Outcome, str] = {outcome: f"{outcome}.lst" for outcome in OU
 def write_input_list(folder: RunFolder, frames: Iterable[FrameRef]) -> None:
     """Write ``input.lst``: all frames of the run, in order."""
     _write(folder, "input.lst", frames)
+
+
+def append_input_list(folder: RunFolder, frames: Iterable[FrameRef]) -> None:
+    """Add frames that arrived to ``input.lst``.
+
+    Raises:
+        RunFolderError: the list cannot be written.
+    """
+    path = folder.path / "input.lst"
+    try:
+        with path.open("a", encoding="utf-8", errors="surrogateescape") as file:
+            file.write("".join(f"{frame}\n" for frame in frames))
+    except OSError as error:
+        raise RunFolderError(cannot_write(path, error)) from error
 
 
 def read_input_list(folder: RunFolder) -> list[FrameRef]:
@@ -25,10 +39,11 @@ def read_input_list(folder: RunFolder) -> list[FrameRef]:
     """
     path = folder.path / "input.lst"
     try:
-        lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError as error:
         raise RunFolderError(f"{path} cannot be read: {error.strerror}.") from error
-    return [_frame(line) for line in lines]
+    complete = text[: text.rfind("\n") + 1]  # a killed run may leave half a line
+    return [_frame(line) for line in complete.split("\n")[:-1]]
 
 
 def _frame(line: str) -> FrameRef:

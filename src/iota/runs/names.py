@@ -20,8 +20,10 @@ class FrameNames:
     """
 
     def __init__(self, known: Mapping[FrameRef, str] | None = None) -> None:
-        self._names: dict[FrameRef, str] = dict(known or {})
-        self._taken = set(self._names.values())
+        self._names: dict[FrameRef, str] = {}
+        self._taken: set[str] = set()
+        for frame, name in (known or {}).items():
+            self.give(frame, name)
 
     def add(self, frames: Iterable[FrameRef]) -> None:
         """Name frames that have no name yet; of several with one stem none gets the short name."""
@@ -32,11 +34,12 @@ class FrameNames:
             if counts[name] > 1 or name in self._taken:
                 clashing.append(frame)
             else:
-                self._give(frame, name)
+                self.give(frame, name)
         for frame in clashing:
-            self._give(frame, next(name for name in _longer_names(frame) if name not in self._taken))
+            self.give(frame, next(name for name in _longer_names(frame) if name not in self._taken))
 
-    def _give(self, frame: FrameRef, name: str) -> None:
+    def give(self, frame: FrameRef, name: str) -> None:
+        """Give a frame the name that it has in the ledger."""
         self._names[frame] = name
         self._taken.add(name)
 

@@ -16,14 +16,17 @@ from iota.engine import backend, ladder
 from iota.engine.filter import LatticeFilter
 from iota.engine.worker import EngineConfig
 from iota.errors import RunFolderError
-from iota.inputs import Inputs
+from iota.inputs import Inputs, Watcher
 from iota.params import Parameters, read, script_text
 from iota.records import FrameRef, FrameResult, Outcome, Settings
-from iota.runs import FrameNames, Ledger, RunFolder, RunState, read_ledger
-from iota.runs.lists import read_input_list, write_input_list, write_outcome_lists
+from iota.runs import FrameNames, Ledger, RunFolder, RunState, iterate_ledger
+from iota.runs.control import clear_orders, read_order
+from iota.runs.lists import append_input_list, read_input_list, write_input_list, write_outcome_lists
 from iota.runs.lock import RunLock
+from iota.runs.state import Status
 from iota.symmetry import cell_from_text, cell_text
 from iota.workers.coordinator import Coordinator, Workers
+from iota.workers.feed import WatchFeed
 from iota.workers.learning import Learning, LearningRules, Learnt
 from iota.workers.local import LocalPool, default_processes
 
@@ -35,8 +38,8 @@ _STATE_EVERY_S = 1.0
 class Display(Protocol):
     """What a person sees while a run goes on."""
 
-    def progress(self, n_finished: int, n_waiting: int, counts: dict[Outcome, int], doing: str) -> None:
-        """Show how far the run is, how many hits wait for a lattice and what goes on; called about twice a second."""
+    def progress(self, n_finished: int, n_frames: int, n_waiting: int, counts: dict[Outcome, int], doing: str) -> None:
+        """Show how far the run is, how many hits are unfinished and what goes on; called about twice a second."""
 
     def learnt(self, lattice: Learnt) -> None:
         """Show that a lattice was learnt."""
@@ -47,10 +50,11 @@ class Run:
 
     def __init__(self, folder: RunFolder, parameters: Parameters, frames: Sequence[FrameRef]) -> None:
         self.folder = folder
-        self.frames = frames
+        self.frames = list(frames)
         self._names = FrameNames()
         self.target = folder.target.read_text(encoding="utf-8")
         self._values: Any = parameters.values
+        self._inputs = parameters.inputs
         self._summary = SummaryBuilder(len(frames))
         self._outcomes: dict[FrameRef, Outcome] = {}
         self._learning = Learning()
@@ -88,9 +92,8 @@ class Run:
         """
         run = cls(folder, read([folder.script]), read_input_list(folder))
         run._lock.acquire()  # what is read now must stay true
-        results, _ = read_ledger(folder.ledger)
-        run._names = FrameNames({result.frame: result.name for result in results})
-        for result in results:
+        for result in iterate_ledger(folder.ledger):
+            run._names.give(result.frame, result.name)
             run._outcomes[result.frame] = result.outcome
             run._summary.add(result)
         if folder.learnt.exists():
@@ -135,6 +138,8 @@ class Run:
         self._display: Display = display
         handler = _log_to(self.folder)
         try:
+            clear_orders(self.folder)
+            self._state.status = self._status_at_work
             self._state.write(self.folder.state)
             with Ledger(self.folder.ledger) as self._ledger:
                 if workers is None:
@@ -151,6 +156,8 @@ class Run:
                         rules,
                         self._learning,
                         dict(self._outcomes),
+                        self._feed(),
+                        self._values.gui.monitor_mode_newest_first,
                     ).run()
                 finally:
                     workers.stop()
@@ -182,6 +189,10 @@ class Run:
         """Lattices that were learnt."""
         return self._learning.lattices
 
+    @property
+    def _status_at_work(self) -> Status:
+        return "watching" if self._values.gui.monitor_mode else "running"
+
     def _strategy(self) -> tuple[tuple[Settings, ...], LearningRules | None]:
         """Settings for every frame, and rules for learning where the lattice is not given."""
         xfel = self._values.cctbx_xfel
@@ -200,6 +211,26 @@ class Run:
             given_space_group=ladder.given_space_group(self.target),
         )
         return tuple(rungs), rules
+
+    def _feed(self) -> WatchFeed | None:
+        """What brings more images in monitor mode."""
+        gui = self._values.gui
+        if not gui.monitor_mode:
+            return None
+        time_out_s = gui.monitor_mode_timeout_length if gui.monitor_mode_timeout else None
+        return WatchFeed(
+            Watcher(self._inputs, rest_s=gui.monitor_mode_incomplete_after, already=self.frames),
+            self._arrived,
+            lambda: read_order(self.folder) == "finish",
+            time_out_s,
+        )
+
+    def _arrived(self, frames: Sequence[FrameRef]) -> None:
+        """Take frames into the run before anybody processes them."""
+        append_input_list(self.folder, frames)
+        self._names.add(frames)
+        self.frames.extend(frames)
+        self._summary.n_frames = self._state.n_frames = len(self.frames)
 
     # -- the coordinator tells
 
@@ -228,9 +259,15 @@ class Run:
         self._display.learnt(lattice)
 
     def tick(self, doing: str, n_waiting: int) -> None:
-        """Take a sign of life."""
+        """Take a sign of life.
+
+        Raises:
+            KeyboardInterrupt: somebody has ordered the run to stop.
+        """
+        if read_order(self.folder) == "stop":
+            raise KeyboardInterrupt
         self._state.doing, self._state.n_waiting = doing, n_waiting
-        self._display.progress(len(self._outcomes), n_waiting, self._summary.counts, doing)
+        self._display.progress(len(self._outcomes), len(self.frames), n_waiting, self._summary.counts, doing)
         if time.monotonic() - self._last_state >= _STATE_EVERY_S:
             self._last_state = time.monotonic()
             self._write_state()
@@ -242,7 +279,7 @@ class Run:
 
     def _end(self) -> None:
         self._state.doing, self._state.n_waiting = "", 0
-        self._display.progress(len(self._outcomes), 0, self._summary.counts, "")
+        self._display.progress(len(self._outcomes), len(self.frames), 0, self._summary.counts, "")
         try:
             write_outcome_lists(self.folder, self.frames, self._outcomes)
             self._write_prime_script()
