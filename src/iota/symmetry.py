@@ -24,8 +24,6 @@ Cell = tuple[float, float, float, float, float, float]
 LENGTH_TOLERANCE = 0.03  # relative; two frames of one crystal form
 ANGLE_TOLERANCE_DEG = 2.5
 
-CRYSTAL_SYSTEMS = ("Triclinic", "Monoclinic", "Orthorhombic", "Tetragonal", "Trigonal", "Hexagonal", "Cubic")
-
 
 class Symmetry(NamedTuple):
     """A lattice's conventional cell with the highest space group its metric allows."""
@@ -175,11 +173,6 @@ def point_group(space_group: str) -> str:
     """Point group with the centring of a space group, e.g. ``P 4 2 2`` for P 43 21 2."""
     group = sgtbx.space_group_info(space_group).group().build_derived_point_group()
     return str(sgtbx.space_group_info(group=group))
-
-
-def constrained_cell(cell: Sequence[float], space_group: str) -> Cell:
-    """Average a conventional cell so that it obeys the space group exactly."""
-    return _as_cell(sgtbx.space_group_info(space_group).group().average_unit_cell(uctbx.unit_cell(tuple(cell))))
 
 
 @lru_cache(maxsize=8)

@@ -25,6 +25,8 @@ def run(task):
         hoard = []
         while True:
             hoard.append(bytearray(50_000_000))
+    elif what == "slow":
+        time.sleep(0.05)
     elif what == "raise":
         raise ValueError("what DIALS\nmight say")
     return FrameResult(

@@ -110,3 +110,36 @@ def test_two_coordinators_cannot_have_one_run(lysozyme, tmp_path):
 def test_resuming_what_is_no_run_is_a_sentence(tmp_path):
     done = command("iota.run", "--resume", tmp_path, cwd=tmp_path)
     assert (done.returncode, "not a run folder" in done.stderr) == (2, True)
+
+
+@pytest.mark.slow
+def test_kill_9_at_twenty_random_moments_loses_and_doubles_nothing(tmp_path):
+    script = Path(__file__).with_name("fast_run.py")
+    n_frames, rng = 700, random.Random(20)
+    environment = {**os.environ, "PYTHONPATH": str(script.parent)}
+
+    def start(folder):
+        folder.mkdir(exist_ok=True)
+        with (folder / "stderr.txt").open("w") as errors:
+            return subprocess.Popen([sys.executable, script, str(n_frames)], cwd=folder, stderr=errors, env=environment)
+
+    undisturbed = start(tmp_path / "undisturbed")
+    assert undisturbed.wait(200) == 0
+    folder = RunFolder(tmp_path / "killed" / "integration" / "001")
+    n_kills = 0
+    while n_kills < 20:
+        run = start(tmp_path / "killed")
+        n_before = len(read_ledger(folder.ledger)[0])
+        _wait_until(lambda run=run, n=n_before: run.poll() is not None or len(read_ledger(folder.ledger)[0]) > n)
+        time.sleep(rng.uniform(0, 0.5))
+        if run.poll() is not None:
+            break
+        run.kill()
+        run.wait()
+        n_kills += 1
+    assert n_kills == 20, (tmp_path / "killed" / "stderr.txt").read_text()
+    assert start(tmp_path / "killed").wait(200) == 0
+    assert _essence(folder) == _essence(RunFolder(tmp_path / "undisturbed" / "integration" / "001"))
+    assert len(_essence(folder)) == n_frames
+    for name in ("integrated.lst", "crashed.lst", "not_integrated.lst", "input.lst"):
+        assert (folder.path / name).read_text() == (tmp_path / "undisturbed/integration/001" / name).read_text()

@@ -82,7 +82,6 @@ class Folders:
         self._round: deque[Folder] = deque()
         self._next_round_at = 0.0
         self.unreadable: list[tuple[str, str]] = []  # path, reason
-        self.n_listings = 0
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -188,7 +187,6 @@ class Folders:
         folder.series.learn([arrival.name for arrival in arrivals[-_LEARNT_FROM:]])
         if len(ignored) > 1000 and len(ignored) > 2 * len(names):
             ignored.intersection_update(names)
-        self.n_listings += 1
         return arrivals
 
     def _look_for_next(self, folder: Folder, fd: int) -> list[Arrival]:

@@ -12,7 +12,7 @@ from iota.simulate.background import BackgroundMaps, make_background
 from iota.simulate.detector import BAD_PIXEL, GAP
 from iota.simulate.diffraction import excite, polarisation
 from iota.simulate.experiment import Experiment
-from iota.simulate.intensities import Reflections, draw_intensities, relative_scattering_power
+from iota.simulate.intensities import Reflections, draw_intensities
 from iota.simulate.lattice import Lattice, perturbed_cell, random_rotation, reciprocal_basis
 from iota.simulate.spots import Spots, add_spots, attenuation_per_mm, place_spots
 from iota.simulate.truth import FrameTruth, LatticeTruth
@@ -201,9 +201,3 @@ def _bad_pixels(
 def _generator(seed: int, *key: int) -> np.random.Generator:
     """Random numbers of their own for each purpose and each frame."""
     return np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=key))
-
-
-def mean_intensity(experiment: Experiment, form: int, d_A: npt.ArrayLike) -> FloatArray:
-    """Expected photons in a fully recorded reflection of crystal ``form`` at resolution ``d_A``, scale 1."""
-    power = relative_scattering_power(d_A, experiment.crystals[form].b_factor_A2)
-    return np.asarray(experiment.frames.brightness * power)

@@ -1,0 +1,38 @@
+"""A run over made-up frames in the current folder: new, or taken up again when there is one.  For kill -9."""
+
+import sys
+from pathlib import Path
+
+import hostile_engine
+
+from iota.inputs import Inputs
+from iota.params import read
+from iota.records import FrameRef
+from iota.runs import RunFolder
+from iota.workers.local import LocalPool
+from iota.workers.run import Run
+
+
+class Nobody:
+    """Looks at nothing."""
+
+    def progress(self, *_):
+        pass
+
+    def learnt(self, lattice):
+        pass
+
+
+def main(n_frames):
+    path = Path("integration/001")
+    if (path / "input.lst").exists():
+        run = Run.resume(RunFolder.open(path.absolute()))
+    else:
+        frames = [FrameRef(f"/data/{'segfault' if k % 40 == 7 else 'slow'}_{k}.cbf") for k in range(n_frames)]
+        parameters = read([], ["target_unit_cell=79 79 38 90 90 90", "target_space_group=P422"])
+        run = Run.create(RunFolder.create(Path.cwd()), parameters, Inputs(frames, [], []), [], {})
+    run.execute(Nobody(), LocalPool(2, run.engine_config(), 30.0, hostile_engine))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
