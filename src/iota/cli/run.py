@@ -25,6 +25,7 @@ from iota.params import Parameters, full_text, is_assignment, read, script_text
 from iota.records import FrameRef
 from iota.runs import RunFolder
 from iota.runs.control import give_order
+from iota.workers import mpi
 
 if TYPE_CHECKING:
     from iota.workers.run import Run  # imports DIALS
@@ -68,12 +69,29 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--resume", metavar="RUN", help="go on with a run that was stopped or killed: its folder or number"
     )
+    parser.add_argument(
+        "--here", action="store_true", help="process on this machine whatever mp.submit_command says, as its job does"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show the job scripts or commands that would be submitted, and stop"
+    )
     parser.add_argument("--silent", action="store_true", help="print nothing but errors")
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status."""
+    """Run the command; returns its exit status.  A process that MPI started beside the first one only serves it."""
+    if mpi.is_serving_rank():
+        return mpi.serve()
+    status = 2
+    try:
+        status = _main(argv)
+        return status
+    finally:
+        mpi.release(status)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     options = _parser().parse_intermixed_args(argv)
     terminal = Terminal(silent=options.silent)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what a batch system sends ends a run like Ctrl-C
@@ -98,14 +116,32 @@ def _run(options: argparse.Namespace, terminal: Terminal, command_line: list[str
         terminal.warning(warning)
     with terminal.step("Starting DIALS"):
         from iota.engine import backend  # takes seconds: after the logo, and never for --help
+        from iota.workers.executors import check_workers
     if options.resume:
-        return _execute(_resumed(options, terminal), terminal)
+        return _execute_or_submit(_resumed(options, terminal), options, terminal)
     scripts, assignments, paths = _sort_arguments(options.arguments)
     parameters = _with_options(read(scripts, assignments, is_backend_name=backend.is_backend_name), options, paths)
     target = backend.target_text(parameters)  # a wrong target must not leave a run folder behind
     if options.default:
         return _write_defaults(parameters, target, terminal)
-    return _execute(_new_run(parameters, terminal, command_line), terminal)
+    if options.dry_run:
+        return _show_jobs(parameters, terminal)
+    check_workers(parameters.values.mp, _next_run_folder(parameters))
+    run = _new_run(parameters, terminal, command_line)
+    return _execute_or_submit(run, options, terminal)
+
+
+def _next_run_folder(parameters: Parameters) -> Path:
+    """What the folder of the next run may be called, before there is one."""
+    return Path(parameters.values.output, "integration", "NNN")
+
+
+def _show_jobs(parameters: Parameters, terminal: Terminal) -> int:
+    from iota.workers.executors import job_script_text
+
+    text = job_script_text(parameters.values.mp, _next_run_folder(parameters))
+    terminal.console.print(text, markup=False, highlight=False, soft_wrap=True)
+    return 0
 
 
 def _new_run(parameters: Parameters, terminal: Terminal, command_line: list[str]) -> Run:
@@ -154,6 +190,16 @@ def _resumed(options: argparse.Namespace, terminal: Terminal) -> Run:
 def _run_path(text: str) -> Path:
     """Folder of a run that is given by its number in this project, or by its folder."""
     return (Path("integration", f"{int(text):03d}") if text.isdigit() else Path(text)).absolute()
+
+
+def _execute_or_submit(run: Run, options: argparse.Namespace, terminal: Terminal) -> int:
+    from iota.workers import submit
+
+    if options.here or not submit.is_asked_for(run.parameters.values.mp):
+        return _execute(run, terminal)
+    job = run.submit()
+    terminal.note(f"Submitted as job {job.id or 'without a number'}; its own log goes to {job.log}.")
+    return 0
 
 
 def _execute(run: Run, terminal: Terminal) -> int:

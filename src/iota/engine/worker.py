@@ -5,9 +5,11 @@ Any executor can carry it: give ``start`` as the initializer of its processes, a
 
 from __future__ import annotations
 
+import ctypes
 import faulthandler
 import resource
 import signal
+import sys
 from pathlib import Path
 
 import msgspec
@@ -44,6 +46,7 @@ class EngineConfig(msgspec.Struct, frozen=True):
         )
 
 
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _engine: Engine | None = None
 
 
@@ -52,8 +55,15 @@ def start(config: EngineConfig) -> None:
     global _engine
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the coordinator, which ends its workers
     faulthandler.disable()  # a crash is the coordinator's to report
+    _die_with_parent()
     limit_memory(config.memory_GB)
     _engine = config.engine()
+
+
+def _die_with_parent() -> None:
+    """Have this process ended when what started it is gone: nobody waits any more for a frame that hangs."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def limit_memory(memory_GB: float | None) -> None:

@@ -225,12 +225,54 @@ mp
 {
   n_processors = 0
     .type = int(value_min=0)
-    .help = Number of processes. 0 is three quarters of the cores and at least one.
+    .help = Number of processes. 0 is three quarters of the cores and at least one. With a batch system it is the most \
+            there may be in all jobs together, and 0 is four jobs. With mpi the number is that of mpirun, less one.
     .expert_level = 0
-  method = *multiprocessing
+  method = *multiprocessing mpi slurm lsf torq pbs sge htcondor custom
     .type = choice
-    .help = multiprocessing uses the cores of this machine
+    .help = Where the processes are: multiprocessing uses the cores of this machine, mpi those that mpirun starts. \
+            slurm, lsf, torq, pbs, sge and htcondor submit jobs to that batch system, as many as there is work for. \
+            custom submits the whole run with mp.submit_command.
     .expert_level = 0
+  queue = None
+    .type = str
+    .help = Queue or partition of the batch system. None is the default one.
+    .expert_level = 0
+  walltime = None
+    .type = str
+    .help = Longest time that a job may take, HH:MM or HH:MM:SS. None leaves it to the batch system. \
+            A job that comes to its end is replaced while there is work.
+    .expert_level = 1
+  cores = 1
+    .type = int(value_min=1)
+    .help = Processes in each job of a batch system, which asks for as many cores
+    .expert_level = 1
+  memory = None
+    .type = float(value_min=0.5)
+    .help = Memory that each job asks for (GB). None is 4 GB for each of its processes.
+    .expert_level = 1
+  extra_directives = None
+    .type = str
+    .multiple = True
+    .help = One more option of the batch system for the head of each job script, such as --account=mx. \
+            For HTCondor name = value. Can be given several times.
+    .expert_level = 2
+  interface = None
+    .type = str
+    .help = Network interface through which jobs reach this machine, such as ib0. It must have this name on the nodes, \
+            too. None is the interface of the default route.
+    .expert_level = 2
+  submit_command = None
+    .type = str
+    .help = Command that submits the whole run as one job, with <iota_command> where the command of the run belongs, \
+            such as: bsub -q mx <iota_command>. With quotes around it, as in sbatch --wrap "<iota_command>", it is one \
+            argument. <iota_script> is the path of a script that holds it. In a file write single quotes around all.
+    .expert_level = 1
+  kill_command = None
+    .type = str
+    .help = Command that ends a job that was submitted with submit_command, with <job_id> where its number belongs, \
+            such as: bkill <job_id>
+    .expert_level = 1
   frame_timeout = 600
     .type = float(value_min=1)
     .help = An image that takes longer than this (s) is ended and recorded as timed_out

@@ -17,6 +17,15 @@ from iota.runs.folder import replace_text
 Status = Literal["queued", "running", "watching", "finished", "aborted", "failed"]
 
 
+class BatchJob(msgspec.Struct, kw_only=True):
+    """A job of a batch system."""
+
+    id: str
+    method: str  # slurm, sge, ..., or custom
+    state: Literal["queued", "running", "ended"] = "queued"
+    log: str = ""  # the job's own log, or the folder it is in
+
+
 class RunState(msgspec.Struct, kw_only=True):
     """Where a run stands."""
 
@@ -27,6 +36,7 @@ class RunState(msgspec.Struct, kw_only=True):
     counts: dict[Outcome, int] = {}
     doing: str = ""  # for people, e.g. "learning the lattice from 6"
     reason: str = ""  # why it is aborted or failed
+    jobs: list[BatchJob] = []
     process_id: int = msgspec.field(default_factory=os.getpid)
     host: str = msgspec.field(default_factory=socket.gethostname)
     started: float = msgspec.field(default_factory=time.time)  # s since the epoch

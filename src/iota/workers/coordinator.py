@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn, Protocol
 
-from iota.errors import RunFolderError
+from iota.errors import IotaError
 from iota.records import NOT_HITS, FrameRef, FrameResult, Outcome, Report, Scouted, Screened, Settings, Task
 from iota.workers.learning import (
     Learning,
@@ -400,12 +400,12 @@ def _report(task: Task, future: concurrent.futures.Future[Any]) -> Report:
     """The worker's report, or a record of how the worker ended.
 
     Raises:
-        RunFolderError: the worker could not write, which no frame is to blame for.
+        IotaError: no frame is to blame: the worker could not write, or the workers as a whole cannot go on.
     """
     error = future.exception() if not future.cancelled() else concurrent.futures.CancelledError()
     if error is None:
         return future.result()  # type: ignore[no-any-return]
-    if isinstance(error, RunFolderError):
+    if isinstance(error, IotaError):
         raise error
     outcome: Outcome = "crashed"
     if isinstance(error, TimeoutError | concurrent.futures.TimeoutError):

@@ -23,12 +23,14 @@ from iota.runs import FrameNames, Ledger, RunFolder, RunState, iterate_ledger
 from iota.runs.control import clear_orders, read_order
 from iota.runs.lists import append_input_list, read_input_list, write_input_list, write_outcome_lists
 from iota.runs.lock import RunLock
-from iota.runs.state import Status
+from iota.runs.state import BatchJob, Status, read_state
 from iota.symmetry import cell_from_text, cell_text
 from iota.workers.coordinator import Coordinator, Workers
+from iota.workers.executors import RunWorkers, make_workers
 from iota.workers.feed import WatchFeed
 from iota.workers.learning import Learning, LearningRules, Learnt
-from iota.workers.local import LocalPool, default_processes
+from iota.workers.local import default_processes
+from iota.workers.submit import submit, submitted_job
 
 logger = logging.getLogger(__name__)
 
@@ -53,11 +55,13 @@ class Run:
         self.frames = list(frames)
         self._names = FrameNames()
         self.target = folder.target.read_text(encoding="utf-8")
+        self.parameters = parameters
         self._values: Any = parameters.values
         self._inputs = parameters.inputs
         self._summary = SummaryBuilder(len(frames))
         self._outcomes: dict[FrameRef, Outcome] = {}
         self._learning = Learning()
+        self._made: RunWorkers | None = None  # workers of this run's own, which may be in jobs
         self._lock = RunLock(folder)
         self._state = RunState(status="running", n_frames=len(frames))
         self._last_state = 0.0
@@ -134,7 +138,6 @@ class Run:
             return self._execute(display, config, workers)
 
     def _execute(self, display: Display, config: EngineConfig, workers: Workers | None) -> Summary:
-        mp = self._values.mp
         self._display: Display = display
         handler = _log_to(self.folder)
         try:
@@ -143,7 +146,7 @@ class Run:
             self._state.write(self.folder.state)
             with Ledger(self.folder.ledger) as self._ledger:
                 if workers is None:
-                    workers = LocalPool(mp.n_processors or default_processes(), config, mp.frame_timeout)
+                    self._made = workers = make_workers(self._values.mp, config)
                 try:
                     settings, rules = self._strategy()
                     self._names.add(self.frames)
@@ -174,6 +177,23 @@ class Run:
             logging.getLogger("iota").removeHandler(handler)
             handler.close()
         return self.summary()
+
+    def submit(self) -> BatchJob:
+        """Have the run processed by a job, as ``mp.submit_command`` says.
+
+        Raises:
+            UsageError: the command fails.
+            RunFolderError: the folder cannot be written.
+        """
+        with self._lock:  # and let go of it: the job may begin at once
+            self._state.status = "queued"
+            self._write_state()
+        job = submit(self._values.mp, self.folder.path)
+        state = read_state(self.folder.state)
+        if state.status == "queued":  # it may have begun already, and then writes the state itself
+            state.jobs = [job]
+            state.write(self.folder.state)
+        return job
 
     def log(self, text: str) -> None:
         """Write into the log that people read, after the run."""
@@ -275,7 +295,17 @@ class Run:
     def _write_state(self) -> None:
         self._state.n_finished = len(self._outcomes)
         self._state.counts = self._summary.counts
+        self._state.jobs = self._jobs()
         self._state.write(self.folder.state)
+
+    def _jobs(self) -> list[BatchJob]:
+        """The job in which this run is, and those in which its workers are."""
+        jobs = [] if self._made is None else self._made.jobs()
+        whole = submitted_job(self.folder.path)
+        if whole is not None:
+            whole.state = "running" if self._state.status in ("running", "watching") else "ended"
+            jobs.insert(0, whole)
+        return jobs
 
     def _end(self) -> None:
         self._state.doing, self._state.n_waiting = "", 0
