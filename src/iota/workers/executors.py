@@ -1,0 +1,104 @@
+"""Which workers a run gets: of this machine, of MPI, or of a batch system; the coordinator does not care which."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any, Protocol
+
+from iota.engine.worker import EngineConfig
+from iota.errors import BackendError, UsageError
+from iota.runs.state import BatchJob
+from iota.workers import mpi, submit
+from iota.workers.coordinator import Workers
+from iota.workers.local import LocalPool, default_processes
+
+BATCH_SYSTEMS = ("slurm", "lsf", "torq", "pbs", "sge", "htcondor")
+
+
+class RunWorkers(Workers, Protocol):
+    """Workers of one run."""
+
+    def jobs(self) -> list[BatchJob]:
+        """Jobs of a batch system that the workers run in; none on this machine."""
+
+    def stop(self) -> None:
+        """End all workers; what they were doing is dropped."""
+
+
+class LocalWorkers(LocalPool):
+    """Processes of this machine."""
+
+    def jobs(self) -> list[BatchJob]:
+        """Jobs of a batch system: none."""
+        return []
+
+
+def check_workers(mp: Any, run_folder: Path) -> None:
+    """Find out whether such workers can be had, before anything is written for them.
+
+    Raises:
+        UsageError: the parameters do not fit one another, or how the command was started.
+        BackendError: an optional package or the batch system is missing.
+    """
+    if submit.is_asked_for(mp):
+        submit.submit_words(mp, submit.iota_command(run_folder), run_folder)
+    elif mp.method == "mpi":
+        mpi.check()
+    elif mpi.n_ranks() > 1:
+        raise UsageError(f"MPI has started this command {mpi.n_ranks()} times: add mp.method=mpi, or leave mpirun out.")
+    if mp.method in BATCH_SYSTEMS:
+        cluster = _cluster_module()
+        cluster.check(cluster.BatchOptions.of(mp, run_folder))
+
+
+def make_workers(mp: Any, config: EngineConfig) -> RunWorkers:
+    """Workers as the ``mp`` scope of the parameters asks for them.
+
+    Raises:
+        UsageError: the parameters do not fit one another, or how the command was started.
+        BackendError: an optional package or the batch system is missing.
+    """
+    if mp.method == "mpi":
+        return mpi.MpiWorkers(config, mp.frame_timeout)
+    if mp.method in BATCH_SYSTEMS:
+        cluster = _cluster_module()
+        options = cluster.BatchOptions.of(mp, Path(config.run_folder))
+        return cluster.ClusterWorkers(options, config, mp.frame_timeout)  # type: ignore[no-any-return]
+    return LocalWorkers(mp.n_processors or default_processes(), config, mp.frame_timeout)
+
+
+def job_script_text(mp: Any, run_folder: Path) -> str:
+    """What would be submitted or started for a run, for people; nothing is written or started.
+
+    Raises:
+        UsageError: the parameters do not fit one another.
+        BackendError: an optional package is missing.
+    """
+    parts = []
+    if submit.is_asked_for(mp):
+        words = submit.submit_words(mp, submit.iota_command(run_folder), run_folder)
+        parts.append(f"# The whole run would be submitted with\n{shlex.join(words)}\n")
+        if "<iota_script>" in mp.submit_command:
+            parts.append(f"# {submit.script_path(run_folder)}\n{submit.script_text(run_folder)}")
+    if mp.method in BATCH_SYSTEMS:
+        cluster = _cluster_module()
+        options = cluster.BatchOptions.of(mp, run_folder)
+        parts.append(f"# Up to {options.n_jobs} jobs like this, as work demands\n{cluster.script(options)}")
+    elif mp.method == "mpi":
+        parts.append("# Processes would be those that mpirun starts, all but the first\n")
+    elif not parts:
+        parts.append(f"# {mp.n_processors or default_processes()} processes on this machine, no job\n")
+    return "\n".join(parts)
+
+
+def _cluster_module() -> Any:
+    """Import what speaks to batch systems; it needs optional packages."""
+    try:
+        from iota.workers import cluster
+    except ImportError as error:
+        raise BackendError(
+            f"Batch systems need dask-jobqueue, which cannot be imported ({error}). Install it with"
+            " pip install 'iota-sx[cluster]', or choose mp.method=multiprocessing."
+        ) from error
+    return cluster

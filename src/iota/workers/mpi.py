@@ -1,0 +1,166 @@
+"""Workers that ``mpirun`` starts: the first process is the coordinator, each other one runs one frame at a time.
+
+Every process runs a frame in a process of its own, so that a frame that crashes or hangs costs that frame only. A
+process of MPI that dies ends all of them, as MPI has it; the run folder can be resumed.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import logging
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+from iota.errors import BackendError, UsageError
+
+if TYPE_CHECKING:
+    from iota.engine.worker import EngineConfig
+    from iota.records import Report, Task
+    from iota.runs.state import BatchJob
+    from iota.workers.local import LocalPool
+
+logger = logging.getLogger(__name__)
+
+_RANKS = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK")
+_SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
+_OF_MPI = ("OMPI_", "PMIX_", "PMI_", "MV2_", "I_MPI_", "HYDRA_", "HYDI_", "PRTE_")
+
+
+def n_ranks() -> int:
+    """How many processes MPI started, 1 without MPI."""
+    return max(_environment_number(_SIZES), 1)
+
+
+def is_serving_rank() -> bool:
+    """Whether MPI started this process, and not as the first."""
+    return _environment_number(_RANKS) > 0
+
+
+def serve() -> int:
+    """Run tasks for the first process until it ends; returns the exit status."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the first process
+    try:
+        communicator, executor = _mpi()
+    except BackendError:
+        return 0  # the first process says so
+    with executor(communicator, root=0):
+        pass  # here tasks are run
+    if _pool is not None:
+        _pool.stop()
+    return 0
+
+
+def release(exit_status: int) -> None:
+    """Let the other processes go when the first one ends, whatever it did; without MPI nothing happens.
+
+    Where they still work on frames that nobody waits for, they are ended at once.
+    """
+    if is_serving_rank() or (n_ranks() == 1 and not _served):
+        return
+    try:
+        communicator, executor = _mpi()
+    except BackendError:
+        return
+    if _unfinished:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        communicator.Abort(exit_status)
+    elif not _served:
+        with executor(communicator, root=0):
+            pass
+
+
+def check() -> None:
+    """Find out whether there are other processes to serve this one.
+
+    Raises:
+        UsageError: there is none.
+        BackendError: mpi4py or its library is missing.
+    """
+    if _mpi()[0].size < 2:
+        raise UsageError(
+            "mp.method=mpi needs iota.run to be started by MPI with 2 processes or more, such as:"
+            " mpirun -n 9 iota.run ... mp.method=mpi (one coordinates, eight process)."
+        )
+
+
+class MpiWorkers:
+    """Processes that ``mpirun`` started, all but the first."""
+
+    def __init__(self, config: EngineConfig, time_limit_s: float) -> None:
+        """Give the other processes what they need to know.
+
+        Raises:
+            UsageError: there is no other process.
+            BackendError: mpi4py or its library is missing.
+        """
+        global _served
+        check()
+        communicator, executor = _mpi()
+        self.n_processes = communicator.size - 1
+        _served = True
+        self._in_work: set[concurrent.futures.Future[Any]] = set()
+        self._context = executor(communicator, root=0, initializer=_start_pool, initargs=(config, time_limit_s))
+        self._executor = self._context.__enter__()
+
+    def submit(self, task: Task) -> concurrent.futures.Future[Any]:
+        """Queue a task; the future gives the worker's report."""
+        future: concurrent.futures.Future[Any] = self._executor.submit(_run_in_pool, task)
+        self._in_work.add(future)
+        future.add_done_callback(self._in_work.discard)
+        return future
+
+    def jobs(self) -> list[BatchJob]:
+        """Jobs of a batch system: none of ours."""
+        return []
+
+    def stop(self) -> None:
+        """End all workers, or have them ended by :func:`release` when they are not done."""
+        global _unfinished
+        if self._in_work:
+            _unfinished = True
+            self._executor.shutdown(wait=False, cancel_futures=True)
+        else:
+            self._context.__exit__(None, None, None)
+
+
+_served = False  # the other processes were given workers' tasks
+_unfinished = False  # and some of these are not done
+_pool: LocalPool | None = None
+
+
+def _start_pool(config: EngineConfig, time_limit_s: float) -> None:
+    """Make this process a worker; called once in each."""
+    global _pool
+    from iota.workers.local import LocalPool  # imports DIALS: seconds, and not before there is something to do
+
+    for name in [name for name in os.environ if name.startswith(_OF_MPI)]:
+        del os.environ[name]  # what processes frames is no process of MPI, and must not take itself for one
+    _pool = LocalPool(1, config, time_limit_s)
+
+
+def _run_in_pool(task: Task) -> Report:
+    if _pool is None:
+        raise RuntimeError("the MPI process has not been set up")
+    report: Report = _pool.submit(task).result()
+    return report
+
+
+def _mpi() -> tuple[Any, type[Any]]:
+    """The communicator of all processes, and the executor for it."""
+    try:
+        from mpi4py import MPI
+        from mpi4py.futures import MPICommExecutor
+    except (ImportError, RuntimeError) as error:  # RuntimeError: mpi4py finds no MPI library
+        reason = str(error).strip().split("\n")[0]
+        raise BackendError(
+            f"mp.method=mpi needs mpi4py and an MPI library ({reason}). Install MPI (on Debian: openmpi-bin), then"
+            " pip install 'iota-sx[mpi]'."
+        ) from error
+    return MPI.COMM_WORLD, MPICommExecutor
+
+
+def _environment_number(names: tuple[str, ...]) -> int:
+    return next((int(os.environ[name]) for name in names if os.environ.get(name, "").isdigit()), 0)

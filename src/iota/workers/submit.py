@@ -1,0 +1,189 @@
+"""A whole run as one job: ``mp.submit_command`` takes it anywhere, ``mp.kill_command`` ends it.
+
+What people write in these commands never reaches a shell of ours: it is split into words, and the words are the
+arguments of a process.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from iota.errors import ParameterError, RunFolderError, UsageError
+from iota.runs.state import BatchJob
+
+_COMMAND, _SCRIPT, _JOB_ID = "<iota_command>", "<iota_script>", "<job_id>"
+_TIME_LIMIT_S = 120.0
+# In this order: LSF; HTCondor, which says first how many jobs; Slurm, SGE; PBS and Torque, whose number has a server
+_JOB_IDS = (r"<(\d+)>", r"cluster (\d+)", r"\bjob (\d+)", r"(?m)^\s*(\d+(?:\[\])?(?:\.[\w.-]+)?)\s*$", r"\b(\d+)\b")
+_KILLERS = {
+    "sbatch": "scancel",
+    "qsub": "qdel",
+    "bsub": "bkill",
+    "condor_submit": "condor_rm",
+    "condor_run": "condor_rm",
+}
+
+
+def is_asked_for(mp: Any) -> bool:
+    """Whether the whole run is to be submitted.
+
+    Raises:
+        ParameterError: a submit command is asked for and missing.
+    """
+    if mp.method == "custom" and not mp.submit_command:
+        raise ParameterError(
+            "mp.method=custom needs mp.submit_command, such as: mp.submit_command='bsub <iota_command>'"
+        )
+    return bool(mp.submit_command)
+
+
+def iota_command(run_folder: Path) -> list[str]:
+    """Words of the command that processes a prepared run folder, wherever it is started."""
+    program = Path(sys.executable).with_name("iota.run")
+    start = [str(program)] if program.exists() else [sys.executable, "-m", "iota.cli.run"]
+    return [*start, "--here", "--resume", str(run_folder)]
+
+
+def submit_words(mp: Any, command: list[str], run_folder: Path) -> list[str]:
+    """Arguments of the process that submits a command.
+
+    A bare ``<iota_command>`` is replaced by the words of the command; within quotes, or as a part of a word, by one
+    text that a shell can read. ``<iota_script>`` is the path of a script that runs it.
+
+    Raises:
+        ParameterError: the submit command has no placeholder or cannot be read.
+    """
+    template = str(mp.submit_command)
+    if _COMMAND not in template and _SCRIPT not in template:
+        raise ParameterError(f"mp.submit_command has no {_COMMAND} (or {_SCRIPT}): write it where the command belongs.")
+    bare = "\0" + _COMMAND
+    words: list[str] = []
+    for word in _split(re.sub(rf"(?<!\S){_COMMAND}(?!\S)", lambda _: bare, template), "mp.submit_command"):
+        if word == bare:
+            words += command
+        else:
+            text = word.replace(bare, _COMMAND).replace(_COMMAND, shlex.join(command))
+            words.append(text.replace(_SCRIPT, str(script_path(run_folder))))
+    return words
+
+
+def submit(mp: Any, run_folder: Path) -> BatchJob:
+    """Submit the processing of a prepared run folder; the job is kept in ``job.json`` of the folder.
+
+    Raises:
+        ParameterError: the submit command cannot be understood.
+        UsageError: it fails; the text has its own words.
+        RunFolderError: the folder cannot be written.
+    """
+    words = submit_words(mp, iota_command(run_folder), run_folder)
+    logs = run_folder / "logs"
+    try:
+        logs.mkdir(exist_ok=True)
+        if _SCRIPT in mp.submit_command:
+            script_path(run_folder).write_text(script_text(run_folder), encoding="utf-8")
+            script_path(run_folder).chmod(0o755)
+        said = _call(words, "mp.submit_command", logs)
+        job = BatchJob(id=job_id(said), method=mp.method, log=str(logs))
+        _job_path(run_folder).write_bytes(msgspec.json.format(msgspec.json.encode(job), indent=1) + b"\n")
+    except OSError as error:
+        raise RunFolderError(f"{error.filename or run_folder} cannot be written: {error.strerror}.") from error
+    return job
+
+
+def submitted_job(run_folder: Path) -> BatchJob | None:
+    """The job that a run folder was submitted as, None where it was not."""
+    try:
+        job = msgspec.json.decode(_job_path(run_folder).read_bytes(), type=BatchJob)
+    except (OSError, msgspec.DecodeError):
+        return None
+    logs = sorted(Path(job.log).glob(f"*{job.id.split('.')[0]}*")) if job.log else []
+    return msgspec.structs.replace(job, log=str(logs[-1])) if logs else job
+
+
+def cancel(mp: Any, job: BatchJob) -> None:
+    """End a job with ``mp.kill_command``, or with what goes with a well-known submit command.
+
+    Raises:
+        UsageError: it fails, or how to end the job is not known.
+    """
+    if not job.id:
+        raise UsageError("The submit command printed no job number, so the job has to be ended by hand.")
+    words = [word.replace(_JOB_ID, job.id) for word in _split(_killer(mp), "mp.kill_command")]
+    _call(words, "mp.kill_command", None)
+
+
+def job_id(text: str) -> str:
+    """The job's number in what a submit command printed; empty where there is none."""
+    for pattern in _JOB_IDS:
+        found = re.search(pattern, text, re.IGNORECASE)
+        if found:
+            return found[1]
+    return ""
+
+
+def script_path(run_folder: Path) -> Path:
+    """Where the script for ``<iota_script>`` lies."""
+    return run_folder / "job.sh"
+
+
+def script_text(run_folder: Path) -> str:
+    """A job script that processes the run folder."""
+    return f"#!/bin/sh\nexec {shlex.join(iota_command(run_folder))}\n"
+
+
+def _job_path(run_folder: Path) -> Path:
+    return run_folder / "job.json"
+
+
+def _killer(mp: Any) -> str:
+    if mp.kill_command:
+        if _JOB_ID not in mp.kill_command:
+            raise ParameterError(f"mp.kill_command has no {_JOB_ID}: write it where the number of the job belongs.")
+        return str(mp.kill_command)
+    program = Path(_split(str(mp.submit_command or "?"), "mp.submit_command")[0]).name
+    if program not in _KILLERS:
+        raise ParameterError(f"How to end a job of {program} is not known: give mp.kill_command with {_JOB_ID}.")
+    return f"{_KILLERS[program]} {_JOB_ID}"
+
+
+def _split(text: str, name: str) -> list[str]:
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise ParameterError(f"{name} cannot be read ({error}): check its quotes: {text}") from error
+    if not words:
+        raise ParameterError(f"{name} is empty.")
+    return words
+
+
+def _call(words: list[str], name: str, folder: Path | None) -> str:
+    """Run a command; returns what it printed."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONHOME"}
+    try:
+        done = subprocess.run(
+            words,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TIME_LIMIT_S,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise UsageError(f"{name} cannot be started: there is no program {words[0]} here.") from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UsageError(f"{name} failed ({error}). Try it by hand: {shlex.join(words)}") from error
+    if done.returncode != 0:
+        own_words = " ".join((done.stderr or done.stdout).split()) or f"exit status {done.returncode}"
+        raise UsageError(f"{name} failed: {own_words}. Try it by hand: {shlex.join(words)}")
+    return done.stdout + done.stderr
