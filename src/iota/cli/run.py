@@ -23,9 +23,10 @@ from iota.inputs.select import select_random, select_range
 from iota.installation import predecessor_warning
 from iota.params import Parameters, full_text, is_assignment, read, script_text
 from iota.records import FrameRef
-from iota.runs import RunFolder
+from iota.runs import RunFolder, read_state
 from iota.runs.control import give_order
 from iota.workers import mpi
+from iota.workers.submit import cancel, submitted_job
 
 if TYPE_CHECKING:
     from iota.workers.run import Run  # imports DIALS
@@ -106,10 +107,8 @@ def _main(argv: Sequence[str] | None) -> int:
 
 
 def _run(options: argparse.Namespace, terminal: Terminal, command_line: list[str]) -> int:
-    for order in ("stop", "finish"):
-        if getattr(options, order):
-            give_order(RunFolder.open(_run_path(getattr(options, order))), order)
-            return 0
+    if options.stop or options.finish:
+        return _give_order(options, terminal)
     terminal.logo()
     warning = predecessor_warning()
     if warning:
@@ -129,6 +128,17 @@ def _run(options: argparse.Namespace, terminal: Terminal, command_line: list[str
     check_workers(parameters.values.mp, _next_run_folder(parameters))
     run = _new_run(parameters, terminal, command_line)
     return _execute_or_submit(run, options, terminal)
+
+
+def _give_order(options: argparse.Namespace, terminal: Terminal) -> int:
+    """Tell a run to stop or to finish; a job that has not begun is taken out of its queue."""
+    folder = RunFolder.open(_run_path(options.stop or options.finish))
+    give_order(folder, "stop" if options.stop else "finish")
+    job = submitted_job(folder.path)
+    if options.stop and job is not None and read_state(folder.state).status == "queued":
+        cancel(read([folder.script]).values.mp, job)
+        terminal.note(f"Job {job.id} is taken out of its queue.")
+    return 0
 
 
 def _next_run_folder(parameters: Parameters) -> Path:
@@ -248,8 +258,6 @@ def _with_options(parameters: Parameters, options: argparse.Namespace, paths: Se
         selection.random_sample.flag_on, selection.random_sample.number = True, options.random
     if selection.random_sample.flag_on and selection.random_sample.seed is None:
         selection.random_sample.seed = secrets.randbelow(10**6)
-    if options.watch:
-        values.gui.monitor_mode = True
     if options.watch:
         values.gui.monitor_mode = True
     if options.nproc is not None:
