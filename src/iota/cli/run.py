@@ -299,3 +299,7 @@ def _write_defaults(parameters: Parameters, target_phil: str, terminal: Terminal
 def _found(inputs: Inputs) -> str:
     n, n_sources = len(inputs.frames), len(inputs.sources)
     return f"{n} image{'' if n == 1 else 's'} in {n_sources} input{'' if n_sources == 1 else 's'}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
