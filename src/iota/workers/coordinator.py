@@ -11,21 +11,13 @@ import logging
 import queue
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, Protocol
 
 from iota.errors import IotaError
 from iota.records import NOT_HITS, FrameRef, FrameResult, Outcome, Report, Scouted, Screened, Settings, Task
-from iota.workers.learning import (
-    Learning,
-    LearningRules,
-    Learnt,
-    Lesson,
-    Request,
-    WantHits,
-    learn_lattice,
-    scouting_key,
-)
+from iota.workers.learning import Learning, LearningRules, learn_lattice, scouting_key
+from iota.workers.lesson import LessonInWork, Screening
 
 logger = logging.getLogger(__name__)
 
@@ -127,8 +119,8 @@ class Coordinator:
         self._waiting: set[FrameRef] = set()  # frames known to have diffraction that have no record yet
         self._misfits: list[FrameResult] = []  # frames that no learnt lattice explains
         self._attempts: dict[FrameRef, list[str]] = {}  # of misfits that are tried again
-        self._screening = _Screening()
-        self._lesson: _LessonInWork | None = None
+        self._screening = Screening()
+        self._lesson: LessonInWork | None = None
         self._start([frame for frame in frames if not finished or frame not in finished], finished or {})
 
     def run(self) -> None:
@@ -160,7 +152,7 @@ class Coordinator:
         order = sorted([*finished, *frames], key=scouting_key)
         self._screening.add(order, finished)
         self._to_screen.extend(frame for frame in order if frame not in finished)
-        self._lesson = _LessonInWork(learn_lattice(self._rules), self._screening, self._to_scout)
+        self._lesson = LessonInWork(learn_lattice(self._rules), self._screening, self._to_scout)
 
     def _take_arrivals(self) -> None:
         if self._feed is None:
@@ -282,118 +274,14 @@ class Coordinator:
             self._learning.over = True
             self._observer.learnt(self._learning)
             return
-        self._screening = _Screening()
+        self._screening = Screening()
         self._screening.add(sorted((result.frame for result in self._misfits), key=scouting_key))
         for r in self._misfits:
             self._screening.screened(r.frame, Screened(frame=r.frame, name=r.name, n_spots=r.n_spots or 0))
         self._screening.close()
         lesson = learn_lattice(self._rules.for_another(), len(known) + 1, known)
-        self._lesson = _LessonInWork(lesson, self._screening, self._to_scout)
+        self._lesson = LessonInWork(lesson, self._screening, self._to_scout)
         self._advance_lesson()
-
-
-class _Screening:
-    """What screening has found so far, and the hits in scouting order as far as the order is complete."""
-
-    def __init__(self) -> None:
-        self.order: list[FrameRef] = []
-        self._reports: dict[FrameRef, Screened | None] = {}
-        self._next = 0
-        self._closed = False
-
-    def add(self, frames: Sequence[FrameRef], finished: Iterable[FrameRef] = ()) -> None:
-        """Add frames at the end of the order; those that are finished are no hits to learn from."""
-        self.order.extend(frames)
-        self._reports.update(dict.fromkeys(finished))
-
-    def close(self) -> None:
-        """No more frames will come."""
-        self._closed = True
-
-    def screened(self, frame: FrameRef, report: Report) -> None:
-        self._reports[frame] = report if isinstance(report, Screened) else None
-
-    @property
-    def exhausted(self) -> bool:
-        return self._closed and self._next == len(self.order)
-
-    def next_hit(self) -> Screened | None:
-        """Next hit in order, None while the frame whose turn it is has not been screened, or at the end."""
-        while self._next < len(self.order) and self.order[self._next] in self._reports:
-            hit = self._reports[self.order[self._next]]
-            self._next += 1
-            if hit is not None:
-                return hit
-        return None
-
-
-class _LessonInWork:
-    """Drives a learner: collects what it asked for and gives it back when it is complete."""
-
-    def __init__(self, lesson: Lesson, screening: _Screening, urgent: deque[Task]) -> None:
-        self._lesson = lesson
-        self._screening = screening
-        self._urgent = urgent
-        self._hits: list[Screened] = []
-        self._reports: dict[str, Scouted] = {}
-        self._n_tried = 0
-        self.over = False
-        self.learnt: Learnt | None = None
-        self._request: Request = []
-        self._ask(lambda: next(lesson))
-
-    @property
-    def doing(self) -> str:
-        """Words for people."""
-        if self.over:
-            return ""
-        return f"learning the lattice from {self._n_tried}" if self._n_tried else "screening"
-
-    def scouted(self, report: Scouted) -> None:
-        self._reports[report.name] = report
-        logger.info("%s: scouted with %s: %s", report.name, report.settings, _scouting_result(report))
-
-    def advance(self) -> None:
-        """Give the learner what it waits for, if that is complete."""
-        while not self.over:
-            answer = self._answer()
-            if answer is None:
-                return
-            self._ask(lambda answer=answer: self._lesson.send(answer))  # type: ignore[misc]
-
-    def _answer(self) -> Sequence[Screened] | Sequence[Scouted] | None:
-        if isinstance(self._request, WantHits):
-            while len(self._hits) < self._request.number:
-                hit = self._screening.next_hit()
-                if hit is None:
-                    break
-                self._hits.append(hit)
-            complete = len(self._hits) == self._request.number or self._screening.exhausted
-            if not complete:
-                return None
-            hits, self._hits = self._hits, []
-            self._n_tried += len(hits)
-            return hits
-        if len(self._reports) < len(self._request):
-            return None
-        return [self._reports[task.name] for task in self._request]  # in the order of the request, not of arrival
-
-    def _ask(self, step: Callable[[], Request]) -> None:
-        try:
-            self._request = step()
-        except StopIteration as end:
-            self.over, self.learnt = True, end.value
-            return
-        self._reports = {}
-        if isinstance(self._request, list):
-            self._urgent.extend(self._request)
-
-
-def _scouting_result(report: Scouted) -> str:
-    if report.unit_cell is None:
-        return report.reason
-    multiple = f", {report.multiple}-fold super-cell reduced" if report.multiple > 1 else ""
-    return f"{' '.join(f'{x:.1f}' for x in report.unit_cell)}, {report.n_indexed} spots{multiple}"
 
 
 def _report(task: Task, future: concurrent.futures.Future[Any]) -> Report:
