@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from iota.errors import IotaError
+from iota.installation import predecessor_warning
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,6 +21,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("arguments", nargs="+", metavar="FILE | name=value", help="images, .expt and .refl files")
     options = parser.parse_args(argv)
+    warning = predecessor_warning()
+    if warning:
+        print(f"iota.image_viewer: {warning}", file=sys.stderr)
     try:
         from iota.engine.viewer import show  # imports DIALS
 

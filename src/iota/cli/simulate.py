@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from iota.errors import IotaError, UsageError
+from iota.installation import predecessor_warning
 from iota.simulate import (
     DETECTORS,
     FORMATS,
@@ -132,6 +133,9 @@ def experiment_from_options(options: argparse.Namespace) -> Experiment:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     options = make_parser().parse_args(argv)
+    warning = predecessor_warning()
+    if warning:
+        print(f"iota.simulate: {warning}", file=sys.stderr)
     try:
         dataset, seconds = _write(options, experiment_from_options(options))
     except IotaError as error:
