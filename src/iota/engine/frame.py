@@ -42,12 +42,14 @@ class Engine:
         lattice_filter: LatticeFilter | None = None,
         strong_sigma: float = 5.0,
         find_symmetry: bool = False,
+        accelerate: bool = True,
     ) -> None:
         self.target = target
         self.run_folder = run_folder
         self.lattice_filter = lattice_filter
         self.strong_sigma = strong_sigma
         self.find_symmetry = find_symmetry
+        self.accelerate = accelerate
         self.reference_detector = load_reference_geometry(self.params().input.reference_geometry)
 
     def params(self, settings: Settings | None = None) -> Any:

@@ -30,6 +30,7 @@ class EngineConfig(msgspec.Struct, frozen=True):
     find_symmetry: bool = False
     lattice_filter: LatticeFilter | None = None
     memory_GB: float | None = None
+    accelerate: bool = True  # False: the numbers of dials.stills_process, digit for digit
 
     def engine(self) -> Engine:
         """Make the engine.
@@ -43,6 +44,7 @@ class EngineConfig(msgspec.Struct, frozen=True):
             lattice_filter=self.lattice_filter,
             strong_sigma=self.strong_sigma,
             find_symmetry=self.find_symmetry,
+            accelerate=self.accelerate,
         )
 
 

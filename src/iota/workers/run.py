@@ -119,6 +119,7 @@ class Run:
             find_symmetry=xfel.determine_sg_and_reindex,
             lattice_filter=_lattice_filter(xfel.filter),
             memory_GB=mp.frame_memory,
+            accelerate=self._values.advanced.acceleration == "on",
         )
 
     def execute(self, display: Display, workers: Workers | None = None) -> Summary:
