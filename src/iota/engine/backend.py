@@ -70,6 +70,13 @@ def user_settings(target: str) -> frozenset[str]:
     return frozenset(item.path for item in given if default.get(item.path) != item.object.as_str())
 
 
+@lru_cache(maxsize=64)
+def changed(*texts: str) -> frozenset[str]:
+    """Full names of the parameters that differ from the defaults of stills_process with these target texts."""
+    working = scope().fetch(sources=[parse(text) for text in texts if text])
+    return frozenset(item.path for item in scope().fetch_diff(source=working).all_definitions())
+
+
 def _fetch(text: str) -> Any:
     return scope().fetch(source=parse(text))
 

@@ -11,7 +11,7 @@ from typing import Any
 from dials.command_line.stills_process import Processor
 from dxtbx.model.experiment_list import ExperimentList
 
-from iota.engine import backend, sentences
+from iota.engine import backend, sentences, still_indexer
 from iota.engine.files import FrameFiles
 from iota.engine.filter import LatticeFilter
 from iota.engine.image import import_frame, load_reference_geometry
@@ -123,8 +123,17 @@ class FrameWork:
 
     def index(self, settings: Settings) -> Indexed:
         """Find the lattices of the frame with one group of settings."""
+        params = self.engine.params(settings)
+        changed = backend.changed(self.engine.target, settings.phil)
+        fast = self.engine.accelerate and still_indexer.supports(params, changed)
         with self.stage("indexing"):
-            return index(_StepProcessor(self.engine.params(settings)), self.experiments, self.spots, settings)
+            return index(
+                still_indexer.index_still if fast else _index_with_dials,
+                params,
+                self.experiments,
+                self.spots,
+                settings,
+            )
 
     def correct(self, found: Indexed) -> Indexed:
         """Index again without a multiple of the cell and with its symmetry, where that explains the spots as well."""
@@ -193,6 +202,10 @@ class _StepProcessor(Processor):  # type: ignore[misc]  # DIALS has no annotatio
     def __init__(self, params: Any) -> None:
         self.params = params
         self.tag = None
+
+
+def _index_with_dials(params: Any, experiments: Any, spots: Any) -> tuple[Any, Any]:
+    return _StepProcessor(params).index(experiments, spots)  # type: ignore[no-any-return]
 
 
 def process(engine: Engine, task: Task) -> FrameResult:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from dials.algorithms.indexing.stills_indexer import calc_2D_rmsd_and_displacements
@@ -13,8 +14,7 @@ from dxtbx.model.experiment_list import Experiment, ExperimentList
 from iota.records import Settings
 from iota.symmetry import Cell, Symmetry, bravais_symbol, cell_text, primitive_niggli, symmetries, true_sublattice
 
-if TYPE_CHECKING:
-    from dials.command_line.stills_process import Processor
+Indexer = Callable[[Any, Any, Any], tuple[Any, Any]]  # parameters, experiments, spots -> experiments, indexed spots
 
 EXPLAINS_AS_WELL = 0.9  # a constrained lattice must index this share of the spots that the free one indexed
 
@@ -43,17 +43,25 @@ def known_symmetry_phil(cell: Cell | None, space_group: str | None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def index(processor: Processor, experiments: Any, spots: Any, settings: Settings) -> Indexed:
+def index(indexer: Indexer, params: Any, experiments: Any, spots: Any, settings: Settings) -> Indexed:
     """Index a frame's spots; neither the experiments nor the spots that are given change.
+
+    Args:
+        indexer: does the work.
+        params: backend parameters that belong to the settings, which the indexer may change.
+        experiments: of the frame.
+        spots: of the frame.
+        settings: which are tried.
 
     Raises whatever DIALS raises when it finds no lattice.
     """
-    found, reflections = processor.index(_independent(experiments), spots.copy())
+    cell_is_known = params.indexing.known_symmetry.unit_cell is not None
+    found, reflections = indexer(params, _independent(experiments), spots.copy())
     crystal = found[0].crystal
     first = reflections.select(reflections["id"] == 0)
     cell = primitive_niggli(crystal.get_unit_cell().parameters(), str(crystal.get_space_group().info()))
     multiple = 1
-    if processor.params.indexing.known_symmetry.unit_cell is None:
+    if not cell_is_known:
         to_primitive = crystal.get_space_group().z2p_op()
         primitive = crystal.get_unit_cell().change_basis(to_primitive)
         cell, multiple = true_sublattice(

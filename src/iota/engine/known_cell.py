@@ -1,0 +1,210 @@
+"""Orientations of a crystal whose cell is known, from the spots of one still.
+
+Direct lattice vectors are looked for at the known lengths only: spots are projected onto directions of a hemisphere,
+and a direction is good when all projections are near multiples of 1/length.  Triples of vectors with the known angles
+are bases of the lattice.  A search at all lengths (fft1d) costs several times as much.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from iota.engine.still_refinement import Array
+
+_STEP = 0.35  # between directions, in cycles at the end of a vector and the highest resolution used
+_MOST_DIRECTIONS = 40_000
+_MOST_SPOTS = 120  # used for the search, those of lowest resolution
+_LEAST_SPOTS = 8
+_LENGTH_STEP = 0.3  # between lengths, in cycles at the highest resolution used
+_PEAKS = 30  # kept for each length
+_APART = 0.05  # rad between peaks
+_NEAR = 0.25  # cycles from an integer within which a spot takes part in the refinement of a vector
+_EXPLAINED = 0.15  # largest deviation of any index from an integer of a spot that a basis explains
+_MOST_TRIPLES = 2000
+_WORTH_A_TRY = 0.6  # share of the spots of the best basis that another one must explain
+
+
+@dataclass(frozen=True)
+class CellSearch:
+    """The cell to look for, as the basis of shortest vectors, and how far a basis may differ from it."""
+
+    basis: Array  # [3, 3] direct basis vectors by rows, in any orientation (A)
+    length_tolerance: float  # relative
+    angle_tolerance_deg: float
+
+    @property
+    def lengths(self) -> Array:
+        """Lengths of the basis vectors (A), `[3]`."""
+        return np.asarray(np.linalg.norm(self.basis, axis=1))
+
+    def fits(self, basis: Array) -> bool:
+        """Whether a basis `[3, 3]` has the known lengths and angles within the tolerances."""
+        lengths = np.linalg.norm(basis, axis=1)
+        angles = [math.acos(_cosine(basis[i], basis[j])) - math.acos(c) for (i, j), c in self.cosines.items()]
+        return bool(np.abs(lengths / self.lengths - 1.0).max() <= self.length_tolerance) and (
+            max(abs(angle) for angle in angles) <= math.radians(self.angle_tolerance_deg)
+        )
+
+    @property
+    def cosines(self) -> dict[tuple[int, int], float]:
+        """Cosine of the angle between each pair of basis vectors."""
+        return {(i, j): _cosine(self.basis[i], self.basis[j]) for i, j in ((0, 1), (0, 2), (1, 2))}
+
+
+def find_bases(search: CellSearch, q: Array, most: int) -> list[Array]:
+    """Find bases of the known lattice that explain spots, the best first, each lattice once.
+
+    Args:
+        search: the cell.
+        q: reciprocal lattice points of the spots (1/A), `[n, 3]`.
+        most: number of bases wanted.
+
+    Returns:
+        Direct basis vectors by rows (A), each `[3, 3]`, in the setting closest to the known cell; may be empty.
+    """
+    if len(q) < _LEAST_SPOTS:
+        return []
+    q = q[np.argsort(np.einsum("ij,ij->i", q, q))]
+    vectors: dict[float, Array] = {}
+    for length in search.lengths:
+        key = round(float(length), 1)
+        if key not in vectors:
+            vectors[key] = _vectors_of_length(float(length), search.length_tolerance, q)
+    triples = _triples(search, [vectors[round(float(length), 1)] for length in search.lengths], q)
+    return _best_bases(search, triples, q, most)
+
+
+def _vectors_of_length(length: float, tolerance: float, q: Array) -> Array:
+    """Direct lattice vectors near a length, refined against the spots, `[m, 3]` (A), the best first."""
+    used = q[:_MOST_SPOTS]
+    q_max = float(np.linalg.norm(used[-1]))
+    step = max(_STEP / (length * q_max), math.sqrt(2 * math.pi / _MOST_DIRECTIONS))
+    directions = _hemisphere(round(step, 4))
+    phase = (2 * np.pi * length) * (directions @ used.T.astype(np.float32))
+    stretch = min(tolerance, 0.03)
+    n_lengths = 2 * math.ceil(stretch * length * q_max / _LENGTH_STEP) + 1
+    scales = 1.0 + np.linspace(-stretch, stretch, n_lengths)
+    score = np.full(len(directions), -np.inf, dtype=np.float32)
+    best = np.ones(len(directions))
+    for scale in scales:
+        here = np.cos(phase * np.float32(scale)).sum(axis=1)
+        better = here > score
+        score[better], best[better] = here[better], scale
+    peaks = _apart(directions, score)
+    start = directions[peaks].astype(float) * (length * best[peaks])[:, None]
+    refined = _refine_vectors(start, q)
+    fits = np.abs(np.linalg.norm(refined, axis=1) / length - 1.0) <= tolerance
+    return np.asarray(refined[fits])
+
+
+def _apart(directions: npt.NDArray[np.float32], score: npt.NDArray[np.float32]) -> list[int]:
+    """The best directions, none near another."""
+    chosen: list[int] = []
+    for k in np.argsort(-score)[: 40 * _PEAKS]:
+        if all(abs(float(directions[k] @ directions[j])) < math.cos(_APART) for j in chosen):
+            chosen.append(int(k))
+            if len(chosen) == _PEAKS:
+                break
+    return chosen
+
+
+@lru_cache(maxsize=8)
+def _hemisphere(step: float) -> npt.NDArray[np.float32]:
+    """Unit vectors over a hemisphere, about ``step`` (rad) apart, `[n, 3]`: a Fibonacci spiral."""
+    n = max(100, int(2 * math.pi / step**2))
+    z = (np.arange(n) + 0.5) / n
+    azimuth = np.arange(n) * (math.pi * (3.0 - math.sqrt(5.0)))
+    radius = np.sqrt(1.0 - z**2)
+    return np.asarray(np.stack([radius * np.cos(azimuth), radius * np.sin(azimuth), z], axis=1), dtype=np.float32)
+
+
+def _refine_vectors(vectors: Array, q: Array) -> Array:
+    """Least-squares fit of q.t to integers over the spots that are near one, first at low resolution, then over all."""
+    for n in (_MOST_SPOTS // 2, _MOST_SPOTS, len(q), len(q)):
+        used = q[:n]
+        cycles = vectors @ used.T  # [m, n]
+        order = np.rint(cycles)
+        weight = (np.abs(cycles - order) < _NEAR).astype(float)
+        normal = np.einsum("mn,ni,nj->mij", weight, used, used) + 1e-9 * np.eye(3)
+        vectors = np.linalg.solve(normal, np.einsum("mn,ni->mi", weight * order, used)[..., None])[..., 0]
+    return vectors
+
+
+def _triples(search: CellSearch, vectors: list[Array], q: Array) -> Array:
+    """Bases whose angles are near those of the known cell, `[k, 3, 3]`."""
+    first, second, third = vectors[0], _both_signs(vectors[1]), _both_signs(vectors[2])
+    tolerance = math.radians(search.angle_tolerance_deg)
+    ab, ac, bc = (
+        np.abs(np.arccos(_cosines(u, v)) - math.acos(c)) <= tolerance
+        for (u, v), c in zip(((first, second), (first, third), (second, third)), search.cosines.values(), strict=True)
+    )
+    found = [
+        (i, j, k) for i, j in zip(*np.nonzero(ab), strict=True) for k in np.flatnonzero(ac[i] & bc[j])
+    ]  # the best vectors come first, so do the triples
+    if not found:
+        return np.empty((0, 3, 3))
+    i, j, k = np.array(found[:_MOST_TRIPLES]).T
+    bases = np.stack([first[i], second[j], third[k]], axis=1)
+    return np.asarray(bases[np.linalg.det(bases) * np.linalg.det(search.basis) > 0])
+
+
+def _both_signs(vectors: Array) -> Array:
+    return np.concatenate([vectors, -vectors])
+
+
+def _cosine(u: Array, v: Array) -> float:
+    return float(u @ v / (np.linalg.norm(u) * np.linalg.norm(v)))
+
+
+def _cosines(u: Array, v: Array) -> Array:
+    unit_u, unit_v = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (u, v))
+    return np.asarray(np.clip(unit_u @ unit_v.T, -1.0, 1.0))
+
+
+def _best_bases(search: CellSearch, bases: Array, q: Array, most: int) -> list[Array]:
+    """Sort by explained spots, refine, and keep one setting of each lattice: that closest to the known cell."""
+    if not len(bases):
+        return []
+    explained = _n_explained(bases, q)
+    order = np.argsort(-explained, kind="stable")
+    kept: list[tuple[int, float, Array]] = []  # explained spots, distance from the known cell, basis
+    for k in order[: 40 * most]:
+        if kept and explained[k] < 0.5 * _WORTH_A_TRY * kept[0][0]:
+            break
+        basis = _refine_vectors(bases[k], q)
+        if not np.isfinite(basis).all() or abs(np.linalg.det(basis)) < 0.5 * abs(np.linalg.det(search.basis)):
+            continue
+        n, distance = int(_n_explained(basis[None], q)[0]), _distance(search, basis)
+        same = next((m for m, (_, _, other) in enumerate(kept) if _same_lattice(basis, other)), None)
+        if same is None:
+            kept.append((n, distance, basis))
+        elif distance < kept[same][1] - 1e-3:
+            kept[same] = (n, distance, basis)
+    kept.sort(key=lambda item: -item[0])
+    return [basis for n, _, basis in kept[:most] if n >= _WORTH_A_TRY * kept[0][0]]
+
+
+def _n_explained(bases: Array, q: Array) -> npt.NDArray[np.int64]:
+    """Number of spots all of whose indices are near integers, for each of the bases `[k, 3, 3]`."""
+    deviation = np.zeros((len(bases), len(q)), dtype=np.float32)
+    for axis in range(3):
+        cycles = (bases[:, axis] @ q.T).astype(np.float32)
+        np.maximum(deviation, np.abs(cycles - np.rint(cycles)), out=deviation)
+    return np.asarray(np.count_nonzero(deviation < _EXPLAINED, axis=1))
+
+
+def _distance(search: CellSearch, basis: Array) -> float:
+    """How far the metric of a basis is from the known one; 0 is equal."""
+    known, metric = search.basis @ search.basis.T, basis @ basis.T
+    scale = np.sqrt(np.outer(np.diag(known), np.diag(known)))
+    return float(np.abs((metric - known) / scale).sum())
+
+
+def _same_lattice(basis: Array, other: Array) -> bool:
+    change = basis @ np.linalg.inv(other)
+    return bool(np.abs(change - np.rint(change)).max() < 0.1)
