@@ -17,6 +17,7 @@ from iota.engine.filter import LatticeFilter
 from iota.engine.image import import_frame, load_reference_geometry
 from iota.engine.indexing import EXPLAINS_AS_WELL, Indexed, corrections, index
 from iota.engine.lattice import describe_lattices, spots_d_min_A
+from iota.engine.still_profile import still_profiles
 from iota.records import FrameResult, Lattice, Outcome, Scouted, Screened, Settings, Task
 
 
@@ -160,7 +161,8 @@ class FrameWork:
             experiments, reflections = processor.refine(indexed.experiments, indexed.reflections)
         with self.stage("integration"):
             self.files.direct(processor.params)
-            integrated = processor.integrate(experiments, reflections)
+            with still_profiles() if self.engine.accelerate else contextlib.nullcontext():
+                integrated = processor.integrate(experiments, reflections)
             experiments = self.files.read_integrated_experiments()
         with self.stage("filter"):
             lattices = describe_lattices(experiments, integrated, reflections, self.engine.strong_sigma)
