@@ -17,6 +17,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from iota.errors import IotaError
+from iota.simulate.detector import PILATUS
+
 from .measure import SetFigures, measure
 from .programs import IotaRun, Program, StillsProcess
 from .report import print_set
@@ -32,6 +35,17 @@ REAL = Path(os.environ.get("IOTA_SHARED_DATA", ROOT.parent / "shared" / "data"))
 def main() -> int:
     options = _parser().parse_args()
     console = Console()
+    try:
+        _compare(options, console)
+    except (IotaError, RuntimeError) as error:
+        print(f"scripts/bench: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _compare(options: argparse.Namespace, console: Console) -> None:
     frames = {**(QUICK_FRAMES if options.quick else FRAMES), **options.frames}
     rounds = options.rounds or (1 if options.quick else 3)
     programs: list[Program] = [StillsProcess(), IotaRun()]
@@ -39,7 +53,7 @@ def main() -> int:
         programs.append(IotaRun("iota.run, acceleration=off", "advanced.acceleration=off"))
     options.cache.mkdir(parents=True, exist_ok=True)
     adopt_orphans()
-    simulated = Simulated(options.cache.absolute(), options.detector, options.nproc)
+    simulated = Simulated(options.cache.absolute(), options.detector, options.nproc, console.print)
     blanks = simulated_set(simulated, "blank", max(options.nproc, frames["blank"])).images[: options.nproc]
     done: list[SetFigures] = []
     with tempfile.TemporaryDirectory(dir=options.cache.absolute(), prefix="run_") as scratch:
@@ -54,7 +68,6 @@ def main() -> int:
             if options.json:
                 options.json.write_text(json.dumps([asdict(figures) for figures in done], indent=1) + "\n")
     console.print(f"Load of the machine before the sets: {', '.join(f'{one.load_before:.1f}' for one in done)}")
-    return 0
 
 
 def _image_set(simulated: Simulated, name: str, n: int) -> ImageSet | None:
@@ -73,15 +86,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N | SET=N,...",
         help=f"frames of all sets or of some ({','.join(f'{name}={n}' for name, n in FRAMES.items())})",
     )
-    parser.add_argument("--rounds", type=int, metavar="N", help="rounds (3)")
+    parser.add_argument("--rounds", type=_number, metavar="N", help="rounds (3)")
     parser.add_argument("--quick", action="store_true", help="few frames and one round: a first look")
     parser.add_argument("--with-off", action="store_true", help="also iota.run with advanced.acceleration=off")
-    parser.add_argument("-n", "--nproc", type=int, default=2, metavar="N", help="processes of each program (2)")
-    parser.add_argument("--detector", default="6m", metavar="NAME", help="of the simulated frames: 1m, 2m, 6m (6m)")
+    parser.add_argument("-n", "--nproc", type=_number, default=2, metavar="N", help="processes of each program (2)")
+    parser.add_argument("--detector", choices=list(PILATUS), default="6m", help="of the simulated frames (6m)")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave what the programs write in DIR")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there, too")
     parser.add_argument(
-        "--cache", type=Path, default=ROOT / "build" / "bench", metavar="DIR", help="simulated frames (build/bench)"
+        "--cache",
+        type=Path,
+        default=ROOT / "build" / "bench",
+        metavar="DIR",
+        help="simulated frames (build/bench); delete it when iota.simulate changes",
     )
     return parser
 
@@ -94,11 +111,18 @@ def _sets(text: str) -> list[str]:
     return names
 
 
+def _number(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(f"{text} is not above 0")
+    return number
+
+
 def _frames(text: str) -> dict[str, int]:
     try:
         if text.isdigit():
-            return dict.fromkeys(SETS, int(text))
-        numbers = {name: int(number) for name, number in (word.split("=") for word in text.split(","))}
+            return dict.fromkeys(SETS, _number(text))
+        numbers = {name: _number(number) for name, number in (word.split("=") for word in text.split(","))}
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor like blank=120,hits=40") from error
     _sets(",".join(numbers))

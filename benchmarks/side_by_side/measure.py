@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,14 +23,16 @@ from .sets import ImageSet, true_intensities
 class RunFigures:
     """What only a run of IOTA tells.
 
-    ``stages_s`` are means over all frames.  ``coordinator_percent`` is the CPU time of the coordinator's process among
-    that of all processes; ``coordinating_percent`` the same once it has started and hands out work.
+    ``stages_s`` are means over all frames, ``outcomes`` numbers of frames in the last round.  ``coordinator_percent``
+    is the CPU time of the coordinator's process among that of all processes; ``coordinating_percent`` the same once it
+    has started and hands out work.
     """
 
     stages_s: dict[str, float]
     first_integrated_s: float | None
     coordinator_percent: float
     coordinating_percent: float | None
+    outcomes: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -149,4 +152,10 @@ def _run_figures(runs: Sequence[Done]) -> RunFigures:
         share.append(100 * cost.own_cpu_s / cost.cpu_s)
         if cost.start_cpu_s is not None:
             at_work.append(100 * (cost.own_cpu_s - cost.start_cpu_s) / (cost.cpu_s - cost.start_cpu_s))
-    return RunFigures(stages, median(first) if first else None, median(share), median(at_work) if at_work else None)
+    return RunFigures(
+        stages_s=stages,
+        first_integrated_s=median(first) if first else None,
+        coordinator_percent=median(share),
+        coordinating_percent=median(at_work) if at_work else None,
+        outcomes=dict(Counter(record.outcome for record in records)),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from rich.console import Console
 from rich.table import Table
@@ -36,22 +37,27 @@ def print_set(console: Console, figures: SetFigures) -> None:
     row("start, CPU s", lambda p: p.start_cpu_s, "{:.1f}")
     table.add_section()
     row("frames integrated", lambda p: p.quality.n_integrated, "{:.0f}")
+    row(
+        "frames thrown away by triage",
+        lambda p: None if p.run is None else p.run.outcomes.get("failed_triage", 0),
+        "{:.0f}",
+    )
     row("reflections an integrated frame", lambda p: p.quality.reflections_per_frame, "{:.0f}")
     known = "truth" if figures.name != "thaumatin" else "given cell"
     row(f"axes off {known}, %", lambda p: p.quality.cell_error_percent, "{:.3f}")
     row("orientation off truth, deg", lambda p: p.quality.orientation_error_deg, "{:.4f}")
     row("lattices that are not true", lambda p: p.quality.n_astray, "{:.0f}")
-    row("merged CC with truth", lambda p: p.merged and p.merged.cc, "{:.4f}")
-    row("  reflections seen twice", lambda p: p.merged and p.merged.n, "{:.0f}")
-    row("  CC of those that all have", lambda p: p.merged and p.merged.cc_common, "{:.4f}")
+    row("merged CC with truth", lambda p: None if p.merged is None else p.merged.cc, "{:.4f}")
+    row("  reflections seen twice", lambda p: None if p.merged is None else p.merged.n, "{:.0f}")
+    row("  CC of those that all have", lambda p: None if p.merged is None else p.merged.cc_common, "{:.4f}")
     table.add_section()
-    row("first integrated frame after, s", lambda p: p.run and p.run.first_integrated_s, "{:.1f}")
-    row("coordinator, % of CPU", lambda p: p.run and p.run.coordinator_percent, "{:.1f}")
-    row("  once started", lambda p: p.run and p.run.coordinating_percent, "{:.1f}")
+    row("first integrated frame after, s", lambda p: None if p.run is None else p.run.first_integrated_s, "{:.1f}")
+    row("coordinator, % of CPU", lambda p: None if p.run is None else p.run.coordinator_percent, "{:.1f}")
+    row("  once started", lambda p: None if p.run is None else p.run.coordinating_percent, "{:.1f}")
     table.add_section()
     row("s a frame: read and decode, alone", lambda _: figures.read_s, "{:.4f}")
     for stage in _stages(figures):
-        row(f"  {stage}", lambda p, stage=stage: p.run and p.run.stages_s.get(stage), "{:.4f}")
+        row(f"  {stage}", partial(_stage_s, stage), "{:.4f}")
     console.print()
     console.print(table)
 
@@ -59,6 +65,10 @@ def print_set(console: Console, figures: SetFigures) -> None:
 def _stages(figures: SetFigures) -> list[str]:
     """Names of the stages of all runs, in order of appearance."""
     return list(dict.fromkeys(stage for program in figures.programs if program.run for stage in program.run.stages_s))
+
+
+def _stage_s(stage: str, program: ProgramFigures) -> float | None:
+    return None if program.run is None else program.run.stages_s.get(stage)
 
 
 def _positive(x: float) -> float | None:

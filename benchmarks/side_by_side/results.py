@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 from dials.array_family import flex
 from dxtbx.model.experiment_list import ExperimentList
 
 from iota.runs import read_ledger
 from iota.simulate import FoundLattice, map_to_asu, merge, orientation_error_deg
+from iota.simulate.accuracy import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from .sets import ImageSet
@@ -100,7 +102,7 @@ class Merged:
     n_common: int
 
 
-def correlate(founds: Sequence[Sequence[FoundLattice]], hkl: np.ndarray, truth: np.ndarray) -> list[Merged] | None:
+def correlate(founds: Sequence[Sequence[FoundLattice]], hkl: IntArray, truth: FloatArray) -> list[Merged] | None:
     """Correlation for each program; None where there is too little to merge."""
     if not all(founds):
         return None
@@ -119,5 +121,5 @@ def correlate(founds: Sequence[Sequence[FoundLattice]], hkl: np.ndarray, truth: 
     ]
 
 
-def _cc(intensity: np.ndarray, truth: np.ndarray, chosen: np.ndarray) -> float:
+def _cc(intensity: FloatArray, truth: FloatArray, chosen: npt.NDArray[np.bool_]) -> float:
     return float(np.corrcoef(intensity[chosen], truth[chosen])[0, 1])

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import random
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from rich.progress import track
 
 from iota.simulate import Crystal, Experiment, Frames, make_detector, read_frames, read_intensities, write_dataset
 from iota.simulate.experiment import LYSOZYME_CELL
@@ -46,8 +45,8 @@ class ImageSet:
 class Simulated:
     """Simulated lysozyme on a detector, kept in ``folder`` from one benchmark to the next."""
 
-    def __init__(self, folder: Path, detector: str, nproc: int) -> None:
-        self.folder, self.detector, self.nproc = folder, detector, nproc
+    def __init__(self, folder: Path, detector: str, nproc: int, tell: Callable[[str], None]) -> None:
+        self.folder, self.detector, self.nproc, self.tell = folder, detector, nproc, tell
 
     def _make(self, kind: str, n: int) -> Path:
         """Folder with at least ``n`` frames, of which the first ``n`` are the same however many there are."""
@@ -57,8 +56,8 @@ class Simulated:
         shutil.rmtree(folder, ignore_errors=True)
         frames = Frames(blank_fraction=float(kind == "blank"), weak_fraction=0.0, multi_fraction=0.0)
         experiment = Experiment((Crystal(name=kind),), make_detector(self.detector), frames=frames, seed=SEED)
-        steps = iter(track(range(n), f"simulating {n} frames: {kind}, {self.detector}", transient=True))
-        write_dataset(folder, experiment, n, nproc=self.nproc, progress=lambda _: next(steps, None))
+        self.tell(f"Simulating {n} frames ({kind}, {self.detector}), to be kept in {folder}")
+        write_dataset(folder, experiment, n, nproc=self.nproc)
         (folder / "complete").touch()
         return folder
 
