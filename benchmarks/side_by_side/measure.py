@@ -57,7 +57,10 @@ class ProgramFigures:
 
 @dataclass(frozen=True)
 class SetFigures:
-    """One set; the first of ``programs`` is what the others are compared with.  ``read_s``: read and decode a frame."""
+    """One set; the first of ``programs`` is what the others are compared with.
+
+    ``read_s`` and ``read_cpu_s``: what reading and decoding a frame takes in one process.
+    """
 
     name: str
     title: str
@@ -67,6 +70,7 @@ class SetFigures:
     rounds: int
     load_before: float
     read_s: float
+    read_cpu_s: float
     programs: list[ProgramFigures]
 
 
@@ -84,7 +88,7 @@ def measure(
     """
     load = os.getloadavg()[0]
     nproc = len(blanks)
-    read_s = read_and_decode_s(images.images)
+    read_s, read_cpu_s = read_and_decode_s(images.images)
     start: dict[Program, list[Done]] = {program: [] for program in programs}
     whole: dict[Program, list[Done]] = {program: [] for program in programs}
     for number in range(1, rounds + 1):
@@ -107,19 +111,20 @@ def measure(
             ProgramFigures(program.name, **costs, quality=quality, merged=merged[k] if merged else None, run=run)
         )
     n = len(images.images)
-    return SetFigures(images.name, images.title, n, images.n_blank, nproc, rounds, load, read_s, figures)
+    return SetFigures(images.name, images.title, n, images.n_blank, nproc, rounds, load, read_s, read_cpu_s, figures)
 
 
-def read_and_decode_s(images: Sequence[Path]) -> float:
-    """Median time in which one process reads and decodes a frame; files come from the cache of the system."""
-    spent = []
+def read_and_decode_s(images: Sequence[Path]) -> tuple[float, float]:
+    """Median wall and CPU time in which one process reads and decodes a frame that the system has in its cache."""
+    wall, cpu = [], []
     for path in images:
         imageset = ExperimentListFactory.from_filenames([str(path)])[0].imageset
         path.read_bytes()
-        start = time.perf_counter()
+        wall_before, cpu_before = time.perf_counter(), time.process_time()
         imageset.get_raw_data(0)
-        spent.append(time.perf_counter() - start)
-    return median(spent)
+        wall.append(time.perf_counter() - wall_before)
+        cpu.append(time.process_time() - cpu_before)
+    return median(wall), median(cpu)
 
 
 def _costs(images: ImageSet, nproc: int, whole: Sequence[Done], start: Sequence[Done]) -> dict[str, float]:

@@ -33,6 +33,7 @@ def print_set(console: Console, figures: SetFigures) -> None:
     row("frames/s, without start", lambda p: _per_s(p.frame_s), "{:.2f}", 1)
     row("CPU s a frame, whole command", lambda p: p.cpu_s / n, "{:.3f}", -1)
     row("CPU s a frame, without start", lambda p: _positive(p.frame_cpu_s), "{:.3f}", -1)
+    row("  read and decode, alone", lambda _: figures.read_cpu_s, "{:.3f}")
     row("start, s", lambda p: p.start_s, "{:.1f}")
     row("start, CPU s", lambda p: p.start_cpu_s, "{:.1f}")
     table.add_section()
