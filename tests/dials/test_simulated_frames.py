@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from cctbx import crystal, miller
+from cctbx import crystal
 from dials.array_family import flex
 from dxtbx.model.experiment_list import ExperimentListFactory
+from side_by_side.results import read_lattices
 
 from iota.simulate import (
     Experiment,
+    FoundLattice,
     Frames,
     make_detector,
+    merge,
+    orientation_error_deg,
     read_frames,
     read_intensities,
     simulate_frame,
@@ -40,17 +43,7 @@ LYSOZYME = (79.2, 79.2, 38.1, 90.0, 90.0, 90.0)
 HITS = Frames(blank_fraction=0.0, weak_fraction=0.0, multi_fraction=0.0)
 
 
-@dataclass
-class Found:
-    """One lattice that DIALS integrated, with the truth about its frame."""
-
-    truth: dict
-    A: np.ndarray
-    hkl: np.ndarray
-    intensity: np.ndarray
-
-
-def stills_process(folder: Path, *words: str) -> list[Found]:
+def stills_process(folder: Path, *words: str) -> list[FoundLattice]:
     """Run DIALS on the simulated frames in ``folder``."""
     truths = read_frames(folder)
     images = sorted({str(folder / truth["file"]) for truth in truths})
@@ -67,61 +60,19 @@ def stills_process(folder: Path, *words: str) -> list[Found]:
             check=False,
         ).returncode
     assert code == 0, (out / "log.txt").read_text()[-2000:]
-    by_frame = {(truth["file"], truth["index_in_file"]): truth for truth in truths}
-    return [found for path in sorted(out.glob("*_integrated.expt")) for found in read_integrated(path, by_frame)]
+    paths = sorted(out.glob("*_integrated.expt"))
+    return [one for path in paths for one in read_lattices(path, path.with_suffix(".refl"), "P43212")]
 
 
-def read_integrated(path: Path, by_frame: dict) -> list[Found]:
-    experiments = ExperimentListFactory.from_json_file(str(path), check_format=False)
-    reflections = flex.reflection_table.from_file(str(path.with_suffix(".refl")))
-    found = []
-    for number, experiment in enumerate(experiments):
-        file = Path(experiment.imageset.get_path(0)).name
-        index = 0 if file.endswith(".cbf") else experiment.imageset.indices()[0]
-        chosen = reflections.select(reflections["id"] == number)
-        symmetry = crystal.symmetry(LYSOZYME, "P43212")
-        asu = miller.set(symmetry, chosen["miller_index"], anomalous_flag=False).map_to_asu().indices()
-        found.append(
-            Found(
-                truth=by_frame[file, index],
-                A=np.reshape(experiment.crystal.get_A(), (3, 3)),
-                hkl=asu.as_vec3_double().as_numpy_array().round().astype(int),
-                intensity=chosen["intensity.sum.value"].as_numpy_array(),
-            )
-        )
-    return found
+def truths_of(folder: Path, found: list[FoundLattice]) -> list[dict]:
+    """What is true about the frame of each lattice."""
+    truths = {(truth["file"], truth["index_in_file"]): truth for truth in read_frames(folder)}
+    return [truths[one.frame] for one in found]
 
 
-def orientation_error_deg(found: Found) -> float:
-    """Smallest angle to a true lattice of the frame, whatever axes describe it; 180 when the lattice is another."""
-    angles = [180.0]
-    for lattice in found.truth["lattices"]:
-        truth = np.reshape(lattice["A"], (3, 3))
-        # Other axes of a lattice are whole-number combinations; symmetry operators are among them.
-        axes = np.rint(np.linalg.inv(truth) @ found.A)
-        if abs(abs(np.linalg.det(axes)) - 1.0) > 0.5:
-            continue
-        left, stretch, right = np.linalg.svd(found.A @ np.linalg.inv(truth @ axes))
-        if np.abs(stretch - 1).max() < 0.05:
-            angles.append(np.degrees(np.arccos(np.clip((np.trace(left @ right) - 1) / 2, -1, 1))))
-    return min(angles)
-
-
-def merge(found: list[Found], hkl: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean intensity and multiplicity of each of ``hkl``: one scale a frame, no other correction."""
-    place = {tuple(index): i for i, index in enumerate(hkl.tolist())}
-    frame = np.concatenate([np.full(len(one.hkl), i) for i, one in enumerate(found)])
-    unique = np.array([place.get(tuple(index), -1) for one in found for index in one.hkl.tolist()])
-    observed = np.concatenate([one.intensity for one in found])
-    assert (unique >= 0).all()
-    multiplicity = np.bincount(unique, minlength=len(hkl))
-    scale = np.ones(len(found))
-    for _ in range(10):
-        merged = np.bincount(unique, observed * scale[frame], len(hkl)) / np.maximum(multiplicity, 1)
-        expected = merged[unique]
-        scale = np.bincount(frame, expected**2, len(found)) / np.bincount(frame, expected * observed, len(found))
-        scale /= np.median(scale)
-    return merged, multiplicity
+def orientation_errors_deg(folder: Path, found: list[FoundLattice]) -> np.ndarray:
+    truths = truths_of(folder, found)
+    return np.array([orientation_error_deg(one.A, truth["lattices"]) for one, truth in zip(found, truths, strict=True)])
 
 
 # The unit library under Debian's NeXus reader warns when it loads its own tables.
@@ -164,10 +115,10 @@ def test_a_known_crystal_is_found_where_it_is_and_merges_to_the_truth(tmp_path):
     experiment = Experiment(frames=frames, seed=11)
     dataset = write_dataset(tmp_path, experiment, n_frames, nproc=2)
     found = stills_process(tmp_path, *KNOWN_CELL, "prediction.d_min=2.0")
-    kinds = [one.truth["kind"] for one in found]
+    kinds = [truth["kind"] for truth in truths_of(tmp_path, found)]
     assert "blank" not in kinds
     assert kinds.count("normal") >= 0.95 * dataset.kinds["normal"]
-    errors = np.array([orientation_error_deg(one) for one in found])
+    errors = orientation_errors_deg(tmp_path, found)
     assert np.mean(errors < 0.2) > 0.95, np.sort(errors)[-5:]
     assert np.median(errors) < 0.05
     hkl, truth = read_intensities(tmp_path, "lyso")
@@ -186,13 +137,15 @@ def test_a_known_crystal_is_found_where_it_is_and_merges_to_the_truth(tmp_path):
 def test_several_panels_index_like_one(tmp_path):
     write_dataset(tmp_path, Experiment(detector=make_detector("quads"), frames=HITS, seed=3), 6, file_format="nxs")
     found = stills_process(tmp_path, *KNOWN_CELL)
-    assert sum(orientation_error_deg(one) < 0.2 for one in found) >= 5
-    assert max(orientation_error_deg(one) for one in found) < 0.2
+    errors = orientation_errors_deg(tmp_path, found)
+    assert sum(errors < 0.2) >= 5
+    assert max(errors) < 0.2
 
 
 @pytest.mark.slow
 def test_most_hits_index_with_nothing_known(tmp_path):
     write_dataset(tmp_path, Experiment(frames=HITS, seed=8), 10)
     found = stills_process(tmp_path)
-    print(f"{len(found)} of 10 integrated, {[round(orientation_error_deg(one), 3) for one in found]}")
-    assert sum(orientation_error_deg(one) < 0.2 for one in found) >= 5
+    errors = orientation_errors_deg(tmp_path, found)
+    print(f"{len(found)} of 10 integrated, {errors.round(3)}")
+    assert sum(errors < 0.2) >= 5

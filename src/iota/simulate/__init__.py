@@ -8,6 +8,7 @@ The nouns: an *experiment* holds all settings; a *crystal* is a form (cell, spac
 of a form in the beam; a *frame* has any number of lattices.
 """
 
+from iota.simulate.accuracy import FoundLattice, map_to_asu, merge, orientation_error_deg
 from iota.simulate.background import BeamStop
 from iota.simulate.dataset import FORMATS, Dataset, write_dataset
 from iota.simulate.detector import DETECTORS, Detector, Panel, make_detector
@@ -28,6 +29,7 @@ __all__ = [
     "Defects",
     "Detector",
     "Experiment",
+    "FoundLattice",
     "FrameTruth",
     "Frames",
     "LatticeTruth",
@@ -36,6 +38,9 @@ __all__ = [
     "SpotShape",
     "draw_intensities",
     "make_detector",
+    "map_to_asu",
+    "merge",
+    "orientation_error_deg",
     "read_frames",
     "read_intensities",
     "simulate_frame",
