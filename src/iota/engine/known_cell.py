@@ -150,7 +150,8 @@ def _triples(search: CellSearch, vectors: list[Array], q: Array) -> Array:
         return np.empty((0, 3, 3))
     i, j, k = np.array(found[:_MOST_TRIPLES]).T
     bases = np.stack([first[i], second[j], third[k]], axis=1)
-    return np.asarray(bases[np.linalg.det(bases) * np.linalg.det(search.basis) > 0])
+    # turning all three round keeps the angles and changes the hand
+    return np.asarray(bases * np.sign(np.linalg.det(bases) * np.linalg.det(search.basis))[:, None, None])
 
 
 def _both_signs(vectors: Array) -> Array:

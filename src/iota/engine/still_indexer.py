@@ -39,6 +39,7 @@ from iota.engine.still_refinement import (
 logger = logging.getLogger("dials.iota")  # goes into the log of the frame, with the backend's own words
 
 _CANDIDATES = 5  # that are refined; the default of DIALS for stills
+_CLEAR_SHARE = 0.4  # of the spots: a lattice of the known cell that explains so many needs no comparison
 _CLEARLY_FEWER = 0.9  # share of the spots of the best candidate below which no rmsd makes up for the loss
 
 
@@ -103,26 +104,43 @@ class _KnownLattice:
 class StillIndexer(StillsIndexerBasisVectorSearch):  # type: ignore[misc]  # DIALS has no annotations
     """Indexes one still; made like the class of DIALS it derives from.
 
-    When the cell is known, it is looked for at its own lengths first, and as DIALS does if that finds no lattice.
+    When the cell is known, it is looked for at its own lengths first, and as DIALS does where that leaves doubt.
     """
+
+    _symmetry_handler: Any  # of the class of DIALS
 
     def __init__(self, reflections: Any, experiments: Any, params: Any, search_known_cell: bool = True) -> None:
         super().__init__(reflections, experiments, params)
         self._dials_symmetry = self._symmetry_handler
         self._known_lattice: _KnownLattice | None = None
+        self._n_indexed = 0  # by the lattice found last
         if search_known_cell and params.indexing.known_symmetry.unit_cell is not None:
             self._known_lattice = _KnownLattice(self._dials_symmetry, params.indexing.known_symmetry)
 
     def find_lattices(self) -> Any:
-        """Find one more lattice; in the list of experiments that is given back there is one for each image set."""
-        if self._known_lattice is not None:
-            self._symmetry_handler = self._known_lattice
+        """Find one more lattice; in the list of experiments that is given back there is one for each image set.
+
+        A lattice of the known cell that leaves most spots unexplained has to stand comparison with what DIALS finds.
+        """
+        if self._known_lattice is None:
+            return super().find_lattices()
+        n_left = (self.reflections["id"] == -1).count(True)
+        best, most, error = None, -1, DialsIndexError("No suitable indexing solution found")
+        for symmetry in (self._known_lattice, self._dials_symmetry):
+            self._symmetry_handler = symmetry
             try:
-                return super().find_lattices()
-            except DialsIndexError as error:
-                logger.info("Looking for the known cell alone: %s", error)
-            self._symmetry_handler = self._dials_symmetry
-        return super().find_lattices()
+                found = super().find_lattices()
+            except DialsIndexError as no_lattice:
+                error = no_lattice
+                continue
+            if self._n_indexed > most:
+                best, most = (found, symmetry), self._n_indexed
+            if most >= _CLEAR_SHARE * n_left:
+                break
+        if best is None:
+            raise error
+        found, self._symmetry_handler = best
+        return found
 
     def find_candidate_crystal_models(self) -> Iterable[Any]:
         """Candidate lattices, the best first."""
@@ -161,6 +179,7 @@ class StillIndexer(StillsIndexerBasisVectorSearch):  # type: ignore[misc]  # DIA
         best = min(candidates, key=lambda candidate: candidate.rmsd_px)
         if best.rmsd_px > self.params.stills.rmsd_min_px:
             raise DialsIndexError(f"RMSD too high, {best.rmsd_px:f}")
+        self._n_indexed = best.n_indexed
         return best.crystal, best.n_indexed
 
     def _try(self, model: Any) -> _Candidate:
