@@ -83,7 +83,12 @@ def _fetch(text: str) -> Any:
 
 def extract(*texts: str) -> Any:
     """Backend parameters as attributes, from target texts; later ones win."""
-    return scope().fetch(sources=[parse(text) for text in texts if text]).extract()
+    return _merged(texts).extract()
+
+
+@lru_cache(maxsize=32)
+def _merged(texts: tuple[str, ...]) -> Any:
+    return scope().fetch(sources=[parse(text) for text in texts if text])
 
 
 def _read_target(path: Path) -> Any:

@@ -14,9 +14,10 @@ from dxtbx.model.experiment_list import ExperimentList
 from iota.engine import backend, sentences, still_indexer
 from iota.engine.files import FrameFiles
 from iota.engine.filter import LatticeFilter
-from iota.engine.image import import_frame, load_reference_geometry
+from iota.engine.image import import_frame, import_models, load_reference_geometry, read_pixels
 from iota.engine.indexing import EXPLAINS_AS_WELL, Indexed, corrections, index
 from iota.engine.lattice import describe_lattices, spots_d_min_A
+from iota.engine.spots import SpotFinder
 from iota.engine.still_profile import still_profiles
 from iota.records import FrameResult, Lattice, Outcome, Scouted, Screened, Settings, Task
 
@@ -51,7 +52,9 @@ class Engine:
         self.strong_sigma = strong_sigma
         self.find_symmetry = find_symmetry
         self.accelerate = accelerate
-        self.reference_detector = load_reference_geometry(self.params().input.reference_geometry)
+        self.shared_params = self.params()  # for what changes no parameter
+        self.reference_detector = load_reference_geometry(self.shared_params.input.reference_geometry)
+        self.spot_finder = SpotFinder(self.shared_params) if accelerate else None
 
     def params(self, settings: Settings | None = None) -> Any:
         """Backend parameters for one frame, with its output kept out of DIALS' composite files."""
@@ -101,17 +104,22 @@ class FrameWork:
 
     def find_spots(self) -> None:
         """Import, spot finding and triage: what does not depend on how a lattice is looked for."""
-        processor = _StepProcessor(self.engine.params())
+        params, finder = self.engine.shared_params, self.engine.spot_finder
+        pixels = None
         with self.stage("import"):
-            self.experiments = import_frame(
-                self.result.frame, processor.params, self.files.link, self.engine.reference_detector
-            )
-            processor.pre_process(self.experiments)
+            import_ = import_frame if finder is None else import_models
+            self.experiments = import_(self.result.frame, params, self.files.link, self.engine.reference_detector)
+            _StepProcessor(params).pre_process(self.experiments)
+            if finder is not None:
+                pixels = read_pixels(self.experiments[0].imageset)
         with self.stage("spotfinding"):
-            self.spots = processor.find_spots(self.experiments)
+            if finder is not None:
+                self.spots = finder.find(self.experiments, pixels)
+            if self.spots is None:
+                self.spots = _StepProcessor(self.engine.params()).find_spots(self.experiments)
             self.result.n_spots = len(self.spots)
             self.result.spots_d_min_A = spots_d_min_A(self.spots, self.experiments)
-        self._triage(processor.params.dispatch.hit_finder)
+        self._triage(params.dispatch.hit_finder)
 
     def _triage(self, hit_finder: Any) -> None:
         n_spots, least, most = len(self.spots), 1, None

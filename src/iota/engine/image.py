@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,19 @@ class ImportFailedError(Exception):
 
 
 def import_frame(frame: FrameRef, params: Any, link: Path, reference_detector: Any = None) -> ExperimentList:
-    """Read one still as an experiment list of length 1, with its models and pixels loaded.
+    """Read one still as :func:`import_models` does, with its pixels loaded.
+
+    Raises:
+        ImportFailedError: there is no such file, it holds no such image, or its pixels cannot be read.
+    """
+    experiments = import_models(frame, params, link, reference_detector)
+    with _reading_pixels():
+        experiments[0].imageset.get_raw_data(0)  # they stay in the image set's cache for spot finding
+    return experiments
+
+
+def import_models(frame: FrameRef, params: Any, link: Path, reference_detector: Any = None) -> ExperimentList:
+    """Read one still as an experiment list of length 1, without its pixels.
 
     Unlike DIALS' own import it opens one image of a multi-image file and not all.
 
@@ -32,7 +46,7 @@ def import_frame(frame: FrameRef, params: Any, link: Path, reference_detector: A
         reference_detector: detector model to use instead of that of the image header, or None.
 
     Raises:
-        ImportFailedError: there is no such file, it holds no such image, or its pixels cannot be read.
+        ImportFailedError: there is no such file, or it holds no such image.
     """
     imageset = _imageset(frame, link)
     ManualGeometryUpdater(params)(imageset)
@@ -49,8 +63,19 @@ def import_frame(frame: FrameRef, params: Any, link: Path, reference_detector: A
         else:
             imageset.set_detector(reference_detector, 0)
         experiment.detector = imageset.get_detector(0)
-    _check_pixels(imageset)
     return ExperimentList([experiment])
+
+
+def read_pixels(imageset: Any) -> Any:
+    """Pixels of the only image of a set as its format class reads them: a flex array, or one a panel in a tuple.
+
+    For 6 megapixels this takes 9 ms; ``get_raw_data`` of the image set, which copies them twice, 33 ms.
+
+    Raises:
+        ImportFailedError: they cannot be read.
+    """
+    with _reading_pixels():
+        return imageset.reader().read(imageset.indices()[0])
 
 
 def _imageset(frame: FrameRef, link: Path) -> Any:
@@ -78,10 +103,10 @@ def _linked(path: Path, link: Path) -> str:
     return str(numbered)
 
 
-def _check_pixels(imageset: Any) -> None:
-    """Read the pixels, which stay in the image set's cache for spot finding."""
+@contextlib.contextmanager
+def _reading_pixels() -> Iterator[None]:
     try:
-        imageset.get_raw_data(0)
+        yield
     except Exception as error:
         raise ImportFailedError("The file is damaged or cut short: its pixels cannot be read.") from error
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from dials.algorithms.indexing.stills_indexer import calc_2D_rmsd_and_displacements
+from dials.array_family import flex
 
 from iota.engine.wilson import wilson_b_A2
 from iota.records import Lattice
@@ -107,11 +108,14 @@ def spots_d_min_A(spots: Any, experiments: Any, share: float = 0.95) -> float | 
     """
     if not len(spots):
         return None
-    s0 = experiments[0].beam.get_s0()
-    panels = spots["panel"].as_numpy_array()
-    x, y, _ = (part.as_numpy_array() for part in spots["xyzobs.px.value"].parts())
-    d = [
-        experiments[0].detector[int(p)].get_resolution_at_pixel(s0, (float(u), float(v)))
-        for p, u, v in zip(panels, x, y, strict=True)
-    ]
-    return round(float(np.quantile(d, 1.0 - share)), 3)
+    s0 = np.array(experiments[0].beam.get_s0())
+    x, y, _ = spots["xyzobs.px.value"].parts()
+    places_px = flex.vec2_double(x, y)
+    d = []
+    for number in set(spots["panel"]):
+        panel = experiments[0].detector[number]
+        places_mm = panel.pixel_to_millimeter(places_px.select(spots["panel"] == number))
+        s1 = panel.get_lab_coord(places_mm).as_numpy_array()
+        cos_two_theta = s1 @ s0 / (np.linalg.norm(s1, axis=1) * np.linalg.norm(s0))
+        d.append(1.0 / (np.linalg.norm(s0) * np.sqrt(2.0 - 2.0 * cos_two_theta)))
+    return round(float(np.quantile(np.concatenate(d), 1.0 - share)), 3)
