@@ -12,7 +12,7 @@ from commands import command
 
 from iota.engine import backend
 from iota.engine.frame import Engine, _StepProcessor
-from iota.engine.image import import_models, read_pixels
+from iota.engine.image import import_frame, import_models, read_pixels
 from iota.engine.worker import run_in
 from iota.errors import BackendError
 from iota.params import defaults
@@ -51,10 +51,14 @@ def _compare(frames, tmp_path, text=""):
     engine = _engine(tmp_path, text)
     numbers = []
     for frame in frames:
-        experiments = import_models(frame, engine.shared_params, tmp_path / "link")
+        experiments = import_models(frame, engine.shared_params, tmp_path / "link", opened=engine.opened_file)
         ours = engine.spot_finder.find(experiments, read_pixels(experiments[0].imageset))
         assert ours is not None
-        _assert_same_table(ours, _StepProcessor(engine.params()).find_spots(experiments))
+        alone = import_frame(frame, engine.params(), tmp_path / "link")
+        assert (alone[0].detector, alone[0].beam) == (experiments[0].detector, experiments[0].beam)
+        assert alone[0].imageset.indices() == experiments[0].imageset.indices()
+        assert alone[0].imageset.paths() == experiments[0].imageset.paths()
+        _assert_same_table(ours, _StepProcessor(engine.params()).find_spots(alone))
         numbers.append(len(ours))
     return numbers
 

@@ -14,7 +14,7 @@ from dxtbx.model.experiment_list import ExperimentList
 from iota.engine import backend, sentences, still_indexer
 from iota.engine.files import FrameFiles
 from iota.engine.filter import LatticeFilter
-from iota.engine.image import import_frame, import_models, load_reference_geometry, read_pixels
+from iota.engine.image import OpenedFile, import_frame, import_models, load_reference_geometry, read_pixels
 from iota.engine.indexing import EXPLAINS_AS_WELL, Indexed, corrections, index
 from iota.engine.lattice import describe_lattices, spots_d_min_A
 from iota.engine.spots import SpotFinder
@@ -45,6 +45,7 @@ class Engine:
         strong_sigma: float = 5.0,
         find_symmetry: bool = False,
         accelerate: bool = True,
+        files_grow: bool = False,
     ) -> None:
         self.target = target
         self.run_folder = run_folder
@@ -54,6 +55,7 @@ class Engine:
         self.accelerate = accelerate
         self.shared_params = self.params()  # for what changes no parameter
         self.reference_detector = load_reference_geometry(self.shared_params.input.reference_geometry)
+        self.opened_file = None if files_grow else OpenedFile()
         self.spot_finder = SpotFinder(self.shared_params) if accelerate else None
 
     def params(self, settings: Settings | None = None) -> Any:
@@ -107,11 +109,13 @@ class FrameWork:
         params, finder = self.engine.shared_params, self.engine.spot_finder
         pixels = None
         with self.stage("import"):
-            import_ = import_frame if finder is None else import_models
-            self.experiments = import_(self.result.frame, params, self.files.link, self.engine.reference_detector)
-            _StepProcessor(params).pre_process(self.experiments)
-            if finder is not None:
+            words = (self.result.frame, params, self.files.link, self.engine.reference_detector)
+            if finder is None:
+                self.experiments = import_frame(*words)
+            else:
+                self.experiments = import_models(*words, self.engine.opened_file)
                 pixels = read_pixels(self.experiments[0].imageset)
+            _StepProcessor(params).pre_process(self.experiments)
         with self.stage("spotfinding"):
             if finder is not None:
                 self.spots = finder.find(self.experiments, pixels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from dials.command_line.dials_import import ManualGeometryUpdater
 from dials.command_line.stills_process import sync_geometry
 from dxtbx.format.FormatMultiImage import FormatMultiImage
 from dxtbx.format.Registry import get_format_class_for_file
+from dxtbx.imageset import ImageSet
 from dxtbx.model.experiment_list import Experiment, ExperimentList, ExperimentListFactory
+from scitbx.array_family import flex
 
 from iota.errors import BackendError
 from iota.records import FrameRef
@@ -34,7 +37,44 @@ def import_frame(frame: FrameRef, params: Any, link: Path, reference_detector: A
     return experiments
 
 
-def import_models(frame: FrameRef, params: Any, link: Path, reference_detector: Any = None) -> ExperimentList:
+class OpenedFile:
+    """The multi-image file of the last frame, whose models are built once and not for each of its images (0.1 s).
+
+    Only for files that are complete: what is written into a file after it was opened may not be seen.
+    """
+
+    def __init__(self) -> None:
+        self._key: tuple[str, int, int] | None = None
+        self._format_class: Any = None
+        self._imageset: Any = None
+
+    def keep(self, path: str, format_class: Any, imageset: Any) -> None:
+        """Take a file with the image set of one of its images."""
+        self._key, self._format_class, self._imageset = _file_key(path), format_class, imageset
+
+    def imageset(self, path: str, index: int) -> Any:
+        """Image set of an image, with models of its own; None if it is not in this file, or the file has changed."""
+        if self._key != _file_key(path):
+            return None
+        instance = self._format_class.get_instance(self._imageset.paths()[0])
+        if index >= instance.get_num_images():
+            return None
+        imageset = ImageSet(self._imageset.data(), indices=flex.size_t([index]))
+        imageset.set_beam(copy.deepcopy(instance.get_beam(index)), 0)
+        imageset.set_detector(copy.deepcopy(instance.get_detector(index)), 0)
+        imageset.set_goniometer(copy.deepcopy(instance.get_goniometer(index)), 0)
+        imageset.set_scan(copy.deepcopy(instance.get_scan(index)), 0)
+        return imageset
+
+
+def _file_key(path: str) -> tuple[str, int, int]:
+    status = Path(path).stat()
+    return path, status.st_mtime_ns, status.st_size
+
+
+def import_models(
+    frame: FrameRef, params: Any, link: Path, reference_detector: Any = None, opened: OpenedFile | None = None
+) -> ExperimentList:
     """Read one still as an experiment list of length 1, without its pixels.
 
     Unlike DIALS' own import it opens one image of a multi-image file and not all.
@@ -44,11 +84,12 @@ def import_models(frame: FrameRef, params: Any, link: Path, reference_detector: 
         params: backend parameters, for changes of the geometry.
         link: where to put a link to an image whose name DIALS cannot take, since it has no digit.
         reference_detector: detector model to use instead of that of the image header, or None.
+        opened: what keeps a multi-image file for the next frame, or None.
 
     Raises:
         ImportFailedError: there is no such file, or it holds no such image.
     """
-    imageset = _imageset(frame, link)
+    imageset = _imageset(frame, link, opened)
     ManualGeometryUpdater(params)(imageset)
     experiment = Experiment(
         imageset=imageset,
@@ -78,20 +119,26 @@ def read_pixels(imageset: Any) -> Any:
         return imageset.reader().read(imageset.indices()[0])
 
 
-def _imageset(frame: FrameRef, link: Path) -> Any:
+def _imageset(frame: FrameRef, link: Path, opened: OpenedFile | None) -> Any:
     path = Path(frame.path)
     _check_file(path)
+    index = frame.index or 0
+    known = opened.imageset(frame.path, index) if opened is not None else None
+    if known is not None:
+        return known
     format_class = get_format_class_for_file(frame.path)
     if format_class is None or format_class.is_abstract():
         raise ImportFailedError("DIALS does not recognise this file as a diffraction image.")
     if not issubclass(format_class, FormatMultiImage):
         with_digit = frame.path if any(c.isdigit() for c in path.name) else _linked(path, link)
         return format_class.get_imageset([with_digit], as_imageset=True)
-    index = frame.index or 0
     n_images = format_class(frame.path).get_num_images()
     if index >= n_images:
         raise ImportFailedError(f"The file holds {n_images} images only.")
-    return format_class.get_imageset([frame.path], as_imageset=True, single_file_indices=[index])
+    imageset = format_class.get_imageset([frame.path], as_imageset=True, single_file_indices=[index])
+    if opened is not None:
+        opened.keep(frame.path, format_class, imageset)
+    return imageset
 
 
 def _linked(path: Path, link: Path) -> str:

@@ -54,23 +54,49 @@ def _compiled(function: Any) -> Any:
         return numba.njit(nogil=True)(function)
 
 
-def _add_row(row: Any, valid: Any, lowest: Any, span: Any, limit: Any, m_shift: Any, packed: Any, squares: Any) -> None:
+def _add_row(row: Any, valid: Any, lowest: Any, span: Any, limit: Any, one: Any, packed: Any, squares: Any) -> None:
     """Add a row to the sums over columns.
 
-    ``packed`` holds the sum of counts, above it their number, and in its last bit whether a count was not below
-    ``limit`` and left out, so that the sums of a window keep within their bits.  In 32 bits, and with no more than four
-    arrays, eight pixels or more are done by one instruction.
+    ``packed`` holds the sum of counts, above it their number in steps of ``one``, and in its last bit whether a count
+    was not below ``limit`` and left out, so that the sums of a window keep within their bits.  In 32 bits, and with no
+    more than four arrays, eight pixels or more are done by one instruction.
     """
     for i in range(row.size):
         v = U(row[i])
-        ok = U(U(v - lowest) <= span) & U(valid[i])
-        small = U(v < limit) & ok
-        w = U(v * small)
-        packed[i] = U(packed[i] + w + U(small << m_shift)) | U((ok - small) << U(31))
+        ok = U(v - lowest) <= span and valid[i] != 0
+        small = ok and v < limit
+        w = v if small else U(0)
+        step = one if small else U(0)
+        left_out = LAST_BIT if ok and not small else U(0)
+        packed[i] = U(packed[i] + w + step) | left_out
         squares[i] = U(squares[i] + w * w)
 
 
 add_row = _compiled(_add_row)
+
+
+def _running_sums(values: Any, sums: Any) -> Any:
+    """Sums [n + 1] of the first 0, 1, ... n values, modulo 2^32; returns all bits that a value has."""
+    sums[0] = total = bits = U(0)
+    for i in range(values.size):
+        total = U(total + values[i])
+        sums[i + 1] = total
+        bits = U(bits | values[i])
+    return bits
+
+
+running_sums = _compiled(_running_sums)
+
+
+def _any_left_out(packed: Any, i0: Any, i1: Any) -> Any:
+    """Whether a count was left out in one of the columns, in which case the sums over them mean nothing."""
+    bits = U(0)
+    for i in range(i0, i1):
+        bits = U(bits | packed[i])
+    return bits & LAST_BIT
+
+
+any_left_out = _compiled(_any_left_out)
 
 
 def _restless_cells(panel: Any, rule: Any, cells: Any) -> Any:
@@ -87,26 +113,25 @@ def _restless_cells(panel: Any, rule: Any, cells: Any) -> Any:
     limit, span = U(1 << value_bits), U(highest - lowest)
     m_shift = U(value_bits + area_bits)
     x_bits = U((1 << (value_bits + area_bits)) - 1)
-    packed = np.zeros(nx, np.uint32)
-    squares = np.zeros(nx, np.uint32)
+    packed, squares = np.zeros(nx, np.uint32), np.zeros(nx, np.uint32)
+    packed_sums, square_sums = np.zeros(nx + 1, np.uint32), np.zeros(nx + 1, np.uint32)
     n = 0
     for cell_row in range((ny + stride - 1) // stride):
         centre_y = min(cell_row * stride + reach, ny - 1)
         packed[:] = 0
         squares[:] = 0
         for j in range(max(centre_y - rule.ky, 0), min(centre_y + rule.ky + 1, ny)):
-            add_row(image[j], valid[j], U(lowest), span, limit, m_shift, packed, squares)
+            add_row(image[j], valid[j], U(lowest), span, limit, U(U(1) << m_shift), packed, squares)
+        left_out = running_sums(packed, packed_sums) & LAST_BIT
+        running_sums(squares, square_sums)
         for cell_column in range(n_columns):
             centre_x = min(cell_column * stride + reach, nx - 1)
-            total, square, bits = U(0), U(0), U(0)
-            for i in range(max(centre_x - rule.kx, 0), min(centre_x + rule.kx + 1, nx)):
-                bits = U(bits | packed[i])
-                total = U(total + U(packed[i] & ~LAST_BIT))
-                square = U(square + squares[i])
+            i0, i1 = max(centre_x - rule.kx, 0), min(centre_x + rule.kx + 1, nx)
+            total = U(packed_sums[i1] - packed_sums[i0]) & ~LAST_BIT
             m = total >> m_shift
-            x = float(total & x_bits)
-            spread = m * float(square) - x * x - x * (m - 1.0) > x * rule.sigma_background * rule.root[m]
-            if bits & LAST_BIT or (spread and m >= rule.least):
+            x, y = float(total & x_bits), float(U(square_sums[i1] - square_sums[i0]))
+            spread = m * y - x * x - x * (m - 1.0) > x * rule.sigma_background * rule.root[m]
+            if (spread and m >= rule.least) or (left_out and any_left_out(packed, i0, i1)):
                 cells[n] = cell_row * n_columns + cell_column
                 n += 1
     return n

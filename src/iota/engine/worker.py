@@ -32,6 +32,7 @@ class EngineConfig(msgspec.Struct, frozen=True):
     lattice_filter: LatticeFilter | None = None
     memory_GB: float | None = None
     accelerate: bool = True  # False: the numbers of dials.stills_process, digit for digit
+    files_grow: bool = False  # images may be added to files while the run goes on
 
     def engine(self) -> Engine:
         """Make the engine.
@@ -46,6 +47,7 @@ class EngineConfig(msgspec.Struct, frozen=True):
             strong_sigma=self.strong_sigma,
             find_symmetry=self.find_symmetry,
             accelerate=self.accelerate,
+            files_grow=self.files_grow,
         )
 
 

@@ -120,6 +120,7 @@ class Run:
             lattice_filter=_lattice_filter(xfel.filter),
             memory_GB=mp.frame_memory,
             accelerate=self._values.advanced.acceleration == "on",
+            files_grow=self._values.gui.monitor_mode,
         )
 
     def execute(self, display: Display, workers: Workers | None = None) -> Summary:
