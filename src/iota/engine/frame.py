@@ -84,6 +84,7 @@ class FrameWork:
         self.files = FrameFiles(engine.run_folder, task.name)
         self.experiments = ExperimentList()
         self.spots: Any = None
+        self.pixels: Any = None  # as they were read, when they are kept
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -107,18 +108,17 @@ class FrameWork:
     def find_spots(self) -> None:
         """Import, spot finding and triage: what does not depend on how a lattice is looked for."""
         params, finder = self.engine.shared_params, self.engine.spot_finder
-        pixels = None
         with self.stage("import"):
             words = (self.result.frame, params, self.files.link, self.engine.reference_detector)
             if finder is None:
                 self.experiments = import_frame(*words)
             else:
                 self.experiments = import_models(*words, self.engine.opened_file)
-                pixels = read_pixels(self.experiments[0].imageset)
+                self.pixels = read_pixels(self.experiments[0].imageset)
             _StepProcessor(params).pre_process(self.experiments)
         with self.stage("spotfinding"):
             if finder is not None:
-                self.spots = finder.find(self.experiments, pixels)
+                self.spots = finder.find(self.experiments, self.pixels)
             if self.spots is None:
                 self.spots = _StepProcessor(self.engine.params()).find_spots(self.experiments)
             self.result.n_spots = len(self.spots)
@@ -173,7 +173,7 @@ class FrameWork:
             experiments, reflections = processor.refine(indexed.experiments, indexed.reflections)
         with self.stage("integration"):
             self.files.direct(processor.params)
-            with still_profiles() if self.engine.accelerate else contextlib.nullcontext():
+            with self._quick_integration(experiments):
                 integrated = processor.integrate(experiments, reflections)
             experiments = self.files.read_integrated_experiments()
         with self.stage("filter"):
@@ -181,6 +181,18 @@ class FrameWork:
             kept = self._filter(lattices)
             self.result.files = self.files.keep_integrated(experiments, integrated, reflections, lattices, kept)
         return [lattices[k] for k in kept]
+
+    @contextlib.contextmanager
+    def _quick_integration(self, experiments: Any) -> Iterator[None]:
+        """Have the backend integrate from pixels in memory, with quick predictions and masks, where that is allowed."""
+        if self.engine.spot_finder is None:
+            yield
+            return
+        imageset = self.engine.spot_finder.in_memory(experiments[0].imageset, self.pixels)
+        for experiment in experiments:
+            experiment.imageset = imageset
+        with still_profiles():
+            yield
 
     def _filter(self, lattices: list[Lattice]) -> list[int]:
         if self.engine.lattice_filter is None:

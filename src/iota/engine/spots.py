@@ -23,6 +23,7 @@ from dials.util.masking import generate_mask
 from dxtbx import flumpy
 from dxtbx.model import Panel
 
+from iota.engine.in_memory import ImageInMemory
 from iota.engine.strong_pixels import LARGEST_WINDOW, Image, Mask, StrongPixels
 from iota.errors import BackendError
 
@@ -66,6 +67,21 @@ class SpotFinder:
         if most < 1 and sum(map(len, strong)) > math.ceil(most * sum(image.size for image in images)):
             return None  # the backend says what is wrong
         return self._table(experiments, images, strong)
+
+    def in_memory(self, imageset: Any, raw: Any) -> Any:
+        """The same image set with its pixels kept, or, where they would need the backend's corrections, as it is.
+
+        Args:
+            imageset: of the image of which the spots were found last.
+            raw: its pixels.
+        """
+        images = _whole_numbers(raw)
+        if images is None or not _is_uncorrected(imageset):
+            return imageset
+        trusted = self._masks.trusted(imageset, images)
+        if trusted is None:
+            return imageset
+        return ImageInMemory(imageset, raw if isinstance(raw, tuple) else (raw,), trusted)
 
     @cached_property
     def _threshold(self) -> StrongPixels:
@@ -164,6 +180,7 @@ class _Masks:
         self._by_resolution = _depends_on_geometry(spotfinder.filter)
         self._key: Any = None
         self._kept: list[PanelMask] | None = None
+        self._static: list[npt.NDArray[np.bool_]] = []  # before the masks of spot finding
 
     def of(self, imageset: Any, images: Sequence[Image]) -> list[PanelMask] | None:
         """Masks of the panels; None when the backend masks something else, which changes from frame to frame."""
@@ -171,6 +188,16 @@ class _Masks:
         if not _same(key, self._key):
             self._key, self._kept = key, self._make(imageset, images, key[2])
         return self._kept
+
+    def trusted(self, imageset: Any, images: Sequence[Image]) -> tuple[Any, ...] | None:
+        """What ``get_mask`` of the image set gives; None when only the backend knows."""
+        kept = self.of(imageset, images)
+        if kept is None:
+            return None
+        return tuple(
+            flumpy.from_numpy(mask & (image >= lowest) & (image <= highest))
+            for mask, image, (_, lowest, highest) in zip(self._static, images, kept, strict=True)
+        )
 
     def _key_of(self, imageset: Any) -> tuple[Any, ...]:
         detector = imageset.get_detector()
@@ -190,6 +217,7 @@ class _Masks:
         for mask, image, (lowest, highest), backend in zip(static, images, ranges, backends, strict=True):
             if not np.array_equal(mask & (image >= lowest) & (image <= highest), backend):
                 return None
+        self._static = static
         for masks in (generate_mask(imageset, self._filter), self._given):
             if masks is not None:
                 if [mask.all() for mask in masks] != [image.shape for image in images]:
