@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,8 @@ _NEAR = 0.25  # cycles from an integer within which a spot takes part in the ref
 _EXPLAINED = 0.15  # largest deviation of any index from an integer of a spot that a basis explains
 _MOST_TRIPLES = 2000
 _WORTH_A_TRY = 0.6  # share of the spots of the best basis that another one must explain
+_LENGTH_SIGMA, _ANGLE_SIGMA_DEG = 0.01, 1.0  # by how much a crystal differs from the cell that is given for all
+_SPOT_EVIDENCE = -math.log((2 * _EXPLAINED) ** 3)  # that a spot is not explained by chance
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,20 @@ class CellSearch:
 
     def fits(self, basis: Array) -> bool:
         """Whether a basis `[3, 3]` has the known lengths and angles within the tolerances."""
-        lengths = np.linalg.norm(basis, axis=1)
-        angles = [math.acos(_cosine(basis[i], basis[j])) - math.acos(c) for (i, j), c in self.cosines.items()]
-        return bool(np.abs(lengths / self.lengths - 1.0).max() <= self.length_tolerance) and (
-            max(abs(angle) for angle in angles) <= math.radians(self.angle_tolerance_deg)
+        lengths, angles_deg = self._differences(basis)
+        return bool(
+            (np.abs(lengths) <= self.length_tolerance).all() and (np.abs(angles_deg) <= self.angle_tolerance_deg).all()
         )
+
+    def deviation(self, basis: Array) -> float:
+        """Half the sum of the squared deviations of lengths and angles, in units of what crystals differ by."""
+        lengths, angles_deg = self._differences(basis)
+        return float(0.5 * ((lengths / _LENGTH_SIGMA) ** 2).sum() + 0.5 * ((angles_deg / _ANGLE_SIGMA_DEG) ** 2).sum())
+
+    def _differences(self, basis: Array) -> tuple[Array, Array]:
+        """Relative differences of the lengths, and differences of the angles (deg), each `[3]`."""
+        angles = [math.acos(_cosine(basis[i], basis[j])) - math.acos(c) for (i, j), c in self.cosines.items()]
+        return np.linalg.norm(basis, axis=1) / self.lengths - 1.0, np.degrees(angles)
 
     @property
     def cosines(self) -> dict[tuple[int, int], float]:
@@ -172,22 +184,27 @@ def _best_bases(search: CellSearch, bases: Array, q: Array, most: int) -> list[A
     if not len(bases):
         return []
     explained = _n_explained(bases, q)
-    order = np.argsort(-explained, kind="stable")
-    kept: list[tuple[int, float, Array]] = []  # explained spots, distance from the known cell, basis
-    for k in order[: 40 * most]:
-        if kept and explained[k] < 0.5 * _WORTH_A_TRY * kept[0][0]:
+    kept: list[_Kept] = []
+    for k in np.argsort(-explained, kind="stable")[: 40 * most]:
+        if kept and explained[k] < 0.5 * _WORTH_A_TRY * max(one.n_explained for one in kept):
             break
         basis = _refine_vectors(bases[k], q)
         if not np.isfinite(basis).all() or abs(np.linalg.det(basis)) < 0.5 * abs(np.linalg.det(search.basis)):
             continue
-        n, distance = int(_n_explained(basis[None], q)[0]), _distance(search, basis)
-        same = next((m for m, (_, _, other) in enumerate(kept) if _same_lattice(basis, other)), None)
+        new = _Kept(int(_n_explained(basis[None], q)[0]), search.deviation(basis), basis)
+        same = next((m for m, one in enumerate(kept) if _same_lattice(basis, one.basis)), None)
         if same is None:
-            kept.append((n, distance, basis))
-        elif distance < kept[same][1] - 1e-3:
-            kept[same] = (n, distance, basis)
-    kept.sort(key=lambda item: -item[0])
-    return [basis for n, _, basis in kept[:most] if n >= _WORTH_A_TRY * kept[0][0]]
+            kept.append(new)
+        elif new.deviation < kept[same].deviation - 1e-3:
+            kept[same] = new
+    kept.sort(key=lambda one: one.deviation - _SPOT_EVIDENCE * one.n_explained)
+    return [one.basis for one in kept[:most] if one.n_explained >= _WORTH_A_TRY * kept[0].n_explained]
+
+
+class _Kept(NamedTuple):
+    n_explained: int
+    deviation: float
+    basis: Array
 
 
 def _n_explained(bases: Array, q: Array) -> npt.NDArray[np.int64]:
@@ -197,13 +214,6 @@ def _n_explained(bases: Array, q: Array) -> npt.NDArray[np.int64]:
         cycles = (bases[:, axis] @ q.T).astype(np.float32)
         np.maximum(deviation, np.abs(cycles - np.rint(cycles)), out=deviation)
     return np.asarray(np.count_nonzero(deviation < _EXPLAINED, axis=1))
-
-
-def _distance(search: CellSearch, basis: Array) -> float:
-    """How far the metric of a basis is from the known one; 0 is equal."""
-    known, metric = search.basis @ search.basis.T, basis @ basis.T
-    scale = np.sqrt(np.outer(np.diag(known), np.diag(known)))
-    return float(np.abs((metric - known) / scale).sum())
 
 
 def _same_lattice(basis: Array, other: Array) -> bool:

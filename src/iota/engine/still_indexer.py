@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -40,7 +41,7 @@ logger = logging.getLogger("dials.iota")  # goes into the log of the frame, with
 
 _CANDIDATES = 5  # that are refined; the default of DIALS for stills
 _CLEAR_SHARE = 0.4  # of the spots: a lattice of the known cell that explains so many needs no comparison
-_CLEARLY_FEWER = 0.9  # share of the spots of the best candidate below which no rmsd makes up for the loss
+_CLEAR_SPOTS = 25  # and with fewer of them a lattice may fit by chance
 
 
 @dataclass
@@ -76,6 +77,13 @@ class _Candidate:
     n_indexed: int
     rmsd_px: float
 
+    def evidence(self, spacing_px: float) -> float:
+        """How much likelier the positions of its spots are with this lattice than by chance, as a logarithm.
+
+        By chance a spot lies anywhere in the area that belongs to one reflection.
+        """
+        return self.n_indexed * math.log(spacing_px**2 / (2.0 * math.pi * self.rmsd_px**2))
+
 
 class _KnownLattice:
     """A lattice whose cell is known: what to search for, and the symmetry of what was found."""
@@ -91,6 +99,10 @@ class _KnownLattice:
             length_tolerance=known_symmetry.relative_length_tolerance,
             angle_tolerance_deg=known_symmetry.absolute_angle_tolerance,
         )
+
+    def deviation(self, crystal: Any) -> float:
+        """How far a crystal in the reduced setting is from the known cell; see :meth:`CellSearch.deviation`."""
+        return self.search.deviation(np.linalg.inv(np.array(crystal.get_A()).reshape(3, 3)))
 
     def apply_symmetry(self, crystal: Any) -> tuple[Any, Any]:
         """Stand in for the same method of DIALS' symmetry handler, for crystals in the reduced setting."""
@@ -113,7 +125,7 @@ class StillIndexer(StillsIndexerBasisVectorSearch):  # type: ignore[misc]  # DIA
         super().__init__(reflections, experiments, params)
         self._dials_symmetry = self._symmetry_handler
         self._known_lattice: _KnownLattice | None = None
-        self._n_indexed = 0  # by the lattice found last
+        self._found: _Candidate  # the last lattice
         if search_known_cell and params.indexing.known_symmetry.unit_cell is not None:
             self._known_lattice = _KnownLattice(self._dials_symmetry, params.indexing.known_symmetry)
 
@@ -125,7 +137,7 @@ class StillIndexer(StillsIndexerBasisVectorSearch):  # type: ignore[misc]  # DIA
         if self._known_lattice is None:
             return super().find_lattices()
         n_left = (self.reflections["id"] == -1).count(True)
-        best, most, error = None, -1, DialsIndexError("No suitable indexing solution found")
+        best, error = None, DialsIndexError("No suitable indexing solution found")
         for symmetry in (self._known_lattice, self._dials_symmetry):
             self._symmetry_handler = symmetry
             try:
@@ -133,14 +145,24 @@ class StillIndexer(StillsIndexerBasisVectorSearch):  # type: ignore[misc]  # DIA
             except DialsIndexError as no_lattice:
                 error = no_lattice
                 continue
-            if self._n_indexed > most:
-                best, most = (found, symmetry), self._n_indexed
-            if most >= _CLEAR_SHARE * n_left:
+            evidence = self._found.evidence(self._spacing_px)
+            if best is None or evidence > best[0]:
+                best = evidence, found, symmetry
+            if self._found.n_indexed >= max(_CLEAR_SPOTS, _CLEAR_SHARE * n_left):
                 break
         if best is None:
             raise error
-        found, self._symmetry_handler = best
+        _, found, self._symmetry_handler = best
         return found
+
+    @property
+    def _spacing_px(self) -> float:
+        """Distance between neighbouring reflections of the known cell on the detector."""
+        assert self._known_lattice is not None
+        panel = self.experiments[0].detector[0]
+        length_A = abs(np.linalg.det(self._known_lattice.search.basis)) ** (1 / 3)
+        wavelength_A = self.experiments[0].beam.get_wavelength()
+        return float(wavelength_A / length_A * abs(panel.get_directed_distance()) / panel.get_pixel_size()[0])
 
     def find_candidate_crystal_models(self) -> Iterable[Any]:
         """Candidate lattices, the best first."""
@@ -161,7 +183,10 @@ class StillIndexer(StillsIndexerBasisVectorSearch):  # type: ignore[misc]  # DIA
         return models
 
     def choose_best_orientation_matrix(self, candidate_orientation_matrices: Iterable[Any]) -> tuple[Any, int]:
-        """Refine each candidate and take the one with the smallest rmsd, as DIALS does."""
+        """Refine each candidate and take the one with the smallest rmsd, as DIALS does.
+
+        Candidates of a known cell are lattices of their own: of these the one with the best evidence is taken.
+        """
         candidates = []
         most = self.params.basis_vector_combinations.max_refine
         for number, model in enumerate(itertools.islice(candidate_orientation_matrices, most)):
@@ -171,15 +196,17 @@ class StillIndexer(StillsIndexerBasisVectorSearch):  # type: ignore[misc]  # DIA
                 logger.info("Candidate %d is not refined: %s", number, error)
             else:
                 logger.info("Candidate %d: %s", number, candidates[-1])
+        candidates = [one for one in candidates if one.rmsd_px <= self.params.stills.rmsd_min_px] or candidates
         if not candidates:
             raise DialsIndexError("No suitable indexing solution found")
-        if self._symmetry_handler is not self._dials_symmetry:  # each candidate is a lattice of its own
-            enough = _CLEARLY_FEWER * max(candidate.n_indexed for candidate in candidates)
-            candidates = [candidate for candidate in candidates if candidate.n_indexed >= enough]
-        best = min(candidates, key=lambda candidate: candidate.rmsd_px)
+        if isinstance(self._symmetry_handler, _KnownLattice):
+            known = self._symmetry_handler
+            best = max(candidates, key=lambda one: one.evidence(self._spacing_px) - known.deviation(one.crystal))
+        else:
+            best = min(candidates, key=lambda one: one.rmsd_px)
         if best.rmsd_px > self.params.stills.rmsd_min_px:
             raise DialsIndexError(f"RMSD too high, {best.rmsd_px:f}")
-        self._n_indexed = best.n_indexed
+        self._found = best
         return best.crystal, best.n_indexed
 
     def _try(self, model: Any) -> _Candidate:
