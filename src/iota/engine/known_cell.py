@@ -7,7 +7,9 @@ are bases of the lattice.  A search at all lengths (fft1d) costs several times a
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -24,11 +26,12 @@ _LEAST_SPOTS = 8
 _LENGTH_STEP = 0.3  # between lengths, in cycles at the highest resolution used
 _PEAKS = 30  # kept for each length
 _APART = 0.05  # rad between peaks
+_LEAST_FITTED = 40  # spots in the first of the fits, each of which takes twice as many as the one before
 _NEAR = 0.25  # cycles from an integer within which a spot takes part in the refinement of a vector
 _EXPLAINED = 0.15  # largest deviation of any index from an integer of a spot that a basis explains
 _MOST_TRIPLES = 2000
 _WORTH_A_TRY = 0.6  # share of the spots of the best basis that another one must explain
-_LENGTH_SIGMA, _ANGLE_SIGMA_DEG = 0.01, 1.0  # by how much a crystal differs from the cell that is given for all
+_LENGTH_SIGMA, _ANGLE_SIGMA_DEG = 0.007, 0.6  # by how much a crystal differs from the cell that is given for all
 _SPOT_EVIDENCE = -math.log((2 * _EXPLAINED) ** 3)  # that a spot is not explained by chance
 
 
@@ -88,7 +91,7 @@ def find_bases(search: CellSearch, q: Array, most: int) -> list[Array]:
         if key not in vectors:
             vectors[key] = _vectors_of_length(float(length), search.length_tolerance, q)
     triples = _triples(search, [vectors[round(float(length), 1)] for length in search.lengths], q)
-    return _best_bases(search, triples, q, most)
+    return _best_bases(search, *triples, q, most)
 
 
 def _vectors_of_length(length: float, tolerance: float, q: Array) -> Array:
@@ -135,39 +138,61 @@ def _hemisphere(step: float) -> npt.NDArray[np.float32]:
     return np.asarray(np.stack([radius * np.cos(azimuth), radius * np.sin(azimuth), z], axis=1), dtype=np.float32)
 
 
-def _refine_vectors(vectors: Array, q: Array) -> Array:
-    """Least-squares fit of q.t to integers over the spots that are near one, first at low resolution, then over all."""
-    for n in (_MOST_SPOTS // 2, _MOST_SPOTS, len(q), len(q)):
+def _refine_vectors(vectors: Array, q: Array, together: bool = False) -> Array:
+    """Least-squares fit of q.t to integers over the spots that are near one, first at low resolution, then over all.
+
+    Args:
+        vectors: direct lattice vectors t (A), `[m, 3]`.
+        q: reciprocal lattice points, those of low resolution first (1/A), `[n, 3]`.
+        together: the vectors are a basis, and a spot counts only if it is near an integer with all of them.
+    """
+    n = min(_LEAST_FITTED, len(q))
+    while True:
         used = q[:n]
         cycles = vectors @ used.T  # [m, n]
         order = np.rint(cycles)
-        weight = (np.abs(cycles - order) < _NEAR).astype(float)
-        normal = np.einsum("mn,ni,nj->mij", weight, used, used) + 1e-9 * np.eye(3)
-        vectors = np.linalg.solve(normal, np.einsum("mn,ni->mi", weight * order, used)[..., None])[..., 0]
-    return vectors
+        near = np.abs(cycles - order) < _NEAR
+        weight = np.broadcast_to(near.all(axis=0), near.shape).astype(float) if together else near.astype(float)
+        normal = np.swapaxes(weight[..., None] * used, 1, 2) @ used + 1e-9 * np.eye(3)
+        vectors = np.linalg.solve(normal, ((weight * order) @ used)[..., None])[..., 0]
+        if n == len(q):
+            return np.asarray(vectors)
+        n = min(2 * n, len(q))
 
 
-def _triples(search: CellSearch, vectors: list[Array], q: Array) -> Array:
-    """Bases whose angles are near those of the known cell, `[k, 3, 3]`."""
-    first, second, third = vectors[0], _both_signs(vectors[1]), _both_signs(vectors[2])
+def _triples(search: CellSearch, vectors: Sequence[Array], q: Array) -> tuple[Array, npt.NDArray[np.int64]]:
+    """Bases whose angles are near those of the known cell `[k, 3, 3]`, those that explain most spots first.
+
+    Returns also how many spots each explains `[k]`.
+    """
+    first, second, third = (_near_integers(v, q) for v in vectors)
+    explained = np.stack([(one * second) @ third.T for one in first])  # [i, j, k]; signs do not matter
     tolerance = math.radians(search.angle_tolerance_deg)
-    ab, ac, bc = (
-        np.abs(np.arccos(_cosines(u, v)) - math.acos(c)) <= tolerance
-        for (u, v), c in zip(((first, second), (first, third), (second, third)), search.cosines.values(), strict=True)
-    )
-    found = [
-        (i, j, k) for i, j in zip(*np.nonzero(ab), strict=True) for k in np.flatnonzero(ac[i] & bc[j])
-    ]  # the best vectors come first, so do the triples
-    if not found:
-        return np.empty((0, 3, 3))
-    i, j, k = np.array(found[:_MOST_TRIPLES]).T
-    bases = np.stack([first[i], second[j], third[k]], axis=1)
+    angles = [math.acos(c) for c in search.cosines.values()]
+    ab, ac, bc = (_cosines(vectors[i], vectors[j]) for i, j in search.cosines)
+    found = []
+    for sign_b, sign_c in itertools.product((1.0, -1.0), repeat=2):
+        fits = [
+            np.abs(np.arccos(np.clip(sign * cosine, -1.0, 1.0)) - angle) <= tolerance
+            for sign, cosine, angle in zip((sign_b, sign_c, sign_b * sign_c), (ab, ac, bc), angles, strict=True)
+        ]
+        i, j, k = np.nonzero(fits[0][:, :, None] & fits[1][:, None, :] & fits[2][None, :, :])
+        best = np.argsort(-explained[i, j, k], kind="stable")[:_MOST_TRIPLES]
+        i, j, k = i[best], j[best], k[best]
+        bases = np.stack([vectors[0][i], sign_b * vectors[1][j], sign_c * vectors[2][k]], axis=1)
+        found.append((bases, explained[i, j, k].astype(np.int64)))
+    bases, counts = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    order = np.argsort(-counts, kind="stable")[:_MOST_TRIPLES]
+    bases = bases[order]
     # turning all three round keeps the angles and changes the hand
-    return np.asarray(bases * np.sign(np.linalg.det(bases) * np.linalg.det(search.basis))[:, None, None])
+    hand = np.sign(np.linalg.det(bases) * np.linalg.det(search.basis)) if len(bases) else np.empty(0)
+    return np.asarray(bases * hand[:, None, None]), counts[order]
 
 
-def _both_signs(vectors: Array) -> Array:
-    return np.concatenate([vectors, -vectors])
+def _near_integers(vectors: Array, q: Array) -> npt.NDArray[np.float32]:
+    """1 where a spot has a projection near an integer, else 0, `[m, n]`."""
+    cycles = vectors @ q.T
+    return np.asarray(np.abs(cycles - np.rint(cycles)) < _EXPLAINED, dtype=np.float32)
 
 
 def _cosine(u: Array, v: Array) -> float:
@@ -175,29 +200,26 @@ def _cosine(u: Array, v: Array) -> float:
 
 
 def _cosines(u: Array, v: Array) -> Array:
-    unit_u, unit_v = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (u, v))
-    return np.asarray(np.clip(unit_u @ unit_v.T, -1.0, 1.0))
+    unit_u, unit_v = (x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-9) for x in (u, v))
+    return np.asarray(unit_u @ unit_v.T)
 
 
-def _best_bases(search: CellSearch, bases: Array, q: Array, most: int) -> list[Array]:
-    """Sort by explained spots, refine, and keep one setting of each lattice: that closest to the known cell."""
-    if not len(bases):
-        return []
-    explained = _n_explained(bases, q)
+def _best_bases(search: CellSearch, bases: Array, explained: npt.NDArray[np.int64], q: Array, most: int) -> list[Array]:
+    """Refine the first bases, and keep one setting of each lattice: that with most evidence."""
     kept: list[_Kept] = []
-    for k in np.argsort(-explained, kind="stable")[: 40 * most]:
-        if kept and explained[k] < 0.5 * _WORTH_A_TRY * max(one.n_explained for one in kept):
+    for start, n in zip(bases[: 40 * most], explained, strict=False):
+        if kept and n < 0.5 * _WORTH_A_TRY * max(one.n_explained for one in kept):
             break
-        basis = _refine_vectors(bases[k], q)
+        basis = _refine_vectors(start, q, together=True)
         if not np.isfinite(basis).all() or abs(np.linalg.det(basis)) < 0.5 * abs(np.linalg.det(search.basis)):
             continue
-        new = _Kept(int(_n_explained(basis[None], q)[0]), search.deviation(basis), basis)
+        new = _Kept(_n_explained(basis, q), search.deviation(basis), basis)
         same = next((m for m, one in enumerate(kept) if _same_lattice(basis, one.basis)), None)
         if same is None:
             kept.append(new)
-        elif new.deviation < kept[same].deviation - 1e-3:
+        elif new.evidence > kept[same].evidence + 1e-3:
             kept[same] = new
-    kept.sort(key=lambda one: one.deviation - _SPOT_EVIDENCE * one.n_explained)
+    kept.sort(key=lambda one: -one.evidence)
     return [one.basis for one in kept[:most] if one.n_explained >= _WORTH_A_TRY * kept[0].n_explained]
 
 
@@ -206,14 +228,15 @@ class _Kept(NamedTuple):
     deviation: float
     basis: Array
 
+    @property
+    def evidence(self) -> float:
+        """How much likelier this basis of the known cell is than chance, as a logarithm."""
+        return _SPOT_EVIDENCE * self.n_explained - self.deviation
 
-def _n_explained(bases: Array, q: Array) -> npt.NDArray[np.int64]:
-    """Number of spots all of whose indices are near integers, for each of the bases `[k, 3, 3]`."""
-    deviation = np.zeros((len(bases), len(q)), dtype=np.float32)
-    for axis in range(3):
-        cycles = (bases[:, axis] @ q.T).astype(np.float32)
-        np.maximum(deviation, np.abs(cycles - np.rint(cycles)), out=deviation)
-    return np.asarray(np.count_nonzero(deviation < _EXPLAINED, axis=1))
+
+def _n_explained(basis: Array, q: Array) -> int:
+    """Number of spots all of whose indices are near integers."""
+    return int(_near_integers(basis, q).all(axis=0).sum())
 
 
 def _same_lattice(basis: Array, other: Array) -> bool:

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from dials.array_family import flex
+from scipy.special import expit
 from scitbx import lbfgs
 
 from iota.engine.still_refinement import Array
 
 _SOFTNESS = 10.0  # of the edges of the acceptance function; DIALS' choice
-_LARGEST_EXPONENT = 230.0  # beyond it the model has diverged
+_LARGEST_LOGARITHM = 100.0  # of a parameter; beyond it the model has diverged
 _EXPANSION = 1.4  # by which DIALS widens the fitted model, so that prediction finds what was observed
 _SPOTS_A_BIN, _LEAST_BINS, _MOST_BINS = 25, 3, 50
 _N_VOLUME_TERMS = 100
@@ -81,17 +82,16 @@ class _Likelihood:
 
     def compute_functional_and_gradients(self) -> tuple[float, Any]:
         """Value and gradient, as scitbx asks for them."""
-        if max(self.x) > math.log(np.finfo(float).max) - 1.0:
+        if not max(abs(x) for x in self.x) < _LARGEST_LOGARITHM:
             raise ValueError("The mosaicity diverges.")
         inverse_size, mosaicity = math.exp(self.x[0]), math.exp(self.x[1])
         limit = 0.5 * (self.d_A * inverse_size + mosaicity)
         ratio = self.delpsi_rad / limit
-        if not np.abs(ratio).max() < _LARGEST_EXPONENT / _SOFTNESS - 1.0:
-            raise ValueError("The mosaicity diverges.")
-        above, below = np.exp(_SOFTNESS * (1.0 + ratio)), np.exp(_SOFTNESS * (1.0 - ratio))
-        value = np.sum(np.log(2.0 * limit) + np.log1p(above) + np.log1p(below))
+        outside = _SOFTNESS * np.stack([1.0 + ratio, 1.0 - ratio])
+        value = np.sum(np.log(2.0 * limit)) + np.logaddexp(0.0, outside).sum()
         value -= 2.0 * len(ratio) * math.log1p(math.exp(_SOFTNESS))
-        slope = (1.0 - _SOFTNESS * ratio * (above / (1.0 + above) - below / (1.0 + below))) / limit
+        above, below = expit(outside)
+        slope = (1.0 - _SOFTNESS * ratio * (above - below)) / limit
         return float(value), flex.double(
             [0.5 * inverse_size * float(slope @ self.d_A), 0.5 * mosaicity * float(slope.sum())]
         )
