@@ -52,6 +52,8 @@ def jobs():
 def cancel(numbers):
     for number in numbers:
         path = PLACE / f"{number}.pid"
+        if not path.exists():
+            sys.exit(f"Job <{number}>: No matching job found")
         process = int(path.read_text())
         path.unlink()
         if process:

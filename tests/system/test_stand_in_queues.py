@@ -72,7 +72,7 @@ def test_run_in_jobs_is_as_the_local_one(method, submit, cancel, lines, queue, l
         assert set(lines) <= set(script.splitlines())
     ids = [job.id for job in read_state(folder.state).jobs]
     assert sorted(ids) == {"htcondor": ["1.0", "2.0"]}.get(method, ["1", "2"])
-    assert sorted(arguments[-1] for arguments, _ in calls(queue, cancel)) == sorted(ids)
+    assert {arguments[-1] for arguments, _ in calls(queue, cancel)} == set(ids)  # Dask asks for it twice
     assert not list(queue.glob("*.pid")), "a job is left in the queue"
 
 
