@@ -16,10 +16,10 @@ def _mount(*words):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 3 MB, room for some frames."""
+    """A file system of 2 MB, room for some frames but not for all."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    done = _mount("-t", "tmpfs", "-o", "size=3m", "tmpfs", disk) if os.getuid() == 0 else None
+    done = _mount("-t", "tmpfs", "-o", "size=2m", "tmpfs", disk) if os.getuid() == 0 else None
     if done is None or done.returncode:
         pytest.skip("a small file system cannot be mounted here: " + ("not root" if done is None else done.stderr))
     yield disk
