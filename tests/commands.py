@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 LYSOZYME = ("target_unit_cell=79.2 79.2 38.1 90 90 90", "target_space_group=P43212")  # the crystal that is simulated
+THAUMATIN = ("target_unit_cell=58.4 58.4 152.2 90 90 90", "target_space_group=P41212")  # that of the real stills
 
 
 def command(

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from commands import command
+from commands import LYSOZYME, THAUMATIN, command
 
 from iota.runs import RunFolder
 
@@ -37,3 +37,21 @@ def learnt_run(lysozyme) -> RunFolder:
     done = command("iota.run", lysozyme, "-n", 2, cwd=lysozyme.parent)
     assert done.returncode == 0, done.stdout + done.stderr
     return RunFolder.open(lysozyme.parent / "integration" / "001")
+
+
+@pytest.fixture(scope="session")
+def known_run(lysozyme, tmp_path_factory) -> RunFolder:
+    """A finished run over the simulated stills, with cell and space group given."""
+    folder = tmp_path_factory.mktemp("known")
+    done = command("iota.run", lysozyme, "-n", 2, *LYSOZYME, cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return RunFolder.open(folder / "integration" / "001")
+
+
+@pytest.fixture(scope="session")
+def known_thaumatin_run(thaumatin, tmp_path_factory) -> RunFolder:
+    """A finished run over the real stills, with cell and space group given."""
+    folder = tmp_path_factory.mktemp("known_thaumatin")
+    done = command("iota.run", thaumatin, "-n", 2, *THAUMATIN, cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return RunFolder.open(folder / "integration" / "001")

@@ -253,9 +253,6 @@ def test_real_thaumatin_with_nothing_known(thaumatin, tmp_path):
 
 
 @pytest.mark.slow
-def test_real_thaumatin_with_a_known_cell(thaumatin, tmp_path):
-    cell = "cctbx_xfel.target_unit_cell=58.4 58.4 152.2 90 90 90"
-    done = command("iota.run", thaumatin, "-n", 2, cell, "cctbx_xfel.target_space_group=P41212", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    outcomes = [r.outcome for r in _ledger(RunFolder.open(tmp_path / "integration" / "001")).values()]
+def test_real_thaumatin_with_a_known_cell(known_thaumatin_run):
+    outcomes = [r.outcome for r in _ledger(known_thaumatin_run).values()]
     assert (outcomes.count("integrated"), outcomes.count("failed_triage")) == (10, 2)

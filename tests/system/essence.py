@@ -1,4 +1,4 @@
-"""What of a ledger must not depend on where its frames were processed."""
+"""What of a ledger must not depend on where, and how often interrupted, its frames were processed."""
 
 from iota.runs import RunFolder, read_ledger
 

@@ -5,8 +5,9 @@ import subprocess
 
 import pytest
 from commands import LYSOZYME, command
+from essence import essence
 
-from iota.runs import RunFolder, read_ledger, read_state
+from iota.runs import RunFolder, read_state
 
 
 def _mount(*words):
@@ -15,20 +16,14 @@ def _mount(*words):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 3 MB, room for some frames."""
+    """A file system of 2 MB, room for some frames but not for all."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    done = _mount("-t", "tmpfs", "-o", "size=3m", "tmpfs", disk) if os.getuid() == 0 else None
+    done = _mount("-t", "tmpfs", "-o", "size=2m", "tmpfs", disk) if os.getuid() == 0 else None
     if done is None or done.returncode:
         pytest.skip("a small file system cannot be mounted here: " + ("not root" if done is None else done.stderr))
     yield disk
     subprocess.run(["umount", "-l", disk], check=True)
-
-
-def _essence(folder):
-    results, _ = read_ledger(folder.ledger)
-    assert len({r.name for r in results}) == len(results)
-    return {r.name: (r.outcome, r.reason, [x.unit_cell for x in r.lattices]) for r in results}
 
 
 @pytest.mark.slow
@@ -39,17 +34,23 @@ def test_a_full_disk_stops_the_run_with_a_sentence_and_costs_no_frame(lysozyme, 
     assert "iota.run --resume" in done.stderr
     assert "Traceback" not in done.stderr
     folder = RunFolder.open(small_disk / "integration" / "001")
-    before = _essence(folder)
+    before = essence(folder)
     assert len(before) < 12
-    assert not [name for name, (outcome, reason, _) in before.items() if "space" in reason]
+    assert not [name for name, (_, reason, *_) in before.items() if "space" in reason]
     assert _mount("-o", "remount,size=60m", small_disk).returncode == 0
     again = command("iota.run", "--resume", folder.path, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
-    after = _essence(folder)
+    after = essence(folder)
     assert len(after) == 12
     assert before.items() <= after.items()
-    assert [outcome for outcome, _, _ in after.values()].count("integrated") > 4
+    assert [outcome for outcome, *_ in after.values()].count("integrated") > 4
     assert read_state(folder.state).status == "finished"
+    assert _mount("-o", "remount,ro", small_disk).returncode == 0
+    refused = command("iota.run", "--resume", folder.path, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "Read-only file system" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert essence(folder) == after
 
 
 def test_a_folder_that_may_not_be_written_is_a_sentence(lysozyme, small_disk, tmp_path):

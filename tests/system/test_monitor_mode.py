@@ -5,28 +5,13 @@ import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
-from commands import LYSOZYME, command
+from commands import LYSOZYME, THAUMATIN, command
+from essence import essence
+from running import first_run, n_finished, said, start, status, wait_until
 
-from iota.runs import RunFolder, read_ledger, read_state
-
-IOTA_RUN = Path(sys.executable).with_name("iota.run")
-
-
-def _start(arguments, cwd):
-    with (cwd / "out.txt").open("w") as out:
-        return subprocess.Popen(
-            [IOTA_RUN, *map(str, arguments)], cwd=cwd, stdout=out, stderr=subprocess.STDOUT, text=True
-        )
-
-
-def _wait_until(condition, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)
+from iota.runs import read_ledger, read_state
 
 
 def _copy_in_pieces(source, target, n_pieces=6, pause_s=0.15):
@@ -42,12 +27,28 @@ def _copy_in_pieces(source, target, n_pieces=6, pause_s=0.15):
     return time.time()
 
 
+COPY_IN_PIECES = """
+import os, sys, time
+from pathlib import Path
+*sources, folder, n_pieces, pause_s = sys.argv[1:]
+for source in sources:
+    data = Path(source).read_bytes()
+    step = len(data) // int(n_pieces) + 1
+    with Path(folder, Path(source).name).open("wb") as file:
+        for start in range(0, len(data), step):
+            file.write(data[start : start + step])
+            file.flush()
+            os.fsync(file.fileno())
+            time.sleep(float(pause_s))
+"""
+
+
 @pytest.mark.slow
-def test_images_that_arrive_in_pieces_are_processed_once_each(lysozyme, tmp_path):
+def test_images_that_arrive_in_pieces_are_processed_once_each(lysozyme, known_run, tmp_path):
     incoming = tmp_path / "incoming"
     incoming.mkdir()
-    folder = RunFolder(tmp_path / "integration" / "001")
-    run = _start(
+    folder = first_run(tmp_path)
+    run = start(
         [
             "incoming",
             "--watch",
@@ -59,21 +60,25 @@ def test_images_that_arrive_in_pieces_are_processed_once_each(lysozyme, tmp_path
         ],
         tmp_path,
     )
-    _wait_until(lambda: folder.state.exists() and read_state(folder.state).status == "watching")
-    time.sleep(4)  # let the workers start, so that their start does not count as latency
+    wait_until(lambda: status(folder) == "watching")
     complete = {}
-    for k, image in enumerate(sorted(lysozyme.glob("*.cbf"))):
-        target = incoming / (f"later_{k % 2}" if k > 5 else ".") / image.name
+    outcomes = {name: outcome for name, (outcome, *_) in essence(known_run).items()}
+    images = sorted(lysozyme.glob("*.cbf"))
+    blanks = [image for image in images if outcomes[image.stem] == "failed_triage"]
+    hits = [image for image in images if image not in blanks]
+    # blanks first, and twice: they take no time to speak of, so that no queue builds up, and workers start with them
+    arriving = [(x, x.name) for x in blanks] + [(x, f"again_{x.name}") for x in blanks] + [(x, x.name) for x in hits]
+    for k, (image, name) in enumerate(arriving):
+        target = incoming / (f"later_{k % 2}" if k > 5 else ".") / name
         target.parent.mkdir(exist_ok=True)
-        complete[image.stem] = _copy_in_pieces(image, target)
+        complete[target.stem] = _copy_in_pieces(image, target)
         time.sleep(1.0)
-    assert run.wait(200) == 0, (tmp_path / "out.txt").read_text()
+    assert run.wait(200) == 0, said(tmp_path)
     results, _ = read_ledger(folder.ledger)
     assert sorted(r.name for r in results) == sorted(complete)
     assert not [r.reason for r in results if r.outcome == "failed_import"]
     assert [r.outcome for r in results].count("integrated") > 4
     assert (folder.path / "input.lst").read_text().count("\n") == len(complete)
-    # blanks take no time to speak of, so that no queue builds up before them
     waits = [r.finished - sum(r.seconds.values()) - complete[r.name] for r in results if r.outcome == "failed_triage"]
     assert waits
     assert min(waits) < 1.0
@@ -85,14 +90,14 @@ def test_finish_ends_watching_and_resume_takes_it_up_again(lysozyme, tmp_path):
     incoming = tmp_path / "incoming"
     incoming.mkdir()
     shutil.copy(images[0], incoming)
-    folder = RunFolder(tmp_path / "integration" / "001")
-    run = _start(["incoming", "--watch", "-n", 1, *LYSOZYME], tmp_path)
-    _wait_until(lambda: len(read_ledger(folder.ledger)[0]) == 1)
+    folder = first_run(tmp_path)
+    run = start(["incoming", "--watch", "-n", 1, *LYSOZYME], tmp_path)
+    wait_until(lambda: n_finished(folder) == 1)
     run.kill()
     run.wait()
     shutil.copy(images[1], incoming)
-    run = _start(["--resume", 1], tmp_path)
-    _wait_until(lambda: len(read_ledger(folder.ledger)[0]) == 2)
+    run = start(["--resume", 1], tmp_path)
+    wait_until(lambda: n_finished(folder) == 2)
     assert run.poll() is None
     assert command("iota.run", "--finish", folder.path, cwd=tmp_path).returncode == 0
     assert run.wait(30) in (0, 1)
@@ -100,15 +105,54 @@ def test_finish_ends_watching_and_resume_takes_it_up_again(lysozyme, tmp_path):
     assert sorted(r.name for r in read_ledger(folder.ledger)[0]) == [images[0].stem, images[1].stem]
 
 
-def test_stop_ends_a_run_from_outside(lysozyme, tmp_path):
-    (tmp_path / "incoming").mkdir()
-    folder = RunFolder(tmp_path / "integration" / "001")
-    run = _start(["incoming", "--watch", "-n", 1, *LYSOZYME], tmp_path)
-    _wait_until(lambda: folder.state.exists() and read_state(folder.state).status == "watching")
-    time.sleep(1)
-    assert command("iota.run", "--stop", 1, cwd=tmp_path).returncode == 0
-    assert run.wait(30) == 130
-    assert read_state(folder.state).status == "aborted"
+@pytest.mark.slow
+def test_stop_and_go(lysozyme, tmp_path):
+    images = sorted(lysozyme.glob("*.cbf"))
+    incoming = tmp_path / "incoming"
+    incoming.mkdir()
+    folder = first_run(tmp_path)
+    run = start(["incoming", "--watch", "-n", 1, *LYSOZYME], tmp_path)
+    for k in range(2):
+        wait_until(lambda: status(folder) == "watching")
+        shutil.copy(images[2 * k], incoming)
+        wait_until(lambda n=2 * k + 1: n_finished(folder) == n)
+        assert command("iota.run", "--stop", 1, cwd=tmp_path).returncode == 0
+        assert run.wait(30) == 130
+        assert status(folder) == "aborted"
+        assert "iota.run --resume" in said(tmp_path)
+        shutil.copy(images[2 * k + 1], incoming)  # while nobody watches
+        run = start(["--resume", 1], tmp_path)
+        wait_until(lambda n=2 * k + 2: n_finished(folder) == n)
+    assert command("iota.run", "--finish", 1, cwd=tmp_path).returncode == 0
+    assert run.wait(30) in (0, 1)
+    assert status(folder) == "finished"
+    assert sorted(r.name for r in read_ledger(folder.ledger)[0]) == [image.stem for image in images[:4]]
+
+
+@pytest.mark.slow
+def test_real_stills_that_another_process_copies_slowly_are_processed_once_each(
+    thaumatin, known_thaumatin_run, tmp_path
+):
+    incoming = tmp_path / "incoming"
+    incoming.mkdir()
+    folder = first_run(tmp_path)
+    run = start(["incoming", "--watch", "-n", 2, *THAUMATIN], tmp_path)
+    wait_until(lambda: status(folder) == "watching")
+    images = sorted(thaumatin.glob("*.cbf.bz2"))
+    # 8 pieces 0.4 s apart are 3 s a file: pauses longer than those in which a file counts as stable are among them
+    copying = subprocess.Popen([sys.executable, "-c", COPY_IN_PIECES, *images, incoming, "8", "0.4"])
+    n_before_the_end = 0
+    while copying.poll() is None:
+        n_before_the_end = n_finished(folder)
+        time.sleep(0.2)
+    assert copying.returncode == 0
+    assert n_before_the_end > 0, "nothing was processed while files arrived"
+    wait_until(lambda: n_finished(folder) >= len(images), 300)
+    assert command("iota.run", "--finish", 1, cwd=tmp_path).returncode == 0
+    assert run.wait(60) == 0, said(tmp_path)
+    assert status(folder) == "finished"
+    assert essence(folder) == essence(known_thaumatin_run)
+    assert (folder.path / "input.lst").read_text().split() == [str(incoming / image.name) for image in images]
 
 
 def test_monitor_mode_does_not_go_with_a_random_sample(tmp_path):

@@ -6,14 +6,12 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
+from commands import LYSOZYME, command
 from essence import essence
-
-from iota.runs import RunFolder, read_state
+from running import first_run, n_finished, said, start, status, wait_until
 
 MPIEXEC = shutil.which("mpiexec")
 OPTIONS = ["-n", "3"]
@@ -28,17 +26,10 @@ pytestmark = [
         reason="there is no mpiexec or no mpi4py here: scripts/setup-batch installs them",
     ),
 ]
-IOTA_RUN = str(Path(sys.executable).with_name("iota.run"))
 
 
-def start(arguments, cwd):
-    return subprocess.Popen(
-        [MPIEXEC, *OPTIONS, IOTA_RUN, *map(str, arguments), "--silent"],
-        cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+def start_ranks(arguments, cwd):
+    return start([*arguments, "--silent"], cwd, before=[MPIEXEC, *OPTIONS])
 
 
 def served_by(mpiexec):
@@ -55,10 +46,9 @@ def served_by(mpiexec):
 
 
 def test_mpi_run_is_as_the_local_one(lysozyme, learnt_run, tmp_path):
-    run = start([lysozyme, "mp.method=mpi"], tmp_path)
-    said, _ = run.communicate(timeout=300)
-    assert run.returncode == 0, said
-    assert essence(RunFolder.open(tmp_path / "integration" / "001")) == essence(learnt_run)
+    run = start_ranks([lysozyme, "mp.method=mpi"], tmp_path)
+    assert run.wait(300) == 0, said(tmp_path)
+    assert essence(first_run(tmp_path)) == essence(learnt_run)
     assert [path.name for path in (tmp_path / "integration").iterdir()] == ["001"]  # one coordinator
 
 
@@ -67,36 +57,28 @@ def test_mpi_run_is_as_the_local_one(lysozyme, learnt_run, tmp_path):
     [(["nowhere", "mp.method=mpi"], "nothing to process"), (["{images}"], "add mp.method=mpi")],
 )
 def test_a_mistake_ends_all_processes_with_one_sentence(arguments, words, lysozyme, tmp_path):
-    run = start([argument.format(images=lysozyme) for argument in arguments], tmp_path)
-    said, _ = run.communicate(timeout=60)
-    assert run.returncode == 2, said
-    assert said.count(words) == 1
+    run = start_ranks([argument.format(images=lysozyme) for argument in arguments], tmp_path)
+    assert run.wait(60) == 2, said(tmp_path)
+    assert said(tmp_path).count(words) == 1
     assert not (tmp_path / "integration").exists()
 
 
 def test_without_mpirun_it_says_how(lysozyme, tmp_path):
-    done = subprocess.run(
-        [IOTA_RUN, str(lysozyme), "mp.method=mpi", "--silent"], cwd=tmp_path, capture_output=True, text=True, timeout=60
-    )
+    done = command("iota.run", lysozyme, "mp.method=mpi", "--silent", cwd=tmp_path, timeout=60)
     assert done.returncode == 2
     assert "mpirun -n" in done.stderr
 
 
 @pytest.mark.skipif("--oversubscribe" not in OPTIONS, reason="only Open MPI's processes are told apart by rank here")
-def test_a_run_that_lost_a_process_is_resumed(lysozyme, learnt_run, tmp_path):
-    run = start([lysozyme, "mp.method=mpi"], tmp_path)
-    folder = RunFolder(tmp_path / "integration" / "001")
-    deadline = time.monotonic() + 120
-    while not (folder.ledger.exists() and folder.ledger.read_bytes().count(b"\n") >= 4):
-        assert time.monotonic() < deadline
-        assert run.poll() is None, run.communicate()[0]
-        time.sleep(0.1)
+def test_a_run_that_lost_a_process_is_resumed(lysozyme, known_run, tmp_path):
+    folder = first_run(tmp_path)
+    run = start_ranks([lysozyme, "mp.method=mpi", *LYSOZYME], tmp_path)
+    wait_until(lambda: run.poll() is not None or n_finished(folder) >= 3)
+    assert run.poll() is None, said(tmp_path)
     os.kill(served_by(run)[-1], signal.SIGKILL)
-    said, _ = run.communicate(timeout=60)
-    assert run.returncode != 0, said
-    assert "--resume" in said
-    assert read_state(folder.state).status == "aborted"
-    again = start(["--resume", folder.path], tmp_path)
-    said, _ = again.communicate(timeout=300)
-    assert again.returncode == 0, said
-    assert essence(folder) == essence(learnt_run)
+    assert run.wait(60) != 0
+    assert "--resume" in said(tmp_path)
+    assert status(folder) == "aborted"
+    again = start_ranks(["--resume", folder.path], tmp_path)
+    assert again.wait(300) == 0, said(tmp_path)
+    assert essence(folder) == essence(known_run)

@@ -10,34 +10,10 @@ from pathlib import Path
 
 import pytest
 from commands import LYSOZYME, command
+from essence import essence
+from running import first_run, n_finished, said, start, wait_until
 
-from iota.runs import RunFolder, read_ledger, read_state
-
-IOTA_RUN = Path(sys.executable).with_name("iota.run")
-
-
-def _essence(folder):
-    results, _ = read_ledger(folder.ledger)
-    names = [result.name for result in results]
-    assert len(names) == len(set(names)), "a frame has two records"
-    return {
-        r.name: (r.outcome, r.reason, r.settings, [(x.unit_cell, x.a_matrix, x.n_integrated) for x in r.lattices])
-        for r in results
-    }
-
-
-def _start(arguments, cwd):
-    with (cwd / "stderr.txt").open("w") as errors:
-        return subprocess.Popen(
-            [IOTA_RUN, *map(str, arguments)], cwd=cwd, stdout=subprocess.DEVNULL, stderr=errors, text=True
-        )
-
-
-def _wait_until(condition, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.1)
+from iota.runs import read_ledger, read_state
 
 
 def _workers_of(folder):
@@ -54,24 +30,24 @@ def _workers_of(folder):
 
 @pytest.mark.slow
 def test_a_run_killed_while_it_learns_and_while_it_processes_ends_as_if_undisturbed(lysozyme, learnt_run, tmp_path):
-    folder = RunFolder(tmp_path / "integration" / "001")
-    run = _start([lysozyme, "-n", 2], tmp_path)
+    folder = first_run(tmp_path)
+    run = start([lysozyme, "-n", 2], tmp_path)
     rng = random.Random(7)
     n_kills = 0
     while True:
-        wanted = len(read_ledger(folder.ledger)[0]) + rng.randint(1, 4)
-        _wait_until(lambda run=run, n=wanted: run.poll() is not None or len(read_ledger(folder.ledger)[0]) >= n)
+        wanted = n_finished(folder) + rng.randint(1, 4)
+        wait_until(lambda run=run, n=wanted: run.poll() is not None or n_finished(folder) >= n)
         if run.poll() is not None:
             break
         run.kill()
         run.wait()
         n_kills += 1
-        _wait_until(lambda: not _workers_of(folder), 60)  # they end what they are at, and then themselves
+        wait_until(lambda: not _workers_of(folder), 60)  # they end what they are at, and then themselves
         assert read_state(folder.state).status == "running"
-        run = _start(["--resume", folder.path], tmp_path)
-    assert run.returncode == 0, (tmp_path / "stderr.txt").read_text()
+        run = start(["--resume", folder.path], tmp_path)
+    assert run.returncode == 0, said(tmp_path)
     assert n_kills >= 2
-    assert _essence(folder) == _essence(learnt_run)
+    assert essence(folder) == essence(learnt_run)
     for name in ("integrated.lst", "not_integrated.lst", "failed_triage.lst"):
         files = [
             sorted(Path(line).name for line in (x.path / name).read_text().splitlines()) for x in (folder, learnt_run)
@@ -82,12 +58,12 @@ def test_a_run_killed_while_it_learns_and_while_it_processes_ends_as_if_undistur
 
 @pytest.mark.slow
 def test_a_worker_killed_costs_its_frame_and_is_replaced(lysozyme, tmp_path):
-    folder = RunFolder(tmp_path / "integration" / "001")
-    run = _start([lysozyme, "-n", 2, *LYSOZYME], tmp_path)
-    _wait_until(lambda: read_ledger(folder.ledger)[0])
+    folder = first_run(tmp_path)
+    run = start([lysozyme, "-n", 2, *LYSOZYME], tmp_path)
+    wait_until(lambda: read_ledger(folder.ledger)[0])
     victim = max(_workers_of(folder))  # the fork server has the lowest number
     os.kill(victim, signal.SIGKILL)
-    assert run.wait(300) == 0, (tmp_path / "stderr.txt").read_text()
+    assert run.wait(300) == 0, said(tmp_path)
     outcomes = [r.outcome for r in read_ledger(folder.ledger)[0]]
     assert len(outcomes) == 12
     assert outcomes.count("crashed") == 1
@@ -95,15 +71,15 @@ def test_a_worker_killed_costs_its_frame_and_is_replaced(lysozyme, tmp_path):
 
 
 def test_two_coordinators_cannot_have_one_run(lysozyme, tmp_path):
-    folder = RunFolder(tmp_path / "integration" / "001")
-    run = _start([lysozyme, "-n", 1, *LYSOZYME], tmp_path)
-    _wait_until(lambda: read_ledger(folder.ledger)[0])
+    folder = first_run(tmp_path)
+    run = start([lysozyme, "-n", 1, *LYSOZYME], tmp_path)
+    wait_until(lambda: read_ledger(folder.ledger)[0])
     second = command("iota.run", "--resume", 1, cwd=tmp_path)
     assert second.returncode == 2
     assert f"process {run.pid} on" in second.stderr
     run.send_signal(signal.SIGTERM)
     assert run.wait(60) == 130
-    assert "iota.run --resume" in (tmp_path / "stderr.txt").read_text()
+    assert "iota.run --resume" in said(tmp_path)
     assert read_state(folder.state).status == "aborted"
 
 
@@ -118,19 +94,19 @@ def test_kill_9_at_twenty_random_moments_loses_and_doubles_nothing(tmp_path):
     n_frames, rng = 700, random.Random(20)
     environment = {**os.environ, "PYTHONPATH": str(script.parent)}
 
-    def start(folder):
+    def start_fast(folder):
         folder.mkdir(exist_ok=True)
         with (folder / "stderr.txt").open("w") as errors:
             return subprocess.Popen([sys.executable, script, str(n_frames)], cwd=folder, stderr=errors, env=environment)
 
-    undisturbed = start(tmp_path / "undisturbed")
+    undisturbed = start_fast(tmp_path / "undisturbed")
     assert undisturbed.wait(200) == 0
-    folder = RunFolder(tmp_path / "killed" / "integration" / "001")
+    folder = first_run(tmp_path / "killed")
     n_kills = 0
     while n_kills < 20:
-        run = start(tmp_path / "killed")
-        n_before = len(read_ledger(folder.ledger)[0])
-        _wait_until(lambda run=run, n=n_before: run.poll() is not None or len(read_ledger(folder.ledger)[0]) > n)
+        run = start_fast(tmp_path / "killed")
+        n_before = n_finished(folder)
+        wait_until(lambda run=run, n=n_before: run.poll() is not None or n_finished(folder) > n)
         time.sleep(rng.uniform(0, 0.5))
         if run.poll() is not None:
             break
@@ -138,8 +114,8 @@ def test_kill_9_at_twenty_random_moments_loses_and_doubles_nothing(tmp_path):
         run.wait()
         n_kills += 1
     assert n_kills == 20, (tmp_path / "killed" / "stderr.txt").read_text()
-    assert start(tmp_path / "killed").wait(200) == 0
-    assert _essence(folder) == _essence(RunFolder(tmp_path / "undisturbed" / "integration" / "001"))
-    assert len(_essence(folder)) == n_frames
+    assert start_fast(tmp_path / "killed").wait(200) == 0
+    assert essence(folder) == essence(first_run(tmp_path / "undisturbed"))
+    assert len(essence(folder)) == n_frames
     for name in ("integrated.lst", "crashed.lst", "not_integrated.lst", "input.lst"):
         assert (folder.path / name).read_text() == (tmp_path / "undisturbed/integration/001" / name).read_text()

@@ -7,6 +7,7 @@ import subprocess
 import msgspec
 import pytest
 
+import iota.cli.cluster_checks as cluster_checks
 import iota.cli.doctor as doctor
 import iota.installation as installation
 from iota.installation import FILTERS, Installation, Package, look, predecessor_warning
@@ -77,20 +78,79 @@ def test_missing_filters_are_named():
     assert "--no-deps hdf5plugin" in found.mend
 
 
-def test_batch_systems_viewer_and_display(monkeypatch):
-    there = {"sbatch": "/usr/bin/sbatch", "mpirun": "/usr/bin/mpirun", "dials.image_viewer": "/usr/bin/viewer"}
-    monkeypatch.setattr(doctor, "program", there.get)
+def test_viewer_and_display(monkeypatch):
+    monkeypatch.setattr(doctor, "program", {"dials.image_viewer": "/usr/bin/viewer"}.get)
     monkeypatch.setenv("DISPLAY", ":7")
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setattr(importlib.metadata, "version", lambda _: "4.2.0")
     found = checks(DEBIAN)
-    assert found["batch systems"].found == "Slurm (/usr/bin/sbatch)"
-    assert found["MPI"].found == "/usr/bin/mpirun"
     assert found["display"].found == "DISPLAY=:7"
     assert found["image viewer"].state == "note"
     assert checks(WHOLE)["image viewer"].state == "good"
-    monkeypatch.setattr(doctor, "program", lambda _: None)
-    assert checks(WHOLE)["batch systems"].state == "absent"
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """Makes the only programs there are, from shell scripts."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    def make(**scripts):
+        for name, script in scripts.items():
+            (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+            (tmp_path / name).chmod(0o755)
+
+    return make
+
+
+def cluster() -> dict[str, doctor.Check]:
+    return {check.name: check for check in cluster_checks.cluster_checks()}
+
+
+def test_one_machine_needs_no_cluster(programs):
+    found = cluster()
+    assert found["batch systems"].state == "absent"
+    assert found["MPI"].state == "absent"
+    assert "openmpi-bin" in found["MPI"].mend
+    assert not [check for check in found.values() if check.state == "bad"]
+
+
+def test_batch_systems_are_told_apart_and_asked(programs, tmp_path):
+    programs(sbatch="", squeue="echo 7; echo 8", qsub="", qconf="", qstat="echo no master >&2; exit 1")
+    found = cluster()
+    assert found["Slurm"].state == "good"
+    assert found["Slurm"].found == f"{tmp_path}/sbatch; mp.method=slurm; it answers, your jobs in it: 2"
+    assert found["SGE"].state == "note"
+    assert "no master" in found["SGE"].found
+    assert "PBS or Torque" not in found
+    programs(pbsnodes="", qstat="")
+    assert "mp.method=pbs, for Torque torq" in cluster()["PBS or Torque"].found
+
+
+@pytest.mark.parametrize(
+    ("missing", "state", "mend"),
+    [
+        ((), "good", ""),
+        (("dask-jobqueue", "distributed", "cryptography"), "note", "pip install 'iota-sx[cluster]'"),
+        (("cryptography",), "note", "without encryption"),
+    ],
+)
+def test_dask_is_missed_where_there_is_a_batch_system(programs, monkeypatch, missing, state, mend):
+    programs(sbatch="", squeue="")
+    monkeypatch.setattr(cluster_checks, "_version", lambda package: "" if package in missing else "1.0")
+    check = cluster()["Dask for batch systems"]
+    assert check.state == state
+    assert mend in check.mend
+
+
+def test_mpi_needs_a_library_that_mpi4py_can_load(programs, monkeypatch):
+    programs(mpirun="")
+    monkeypatch.setattr(cluster_checks, "_version", lambda _: "")
+    assert "iota-sx[mpi]" in cluster()["MPI"].mend
+    monkeypatch.setattr(cluster_checks, "_version", lambda _: "4.1")
+    monkeypatch.setattr(cluster_checks, "_MPI_PROBE", "raise RuntimeError('cannot load MPI library')")
+    assert "cannot load MPI library" in cluster()["MPI"].found
+    monkeypatch.setattr(cluster_checks, "_MPI_PROBE", "print('Open MPI v4.1.4')")
+    assert "mpi4py 4.1 with Open MPI v4.1.4" in cluster()["MPI"].found
 
 
 @pytest.mark.parametrize(("found", "status"), [(WHOLE, 0), (broken("dials"), 1), (Installation(error="It died."), 1)])

@@ -8,7 +8,7 @@ pytest.importorskip("dask_jobqueue", reason="dask-jobqueue is not installed: pip
 
 from iota.errors import BackendError, ParameterError
 from iota.params import read
-from iota.workers.cluster import BatchOptions, script
+from iota.workers.batch import BatchOptions, script
 from iota.workers.executors import check_workers, job_script_text
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

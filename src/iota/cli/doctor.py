@@ -9,7 +9,6 @@ import platform
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 import msgspec
 from rich.console import Console
@@ -17,9 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 import iota
+from iota.cli.check import Check, State
+from iota.cli.cluster_checks import cluster_checks
 from iota.installation import FILTERS, Installation, look, predecessor_warning, program
 
-State = Literal["good", "note", "absent", "bad"]
 # Symbol and word beside the colour: for terminals without colour and people who do not see it.
 _SHOWN: dict[State, tuple[str, str, str]] = {
     "good": ("✓", "ok", "green"),
@@ -27,21 +27,6 @@ _SHOWN: dict[State, tuple[str, str, str]] = {
     "absent": ("–", "none", "dim"),
     "bad": ("✗", "WRONG", "bold red"),
 }
-_BATCH = {
-    "Slurm": "sbatch",
-    "PBS, Torque or SGE": "qsub",
-    "LSF": "bsub",
-    "HTCondor": "condor_submit",
-}
-
-
-class Check(msgspec.Struct, frozen=True):
-    """One thing that was looked at: what was found, and how to mend it. Only ``bad`` keeps runs from working."""
-
-    name: str
-    state: State
-    found: str
-    mend: str = ""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,7 +59,7 @@ def all_checks(installation: Installation) -> Iterator[Check]:
         yield from (_dials(installation), _stills_process(installation), _compiled(installation))
         yield from (_numpy(installation), _h5py(installation), _filters(installation), _prime(installation))
     yield _cores()
-    yield from (_batch(), _mpi())
+    yield from cluster_checks()
     yield from (_viewer(installation.dials_version), _display())
 
 
@@ -178,21 +163,6 @@ def _prime(installation: Installation) -> Check:
 def _cores() -> Check:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Check("cores", "good", f"{cores}; a run takes {max(1, cores * 3 // 4)} of them unless -n says otherwise")
-
-
-def _batch() -> Check:
-    there = [f"{system} ({path})" for system, name in _BATCH.items() if (path := program(name))]
-    if there:
-        return Check("batch systems", "good", ", ".join(there))
-    found = f"no {', '.join(_BATCH.values())}"
-    return Check("batch systems", "absent", found, "Only a cluster needs one: runs here use this machine.")
-
-
-def _mpi() -> Check:
-    path = program("mpirun") or program("mpiexec")
-    return (
-        Check("MPI", "good", path) if path else Check("MPI", "absent", "no mpirun, mpiexec", "Only a cluster needs it.")
-    )
 
 
 def _viewer(dials_version: str) -> Check:

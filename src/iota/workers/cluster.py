@@ -14,10 +14,6 @@ import logging
 import math
 import os
 import re
-import shlex
-import shutil
-import sys
-import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -25,108 +21,30 @@ from pathlib import Path
 from typing import Any, cast
 
 import dask
-import dask_jobqueue
 import distributed
-import msgspec
 from distributed.deploy.adaptive import Adaptive
 from distributed.deploy.spec import ProcessInterface
 from distributed.diagnostics.plugin import WorkerPlugin
-from distributed.utils import get_ip, get_ip_interface
+from distributed.utils import get_ip
 
 from iota.engine.worker import EngineConfig
-from iota.errors import BackendError, ParameterError
+from iota.errors import BackendError
 from iota.records import Report, Task
 from iota.runs.state import BatchJob
+from iota.workers.batch import BatchOptions, check, cluster_class, job_keywords, log_name
 from iota.workers.local import LocalPool
+from iota.workers.queue import numbers_in_queue
 
 logger = logging.getLogger(__name__)
 
-JOBS_BY_DEFAULT = 4
-_KINDS = {"slurm": "SLURM", "lsf": "LSF", "torq": "PBS", "pbs": "PBS", "sge": "SGE", "htcondor": "HTCondor"}
-_JOB_NAME = "iota"
 _PLUGIN = "iota-frames"
-_GB_A_CORE = 4.0
 _SCALE_EVERY_S = 1.0
 _IDLE_S = 60.0  # a job for which there is no work is given back after this
 _AGAIN_S = 20.0  # after a job was refused, as when a queue is full
 _LEAVE_S = 5.0  # for a worker to take its leave when its job ends
 _LOST_AFTER_S = 1.0  # a worker whose connection is gone does not come back under its name
-# what is written into a job script without quotes
-_PLAIN_PATH = re.compile(r"[\w@%+=:,./~-]+")
-
-
-class BatchOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked of the batch system.  Get it from :meth:`of`."""
-
-    system: str  # as in mp.method
-    n_jobs: int  # at most
-    cores: int  # a job
-    memory_GB: float  # a job
-    walltime_s: int | None
-    queue: str | None
-    directives: tuple[str, ...]
-    interface: str | None
-    log_folder: str
-
-    @classmethod
-    def of(cls, mp: Any, run_folder: Path) -> BatchOptions:
-        """Options from the ``mp`` scope of the parameters.
-
-        Raises:
-            ParameterError: a value cannot be written into a job script.
-        """
-        n_processes = mp.n_processors or JOBS_BY_DEFAULT * mp.cores
-        log_folder = run_folder / "logs" / "jobs"
-        if not _PLAIN_PATH.fullmatch(str(log_folder)):
-            raise ParameterError(
-                f"Job scripts cannot hold the path {run_folder}: choose an output folder without blanks and quotes."
-            )
-        directives = tuple(_one_line(text, "mp.extra_directives") for text in mp.extra_directives if text)
-        if mp.method == "sge" and mp.cores > 1 and not any(re.search(r"-pe\b", text) for text in directives):
-            raise ParameterError(
-                "SGE wants to know the parallel environment for mp.cores above 1: add, with the name of yours,"
-                f" mp.extra_directives='-pe smp {mp.cores}' (qconf -spl lists them)."
-            )
-        return cls(
-            system=mp.method,
-            n_jobs=math.ceil(n_processes / mp.cores),
-            cores=min(mp.cores, n_processes),
-            memory_GB=mp.memory or _GB_A_CORE * mp.cores,
-            walltime_s=_seconds(mp.walltime) if mp.walltime else None,
-            queue=_one_line(mp.queue, "mp.queue") if mp.queue else None,
-            directives=directives,
-            interface=_one_line(mp.interface, "mp.interface") if mp.interface else None,
-            log_folder=str(log_folder),
-        )
-
-
-def check(options: BatchOptions) -> None:
-    """Find out whether jobs can be submitted here.
-
-    Raises:
-        BackendError: the batch system is not there.
-        ParameterError: a value cannot be written into a job script, or there is no such network interface.
-    """
-    script(options)
-    if options.interface:
-        try:
-            get_ip_interface(options.interface)
-        except ValueError as error:
-            raise ParameterError(f"mp.interface: {error}.") from error
-    program = shlex.split(_cluster_class(options).job_cls.submit_command)[0]
-    if shutil.which(program) is None:
-        raise BackendError(
-            f"mp.method={options.system} needs the command {program}, which is not here: start iota.run on a machine"
-            " that can submit jobs, or choose another mp.method."
-        )
-
-
-def script(options: BatchOptions) -> str:
-    """The job script that would be submitted; nothing is written or started."""
-    with tempfile.TemporaryDirectory() as scratch:  # Dask makes the folder of the logs, which here must not be
-        keywords = _keywords(msgspec.structs.replace(options, log_folder=scratch))
-        job = _cluster_class(options).job_cls("<address of iota.run>", name="<name>", **keywords)
-        return str(job.job_script()).replace(scratch, options.log_folder)
+_ASK_EVERY_S = 15.0  # the batch system, and only while jobs wait in its queue
+_TRIES = 3  # jobs that end before they began are submitted again, but not for ever
 
 
 class ClusterWorkers:
@@ -147,6 +65,8 @@ class ClusterWorkers:
         self._in_work: dict[concurrent.futures.Future[Any], Any] = {}  # ours -> Dask's
         self._lock = threading.Lock()
         self._stopped = False
+        self._over = threading.Event()
+        self._n_vanished = 0  # times in a row that jobs were gone before they began
         self._cluster = _open_cluster(options, self._accepted, self._was_refused)
         self._client = distributed.Client(self._cluster)
         self._client.register_plugin(_FramePool(config, options.cores, time_limit_s), name=_PLUGIN)
@@ -158,6 +78,7 @@ class ClusterWorkers:
             minimum=0,
             maximum=options.n_jobs,
         )
+        threading.Thread(target=self._look_after_queue, name="queue", daemon=True).start()
 
     def submit(self, task: Task) -> concurrent.futures.Future[Any]:
         """Queue a task; the future gives the worker's report."""
@@ -173,15 +94,17 @@ class ClusterWorkers:
 
     def jobs(self) -> list[BatchJob]:
         """All jobs of this run so far, the oldest first."""
-        connected = {worker["name"] for worker in self._cluster.scheduler_info["workers"].values()}
+        connected = self._connected()
         current = {name: job for name, job in self._jobs}  # the newest of each name
         for name, job in self._jobs:
             if job.state == "ended":
                 continue
             is_there = current[name] is job and not self._stopped
             if is_there and name in connected:
+                if job.state == "queued":
+                    self._n_vanished = 0
                 job.state = "running"
-            elif not is_there or job.state == "running" or name not in self._cluster.workers:
+            elif not is_there or job.state == "running" or name not in self._cluster.worker_spec:
                 job.state = "ended"
                 if not self._stopped:
                     logger.info("Job %s has ended; what it had not finished goes on elsewhere.", job.id)
@@ -191,6 +114,7 @@ class ClusterWorkers:
         """End all jobs, also those that wait in the queue; what they were doing is dropped."""
         left = ", ".join(job.id for job in self.jobs() if job.state != "ended")
         self._stopped = True
+        self._over.set()
         with self._lock:
             self._waiting.clear()
             self._in_work.clear()
@@ -230,7 +154,7 @@ class ClusterWorkers:
 
     def _accepted(self, name: str, job_id: str) -> None:
         logger.info("Job %s was submitted to %s.", job_id, self._options.system)
-        log = Path(self._options.log_folder, _log_name(self._options.system, name, job_id))
+        log = Path(self._options.log_folder, log_name(self._options.system, name, job_id))
         self._jobs.append((name, BatchJob(id=job_id, method=self._options.system, log=str(log))))
 
     def _was_refused(self, why: str) -> bool:
@@ -238,14 +162,70 @@ class ClusterWorkers:
         if self._jobs or self._stopped:
             logger.warning("A job was refused by %s: %s", self._options.system, why)
             return not self._stopped
-        self._refused = BackendError(f"{self._options.system} refused the job: {why} iota.run --dry-run shows the job.")
+        self._give_up(BackendError(f"{self._options.system} refused the job: {why} iota.run --dry-run shows the job."))
+        return False
+
+    def _connected(self) -> set[Any]:
+        """Names of the workers that answer."""
+        return {worker["name"] for worker in self._cluster.scheduler_info["workers"].values()}
+
+    def _look_after_queue(self) -> None:
+        """Submit jobs again that were taken out of the queue, or ended, before they began; in a thread of its own."""
+        answers = True
+        while not self._over.wait(_ASK_EVERY_S):
+            waiting = [(name, job) for name, job in self._jobs if job.state == "queued"]
+            if not waiting:
+                continue
+            try:
+                there = numbers_in_queue(self._options.system)
+            except BackendError as error:
+                if answers:
+                    logger.warning("Whether jobs are still in the queue is not known: %s", error)
+                answers = False
+                continue
+            answers = True
+            connected = self._connected()  # asked for last: what has begun since is no loss
+            gone = [(name, job) for name, job in waiting if name not in connected and _number(job) not in there]
+            if gone and not self._over.is_set():
+                self._vanished(gone)
+
+    def _vanished(self, gone: list[tuple[str, BatchJob]]) -> None:
+        """Submit jobs again that are gone before they began, or end the run when that is of no use."""
+        self._n_vanished += 1
+        ids = ", ".join(job.id for _, job in gone)
+        if self._n_vanished < _TRIES:
+            logger.warning("Gone from the queue before it began, and submitted again: job %s.", ids)
+            self._cluster.loop.add_callback(self._forget, [name for name, _ in gone])
+        elif self._connected():
+            logger.warning("Gone from the queue before it began: job %s. The run goes on with the jobs it has.", ids)
+        else:
+            last = gone[-1][1]
+            self._give_up(
+                BackendError(
+                    f"Jobs were gone from the queue of {last.method} {_TRIES} times before they began, the last one job"
+                    f" {last.id}: somebody takes them out, or they cannot start; {last.log} may say why. Mend that,"
+                    " then iota.run --resume goes on."
+                )
+            )
+        for _, job in gone:
+            job.state = "ended"
+
+    async def _forget(self, names: list[str]) -> None:
+        """Have no job under a name, so that one is submitted if there is work for it; in Dask's loop."""
+        for name in names:
+            job = self._cluster.workers.pop(name, None)
+            if job is not None:
+                await job.close()
+
+    def _give_up(self, error: BackendError) -> None:
+        """End the run: no task that is left will be done."""
+        self._refused = error
         with self._lock:
             unfinished = [*self._in_work, *(future for _, future in self._waiting)]
             self._waiting.clear()
             self._in_work.clear()
         for future in unfinished:
-            future.set_exception(self._refused)
-        return False
+            future.set_exception(error)
 
 
 class _AdaptToWork(Adaptive):  # type: ignore[misc]
@@ -293,9 +273,9 @@ def _run_in_pool(task: Task) -> Report:
 
 def _open_cluster(options: BatchOptions, accepted: Callable[[str, str], None], refused: Callable[[str], bool]) -> Any:
     check(options)
-    cluster_class = _cluster_class(options)
+    of_system = cluster_class(options)
 
-    class ReportingJob(cluster_class.job_cls):  # type: ignore[misc, name-defined]
+    class ReportingJob(of_system.job_cls):  # type: ignore[misc, name-defined]
         async def start(self) -> None:
             while True:
                 try:
@@ -312,58 +292,15 @@ def _open_cluster(options: BatchOptions, accepted: Callable[[str, str], None], r
         {"distributed.scheduler.allowed-failures": 1, "distributed.deploy.lost-worker-timeout": f"{_LOST_AFTER_S} s"}
     )
     where = {"interface": options.interface} if options.interface else {"host": get_ip()}
-    keywords = _keywords(options)
+    keywords = job_keywords(options)
     Path(options.log_folder).mkdir(parents=True, exist_ok=True)
-    return cluster_class(
+    return of_system(
         job_cls=ReportingJob,
         scheduler_options={"dashboard_address": None, **where},
         security=_security(),
         shared_temp_directory=options.log_folder,
         **keywords,
     )
-
-
-def _keywords(options: BatchOptions) -> dict[str, Any]:
-    """What dask-jobqueue wants to know."""
-    keywords: dict[str, Any] = {
-        "cores": options.cores,
-        "processes": 1,
-        "nanny": False,
-        "memory": f"{options.memory_GB} GiB",  # what batch systems mean by G
-        "job_name": _JOB_NAME,
-        "log_directory": options.log_folder,
-        "python": shlex.quote(sys.executable),
-        "interface": options.interface,
-        "queue": options.queue,
-        "job_extra_directives": list(options.directives),
-    }
-    if options.walltime_s is not None:
-        hours, minutes, seconds = options.walltime_s // 3600, options.walltime_s // 60 % 60, options.walltime_s % 60
-        keywords["walltime"] = f"{hours:02d}:{minutes:02d}" + ("" if options.system == "lsf" else f":{seconds:02d}")
-        # a worker takes its leave before the batch system ends it: its frames go on elsewhere
-        leave_s = options.walltime_s - max(30, min(600, options.walltime_s // 10))
-        keywords["worker_extra_args"] = ["--lifetime", f"{leave_s}s"]
-    if options.system == "torq":
-        keywords["resource_spec"] = f"nodes=1:ppn={options.cores},mem={math.ceil(options.memory_GB * 1000)}mb"
-    if options.system == "htcondor":
-        _for_condor(keywords, options)
-    return keywords
-
-
-def _for_condor(keywords: dict[str, Any], options: BatchOptions) -> None:
-    if options.queue:
-        raise ParameterError("HTCondor has no queues: leave mp.queue out, and use mp.extra_directives instead.")
-    if any("=" not in text for text in options.directives):
-        raise ParameterError("For HTCondor each of mp.extra_directives is name = value, as in a submit file.")
-    pairs = (text.split("=", 1) for text in options.directives)
-    keywords["job_extra_directives"] = {name.strip(): value.strip() for name, value in pairs}
-    keywords["disk"] = "1 GB"
-    keywords.pop("queue")
-    keywords.pop("walltime", None)
-
-
-def _cluster_class(options: BatchOptions) -> Any:
-    return getattr(dask_jobqueue, f"{_KINDS[options.system]}Cluster")
 
 
 def _security() -> Any:
@@ -374,33 +311,13 @@ def _security() -> Any:
     return distributed.Security.temporary()
 
 
-def _log_name(system: str, worker: str, job_id: str) -> str:
-    """What the batch system calls the log of a job."""
-    number = job_id.split(".")[0]
-    return {
-        "slurm": f"{_JOB_NAME}-{number}.err",
-        "lsf": f"{worker}-{number}.err",
-        "sge": f"{_JOB_NAME}.o{number}",
-        "htcondor": f"worker-{job_id}.err",
-    }.get(system, f"{_JOB_NAME}.e{number}")
+def _number(job: BatchJob) -> str:
+    """Number of a job without what a system adds to it."""
+    found = re.match(r"\d+", job.id)
+    return found[0] if found else job.id
 
 
 def _own_words(error: Exception) -> str:
     """What a submit command said, without what Dask says about it."""
     found = re.search(r"stderr:\n(.+)", str(error), re.DOTALL)
     return " ".join((found[1] if found else str(error)).split()).rstrip(".") + "."
-
-
-def _one_line(text: str, name: str) -> str:
-    if not str(text).isprintable():
-        raise ParameterError(f"{name} holds a line break or another character that no job script can have.")
-    return str(text)
-
-
-def _seconds(walltime: str) -> int:
-    """Seconds of HH:MM or HH:MM:SS."""
-    found = re.fullmatch(r"(\d+):([0-5]\d)(?::([0-5]\d))?", str(walltime).strip())
-    seconds = int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3] or 0) if found else 0
-    if seconds < 120:
-        raise ParameterError(f"mp.walltime cannot be {walltime}: write hours and minutes, such as 04:00.")
-    return seconds

@@ -48,8 +48,8 @@ def check_workers(mp: Any, run_folder: Path) -> None:
     elif mpi.n_ranks() > 1:
         raise UsageError(f"MPI has started this command {mpi.n_ranks()} times: add mp.method=mpi, or leave mpirun out.")
     if mp.method in BATCH_SYSTEMS:
-        cluster = _cluster_module()
-        cluster.check(cluster.BatchOptions.of(mp, run_folder))
+        batch, _ = _with_dask()
+        batch.check(batch.BatchOptions.of(mp, run_folder))
 
 
 def make_workers(mp: Any, config: EngineConfig) -> RunWorkers:
@@ -62,8 +62,8 @@ def make_workers(mp: Any, config: EngineConfig) -> RunWorkers:
     if mp.method == "mpi":
         return mpi.MpiWorkers(config, mp.frame_timeout)
     if mp.method in BATCH_SYSTEMS:
-        cluster = _cluster_module()
-        options = cluster.BatchOptions.of(mp, Path(config.run_folder))
+        batch, cluster = _with_dask()
+        options = batch.BatchOptions.of(mp, Path(config.run_folder))
         return cluster.ClusterWorkers(options, config, mp.frame_timeout)  # type: ignore[no-any-return]
     return LocalWorkers(mp.n_processors or default_processes(), config, mp.frame_timeout)
 
@@ -82,9 +82,9 @@ def job_script_text(mp: Any, run_folder: Path) -> str:
         if "<iota_script>" in mp.submit_command:
             parts.append(f"# {submit.script_path(run_folder)}\n{submit.script_text(run_folder)}")
     if mp.method in BATCH_SYSTEMS:
-        cluster = _cluster_module()
-        options = cluster.BatchOptions.of(mp, run_folder)
-        parts.append(f"# Up to {options.n_jobs} jobs like this, as work demands\n{cluster.script(options)}")
+        batch, _ = _with_dask()
+        options = batch.BatchOptions.of(mp, run_folder)
+        parts.append(f"# Up to {options.n_jobs} jobs like this, as work demands\n{batch.script(options)}")
     elif mp.method == "mpi":
         parts.append("# Processes would be those that mpirun starts, all but the first\n")
     elif not parts:
@@ -92,13 +92,13 @@ def job_script_text(mp: Any, run_folder: Path) -> str:
     return "\n".join(parts)
 
 
-def _cluster_module() -> Any:
-    """Import what speaks to batch systems; it needs optional packages."""
+def _with_dask() -> tuple[Any, Any]:
+    """Import what speaks to batch systems, ``batch`` and ``cluster``; they need optional packages."""
     try:
-        from iota.workers import cluster
+        from iota.workers import batch, cluster
     except ImportError as error:
         raise BackendError(
             f"Batch systems need dask-jobqueue, which cannot be imported ({error}). Install it with"
             " pip install 'iota-sx[cluster]', or choose mp.method=multiprocessing."
         ) from error
-    return cluster
+    return batch, cluster

@@ -1,0 +1,18 @@
+"""What ``iota.doctor`` says of one thing."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+State = Literal["good", "note", "absent", "bad"]
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One thing that was looked at: what was found, and how to mend it. Only ``bad`` keeps runs from working."""
+
+    name: str
+    state: State
+    found: str
+    mend: str = ""

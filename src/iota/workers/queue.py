@@ -1,0 +1,65 @@
+"""Which jobs of ours a batch system still has, as its own command says."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import subprocess
+
+from iota.errors import BackendError
+
+_TIME_LIMIT_S = 60.0
+_COMMANDS = {  # each lists the jobs of one user, their numbers first
+    "slurm": ("squeue", "--noheader", "--format=%i", "--user={user}"),
+    "lsf": ("bjobs", "-w"),
+    "pbs": ("qstat", "-u", "{user}"),
+    "torq": ("qstat", "-u", "{user}"),
+    "sge": ("qstat", "-u", "{user}"),
+    "htcondor": ("condor_q", "-autoformat", "ClusterId"),
+}
+_STATE_OF_PBS = 9  # column of qstat -u; Torque keeps completed jobs for a while, PBS finished ones
+_NO_JOB = "No unfinished job found"  # bjobs calls this a failure in some releases
+
+
+def numbers_in_queue(system: str) -> set[str]:
+    """Numbers of this user's jobs that wait or run, without what a system adds to them (``12`` of ``12.server``).
+
+    Args:
+        system: as in ``mp.method``.
+
+    Raises:
+        BackendError: the batch system does not answer, so that nothing is known of any job.
+    """
+    words = [word.format(user=_user()) for word in _COMMANDS[system]]
+    try:
+        done = subprocess.run(
+            words,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TIME_LIMIT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BackendError(f"{words[0]} cannot be asked for jobs: {error}") from error
+    if done.returncode != 0 and _NO_JOB not in done.stderr:
+        own_words = " ".join((done.stderr or done.stdout).split())
+        raise BackendError(f"{words[0]} does not say which jobs there are: {own_words}")
+    return {found[0] for line in done.stdout.splitlines() if (found := _number(line, system))}
+
+
+def _number(line: str, system: str) -> re.Match[str] | None:
+    """The number of the job that a line is about; None for headings and jobs that are over."""
+    columns = line.split()
+    if system in ("pbs", "torq") and columns[_STATE_OF_PBS : _STATE_OF_PBS + 1] in (["C"], ["F"]):
+        return None
+    return re.match(r"\d+", columns[0]) if columns else None
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # known by number only, as in some containers
+        return str(os.getuid())
