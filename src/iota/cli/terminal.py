@@ -32,6 +32,7 @@ class Terminal:
     def __init__(self, console: Console | None = None, *, silent: bool = False) -> None:
         self.console = console or Console(highlight=False, quiet=silent)
         self.errors = Console(stderr=True, highlight=False)
+        self._silent = silent
 
     def logo(self) -> None:
         """Print the logo with the version."""
@@ -57,7 +58,9 @@ class Terminal:
         self.console.print(f" {text}", markup=False, soft_wrap=True)
 
     def warning(self, text: str) -> None:
-        """Print a warning; it is shown also when the terminal is silent."""
+        """Print a warning, unless the terminal is silent."""
+        if self._silent:
+            return
         self.errors.print(Text(" ! " + text, style="yellow"), soft_wrap=True)
 
     @contextlib.contextmanager

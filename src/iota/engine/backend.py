@@ -124,9 +124,15 @@ def _first_line(error: BaseException) -> str:
     return str(error).strip().split("\n")[0]
 
 
-def _nearest(name: str) -> str:
+def nearest_name(name: str) -> str | None:
+    """Name of the backend's parameter that is most like a misspelt one; None where none is near."""
     close = difflib.get_close_matches(name, _names(), n=1, cutoff=0.6)
-    return f"Did you mean {close[0]}?" if close else "dials.stills_process -c -e 3 prints all it has."
+    return close[0] if close else None
+
+
+def _nearest(name: str) -> str:
+    near = nearest_name(name)
+    return f"Did you mean {near}?" if near else "dials.stills_process -c -e 3 prints all it has."
 
 
 def _from_iota(parameters: Parameters, changed: bool) -> str:
@@ -161,7 +167,14 @@ def _from_iota(parameters: Parameters, changed: bool) -> str:
         xfel0.significance_filter.sigma,
         f"significance_filter.isigi_cutoff = {xfel.significance_filter.sigma}",
     )
+    limits = xfel.resolution_limits
     if changed:
+        if xfel.auto_threshold:
+            lines.append("spotfinder.threshold.dispersion.global_threshold = Auto")
+        if limits.low is not None:
+            lines.append(f"spotfinder.filter.d_max = {limits.low:g}")
+        if limits.high is not None:
+            lines.append(f"spotfinder.filter.d_min = {limits.high:g}")
         lines += _given_symmetry(xfel) + _given_geometry(given)
     return "\n".join(lines) + "\n"
 

@@ -46,6 +46,7 @@ class Engine:
         find_symmetry: bool = False,
         accelerate: bool = True,
         files_grow: bool = False,
+        scratch: Path | None = None,
     ) -> None:
         self.target = target
         self.run_folder = run_folder
@@ -57,6 +58,7 @@ class Engine:
         self.reference_detector = load_reference_geometry(self.shared_params.input.reference_geometry)
         self.opened_file = None if files_grow else OpenedFile()
         self.spot_finder = SpotFinder(self.shared_params) if accelerate else None
+        self.scratch = scratch
 
     def params(self, settings: Settings | None = None) -> Any:
         """Backend parameters for one frame, with its output kept out of DIALS' composite files."""
@@ -81,7 +83,7 @@ class FrameWork:
         self.engine = engine
         self.result = FrameResult(frame=task.frame, name=task.name, outcome="failed_import")
         self.settings: Sequence[Settings] = task.settings or (Settings("given"),)
-        self.files = FrameFiles(engine.run_folder, task.name)
+        self.files = FrameFiles(engine.run_folder, task.name, engine.scratch)
         self.experiments = ExperimentList()
         self.spots: Any = None
         self.pixels: Any = None  # as they were read, when they are kept

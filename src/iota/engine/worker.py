@@ -10,6 +10,7 @@ import faulthandler
 import resource
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import msgspec
@@ -33,6 +34,7 @@ class EngineConfig(msgspec.Struct, frozen=True):
     memory_GB: float | None = None
     accelerate: bool = True  # False: the numbers of dials.stills_process, digit for digit
     files_grow: bool = False  # images may be added to files while the run goes on
+    scratch: str | None = None  # where files in the making are; None: where they are to stay
 
     def engine(self) -> Engine:
         """Make the engine.
@@ -48,6 +50,7 @@ class EngineConfig(msgspec.Struct, frozen=True):
             find_symmetry=self.find_symmetry,
             accelerate=self.accelerate,
             files_grow=self.files_grow,
+            scratch=None if self.scratch is None else Path(self.scratch),
         )
 
 
@@ -66,6 +69,9 @@ def start(config: EngineConfig) -> None:
     _engine = config.engine()
     if config.accelerate:
         warm_up()  # not at the cost of the first frame
+    if config.scratch is not None:
+        Path(config.scratch).mkdir(parents=True, exist_ok=True)
+        tempfile.tempdir = config.scratch  # what DIALS and others make for a while is there, too
 
 
 def _die_with_parent() -> None:

@@ -136,6 +136,23 @@ cctbx_xfel
       .help = Give up learning a lattice after this many images with diffraction
       .expert_level = 1
   }
+  auto_threshold = False
+    .type = bool
+    .help = Estimate for each image the number of counts below which no pixel belongs to a spot
+    .short_caption = Estimate threshold for each image
+    .expert_level = 1
+  resolution_limits
+    .help = Spots outside are left out when the lattice is looked for
+  {
+    low = None
+      .type = float(value_min=0)
+      .help = Lowest resolution of spots (A). None is no limit.
+      .expert_level = 1
+    high = None
+      .type = float(value_min=0)
+      .help = Highest resolution of spots (A). None is no limit.
+      .expert_level = 1
+  }
   significance_filter
     .help = Cut each lattice at the resolution where its reflections are no longer significant
   {
@@ -182,9 +199,50 @@ cctbx_xfel
   }
 }
 
+analysis
+  .help = What is made of the results
+  .short_caption = Analysis Options
+{
+  clustering
+    .help = Unit cells in groups, so that crystal forms and misindexed images are told apart
+    .short_caption = Clustering
+  {
+    flag_on = False
+      .type = bool
+      .help = Cluster the unit cells when the run ends
+      .expert_level = 0
+    threshold = 5000
+      .type = float(value_min=0)
+      .help = Cells nearer than this to one of a cluster belong to it (A^2, NCDist of Andrews and Bernstein)
+      .expert_level = 1
+    n_images = None
+      .type = int(value_min=1)
+      .help = Cluster the cells of so many images, chosen at random. None is up to 1000, and \
+              all others join the nearest cluster.
+      .expert_level = 1
+    limit = 5
+      .type = int(value_min=1)
+      .help = Least number of cells in a cluster that is shown
+      .expert_level = 1
+    write_files = True
+      .type = bool
+      .help = Write a list of the images of each cluster, uc_cluster_N.lst
+      .expert_level = 1
+  }
+}
+
 advanced
   .help = Advanced options
 {
+  prime_prefix = prime
+    .type = str
+    .help = Name of the script for PRIME in the run folder, without its ending
+    .expert_level = 0
+  temporary_output_folder = None
+    .type = path
+    .help = Fast local folder for files in the making, which are moved into the run folder when they are complete. \
+            None is the folder tmp in the run folder.
+    .expert_level = 1
   reference_geometry = None
     .type = path
     .help = Detector geometry from this .expt file or image, instead of the image headers
@@ -198,6 +256,10 @@ advanced
 gui
   .help = How a run is watched and shown
 {
+  image_viewer = *dials.image_viewer cctbx.image_viewer distl.image_viewer cxi.view
+    .type = choice
+    .help = Viewer that the summary of a run names for looking at its images
+    .expert_level = 1
   monitor_mode = False
     .type = bool
     .help = Keep looking for new images in the inputs while processing goes on

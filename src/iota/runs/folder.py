@@ -76,11 +76,6 @@ class RunFolder:
         return self.path / ".control"
 
     @property
-    def prime(self) -> Path:
-        """The script for PRIME, filled in from the results."""
-        return self.path / "prime.phil"
-
-    @property
     def learnt(self) -> Path:
         """Lattices that were learnt, once there are some."""
         return self.path / "learnt.json"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import multiprocessing
-import os
 from types import ModuleType
 from typing import Any
 
@@ -13,11 +12,6 @@ from pebble import ProcessPool
 from iota.engine import worker
 from iota.engine.worker import EngineConfig
 from iota.records import Task
-
-
-def default_processes() -> int:
-    """Three quarters of the cores that this process may use, and at least one."""
-    return max(1, 3 * len(os.sched_getaffinity(0)) // 4)
 
 
 class LocalPool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
+import shutil
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
-from iota.analysis.prime import prime_script
 from iota.analysis.summary import Summary, SummaryBuilder
 from iota.engine import backend, ladder
 from iota.engine.filter import LatticeFilter
@@ -21,15 +23,16 @@ from iota.params import Parameters, read, script_text
 from iota.records import FrameRef, FrameResult, Outcome, Settings
 from iota.runs import FrameNames, Ledger, RunFolder, RunState, iterate_ledger
 from iota.runs.control import clear_orders, read_order
-from iota.runs.lists import append_input_list, read_input_list, write_input_list, write_outcome_lists
+from iota.runs.folder import cannot_write
+from iota.runs.lists import append_input_list, read_input_list, write_input_list
 from iota.runs.lock import RunLock
 from iota.runs.state import BatchJob, Status, read_state
 from iota.symmetry import cell_from_text, cell_text
+from iota.workers.conclusion import Conclusion, conclude
 from iota.workers.coordinator import Coordinator, Workers
 from iota.workers.executors import RunWorkers, make_workers
 from iota.workers.feed import WatchFeed
 from iota.workers.learning import Learning, LearningRules, Learnt
-from iota.workers.local import default_processes
 from iota.workers.submit import submit, submitted_job
 
 logger = logging.getLogger(__name__)
@@ -65,6 +68,7 @@ class Run:
         self._lock = RunLock(folder)
         self._state = RunState(status="running", n_frames=len(frames))
         self._last_state = 0.0
+        self._conclusion: Conclusion | None = None
 
     @classmethod
     def create(
@@ -83,6 +87,7 @@ class Run:
         folder.write_text(folder.target, target)
         parameters.values.cctbx_xfel.target = str(folder.target)
         folder.write_text(folder.script, script_text(parameters))
+        folder.write_text(folder.log, "".join(f"{remark}\n" for remark in parameters.remarks))
         folder.write_info(command_line, versions)
         write_input_list(folder, inputs.frames)
         return cls(folder, parameters, inputs.frames)
@@ -121,7 +126,17 @@ class Run:
             memory_GB=mp.frame_memory,
             accelerate=self._values.advanced.acceleration == "on",
             files_grow=self._values.gui.monitor_mode,
+            scratch=str(self._scratch),
         )
+
+    @property
+    def _scratch(self) -> Path:
+        """Where files in the making are: unique to the run, since several may share a folder for such files."""
+        given = self._values.advanced.temporary_output_folder
+        if not given:
+            return self.folder.path / "tmp"
+        digest = hashlib.blake2b(str(self.folder.path).encode(), digest_size=6).hexdigest()
+        return Path(given) / f"iota_{self.folder.path.name}_{digest}"
 
     def execute(self, display: Display, workers: Workers | None = None) -> Summary:
         """Process all frames, then write lists and summary, whatever happened.
@@ -136,6 +151,10 @@ class Run:
         """
         config = self.engine_config()
         config.engine()  # a wrong mask or geometry is found here, before any frame
+        try:
+            self._scratch.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunFolderError(cannot_write(self._scratch, error)) from error
         with self._lock:
             return self._execute(display, config, workers)
 
@@ -166,6 +185,7 @@ class Run:
                     ).run()
                 finally:
                     workers.stop()
+                    shutil.rmtree(self._scratch, ignore_errors=True)  # of frames that were not finished
             self._state.status = "finished"
         except KeyboardInterrupt:
             self._state.status, self._state.reason = "aborted", "Stopped by a person or by the batch system."
@@ -205,6 +225,11 @@ class Run:
     def summary(self) -> Summary:
         """Summary of the frames finished so far."""
         return self._summary.summary()
+
+    @property
+    def conclusion(self) -> Conclusion:
+        """What the run ended with."""
+        return self._conclusion or Conclusion(summary=self.summary(), viewer=self._values.gui.image_viewer)
 
     @property
     def lattices(self) -> list[Learnt]:
@@ -313,20 +338,12 @@ class Run:
         self._state.doing, self._state.n_waiting = "", 0
         self._display.progress(len(self._outcomes), len(self.frames), 0, self._summary.counts, "")
         try:
-            write_outcome_lists(self.folder, self.frames, self._outcomes)
-            self._write_prime_script()
+            self._conclusion = conclude(self.folder, self.parameters, self.frames, self._outcomes, self.summary())
             self._write_state()
         except RunFolderError as error:
             if self._state.status == "finished":
                 raise
             logger.error("%s", error)  # the first error is the one to report
-
-    def _write_prime_script(self) -> None:
-        n_processes = self._values.mp.n_processors or default_processes()
-        path = self.folder.path
-        text = prime_script(self.summary(), self._values.description, path / "final", path / "prime", n_processes)
-        if text is not None:
-            self.folder.write_text(self.folder.prime, text)
 
 
 def _lattice_filter(scope: Any) -> LatticeFilter | None:
@@ -336,7 +353,7 @@ def _lattice_filter(scope: Any) -> LatticeFilter | None:
         crystal_system=scope.crystal_system,
         point_group=None if scope.pointgroup is None else str(scope.pointgroup),
         unit_cell=None if scope.unit_cell is None else cell_from_text(str(scope.unit_cell).strip("()")),
-        uc_tolerance=scope.uc_tolerance,
+        uc_tolerance=0.05 if scope.uc_tolerance is None else scope.uc_tolerance,
         min_reflections=scope.min_reflections,
         min_resolution_A=scope.min_resolution,
     )
