@@ -11,7 +11,7 @@ from argcomplete.completers import FilesCompleter
 
 from iota.params import choices
 
-_PROGRAMS = ("iota.run",)
+_PROGRAMS = ("iota.run", "iota.single_image")
 
 
 def complete(parser: argparse.ArgumentParser) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import os
 import secrets
 import shlex
+import shutil
 import signal
 import sys
 from collections.abc import Sequence
@@ -97,7 +98,7 @@ def _run(options: argparse.Namespace, terminal: Terminal, command_line: list[str
         return _show_jobs(parameters, terminal)
     check_workers(parameters.values.mp, _next_run_folder(parameters))
     run = _new_run(parameters, terminal, command_line)
-    return _execute_or_submit(run, options, terminal)
+    return 0 if run is None else _execute_or_submit(run, options, terminal)
 
 
 def _give_order(options: argparse.Namespace, terminal: Terminal) -> int:
@@ -148,18 +149,51 @@ def _show_jobs(parameters: Parameters, terminal: Terminal) -> int:
     return 0
 
 
-def _new_run(parameters: Parameters, terminal: Terminal, command_line: list[str]) -> Run:
+def _new_run(parameters: Parameters, terminal: Terminal, command_line: list[str]) -> Run | None:
+    """Prepare a run; None where images are only to be saved as pickles."""
     if not parameters.inputs:
         raise UsageError("No images were given. Name a folder, files, a wildcard or a list, or see iota.run -h.")
     inputs = _found_inputs(parameters, terminal)
+    from iota.workers.conversion import is_asked_for
+
+    if is_asked_for(parameters.values.image_import):
+        parameters, inputs, is_all = _converted(parameters, inputs, terminal)
+        if is_all:
+            return None
     with terminal.step("Initializing run parameters"):
         from iota.engine.installation import dials_version
         from iota.workers.run import Run
 
         folder = RunFolder.create(Path(parameters.values.output))
-        run = Run.create(folder, parameters, inputs, command_line, {"DIALS": dials_version()})
+        try:
+            n_told = len(parameters.remarks)
+            run = Run.create(folder, parameters, inputs, command_line, {"DIALS": dials_version()})
+        except UsageError:
+            shutil.rmtree(folder.path, ignore_errors=True)  # nothing is in it that anybody wants
+            raise
+    for remark in parameters.remarks[n_told:]:
+        terminal.note(remark)
     terminal.note(f"Run {folder.number}: {folder.path}")
     return run
+
+
+def _converted(parameters: Parameters, inputs: Inputs, terminal: Terminal) -> tuple[Parameters, Inputs, bool]:
+    """Save the images as pickles; returns what is to be processed then, and whether nothing is."""
+    from iota.workers.conversion import convert_frames, without_import_options
+
+    if parameters.values.gui.monitor_mode:
+        raise UsageError("In monitor mode images are not saved as pickles; leave these import options out.")
+    with terminal.step("Converting images"):
+        done = convert_frames(parameters, inputs.frames)
+    for failure in done.failures:
+        terminal.warning(failure)
+    for remark in done.remarks:
+        terminal.note(remark)
+    terminal.note(f"{len(inputs.frames) - len(done.failures)} images are saved in {done.folder}")
+    only = parameters.values.image_import.convert_only
+    parameters = without_import_options(parameters)
+    parameters.values.input = [str(done.folder)]
+    return parameters.replaced(), msgspec.structs.replace(inputs, frames=done.frames), only
 
 
 def _found_inputs(parameters: Parameters, terminal: Terminal) -> Inputs:
@@ -251,6 +285,9 @@ def _with_options(parameters: Parameters, options: argparse.Namespace, paths: Se
         selection.random_sample.flag_on, selection.random_sample.number = True, options.random
     if selection.random_sample.flag_on and selection.random_sample.seed is None:
         selection.random_sample.seed = secrets.randbelow(10**6)
+    for scope, name in ((values.image_import, "mask"), (values.advanced, "reference_geometry")):
+        if getattr(scope, name):
+            setattr(scope, name, _absolute(getattr(scope, name)))
     if options.tmp:
         values.advanced.temporary_output_folder = options.tmp
     if values.advanced.temporary_output_folder:

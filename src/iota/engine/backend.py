@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,20 @@ def target_text(parameters: Parameters) -> str:
     except (Sorry, RuntimeError, ValueError) as error:
         raise ParameterError(_first_line(error)) from error
     return str(scope().fetch_diff(source=working).as_str())
+
+
+def with_lines(target: str, lines: Sequence[str]) -> str:
+    """A target with some parameters set otherwise."""
+    working = scope().fetch(sources=[parse(target), parse("".join(lines))])
+    return str(scope().fetch_diff(source=working).as_str())
+
+
+def gain_lines(gain: float) -> list[str]:
+    """Parameters that tell the backend how many counts a photon makes, for spot finding and for variances."""
+    return [
+        f"spotfinder.threshold.dispersion.gain = {gain:g}\n",
+        f"integration.summation.detector_gain = {gain:g}\n",
+    ]
 
 
 def user_settings(target: str) -> frozenset[str]:
@@ -198,6 +213,8 @@ def _given_geometry(given: Any) -> list[str]:
     centre = given.image_import.beam_center
     if centre.x or centre.y:
         lines.append(f"geometry.detector.fast_slow_beam_centre = {centre.x:g} {centre.y:g}")
+    if given.image_import.gain:
+        lines += gain_lines(given.image_import.gain)
     if given.advanced.reference_geometry:
         lines.append(f'input.reference_geometry = "{given.advanced.reference_geometry}"')
     return lines

@@ -74,6 +74,12 @@ image_import
     .type = path
     .help = Mask written by dials.generate_mask or the mask tool of dials.image_viewer
     .expert_level = 0
+  beamstop = 0
+    .type = float(value_min=0)
+    .help = The region around the direct beam with fewer counts a pixel than this is the shadow of the beamstop and is \
+            masked. It is found from the first images of a run. 0 looks for no shadow.
+    .short_caption = Shadow threshold (counts)
+    .expert_level = 1
   distance = 0
     .type = float(value_min=0)
     .help = Detector distance (mm). 0 keeps that of the image header.
@@ -90,6 +96,44 @@ image_import
       .help = Along the slow axis of the first panel (px)
       .expert_level = 1
   }
+  gain = None
+    .type = float(value_min=0.001)
+    .help = Counts that one photon makes. None keeps that of the image header. With a wrong gain spots are missed or \
+            noise is taken for spots.
+    .short_caption = Gain (counts a photon)
+    .expert_level = 1
+  estimate_gain = False
+    .type = bool
+    .help = Estimate the gain from the background of the first images of a run
+    .short_caption = Estimate detector gain
+    .expert_level = 1
+  convert_images = False
+    .type = bool
+    .help = Save images, with mask and geometry as given here, as pickles in converted_pickles/NNN and process these. \
+            DIALS reads other formats just as well. Only for detectors of one panel.
+    .expert_level = 1
+  convert_only = False
+    .type = bool
+    .help = Save images as pickles and stop
+    .expert_level = 1
+  rename_pickle = keep_file_structure *auto_filename custom_filename
+    .type = choice
+    .help = Names of saved images. keep_file_structure keeps names and folders, auto_filename is \
+            <login>_<number of the conversion>_<#####>, and custom_filename begins with a prefix instead.
+    .expert_level = 1
+  rename_pickle_prefix = None
+    .type = str
+    .help = Prefix for custom_filename
+    .expert_level = 1
+  square_mode = *no_modification pad crop
+    .type = choice
+    .help = Save images as squares with the direct beam in the middle, with unused pixels added or outer ones cut off
+    .expert_level = 1
+  flip_beamXY = False
+    .type = bool
+    .help = Save images with x and y of the direct beam exchanged, for headers that have them so
+    .short_caption = Exchange beam x and y
+    .expert_level = 1
 }
 
 cctbx_xfel

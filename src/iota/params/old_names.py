@@ -40,6 +40,8 @@ _MOVED: tuple[tuple[str, str], ...] = (
     ("advanced.random_sample", "data_selection.random_sample"),
     # import
     ("image_conversion", "image_import"),
+    ("advanced.estimate_gain", "image_import.estimate_gain"),
+    ("advanced.flip_beamXY", "image_import.flip_beamXY"),
     # filter
     ("cctbx_xfel.filter.target_pointgroup", "cctbx_xfel.filter.pointgroup"),
     ("cctbx_xfel.filter.target_unit_cell", "cctbx_xfel.filter.unit_cell"),
@@ -72,6 +74,8 @@ _VALUES: dict[str, dict[str, str]] = {
         "simple": "True",
         "grid_search": "True",
     },
+    "image_import.square_mode": {"None": "no_modification"},
+    "image_import.rename_pickle": {"None": "keep_file_structure"},
 }
 
 _LATTICE_TYPE, _CENTERING = "cctbx_xfel.target_lattice_type", "cctbx_xfel.target_centering_type"
@@ -142,8 +146,10 @@ def translate(source: Any, is_known: Callable[[str], bool]) -> Translated:
             lattice[name] = _chosen(words)
             lattice["where"] = where
             continue
-        what = f"{item.path} is read as {name}" + (f" = {value}" if name == item.path else "")
-        result.told.append(f"{what} ({where}).")
+        if name != item.path:
+            result.told.append(f"{item.path} is read as {name} ({where}).")
+        elif value != _chosen([str(word) for word in item.object.words]):
+            result.told.append(f"{name} is read as {name} = {value} ({where}).")
         if is_known(name):
             result.phil += f"{name} = {value}\n"
         else:
@@ -158,11 +164,11 @@ def _backend_name(name: str) -> str | None:
 
 
 def _current_words(name: str, words: list[str]) -> list[str]:
-    """Words of a value as they are spelt now; a choice that became a switch is reduced to what was chosen."""
-    values = _VALUES.get(name, {})
-    if "True" in values.values():
-        return [values.get(_chosen(words), _chosen(words))]
-    return [("*" if word[:1] == "*" else "") + values.get(word.lstrip("*"), word.lstrip("*")) for word in words]
+    """Words of a value as they are spelt now; of a choice whose values changed, only what was chosen is kept."""
+    if name not in _VALUES:
+        return words
+    chosen = _chosen(words)
+    return [_VALUES[name].get(chosen, chosen)]
 
 
 def _chosen(words: list[str]) -> str:

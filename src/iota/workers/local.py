@@ -5,13 +5,16 @@ from __future__ import annotations
 import concurrent.futures
 import multiprocessing
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pebble import ProcessPool
 
 from iota.engine import worker
 from iota.engine.worker import EngineConfig
 from iota.records import Task
+
+if TYPE_CHECKING:
+    from iota.engine.convert import Conversion, ConvertTask
 
 
 class LocalPool:
@@ -22,7 +25,11 @@ class LocalPool:
     """
 
     def __init__(
-        self, n_processes: int, config: EngineConfig, time_limit_s: float, engine: ModuleType = worker
+        self,
+        n_processes: int,
+        config: EngineConfig | Conversion,
+        time_limit_s: float,
+        engine: ModuleType = worker,
     ) -> None:
         """Start the pool; processes are made when there is work.
 
@@ -41,7 +48,7 @@ class LocalPool:
         context.set_forkserver_preload([*preload, "iota.engine.preload"] if config.accelerate else preload)
         self._pool = ProcessPool(max_workers=n_processes, initializer=engine.start, initargs=(config,), context=context)
 
-    def submit(self, task: Task) -> concurrent.futures.Future[Any]:
+    def submit(self, task: Task | ConvertTask) -> concurrent.futures.Future[Any]:
         """Queue a task; the future gives the worker's report."""
         future: concurrent.futures.Future[Any] = self._pool.schedule(self._run, args=(task,), timeout=self.time_limit_s)
         return future

@@ -16,6 +16,7 @@ import msgspec
 from iota.analysis.summary import Summary, SummaryBuilder
 from iota.engine import backend, ladder
 from iota.engine.filter import LatticeFilter
+from iota.engine.preparation import prepare
 from iota.engine.worker import EngineConfig
 from iota.errors import RunFolderError
 from iota.inputs import Inputs, Watcher
@@ -82,9 +83,16 @@ class Run:
         """Write what a new run starts from: scripts, input list, state.
 
         The scripts repeat the run when they are given back: what the command line changed is in them.
+
+        Raises:
+            UsageError: a mask does not fit the images, or what is to be found from them cannot be.
         """
-        target = backend.target_text(parameters)
-        folder.write_text(folder.target, target)
+        image_import = parameters.values.image_import
+        prepared = prepare(backend.target_text(parameters), image_import, inputs.frames, folder.path)
+        parameters.remarks.extend(prepared.remarks)
+        if prepared.gain is not None:
+            image_import.gain, image_import.estimate_gain = prepared.gain, False
+        folder.write_text(folder.target, prepared.target)
         parameters.values.cctbx_xfel.target = str(folder.target)
         folder.write_text(folder.script, script_text(parameters))
         folder.write_text(folder.log, "".join(f"{remark}\n" for remark in parameters.remarks))
