@@ -33,6 +33,11 @@ def _mask(shape=(1043, 981), dark=np.s_[400:600, 400:600]):
     return (flex.bool(pixels),)
 
 
+def _pixels(image):
+    raw = image.get_raw_data()
+    return (raw[0] if isinstance(raw, tuple) else raw).as_numpy_array()
+
+
 def _prepare(tmp_path, hit, *assignments):
     parameters = read([], [*LYSOZYME, *assignments], is_backend_name=backend.is_backend_name)
     target = backend.target_text(parameters)
@@ -113,8 +118,7 @@ def test_masks_are_joined_and_their_shapes_compared(hit, tmp_path):
 
 def test_a_run_reads_its_own_copy_of_the_mask_and_the_shadow_is_in_it(hit, tmp_path):
     write_mask(_mask(dark=np.s_[:20]), tmp_path / "mine.pickle")
-    plain = dxtbx.load(hit).get_raw_data()
-    level = float(np.median(np.asarray(plain[0] if isinstance(plain, tuple) else plain)))
+    level = float(np.median(_pixels(dxtbx.load(hit))))
     prepared = _prepare(
         tmp_path, hit, f"image_import.mask={tmp_path}/mine.pickle", f"image_import.beamstop={level / 3}"
     )
@@ -173,7 +177,7 @@ def test_images_are_saved_as_pickles_that_dxtbx_reads_and_that_are_processed(hit
     path = tmp_path / "converted_pickles" / "001" / "hewl_001_00001.pickle"
     image, original = dxtbx.load(path), dxtbx.load(hit)
     assert image.get_detector()[0].get_directed_distance() == pytest.approx(130.5)
-    pixels, before = np.asarray(image.get_raw_data()), np.asarray(original.get_raw_data())
+    pixels, before = _pixels(image), _pixels(original)
     assert (pixels[20:] == before[20:]).all()
     assert (pixels[:20] == -2).all()
     (result,), _ = read_ledger(tmp_path / "integration" / "001" / "frames.jsonl")

@@ -69,6 +69,11 @@ def make_parser() -> argparse.ArgumentParser:
 
     how = parser.add_argument_group("how it is processed")
     how.add_argument("-n", "--nproc", type=int, metavar="N", help="number of processes (default 3/4 of the cores)")
+    how.add_argument(
+        "--ha14",
+        action="store_true",
+        help="search the best spot-finding settings for each image, as the HA14 backend did; slow, for weak images",
+    )
     how.add_argument("--tmp", metavar="DIR", help="folder for files in the making, best on a fast local disk")
     how.add_argument("--silent", action="store_true", help="print nothing but errors; warnings go to iota.log")
     how.add_argument(

@@ -288,6 +288,8 @@ def _with_options(parameters: Parameters, options: argparse.Namespace, paths: Se
     for scope, name in ((values.image_import, "mask"), (values.advanced, "reference_geometry")):
         if getattr(scope, name):
             setattr(scope, name, _absolute(getattr(scope, name)))
+    if options.ha14:
+        values.advanced.processing_backend = "ha14"
     if options.tmp:
         values.advanced.temporary_output_folder = options.tmp
     if values.advanced.temporary_output_folder:

@@ -15,10 +15,12 @@ from pathlib import Path
 
 import msgspec
 
+from iota.engine import grid_search
 from iota.engine.files import FrameFiles
 from iota.engine.filter import LatticeFilter
-from iota.engine.frame import Engine, process, scout, screen
+from iota.engine.frame import Engine, FrameWork, process, scout, screen
 from iota.engine.frame_log import frame_log
+from iota.engine.grid import Grid
 from iota.engine.strong_pixels import warm_up
 from iota.records import FrameResult, Report, Task
 
@@ -34,6 +36,7 @@ class EngineConfig(msgspec.Struct, frozen=True):
     memory_GB: float | None = None
     accelerate: bool = True  # False: the numbers of dials.stills_process, digit for digit
     files_grow: bool = False  # images may be added to files while the run goes on
+    grid: Grid | None = None  # of spot-finding settings to search for each frame
     scratch: str | None = None  # where files in the making are; None: where they are to stay
 
     def engine(self) -> Engine:
@@ -50,6 +53,7 @@ class EngineConfig(msgspec.Struct, frozen=True):
             find_symmetry=self.find_symmetry,
             accelerate=self.accelerate,
             files_grow=self.files_grow,
+            grid=self.grid,
             scratch=None if self.scratch is None else Path(self.scratch),
         )
 
@@ -112,7 +116,10 @@ def run(task: Task) -> Report:
 def run_in(engine: Engine, task: Task) -> Report:
     """Do one task with a given engine, and keep the backend's log of a frame that had diffraction."""
     with frame_log() as log:
-        report: Report = {"screen": screen, "scout": scout, "process": process}[task.kind](engine, task)
+        if task.kind == "process" and engine.grid is not None:
+            report: Report = grid_search.process(FrameWork(engine, task), engine.grid)
+        else:
+            report = {"screen": screen, "scout": scout, "process": process}[task.kind](engine, task)
     if isinstance(report, FrameResult) and report.outcome != "failed_triage":
         report.files["log"] = FrameFiles(engine.run_folder, task.name).write_log(log.getvalue())
     return report

@@ -160,6 +160,72 @@ cctbx_xfel
     .type = bool
     .help = When no space group is given, take the highest symmetry that the lattices found allow
     .expert_level = 1
+  grid_search
+    .help = Search the best spot-finding settings for each image: J. Appl. Cryst. (2016) 49, 1057
+  {
+    type = *by_backend no_grid_search brute_force smart
+      .type = choice
+      .help = brute_force tries all combinations, smart moves from the median as long as that is better. by_backend \
+              is brute_force with advanced.processing_backend=ha14 (--ha14) and no_grid_search without.
+      .expert_level = 1
+    area_median = 5
+      .type = int(value_min=1)
+      .help = Median spot area (px). The area is the least number of pixels of a spot.
+      .expert_level = 1
+    area_range = 2
+      .type = int(value_min=0)
+      .help = The search goes so far below and above the median area (px)
+      .expert_level = 1
+    height_median = 4
+      .type = int(value_min=1)
+      .help = Median spot height. A height of 4 is the backend's own default, 6 and 3 standard deviations for \
+              sigma_background and sigma_strong, and these are in proportion to the height.
+      .expert_level = 1
+    height_range = 2
+      .type = int(value_min=0)
+      .help = The search goes so far below and above the median height
+      .expert_level = 1
+    sig_height_search = False
+      .type = bool
+      .help = Search signal heights, sigma_strong, apart from spot heights, sigma_background. Five times the work.
+      .expert_level = 1
+  }
+  selection
+    .help = Which result of a grid search is the best
+  {
+    select_by = *epv mosaicity strong
+      .type = choice
+      .help = Smallest Ewald proximal volume, smallest mosaicity, or most strong spots that the lattice explains
+      .expert_level = 1
+    prefilter
+      .help = Results that are not considered
+    {
+      flag_on = False
+        .type = bool
+        .help = Use the prefilter
+        .expert_level = 1
+      target_pointgroup = None
+        .type = space_group
+        .help = Consider lattices of this point group only, e.g. P422
+        .expert_level = 1
+      target_unit_cell = None
+        .type = unit_cell
+        .help = Consider lattices near this cell only: a b c (A) alpha beta gamma (degrees)
+        .expert_level = 1
+      target_uc_tolerance = None
+        .type = float(value_min=0)
+        .help = Largest relative difference from the cell above. None is 0.05.
+        .expert_level = 1
+      min_reflections = None
+        .type = int(value_min=0)
+        .help = Least number of integrated reflections
+        .expert_level = 1
+      min_resolution = None
+        .type = float(value_min=0)
+        .help = Lattices must reach at least this resolution (A)
+        .expert_level = 1
+    }
+  }
   learning
     .help = How to find the lattice of an unknown crystal. A target, cell or space group that is given always wins.
   {
@@ -278,6 +344,11 @@ analysis
 advanced
   .help = Advanced options
 {
+  processing_backend = *cctbx_xfel ha14
+    .type = choice
+    .help = cctbx_xfel is dials.stills_process. ha14 is the same with a search for the best spot-finding settings \
+            of each image, for which the backend of that name is remembered.
+    .expert_level = 1
   prime_prefix = prime
     .type = str
     .help = Name of the script for PRIME in the run folder, without its ending

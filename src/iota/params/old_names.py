@@ -22,6 +22,11 @@ _MOVED: tuple[tuple[str, str], ...] = (
     ("n_processors", "mp.n_processors"),
     ("mp_method", "mp.method"),
     ("mp_queue", "mp.queue"),
+    ("grid_search.flag_on", "cctbx_xfel.grid_search.type"),
+    ("grid_search", "cctbx_xfel.grid_search"),
+    ("selection", "cctbx_xfel.selection"),
+    ("advanced.integrate_with", "advanced.processing_backend"),
+    ("integrate_with", "advanced.processing_backend"),
     # triage and choice of images
     ("image_triage.min_Bragg_peaks", "data_selection.image_triage.minimum_Bragg_peaks"),
     ("image_triage.type", "data_selection.image_triage.flag_on"),
@@ -62,6 +67,10 @@ _MOVED: tuple[tuple[str, str], ...] = (
 
 # What can no longer mean anything: beginning of the name, and what to use instead.
 _RETIRED: tuple[tuple[str, str], ...] = (
+    ("cctbx_xfel.selection.select_only", "iota.run --analyze RUN makes lists and summary of a run again"),
+    ("selection.select_only", "iota.run --analyze RUN makes lists and summary of a run again"),
+    ("image_triage.grid_search", "cctbx_xfel.grid_search has the settings that are searched, for weak images too"),
+    ("data_selection.image_triage.grid_search", "cctbx_xfel.grid_search has the settings that are searched"),
     ("advanced.debug", "the folder logs/ of a run has the backend's own words for each image"),
     ("advanced.experimental", "advanced.acceleration says what may be done differently from the backend"),
 )
@@ -74,6 +83,8 @@ _VALUES: dict[str, dict[str, str]] = {
         "simple": "True",
         "grid_search": "True",
     },
+    "cctbx_xfel.grid_search.type": {"True": "brute_force", "False": "no_grid_search", "None": "no_grid_search"},
+    "advanced.processing_backend": {"dials": "cctbx_xfel", "cctbx.xfel": "cctbx_xfel", "cctbx": "ha14"},
     "image_import.square_mode": {"None": "no_modification"},
     "image_import.rename_pickle": {"None": "keep_file_structure"},
 }

@@ -204,11 +204,16 @@ def _definitions() -> dict[str, Any]:
 
 
 def _find(name: str) -> Any | None:
-    """Definition whose full name is, or ends in, ``name``; None where there is none."""
+    """Definition whose full name is, or ends in, ``name``; None where there is none.
+
+    Of several the one in the outermost scope is meant, if there is one such: target_unit_cell is that of the run.
+    """
     names = _definitions()
     if name in names:
         return names[name]
     ends = [full for full in names if full.endswith("." + name)]
+    depth = min((full.count(".") for full in ends), default=0)
+    ends = [full for full in ends if full.count(".") == depth]
     if len(ends) > 1:
         raise ParameterError(f"{name} could mean {' or '.join(ends)}: please write more of the name.")
     return names[ends[0]] if ends else None

@@ -44,8 +44,9 @@ class LocalPool:
         self._run = engine.run
         context = multiprocessing.get_context("forkserver")
         # the import of DIALS, 1.5 s, is paid once, and all processes are forked from the one that has it
+        accelerates = isinstance(config, EngineConfig) and config.accelerate
         preload = [worker.__name__, engine.__name__]
-        context.set_forkserver_preload([*preload, "iota.engine.preload"] if config.accelerate else preload)
+        context.set_forkserver_preload([*preload, "iota.engine.preload"] if accelerates else preload)
         self._pool = ProcessPool(max_workers=n_processes, initializer=engine.start, initargs=(config,), context=context)
 
     def submit(self, task: Task | ConvertTask) -> concurrent.futures.Future[Any]:

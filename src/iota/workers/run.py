@@ -16,6 +16,7 @@ import msgspec
 from iota.analysis.summary import Summary, SummaryBuilder
 from iota.engine import backend, ladder
 from iota.engine.filter import LatticeFilter
+from iota.engine.grid import Grid
 from iota.engine.preparation import prepare
 from iota.engine.worker import EngineConfig
 from iota.errors import RunFolderError
@@ -134,6 +135,7 @@ class Run:
             memory_GB=mp.frame_memory,
             accelerate=self._values.advanced.acceleration == "on",
             files_grow=self._values.gui.monitor_mode,
+            grid=_grid(self._values),
             scratch=str(self._scratch),
         )
 
@@ -364,6 +366,35 @@ def _lattice_filter(scope: Any) -> LatticeFilter | None:
         uc_tolerance=0.05 if scope.uc_tolerance is None else scope.uc_tolerance,
         min_reflections=scope.min_reflections,
         min_resolution_A=scope.min_resolution,
+    )
+
+
+def _grid(values: Any) -> Grid | None:
+    """The grid of spot-finding settings to search; None where it is not asked for."""
+    search, selection = values.cctbx_xfel.grid_search, values.cctbx_xfel.selection
+    kind = search.type
+    if kind == "by_backend":
+        kind = "brute_force" if values.advanced.processing_backend == "ha14" else "no_grid_search"
+    if kind == "no_grid_search":
+        return None
+    before = selection.prefilter
+    return Grid(
+        kind=kind,
+        area_median=search.area_median,
+        area_range=search.area_range,
+        height_median=search.height_median,
+        height_range=search.height_range,
+        scan_signal=search.sig_height_search,
+        select_by=selection.select_by,
+        prefilter=None
+        if not before.flag_on
+        else LatticeFilter(
+            point_group=None if before.target_pointgroup is None else str(before.target_pointgroup),
+            unit_cell=None if before.target_unit_cell is None else before.target_unit_cell.parameters(),
+            uc_tolerance=0.05 if before.target_uc_tolerance is None else before.target_uc_tolerance,
+            min_reflections=before.min_reflections,
+            min_resolution_A=before.min_resolution,
+        ),
     )
 
 
