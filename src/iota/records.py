@@ -120,6 +120,8 @@ class Task(msgspec.Struct, frozen=True):
     frame: FrameRef
     name: str
     settings: tuple[Settings, ...] = ()
+    more: str = ""  # parameters of the backend beyond the target of the run
+    trial: bool = False  # nothing but the record is kept
 
 
 class Screened(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,7 @@
 """Scripts of earlier versions."""
 
+from pathlib import Path
+
 import pytest
 
 from iota import params
@@ -106,3 +108,42 @@ def test_names_of_the_backend_in_a_script_are_told_apart_from_misspelt_ones(tmp_
         _read(tmp_path, "indexing.max_cell = 180\n", is_backend_name=lambda name: name == "indexing.max_cell")
     with pytest.raises(ParameterError, match=r"Did you mean indexing.max_cell\?"):
         params.read([], ["indexing.max_cel=3"], nearest_backend_name=lambda name: "indexing.max_cell")
+
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+
+
+def test_a_script_of_the_predecessor_with_all_its_scopes_needs_no_translation():
+    found = params.read([FIXTURES / "predecessor.param"])
+    assert found.remarks == []
+    assert found.values.analysis.viz == "no_visualization"
+    assert found.values.cctbx_xfel.filter.uc_tolerance is None
+
+
+def test_a_script_for_ha14_with_all_its_scopes_is_understood():
+    found = params.read([FIXTURES / "predecessor_ha14.param"])
+    values = found.values
+    assert (values.advanced.processing_backend, values.cctbx_xfel.grid_search.type) == ("ha14", "brute_force")
+    assert (values.image_import.square_mode, values.image_import.rename_pickle) == ("no_modification", "auto_filename")
+    assert str(values.cctbx_xfel.target_space_group) == "P 4 2 2"
+    assert values.analysis.viz == "no_visualization"
+    said = "\n".join(found.remarks)
+    assert "advanced.debug means nothing any more" in said
+    assert len(found.remarks) == 8  # debug, the lattice, three names of clusters and viz, three of mp
+
+
+def test_every_parameter_of_the_predecessor_is_still_one():
+    """Names of its last version, of its GUI and of HA14, as its scripts have them."""
+    known = _definitions()
+    names = []
+    scopes = []
+    for line in (FIXTURES / "predecessor.param").read_text().splitlines():
+        word = line.split("=")[0].strip()
+        if line.rstrip().endswith("{"):
+            scopes.append(word.rstrip("{ "))
+        elif word == "}":
+            scopes.pop()
+        elif "=" in line:
+            names.append(".".join([*scopes, word]))
+    assert len(names) > 50
+    assert [name for name in names if name not in known] == []

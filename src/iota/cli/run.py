@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -201,6 +201,8 @@ def _found_inputs(parameters: Parameters, terminal: Terminal) -> Inputs:
         selection = parameters.values.data_selection
         if selection.image_range.flag_on or selection.random_sample.flag_on:
             raise UsageError("Monitor mode takes every image that arrives; leave range and random sample out.")
+        if parameters.values.cctbx_xfel.optimise.flag_on:
+            raise UsageError("Settings are tried on a sample of images that are there; leave cctbx_xfel.optimise out.")
         terminal.note("Monitor mode: waiting for images. Ctrl-C ends it; what is finished is kept.")
         return Inputs([], [], [])
     with terminal.step("Interpreting input"):
@@ -283,8 +285,6 @@ def _with_options(parameters: Parameters, options: argparse.Namespace, paths: Se
         if options.random < 0:
             raise UsageError("--random needs a number of images, 0 or more.")
         selection.random_sample.flag_on, selection.random_sample.number = True, options.random
-    if selection.random_sample.flag_on and selection.random_sample.seed is None:
-        selection.random_sample.seed = secrets.randbelow(10**6)
     for scope, name in ((values.image_import, "mask"), (values.advanced, "reference_geometry")):
         if getattr(scope, name):
             setattr(scope, name, _absolute(getattr(scope, name)))
@@ -297,6 +297,7 @@ def _with_options(parameters: Parameters, options: argparse.Namespace, paths: Se
     prefix = values.advanced.prime_prefix
     if not prefix or "/" in prefix or prefix == "target":
         raise UsageError(f"advanced.prime_prefix={prefix} is not the name of a file for PRIME's script.")
+    _draw_seeds(values)
     if options.watch:
         values.gui.monitor_mode = True
     if options.nproc is not None:
@@ -304,6 +305,13 @@ def _with_options(parameters: Parameters, options: argparse.Namespace, paths: Se
             raise UsageError("-n needs a number of processes, 1 or more.")
         values.mp.n_processors = options.nproc
     return parameters.replaced()
+
+
+def _draw_seeds(values: Any) -> None:
+    """Fill in seeds that were not given, so that the script of the run repeats it."""
+    for chosen in (values.data_selection.random_sample, values.cctbx_xfel.optimise):
+        if chosen.flag_on and chosen.seed is None:
+            chosen.seed = secrets.randbelow(10**6)
 
 
 def _absolute(path: str) -> str:

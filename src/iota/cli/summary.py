@@ -44,7 +44,7 @@ def print_summary(console: Console, conclusion: Conclusion, lattices: Sequence[L
     if conclusion.clusters is not None:
         console.print(_clusters(conclusion.clusters))
     console.print()
-    console.print(_places(summary, folder))
+    console.print(_places(conclusion, folder))
     console.print()
     console.print(Text(" Next", style="bold"))
     for line in next_steps(conclusion, folder):
@@ -135,7 +135,8 @@ def _clusters(clusters: Sequence[Cluster]) -> RenderableType:
     return table
 
 
-def _places(summary: Summary, folder: RunFolder) -> RenderableType:
+def _places(conclusion: Conclusion, folder: RunFolder) -> RenderableType:
+    summary = conclusion.summary
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
@@ -146,6 +147,9 @@ def _places(summary: Summary, folder: RunFolder) -> RenderableType:
         prime = ", ".join(sorted(path.name for path in folder.path.glob("*.phil") if path != folder.target))
         grid.add_row("   merging", f"{prime}, a script for PRIME filled in from these results")
         grid.add_row("   results", "final/int_*.pickle, dials/*_integrated.expt and .refl")
+    if (folder.path / "visualization").is_dir():
+        charts = f", charts of the run: {', '.join(conclusion.charts)}" if conclusion.charts else ""
+        grid.add_row("   pictures", f"visualization/{charts}")
     grid.add_row("   repeat", f"{_command('iota.run')} {shlex.quote(str(folder.script))}")
     return grid
 

@@ -99,6 +99,10 @@ class ProcessingDisplay:
             f" on which {len(lattice.agreeing)} of {lattice.n_scouted} frames agree; used for all frames."
         )
 
+    def note(self, text: str) -> None:
+        """Show a line of information."""
+        self._terminal.note(text)
+
     def progress(self, n_finished: int, n_frames: int, n_waiting: int, counts: dict[Outcome, int], doing: str) -> None:
         """Show how far the run is."""
         self._n_frames = n_frames  # grows in monitor mode

@@ -18,6 +18,7 @@ from iota.engine.grid import Grid
 from iota.engine.image import OpenedFile, import_frame, import_models, load_reference_geometry, read_pixels
 from iota.engine.indexing import EXPLAINS_AS_WELL, Indexed, corrections, index
 from iota.engine.lattice import describe_lattices, spots_d_min_A
+from iota.engine.picture_choice import Pictures
 from iota.engine.spots import SpotFinder
 from iota.engine.still_profile import still_profiles
 from iota.records import FrameResult, Lattice, Outcome, Scouted, Screened, Settings, Task
@@ -49,6 +50,7 @@ class Engine:
         files_grow: bool = False,
         scratch: Path | None = None,
         grid: Grid | None = None,
+        pictures: Pictures | None = None,
     ) -> None:
         self.target = target
         self.run_folder = run_folder
@@ -62,6 +64,7 @@ class Engine:
         self.spot_finder = SpotFinder(self.shared_params) if accelerate else None
         self.scratch = scratch
         self.grid = grid
+        self.pictures = pictures
         self._other_finders: dict[str, SpotFinder] = {}  # by parameters that differ from those of the run
 
     def finder(self, phil: str) -> SpotFinder | None:
@@ -71,6 +74,21 @@ class Engine:
         if phil not in self._other_finders:
             self._other_finders[phil] = SpotFinder(self.params(Settings("", phil)))
         return self._other_finders[phil]
+
+    def with_more(self, phil: str, trial_folder: Path | None = None) -> Engine:
+        """Return an engine with further parameters of the backend; for a trial, with its files in another folder."""
+        return Engine(
+            backend.with_lines(self.target, [phil]),
+            trial_folder or self.run_folder,
+            lattice_filter=self.lattice_filter,
+            strong_sigma=self.strong_sigma,
+            find_symmetry=self.find_symmetry,
+            accelerate=self.accelerate,
+            files_grow=self.opened_file is None,
+            scratch=self.scratch,
+            grid=self.grid,
+            pictures=None if trial_folder else self.pictures,
+        )
 
     def params(self, settings: Settings | None = None) -> Any:
         """Backend parameters for one frame, with its output kept out of DIALS' composite files."""
@@ -220,6 +238,19 @@ class FrameWork:
             lattices = describe_lattices(experiments, integrated, reflections, self.engine.strong_sigma)
             kept = self._filter(lattices, objection)
             self.result.files = self.files.keep_integrated(experiments, integrated, reflections, lattices, kept)
+            if self.engine.pictures is not None:
+                from iota.engine.pictures import Drawn, draw  # matplotlib takes 0.5 s, and is wanted now and then
+
+                drawn = Drawn(
+                    name=self.result.name,
+                    imported=self.experiments,
+                    experiments=experiments,
+                    integrated=integrated,
+                    indexed=reflections,
+                    before=indexed.reflections,
+                    lattices=lattices,
+                )
+                draw(self.engine.pictures, drawn, self.engine.run_folder / "visualization")
         return [lattices[k] for k in kept]
 
     @contextlib.contextmanager

@@ -226,6 +226,32 @@ cctbx_xfel
         .expert_level = 1
     }
   }
+  optimise
+    .help = Try settings on a random sample of the images and use those that integrate significantly more
+  {
+    flag_on = False
+      .type = bool
+      .help = Try settings before the run and use the winner, if there is one, for all images
+      .expert_level = 1
+    n_frames = 40
+      .type = int(value_min=6)
+      .help = Size of the sample. With few hits take more, since blanks say nothing about settings.
+      .expert_level = 1
+    seed = None
+      .type = int(value_min=0)
+      .help = The same seed chooses the same sample. None draws one, and the script of the run records it
+      .expert_level = 2
+    confidence = 0.95
+      .type = float(value_min=0.5, value_max=0.999)
+      .help = A winner must differ from the target with this confidence, corrected for the number of trials
+      .expert_level = 2
+    parameter = None
+      .type = str
+      .multiple = True
+      .help = A parameter of the backend with values to try, such as spotfinder.filter.min_spot_size = 2 3 4. Can be \
+              given several times, and all combinations are tried. None tries four points of the grid search.
+      .expert_level = 1
+  }
   learning
     .help = How to find the lattice of an unknown crystal. A target, cell or space group that is given always wins.
   {
@@ -339,6 +365,23 @@ analysis
       .help = Write a list of the images of each cluster, uc_cluster_N.lst
       .expert_level = 1
   }
+  viz = *no_visualization integration cv_vectors
+    .type = choice
+    .help = Pictures of each integrated image in visualization/, made while it is processed. integration is \
+            predictions over the image, cv_vectors the shifts from predicted to observed spots.
+    .short_caption = Visualization
+    .expert_level = 0
+  charts = False
+    .type = bool
+    .help = Plots of mosaicity for each integrated image (trumpet plots) in visualization/
+    .short_caption = Output integration charts
+    .expert_level = 0
+  summary_graphs = False
+    .type = bool
+    .help = Charts of the run in visualization/. These are resolution, unit cells, beam centre, and for a grid search \
+            the heat map of spot-finding settings.
+    .short_caption = Output summary charts
+    .expert_level = 0
 }
 
 advanced

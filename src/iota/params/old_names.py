@@ -58,6 +58,8 @@ _MOVED: tuple[tuple[str, str], ...] = (
     ("analysis.cluster_limit", "analysis.clustering.limit"),
     ("analysis.cluster_write_files", "analysis.clustering.write_files"),
     ("advanced.cluster_threshold", "analysis.clustering.threshold"),
+    ("advanced.viz", "analysis.viz"),
+    ("advanced.charts", "analysis.charts"),
     # the interface
     ("advanced.image_viewer", "gui.image_viewer"),
     ("advanced.monitor_mode", "gui.monitor_mode"),
@@ -71,6 +73,7 @@ _RETIRED: tuple[tuple[str, str], ...] = (
     ("selection.select_only", "iota.run --analyze RUN makes lists and summary of a run again"),
     ("image_triage.grid_search", "cctbx_xfel.grid_search has the settings that are searched, for weak images too"),
     ("data_selection.image_triage.grid_search", "cctbx_xfel.grid_search has the settings that are searched"),
+    ("analysis.heatmap", "analysis.summary_graphs draws the heat map, too"),
     ("advanced.debug", "the folder logs/ of a run has the backend's own words for each image"),
     ("advanced.experimental", "advanced.acceleration says what may be done differently from the backend"),
 )
@@ -85,6 +88,7 @@ _VALUES: dict[str, dict[str, str]] = {
     },
     "cctbx_xfel.grid_search.type": {"True": "brute_force", "False": "no_grid_search", "None": "no_grid_search"},
     "advanced.processing_backend": {"dials": "cctbx_xfel", "cctbx.xfel": "cctbx_xfel", "cctbx": "ha14"},
+    "analysis.viz": {"None": "no_visualization"},
     "image_import.square_mode": {"None": "no_modification"},
     "image_import.rename_pickle": {"None": "keep_file_structure"},
 }
@@ -149,11 +153,12 @@ def translate(source: Any, is_known: Callable[[str], bool]) -> Translated:
         if name is None:
             continue  # not an old name either: who reads the script says so
         words = _current_words(name, [str(word) for word in item.object.words])
-        if name == item.path and words == [str(word) for word in item.object.words]:
+        is_lattice = name in (_LATTICE_TYPE, _CENTERING)
+        if not is_lattice and name == item.path and words == [str(word) for word in item.object.words]:
             continue
         item.object.is_disabled = True
         value = " ".join(words)
-        if name in (_LATTICE_TYPE, _CENTERING):
+        if is_lattice:
             lattice[name] = _chosen(words)
             lattice["where"] = where
             continue

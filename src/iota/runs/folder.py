@@ -76,6 +76,11 @@ class RunFolder:
         return self.path / ".control"
 
     @property
+    def optimisation(self) -> Path:
+        """Settings that were tried before the run, if that was asked for."""
+        return self.path / "optimisation.json"
+
+    @property
     def learnt(self) -> Path:
         """Lattices that were learnt, once there are some."""
         return self.path / "learnt.json"

@@ -13,6 +13,7 @@ from iota.errors import RunFolderError
 from iota.params import Parameters, read
 from iota.records import FrameRef, Outcome
 from iota.runs import RunFolder, iterate_ledger
+from iota.runs.folder import cannot_write
 from iota.runs.lists import read_input_list, write_cluster_lists, write_outcome_lists
 from iota.runs.lock import RunLock
 from iota.workers.cores import default_processes
@@ -24,6 +25,7 @@ class Conclusion(msgspec.Struct, kw_only=True):
 
     summary: Summary
     clusters: list[Cluster] | None = None  # None: they were not asked for
+    charts: list[str] = []  # names of those that were drawn
     viewer: str = "dials.image_viewer"  # with which a person wants to look at images
 
 
@@ -44,6 +46,7 @@ def conclude(
     return Conclusion(
         summary=summary,
         clusters=_clusters(folder, parameters),
+        charts=_charts(folder, parameters),
         viewer=parameters.values.gui.image_viewer,
     )
 
@@ -92,3 +95,15 @@ def _clusters(folder: RunFolder, parameters: Parameters) -> list[Cluster] | None
     clusters = cluster_cells(iterate_ledger(folder.ledger), options.threshold, options.n_images, options.limit)
     write_cluster_lists(folder, [cluster.frames for cluster in clusters] if options.write_files else [])
     return clusters
+
+
+def _charts(folder: RunFolder, parameters: Parameters) -> list[str]:
+    if not parameters.values.analysis.summary_graphs:
+        return []
+    from iota.analysis.charts import write_charts  # matplotlib takes 0.5 s, and is wanted now and then
+
+    path = folder.path / "visualization"
+    try:
+        return write_charts(iterate_ledger(folder.ledger), path)
+    except OSError as error:
+        raise RunFolderError(cannot_write(path, error)) from error

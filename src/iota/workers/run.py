@@ -17,6 +17,7 @@ from iota.analysis.summary import Summary, SummaryBuilder
 from iota.engine import backend, ladder
 from iota.engine.filter import LatticeFilter
 from iota.engine.grid import Grid
+from iota.engine.picture_choice import Pictures
 from iota.engine.preparation import prepare
 from iota.engine.worker import EngineConfig
 from iota.errors import RunFolderError
@@ -35,6 +36,7 @@ from iota.workers.coordinator import Coordinator, Workers
 from iota.workers.executors import RunWorkers, make_workers
 from iota.workers.feed import WatchFeed
 from iota.workers.learning import Learning, LearningRules, Learnt
+from iota.workers.optimise import WithMore, candidates, optimise
 from iota.workers.submit import submit, submitted_job
 
 logger = logging.getLogger(__name__)
@@ -50,6 +52,9 @@ class Display(Protocol):
 
     def learnt(self, lattice: Learnt) -> None:
         """Show that a lattice was learnt."""
+
+    def note(self, text: str) -> None:
+        """Show a line of information."""
 
 
 class Run:
@@ -136,6 +141,7 @@ class Run:
             accelerate=self._values.advanced.acceleration == "on",
             files_grow=self._values.gui.monitor_mode,
             grid=_grid(self._values),
+            pictures=_pictures(self._values.analysis),
             scratch=str(self._scratch),
         )
 
@@ -181,10 +187,11 @@ class Run:
                 try:
                     settings, rules = self._strategy()
                     self._names.add(self.frames)
+                    winner = self._optimised(workers, settings, rules)
                     Coordinator(
                         self.frames,
                         self._names.__getitem__,
-                        workers,
+                        WithMore(workers, winner) if winner else workers,
                         self,
                         settings,
                         rules,
@@ -268,6 +275,29 @@ class Run:
             given_space_group=ladder.given_space_group(self.target),
         )
         return tuple(rungs), rules
+
+    def _optimised(self, workers: Workers, settings: tuple[Settings, ...], rules: LearningRules | None) -> str:
+        """Find out which settings are best where that is asked for; what they add to the target is written into it."""
+        options = self._values.cctbx_xfel.optimise
+        if not options.flag_on or self.folder.optimisation.exists():  # when resumed, they are in the target already
+            return ""
+
+        def tick(doing: str) -> None:
+            if read_order(self.folder) == "stop":
+                raise KeyboardInterrupt
+            self._state.doing = doing
+            self._display.progress(0, len(self.frames), 0, {}, doing)
+            self._write_state()
+
+        tried = candidates(options.parameter, _grid_points(self._values))
+        found = optimise(options, self.frames, tried, workers, settings, rules, tick)
+        self._display.note(found.sentence())
+        self.target = backend.with_lines(self.target, [found.phil])
+        self.folder.write_text(self.folder.target, self.target)
+        self.folder.write_text(
+            self.folder.optimisation, msgspec.json.format(msgspec.json.encode(found), indent=1).decode() + "\n"
+        )
+        return found.phil
 
     def _feed(self) -> WatchFeed | None:
         """What brings more images in monitor mode."""
@@ -369,32 +399,40 @@ def _lattice_filter(scope: Any) -> LatticeFilter | None:
     )
 
 
+def _pictures(analysis: Any) -> Pictures | None:
+    """Pictures of each frame; None where none are asked for."""
+    pictures = Pictures(
+        predictions=analysis.viz == "integration", vectors=analysis.viz == "cv_vectors", trumpet=analysis.charts
+    )
+    return None if pictures == Pictures() else pictures
+
+
 def _grid(values: Any) -> Grid | None:
-    """The grid of spot-finding settings to search; None where it is not asked for."""
-    search, selection = values.cctbx_xfel.grid_search, values.cctbx_xfel.selection
-    kind = search.type
+    """The grid of spot-finding settings to search for each frame; None where it is not asked for."""
+    kind = values.cctbx_xfel.grid_search.type
     if kind == "by_backend":
         kind = "brute_force" if values.advanced.processing_backend == "ha14" else "no_grid_search"
-    if kind == "no_grid_search":
-        return None
+    return None if kind == "no_grid_search" else msgspec.structs.replace(_grid_points(values), kind=kind)
+
+
+def _grid_points(values: Any) -> Grid:
+    search, selection = values.cctbx_xfel.grid_search, values.cctbx_xfel.selection
     before = selection.prefilter
+    prefilter = LatticeFilter(
+        point_group=None if before.target_pointgroup is None else str(before.target_pointgroup),
+        unit_cell=None if before.target_unit_cell is None else before.target_unit_cell.parameters(),
+        uc_tolerance=0.05 if before.target_uc_tolerance is None else before.target_uc_tolerance,
+        min_reflections=before.min_reflections,
+        min_resolution_A=before.min_resolution,
+    )
     return Grid(
-        kind=kind,
         area_median=search.area_median,
         area_range=search.area_range,
         height_median=search.height_median,
         height_range=search.height_range,
         scan_signal=search.sig_height_search,
         select_by=selection.select_by,
-        prefilter=None
-        if not before.flag_on
-        else LatticeFilter(
-            point_group=None if before.target_pointgroup is None else str(before.target_pointgroup),
-            unit_cell=None if before.target_unit_cell is None else before.target_unit_cell.parameters(),
-            uc_tolerance=0.05 if before.target_uc_tolerance is None else before.target_uc_tolerance,
-            min_reflections=before.min_reflections,
-            min_resolution_A=before.min_resolution,
-        ),
+        prefilter=prefilter if before.flag_on else None,
     )
 
 
