@@ -189,6 +189,7 @@ def _converted(parameters: Parameters, inputs: Inputs, terminal: Terminal) -> tu
         terminal.warning(failure)
     for remark in done.remarks:
         terminal.note(remark)
+    parameters.remarks.extend([*done.failures, *done.remarks])
     terminal.note(f"{len(inputs.frames) - len(done.failures)} images are saved in {done.folder}")
     only = parameters.values.image_import.convert_only
     parameters = without_import_options(parameters)
@@ -209,6 +210,7 @@ def _found_inputs(parameters: Parameters, terminal: Terminal) -> Inputs:
         inputs = find_frames(parameters.inputs)
     for problem in inputs.problems:
         terminal.warning(problem.text)
+        parameters.remarks.append(problem.text)
     inputs = _selected(inputs, parameters)
     if not inputs.frames:
         raise InputError("There is no image in what was given, so there is nothing to process.")

@@ -11,6 +11,7 @@ from typing import Any
 from iota.engine.installation import prepare
 from iota.errors import ParameterError
 from iota.params import Parameters, defaults
+from iota.params.old_names import ha14_target_remark
 
 prepare()
 
@@ -53,7 +54,7 @@ def target_text(parameters: Parameters) -> str:
     sources = [parse(IOTA_DEFAULTS + _from_iota(parameters, changed=False))]
     target = parameters.values.cctbx_xfel.target
     if target:
-        sources.append(_read_target(Path(target)))
+        sources.append(_read_target(Path(target), parameters.remarks))
     sources += [_read_assignment(name, value) for name, value in parameters.backend_assignments]
     sources.append(parse(_from_iota(parameters, changed=True)))
     try:
@@ -106,7 +107,7 @@ def _merged(texts: tuple[str, ...]) -> Any:
     return scope().fetch(sources=[parse(text) for text in texts if text])
 
 
-def _read_target(path: Path) -> Any:
+def _read_target(path: Path, remarks: list[str]) -> Any:
     try:
         source = parse(input_string=path.read_text(encoding="utf-8"), source_info=f"file {path}")
     except (OSError, UnicodeDecodeError) as error:
@@ -117,6 +118,9 @@ def _read_target(path: Path) -> Any:
         _, unused = scope().fetch(source=source, track_unused_definitions=True)
     except (Sorry, RuntimeError, ValueError) as error:
         raise ParameterError(_first_line(error)) from error
+    said = [ha14_target_remark(item.path, item.object.where_str.strip(" ()")) for item in unused]
+    remarks += [remark for remark in said if remark is not None and remark not in remarks]
+    unused = [item for item, remark in zip(unused, said, strict=True) if remark is None]
     if unused:
         raise ParameterError(
             "\n".join(

@@ -210,3 +210,43 @@ def _translate_lattice(lattice: dict[str, str], result: Translated) -> None:
         f"target_lattice_type={kind} and target_centering_type={centring} are read as"
         f" cctbx_xfel.target_space_group = {group} ({lattice['where']})."
     )
+
+
+# Parameters in targets of the HA14 backend (LABELIT, DISTL), and what DIALS has instead; empty: nothing like it.
+_HA14_TARGET: dict[str, str] = {
+    "target_cell": "cctbx_xfel.target_unit_cell",
+    "target_cell_centring_type": "cctbx_xfel.target_space_group",
+    "known_setting": "cctbx_xfel.target_space_group",
+    "beam_search_scope": "indexing.mm_search_scope",
+    "distl_highres_limit": "spotfinder.filter.d_min",
+    "force_method2_resolution_limit": "spotfinder.filter.d_min",
+    "distl_lowres_limit": "spotfinder.filter.d_max",
+    "distl_minimum_number_spots_for_indexing": "data_selection.image_triage.minimum_Bragg_peaks",
+    "distl.minimum_spot_area": "spotfinder.filter.min_spot_size",
+    "distl.minimum_signal_height": "spotfinder.threshold.dispersion.sigma_strong",
+    "distl.minimum_spot_height": "spotfinder.threshold.dispersion.sigma_background",
+    "distl_permit_binning": "",
+    "distl": "spotfinder",
+    "difflimit_sigma_cutoff": "cctbx_xfel.significance_filter",
+    "mosaicity_limit": "indexing.stills.ewald_proximal_volume_max",
+    "integration.detector_gain": "image_import.gain",
+    "integration.background_factor": "",
+    "integration.enable_one_to_one_safeguard": "",
+    "integration.model": "",
+    "integration.spotfinder_subset": "",
+    "integration.mask_pixel_value": "image_import.mask",
+    "integration.greedy_integration_limit": "",
+    "integration.combine_sym_constraints_and_3D_target": "",
+    "integration.spot_prediction": "",
+    "integration.guard_width_sq": "",
+    "integration.mosaic": "",
+}
+
+
+def ha14_target_remark(name: str, where: str) -> str | None:
+    """Sentence on a parameter of the HA14 backend in a target; None for a name that was not one of its."""
+    for old, instead in _HA14_TARGET.items():
+        if name == old or name.startswith(old + "."):
+            use = f"use {instead}" if instead else "DIALS needs nothing like it"
+            return f"{name} was a parameter of the HA14 backend and means nothing any more ({where}): {use}."
+    return None

@@ -21,7 +21,7 @@ from iota.engine.picture_choice import Pictures
 from iota.engine.preparation import prepare
 from iota.engine.worker import EngineConfig
 from iota.errors import RunFolderError
-from iota.inputs import Inputs, Watcher
+from iota.inputs import Inputs, Watcher, find_frames
 from iota.params import Parameters, read, script_text
 from iota.records import FrameRef, FrameResult, Outcome, Settings
 from iota.runs import FrameNames, Ledger, RunFolder, RunState, iterate_ledger
@@ -94,7 +94,10 @@ class Run:
             UsageError: a mask does not fit the images, or what is to be found from them cannot be.
         """
         image_import = parameters.values.image_import
-        prepared = prepare(backend.target_text(parameters), image_import, inputs.frames, folder.path)
+        first = inputs.frames
+        if parameters.values.gui.monitor_mode:  # what is there already tells shapes, shadow and gain
+            first = find_frames(parameters.inputs).frames
+        prepared = prepare(backend.target_text(parameters), image_import, first, folder.path)
         parameters.remarks.extend(prepared.remarks)
         if prepared.gain is not None:
             image_import.gain, image_import.estimate_gain = prepared.gain, False
