@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -195,7 +196,21 @@ def test_help_version_and_default_settings(tutorial, tmp_path):
 
 def test_nproc_and_tmp(tutorial, tmp_path):
     scratch = tmp_path / "scratch"
-    _run(tutorial, "script.param", "-n", "1", "--tmp", scratch, "--range", "1-3")
+    seen = set()
+    over = threading.Event()
+
+    def watch():
+        while not over.wait(0.005):
+            seen.update(path.name for path in scratch.glob("iota_*/*"))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        _run(tutorial, "script.param", "-n", "1", "--tmp", scratch, "--range", "1-4")
+    finally:
+        over.set()
+        watcher.join()
+    assert any(name.endswith("_integrated.expt") for name in seen)  # what is in the making is there
     run, results = _frames(tutorial)
     assert "n_processors = 1" in run.script.read_text()
     assert any(r.outcome == "integrated" for r in results)

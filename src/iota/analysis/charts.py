@@ -151,5 +151,5 @@ def heatmap(columns: ChartColumns) -> Figure:
         axes.set_xticks(range(len(areas)), [str(a) for a in areas])
         axes.set_yticks(range(len(heights)), [str(h) for h in heights])
         axes.set(title=title, xlabel="spot area (px)", ylabel="spot height")
-        figure.colorbar(picture, ax=axes, label="frames")
+        figure.colorbar(picture, ax=axes, label="frames", ticks=MaxNLocator(integer=True))
     return figure
