@@ -104,6 +104,7 @@ def _histogram(axes: Any, values: npt.NDArray[np.float64]) -> None:
     if len(inside) < len(values):
         label += f"; {len(values) - len(inside)} farther away"
     axes.ticklabel_format(axis="x", useOffset=False)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.axvline(middle, color=_ORANGE, linewidth=1.2, label=label)
     axes.legend(fontsize=8)

@@ -98,6 +98,7 @@ class _Work(msgspec.Struct, frozen=True):
     verbose: bool
     find_symmetry: bool
     strong_sigma: float
+    quick_start: bool  # as good as can be for the first image alone
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -121,6 +122,7 @@ def _run(options: argparse.Namespace) -> int:
         _wait_for(Path(image), options.wait, options.termfile)
     with _folder(options.output_dir) as folder:
         work = _work(options, parameters, backend.target_text(parameters), folder)
+        work = msgspec.structs.replace(work, quick_start=options.action == "spotfind" and len(images) == 1)
         tasks = [_task(image, options.index, len(images)) for image in images]
         status = 0
         for report in _reports(work, tasks, options.nproc):
@@ -138,6 +140,7 @@ def _work(options: argparse.Namespace, parameters: Parameters, target: str, fold
         verbose=options.verbose,
         find_symmetry=parameters.values.cctbx_xfel.determine_sg_and_reindex,
         strong_sigma=parameters.values.data_selection.image_triage.strong_sigma,
+        quick_start=False,
     )
 
 
@@ -165,6 +168,8 @@ def _report(work: _Work, task: Task) -> ImageReport:
     from iota.engine.single_image import report_image, settings_for
 
     engine = Engine(work.target, Path(work.folder), find_symmetry=work.find_symmetry, strong_sigma=work.strong_sigma)
+    if work.quick_start:
+        engine.spot_finder = None  # it takes 0.5 s to get ready, which pays from the second image on
     task = msgspec.structs.replace(task, settings=tuple(settings_for(work.target)))
     with frame_log() as log:
         report = report_image(engine, task, work.action)
