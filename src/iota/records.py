@@ -69,6 +69,20 @@ class Lattice(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     files: dict[str, str] = {}  # what -> path relative to the run folder, e.g. {"pickle": "final/int_x.pickle"}
 
 
+class GridPoint(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
+    """What one combination of spot-finding settings led to, in a grid search."""
+
+    area: int  # least number of pixels of a spot
+    height: int  # spot height
+    signal: int  # signal height
+    n_spots: int
+    n_indexed: int | None = None  # None: no lattice
+    mosaicity_deg: float | None = None  # half mosaicity
+    epv_A3: float | None = None  # Ewald proximal volume (1/A^3)
+    reason: str = ""  # why there is no lattice, or why the prefilter drops it
+    is_chosen: bool = False
+
+
 class FrameResult(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """What became of one frame; every input frame ends in exactly one."""
 
@@ -82,6 +96,7 @@ class FrameResult(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     n_spots: int | None = None  # None: spot finding was not reached
     spots_d_min_A: float | None = None
     lattices: list[Lattice] = []
+    grid: list[GridPoint] = []  # of a grid search, in the order of the search
     files: dict[str, str] = {}  # what -> path relative to the run folder
     finished: float = 0.0  # s since the epoch
     version: int = FORMAT_VERSION
@@ -105,6 +120,8 @@ class Task(msgspec.Struct, frozen=True):
     frame: FrameRef
     name: str
     settings: tuple[Settings, ...] = ()
+    more: str = ""  # parameters of the backend beyond the target of the run
+    trial: bool = False  # nothing but the record is kept
 
 
 class Screened(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import secrets
 import shlex
+import shutil
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-import iota
+from iota.cli.completion import complete, completion_script
+from iota.cli.options import make_parser
 from iota.cli.summary import print_summary, summary_text
 from iota.cli.terminal import Terminal
 from iota.errors import InputError, IotaError, UsageError
@@ -31,54 +34,6 @@ from iota.workers.submit import cancel, submitted_job
 if TYPE_CHECKING:
     from iota.workers.run import Run  # imports DIALS
 
-_DESCRIPTION = """\
-Process serial crystallography stills with DIALS: find the images, throw away blanks, index and integrate the rest on
-all cores, and summarise the result.
-
-  iota.run /path/to/images/                       everything with defaults, nothing known about the crystal
-  iota.run images.lst -n 8                        images named in a list, on 8 cores
-  iota.run script.param                           with the parameters of a script
-  iota.run images/ cctbx_xfel.target_unit_cell="79.2 79.2 38.1 90 90 90" cctbx_xfel.target_space_group=P43212
-  iota.run 'images/*_00?.cbf' --range 1-5,25      some of them
-"""
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="iota.run",
-        description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="Exit status: 0 done, 1 nothing was integrated, 2 wrong use or input, 130 interrupted.",
-    )
-    parser.add_argument(
-        "arguments",
-        nargs="*",
-        metavar="PATH | SCRIPT | name=value",
-        help="images, folders, wildcards, lists, multi-image masters; scripts (.param, .phil); parameters of IOTA or"
-        " of the backend (dials.stills_process)",
-    )
-    parser.add_argument("--version", action="version", version=f"IOTA {iota.__version__}")
-    parser.add_argument(
-        "-d", "--default", action="store_true", help="write iota.param and target.phil, print them, stop"
-    )
-    parser.add_argument("--random", type=int, metavar="N", help="process a random subset of N images")
-    parser.add_argument("--range", metavar="RANGE", help="process a range of images, e.g. 1-5,25,200-250")
-    parser.add_argument("-n", "--nproc", type=int, metavar="N", help="number of processes (default 3/4 of the cores)")
-    parser.add_argument("--watch", action="store_true", help="monitor mode: process new images as they arrive")
-    parser.add_argument("--finish", metavar="RUN", help="end monitor mode of a run once all its images are processed")
-    parser.add_argument("--stop", metavar="RUN", help="end a run, from any machine that sees its folder")
-    parser.add_argument(
-        "--resume", metavar="RUN", help="go on with a run that was stopped or killed: its folder or number"
-    )
-    parser.add_argument(
-        "--here", action="store_true", help="process on this machine whatever mp.submit_command says, as its job does"
-    )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="show the job scripts or commands that would be submitted, and stop"
-    )
-    parser.add_argument("--silent", action="store_true", help="print nothing but errors")
-    return parser
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status.  A process that MPI started beside the first one only serves it."""
@@ -93,7 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(argv: Sequence[str] | None) -> int:
-    options = _parser().parse_intermixed_args(argv)
+    parser = make_parser()
+    complete(parser)
+    options = parser.parse_intermixed_args(argv)
+    if options.completion:
+        print(completion_script(options.completion))
+        return 0
     terminal = Terminal(silent=options.silent)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what a batch system sends ends a run like Ctrl-C
     try:
@@ -109,25 +69,36 @@ def _main(argv: Sequence[str] | None) -> int:
 def _run(options: argparse.Namespace, terminal: Terminal, command_line: list[str]) -> int:
     if options.stop or options.finish:
         return _give_order(options, terminal)
-    terminal.logo()
+    if not options.default:  # what it prints is a script
+        terminal.logo()
     warning = predecessor_warning()
     if warning:
         terminal.warning(warning)
-    with terminal.step("Starting DIALS"):
+    if options.analyze is not None:
+        return _analyze(options, terminal)
+    with terminal.step("Starting DIALS") if not options.default else contextlib.nullcontext():
         from iota.engine import backend  # takes seconds: after the logo, and never for --help
         from iota.workers.executors import check_workers
     if options.resume:
         return _execute_or_submit(_resumed(options, terminal), options, terminal)
     scripts, assignments, paths = _sort_arguments(options.arguments)
-    parameters = _with_options(read(scripts, assignments, is_backend_name=backend.is_backend_name), options, paths)
+    parameters = read(
+        scripts,
+        assignments,
+        is_backend_name=backend.is_backend_name,
+        nearest_backend_name=backend.nearest_name,
+    )
+    parameters = _with_options(parameters, options, paths)
     target = backend.target_text(parameters)  # a wrong target must not leave a run folder behind
+    for remark in parameters.remarks:
+        terminal.warning(remark)
     if options.default:
         return _write_defaults(parameters, target, terminal)
     if options.dry_run:
         return _show_jobs(parameters, terminal)
     check_workers(parameters.values.mp, _next_run_folder(parameters))
     run = _new_run(parameters, terminal, command_line)
-    return _execute_or_submit(run, options, terminal)
+    return 0 if run is None else _execute_or_submit(run, options, terminal)
 
 
 def _give_order(options: argparse.Namespace, terminal: Terminal) -> int:
@@ -139,6 +110,30 @@ def _give_order(options: argparse.Namespace, terminal: Terminal) -> int:
         cancel(read([folder.script]).values.mp, job)
         terminal.note(f"Job {job.id} is taken out of its queue.")
     return 0
+
+
+def _analyze(options: argparse.Namespace, terminal: Terminal) -> int:
+    """Make lists, summary, clusters and charts of a run again."""
+    _, assignments, paths = _sort_arguments([*filter(None, [options.analyze]), *options.arguments])
+    if len(paths) > 1:
+        raise UsageError("--analyze takes one run: its number, or its folder.")
+    given = next(iter(paths), "")
+    folder = RunFolder.open(_run_path(given) if given else _last_run(assignments))
+    with terminal.step("Reading the run"):
+        from iota.workers.conclusion import conclude_again
+
+        conclusion, lattices = conclude_again(folder, assignments)
+    print_summary(terminal.console, conclusion, lattices, folder)
+    return 0 if conclusion.summary.n_integrated else 1
+
+
+def _last_run(assignments: Sequence[str]) -> Path:
+    """Folder of the last run of this project."""
+    output = Path(read([], assignments).values.output or ".")
+    runs = [path for path in (output / "integration").glob("*") if path.name.isdigit()]
+    if not runs:
+        raise UsageError(f"There is no run in {output.absolute() / 'integration'}; name one: --analyze FOLDER.")
+    return max(runs, key=lambda path: int(path.name)).absolute()
 
 
 def _next_run_folder(parameters: Parameters) -> Path:
@@ -154,18 +149,52 @@ def _show_jobs(parameters: Parameters, terminal: Terminal) -> int:
     return 0
 
 
-def _new_run(parameters: Parameters, terminal: Terminal, command_line: list[str]) -> Run:
+def _new_run(parameters: Parameters, terminal: Terminal, command_line: list[str]) -> Run | None:
+    """Prepare a run; None where images are only to be saved as pickles."""
     if not parameters.inputs:
         raise UsageError("No images were given. Name a folder, files, a wildcard or a list, or see iota.run -h.")
     inputs = _found_inputs(parameters, terminal)
+    from iota.workers.conversion import is_asked_for
+
+    if is_asked_for(parameters.values.image_import):
+        parameters, inputs, is_all = _converted(parameters, inputs, terminal)
+        if is_all:
+            return None
     with terminal.step("Initializing run parameters"):
         from iota.engine.installation import dials_version
         from iota.workers.run import Run
 
         folder = RunFolder.create(Path(parameters.values.output))
-        run = Run.create(folder, parameters, inputs, command_line, {"DIALS": dials_version()})
+        try:
+            n_told = len(parameters.remarks)
+            run = Run.create(folder, parameters, inputs, command_line, {"DIALS": dials_version()})
+        except UsageError:
+            shutil.rmtree(folder.path, ignore_errors=True)  # nothing is in it that anybody wants
+            raise
+    for remark in parameters.remarks[n_told:]:
+        terminal.note(remark)
     terminal.note(f"Run {folder.number}: {folder.path}")
     return run
+
+
+def _converted(parameters: Parameters, inputs: Inputs, terminal: Terminal) -> tuple[Parameters, Inputs, bool]:
+    """Save the images as pickles; returns what is to be processed then, and whether nothing is."""
+    from iota.workers.conversion import convert_frames, without_import_options
+
+    if parameters.values.gui.monitor_mode:
+        raise UsageError("In monitor mode images are not saved as pickles; leave these import options out.")
+    with terminal.step("Converting images"):
+        done = convert_frames(parameters, inputs.frames)
+    for failure in done.failures:
+        terminal.warning(failure)
+    for remark in done.remarks:
+        terminal.note(remark)
+    parameters.remarks.extend([*done.failures, *done.remarks])
+    terminal.note(f"{len(inputs.frames) - len(done.failures)} images are saved in {done.folder}")
+    only = parameters.values.image_import.convert_only
+    parameters = without_import_options(parameters)
+    parameters.values.input = [str(done.folder)]
+    return parameters.replaced(), msgspec.structs.replace(inputs, frames=done.frames), only
 
 
 def _found_inputs(parameters: Parameters, terminal: Terminal) -> Inputs:
@@ -173,12 +202,15 @@ def _found_inputs(parameters: Parameters, terminal: Terminal) -> Inputs:
         selection = parameters.values.data_selection
         if selection.image_range.flag_on or selection.random_sample.flag_on:
             raise UsageError("Monitor mode takes every image that arrives; leave range and random sample out.")
+        if parameters.values.cctbx_xfel.optimise.flag_on:
+            raise UsageError("Settings are tried on a sample of images that are there; leave cctbx_xfel.optimise out.")
         terminal.note("Monitor mode: waiting for images. Ctrl-C ends it; what is finished is kept.")
         return Inputs([], [], [])
     with terminal.step("Interpreting input"):
         inputs = find_frames(parameters.inputs)
     for problem in inputs.problems:
         terminal.warning(problem.text)
+        parameters.remarks.append(problem.text)
     inputs = _selected(inputs, parameters)
     if not inputs.frames:
         raise InputError("There is no image in what was given, so there is nothing to process.")
@@ -219,14 +251,13 @@ def _execute(run: Run, terminal: Terminal) -> int:
             run.execute(display)
     except KeyboardInterrupt:
         interrupted = True
-    summary = run.summary()
-    run.log(summary_text(summary, run.lattices, run.folder))
-    print_summary(terminal.console, summary, run.lattices, run.folder)
+    run.log(summary_text(run.conclusion, run.lattices, run.folder))
+    print_summary(terminal.console, run.conclusion, run.lattices, run.folder)
     if interrupted:
         again = shlex.quote(str(run.folder.path))
         terminal.errors.print(f"iota.run: stopped; what was finished is kept. To go on: iota.run --resume {again}")
         return 130
-    return 0 if summary.n_integrated else 1
+    return 0 if run.summary().n_integrated else 1
 
 
 def _sort_arguments(arguments: Sequence[str]) -> tuple[list[Path], list[str], list[str]]:
@@ -256,8 +287,19 @@ def _with_options(parameters: Parameters, options: argparse.Namespace, paths: Se
         if options.random < 0:
             raise UsageError("--random needs a number of images, 0 or more.")
         selection.random_sample.flag_on, selection.random_sample.number = True, options.random
-    if selection.random_sample.flag_on and selection.random_sample.seed is None:
-        selection.random_sample.seed = secrets.randbelow(10**6)
+    for scope, name in ((values.image_import, "mask"), (values.advanced, "reference_geometry")):
+        if getattr(scope, name):
+            setattr(scope, name, _absolute(getattr(scope, name)))
+    if options.ha14:
+        values.advanced.processing_backend = "ha14"
+    if options.tmp:
+        values.advanced.temporary_output_folder = options.tmp
+    if values.advanced.temporary_output_folder:
+        values.advanced.temporary_output_folder = _absolute(values.advanced.temporary_output_folder)
+    prefix = values.advanced.prime_prefix
+    if not prefix or "/" in prefix or prefix == "target":
+        raise UsageError(f"advanced.prime_prefix={prefix} is not the name of a file for PRIME's script.")
+    _draw_seeds(values)
     if options.watch:
         values.gui.monitor_mode = True
     if options.nproc is not None:
@@ -265,6 +307,13 @@ def _with_options(parameters: Parameters, options: argparse.Namespace, paths: Se
             raise UsageError("-n needs a number of processes, 1 or more.")
         values.mp.n_processors = options.nproc
     return parameters.replaced()
+
+
+def _draw_seeds(values: Any) -> None:
+    """Fill in seeds that were not given, so that the script of the run repeats it."""
+    for chosen in (values.data_selection.random_sample, values.cctbx_xfel.optimise):
+        if chosen.flag_on and chosen.seed is None:
+            chosen.seed = secrets.randbelow(10**6)
 
 
 def _absolute(path: str) -> str:
@@ -291,8 +340,8 @@ def _write_defaults(parameters: Parameters, target_phil: str, terminal: Terminal
     target.write_text(target_phil, encoding="utf-8")
     parameters.values.cctbx_xfel.target = str(target.absolute())
     script.write_text(script_text(parameters), encoding="utf-8")
-    terminal.console.print(full_text(parameters), markup=False)
-    terminal.note(f"Written: {script} (IOTA), {target} (backend).")
+    terminal.console.print(full_text(parameters), markup=False, soft_wrap=True)
+    terminal.console.print(f"# Written: {script} (this script), {target} (parameters of the backend).", soft_wrap=True)
     return 0
 
 

@@ -11,11 +11,13 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from iota.analysis.clustering import Cluster
 from iota.analysis.summary import Summary
 from iota.installation import program
 from iota.records import Outcome
 from iota.runs import RunFolder
 from iota.symmetry import cell_text
+from iota.workers.conclusion import Conclusion
 from iota.workers.learning import Learnt
 
 # colours that differ in lightness too, so that they can be told apart without colour vision
@@ -33,24 +35,27 @@ OUTCOME_STYLES: dict[Outcome, str] = {
 }
 
 
-def print_summary(console: Console, summary: Summary, lattices: Sequence[Learnt], folder: RunFolder) -> None:
-    """Print outcomes, consensus lattice, resolution, where everything lies and what to do next."""
+def print_summary(console: Console, conclusion: Conclusion, lattices: Sequence[Learnt], folder: RunFolder) -> None:
+    """Print outcomes, consensus lattice, clusters, resolution, where everything lies and what to do next."""
+    summary = conclusion.summary
     console.print()
     console.print(_outcomes(summary))
     console.print(_findings(summary, lattices))
+    if conclusion.clusters is not None:
+        console.print(_clusters(conclusion.clusters))
     console.print()
-    console.print(_places(summary, folder))
+    console.print(_places(conclusion, folder))
     console.print()
     console.print(Text(" Next", style="bold"))
-    for line in next_steps(summary, folder):
+    for line in next_steps(conclusion, folder):
         console.print(Text("   " + line), soft_wrap=True)  # commands stay whole, to be copied
 
 
-def summary_text(summary: Summary, lattices: Sequence[Learnt], folder: RunFolder) -> str:
+def summary_text(conclusion: Conclusion, lattices: Sequence[Learnt], folder: RunFolder) -> str:
     """The same as text without colours, for the log."""
     console = Console(width=110, no_color=True, force_terminal=False, legacy_windows=False)
     with console.capture() as capture:
-        print_summary(console, summary, lattices, folder)
+        print_summary(console, conclusion, lattices, folder)
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 
@@ -113,7 +118,25 @@ def _findings(summary: Summary, lattices: Sequence[Learnt]) -> RenderableType:
     return grid
 
 
-def _places(summary: Summary, folder: RunFolder) -> RenderableType:
+def _clusters(clusters: Sequence[Cluster]) -> RenderableType:
+    if not clusters:
+        return Text("\n No cluster of unit cells is large enough (analysis.clustering.limit).")
+    table = Table(box=box.SIMPLE_HEAD, title="UNIT CELL CLUSTERS", title_justify="left", title_style="bold")
+    for name in ("#", "lattices", "lattice", "unit cell (A, degrees)", "sd of a b c"):
+        table.add_column(name, justify="right" if name in ("#", "lattices") else "left", no_wrap=True)
+    for number, cluster in enumerate(clusters, start=1):
+        table.add_row(
+            str(number),
+            str(cluster.n_lattices),
+            f"{cluster.bravais} ({cluster.space_group})",
+            cell_text(cluster.unit_cell, 1),
+            cell_text(cluster.unit_cell_spread[:3]),
+        )
+    return table
+
+
+def _places(conclusion: Conclusion, folder: RunFolder) -> RenderableType:
+    summary = conclusion.summary
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
@@ -121,8 +144,12 @@ def _places(summary: Summary, folder: RunFolder) -> RenderableType:
     grid.add_row("   log", f"{folder.log.name} (all frames), logs/ (the backend's own, by frame)")
     grid.add_row("   lists", "input.lst, integrated.lst, not_integrated.lst, failed_*.lst")
     if summary.n_integrated:
-        grid.add_row("   merging", "prime.phil, a script for PRIME filled in from these results")
+        prime = ", ".join(sorted(path.name for path in folder.path.glob("*.phil") if path != folder.target))
+        grid.add_row("   merging", f"{prime}, a script for PRIME filled in from these results")
         grid.add_row("   results", "final/int_*.pickle, dials/*_integrated.expt and .refl")
+    if (folder.path / "visualization").is_dir():
+        charts = f", charts of the run: {', '.join(conclusion.charts)}" if conclusion.charts else ""
+        grid.add_row("   pictures", f"visualization/{charts}")
     grid.add_row("   repeat", f"{_command('iota.run')} {shlex.quote(str(folder.script))}")
     return grid
 
@@ -132,13 +159,22 @@ def _command(name: str) -> str:
     return name if shutil.which(name) else shlex.quote(program(name) or name)
 
 
-def next_steps(summary: Summary, folder: RunFolder) -> list[str]:
+def _view(viewer: str, files: Sequence[str], folder: RunFolder) -> str:
+    """The command that shows a frame; only the viewer of DIALS reads files of DIALS, the others take the image."""
+    if viewer == "dials.image_viewer":
+        return f"{_command('iota.image_viewer')} {' '.join(files)}"
+    images = (folder.path / "integrated.lst").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    return f"{viewer} {shlex.quote(images[0])}"
+
+
+def next_steps(conclusion: Conclusion, folder: RunFolder) -> list[str]:
     """What to do next, as commands and sentences."""
+    summary = conclusion.summary
     consensus = summary.consensus
     if consensus is not None:
         files = [shlex.quote(str(folder.path / summary.best_files[what])) for what in ("experiments", "reflections")]
         steps = [
-            f"look at the best frame:  {_command('iota.image_viewer')} {' '.join(files)}",
+            f"look at the best frame:  {_view(conclusion.viewer, files, folder)}",
             f"see its numbers:         dials.show {' '.join(files)}",
         ]
         if any("learnt" in label or "metric" in label for label in summary.settings):

@@ -32,6 +32,7 @@ class Terminal:
     def __init__(self, console: Console | None = None, *, silent: bool = False) -> None:
         self.console = console or Console(highlight=False, quiet=silent)
         self.errors = Console(stderr=True, highlight=False)
+        self._silent = silent
 
     def logo(self) -> None:
         """Print the logo with the version."""
@@ -57,7 +58,9 @@ class Terminal:
         self.console.print(f" {text}", markup=False, soft_wrap=True)
 
     def warning(self, text: str) -> None:
-        """Print a warning; it is shown also when the terminal is silent."""
+        """Print a warning, unless the terminal is silent."""
+        if self._silent:
+            return
         self.errors.print(Text(" ! " + text, style="yellow"), soft_wrap=True)
 
     @contextlib.contextmanager
@@ -95,6 +98,10 @@ class ProcessingDisplay:
             f"Lattice {lattice.number} learnt: {lattice.label.partition(': ')[2]} ({lattice.space_group}),"
             f" on which {len(lattice.agreeing)} of {lattice.n_scouted} frames agree; used for all frames."
         )
+
+    def note(self, text: str) -> None:
+        """Show a line of information."""
+        self._terminal.note(text)
 
     def progress(self, n_finished: int, n_frames: int, n_waiting: int, counts: dict[Outcome, int], doing: str) -> None:
         """Show how far the run is."""

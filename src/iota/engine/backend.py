@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from iota.engine.installation import prepare
 from iota.errors import ParameterError
 from iota.params import Parameters, defaults
+from iota.params.old_names import ha14_target_remark
 
 prepare()
 
@@ -52,7 +54,7 @@ def target_text(parameters: Parameters) -> str:
     sources = [parse(IOTA_DEFAULTS + _from_iota(parameters, changed=False))]
     target = parameters.values.cctbx_xfel.target
     if target:
-        sources.append(_read_target(Path(target)))
+        sources.append(_read_target(Path(target), parameters.remarks))
     sources += [_read_assignment(name, value) for name, value in parameters.backend_assignments]
     sources.append(parse(_from_iota(parameters, changed=True)))
     try:
@@ -61,6 +63,20 @@ def target_text(parameters: Parameters) -> str:
     except (Sorry, RuntimeError, ValueError) as error:
         raise ParameterError(_first_line(error)) from error
     return str(scope().fetch_diff(source=working).as_str())
+
+
+def with_lines(target: str, lines: Sequence[str]) -> str:
+    """A target with some parameters set otherwise."""
+    working = scope().fetch(sources=[parse(target), parse("".join(lines))])
+    return str(scope().fetch_diff(source=working).as_str())
+
+
+def gain_lines(gain: float) -> list[str]:
+    """Parameters that tell the backend how many counts a photon makes, for spot finding and for variances."""
+    return [
+        f"spotfinder.threshold.dispersion.gain = {gain:g}\n",
+        f"integration.summation.detector_gain = {gain:g}\n",
+    ]
 
 
 def user_settings(target: str) -> frozenset[str]:
@@ -91,7 +107,7 @@ def _merged(texts: tuple[str, ...]) -> Any:
     return scope().fetch(sources=[parse(text) for text in texts if text])
 
 
-def _read_target(path: Path) -> Any:
+def _read_target(path: Path, remarks: list[str]) -> Any:
     try:
         source = parse(input_string=path.read_text(encoding="utf-8"), source_info=f"file {path}")
     except (OSError, UnicodeDecodeError) as error:
@@ -102,6 +118,9 @@ def _read_target(path: Path) -> Any:
         _, unused = scope().fetch(source=source, track_unused_definitions=True)
     except (Sorry, RuntimeError, ValueError) as error:
         raise ParameterError(_first_line(error)) from error
+    said = [ha14_target_remark(item.path, item.object.where_str.strip(" ()")) for item in unused]
+    remarks += [remark for remark in said if remark is not None and remark not in remarks]
+    unused = [item for item, remark in zip(unused, said, strict=True) if remark is None]
     if unused:
         raise ParameterError(
             "\n".join(
@@ -124,9 +143,15 @@ def _first_line(error: BaseException) -> str:
     return str(error).strip().split("\n")[0]
 
 
-def _nearest(name: str) -> str:
+def nearest_name(name: str) -> str | None:
+    """Name of the backend's parameter that is most like a misspelt one; None where none is near."""
     close = difflib.get_close_matches(name, _names(), n=1, cutoff=0.6)
-    return f"Did you mean {close[0]}?" if close else "dials.stills_process -c -e 3 prints all it has."
+    return close[0] if close else None
+
+
+def _nearest(name: str) -> str:
+    near = nearest_name(name)
+    return f"Did you mean {near}?" if near else "dials.stills_process -c -e 3 prints all it has."
 
 
 def _from_iota(parameters: Parameters, changed: bool) -> str:
@@ -161,7 +186,14 @@ def _from_iota(parameters: Parameters, changed: bool) -> str:
         xfel0.significance_filter.sigma,
         f"significance_filter.isigi_cutoff = {xfel.significance_filter.sigma}",
     )
+    limits = xfel.resolution_limits
     if changed:
+        if xfel.auto_threshold:
+            lines.append("spotfinder.threshold.dispersion.global_threshold = Auto")
+        if limits.low is not None:
+            lines.append(f"spotfinder.filter.d_max = {limits.low:g}")
+        if limits.high is not None:
+            lines.append(f"spotfinder.filter.d_min = {limits.high:g}")
         lines += _given_symmetry(xfel) + _given_geometry(given)
     return "\n".join(lines) + "\n"
 
@@ -185,6 +217,8 @@ def _given_geometry(given: Any) -> list[str]:
     centre = given.image_import.beam_center
     if centre.x or centre.y:
         lines.append(f"geometry.detector.fast_slow_beam_centre = {centre.x:g} {centre.y:g}")
+    if given.image_import.gain:
+        lines += gain_lines(given.image_import.gain)
     if given.advanced.reference_geometry:
         lines.append(f'input.reference_geometry = "{given.advanced.reference_geometry}"')
     return lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,31 @@ _ROOM_BYTES = 1_000_000  # about what one frame needs
 
 
 class FrameFiles:
-    """Writes the files of the frame ``name`` and knows their paths relative to the run folder."""
+    """Writes the files of the frame ``name`` and knows their paths relative to the run folder.
 
-    def __init__(self, run_folder: Path, name: str) -> None:
+    They are made in a scratch folder, where there is one, and moved into the run folder when they are complete.
+    """
+
+    def __init__(self, run_folder: Path, name: str, scratch: Path | None = None) -> None:
         self.run_folder = run_folder
         self.name = name
+        self.scratch = scratch
+
+    def _new(self, relative: str) -> Path:
+        """Where a file is made."""
+        return self._path(relative) if self.scratch is None else self.scratch / relative.replace("/", "_")
+
+    def _complete(self, relative: str) -> None:
+        """Move a file that is complete to where it belongs."""
+        if self.scratch is None:
+            return
+        new, final = self._new(relative), self._path(relative)
+        try:
+            new.replace(final)
+        except OSError:  # another file system, or gone: shutil says which
+            beside = final.with_name(f".{final.name}")
+            shutil.move(new, beside)
+            beside.replace(final)
 
     def check_room(self) -> None:
         """See whether the files of a frame could be written at all.
@@ -30,14 +51,9 @@ class FrameFiles:
         Raises:
             RunFolderError: there is no room, or the folder may not be written.
         """
-        probe = self._path(f"dials/.{self.name}.room")
-        try:
-            probe.write_bytes(bytes(_ROOM_BYTES))
-        except OSError as error:
-            raise RunFolderError(cannot_write(self.run_folder / "dials", error)) from error
-        finally:
-            with contextlib.suppress(OSError):
-                probe.unlink(missing_ok=True)
+        for folder in (self.run_folder / "dials", self.scratch):
+            if folder is not None:
+                _check_room(folder, self.name)
 
     @property
     def link(self) -> Path:
@@ -52,11 +68,11 @@ class FrameFiles:
 
     def direct(self, params: Any) -> None:
         """Tell DIALS where the integrated experiments go; their state after integration comes from nowhere else."""
-        params.output.integrated_experiments_filename = str(self._path(self._dials("integrated.expt")))
+        params.output.integrated_experiments_filename = str(self._new(self._dials("integrated.expt")))
 
     def read_integrated_experiments(self) -> Any:
         """Experiments as they were integrated: with profile models, without lattices that lost all reflections."""
-        return ExperimentList.from_file(str(self._path(self._dials("integrated.expt"))), check_format=False)
+        return ExperimentList.from_file(str(self._new(self._dials("integrated.expt"))), check_format=False)
 
     def keep_integrated(
         self, experiments: Any, integrated: Any, indexed: Any, lattices: Sequence[Lattice], kept: Sequence[int]
@@ -67,8 +83,10 @@ class FrameFiles:
             "reflections": self._dials("integrated.refl"),
             "indexed": self._dials("indexed.refl"),
         }
-        integrated.as_file(str(self._path(files["reflections"])))
-        _without_shoeboxes(indexed).as_file(str(self._path(files["indexed"])))
+        integrated.as_file(str(self._new(files["reflections"])))
+        _without_shoeboxes(indexed).as_file(str(self._new(files["indexed"])))
+        for relative in files.values():
+            self._complete(relative)
         for number, k in enumerate(kept):
             lattices[k].files["pickle"] = self._write_pickle(
                 experiments[k], integrated.select(integrated["id"] == k), number
@@ -81,16 +99,19 @@ class FrameFiles:
         frame = ConstructFrame(reflections, experiment).make_frame()
         frame["pixel_size"] = experiment.detector[0].get_pixel_size()[0]
         relative = f"final/int_{self.name}{f'_{number + 1}' if number else ''}.pickle"
-        with self._path(relative).open("wb") as file:
+        with self._new(relative).open("wb") as file:
             pickle.dump(frame, file, protocol=pickle.HIGHEST_PROTOCOL)
+        self._complete(relative)
         return relative
 
     def keep_spots(self, experiments: Any, spots: Any) -> dict[str, str]:
         """Write the spots of a frame that had diffraction but was not integrated, so that they can be looked at."""
-        self._path(self._dials("integrated.expt")).unlink(missing_ok=True)
+        self._new(self._dials("integrated.expt")).unlink(missing_ok=True)
         files = {"experiments": self._dials("imported.expt"), "strong": self._dials("strong.refl")}
-        experiments.as_file(str(self._path(files["experiments"])))
-        _without_shoeboxes(spots).as_file(str(self._path(files["strong"])))
+        experiments.as_file(str(self._new(files["experiments"])))
+        _without_shoeboxes(spots).as_file(str(self._new(files["strong"])))
+        for relative in files.values():
+            self._complete(relative)
         return files
 
     def write_log(self, text: str) -> str:
@@ -101,6 +122,17 @@ class FrameFiles:
         except OSError as error:
             raise RunFolderError(cannot_write(self._path(relative), error)) from error
         return relative
+
+
+def _check_room(folder: Path, name: str) -> None:
+    probe = folder / f".{name}.room"
+    try:
+        probe.write_bytes(bytes(_ROOM_BYTES))
+    except OSError as error:
+        raise RunFolderError(cannot_write(folder, error)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink(missing_ok=True)
 
 
 def _without_shoeboxes(reflections: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from iota.records import Lattice
 from iota.symmetry import Cell, cell_text, crystal_system, point_group, primitive_niggli, setting_like
@@ -39,6 +39,10 @@ class LatticeFilter:
             reached = "no resolution" if lattice.d_min_A is None else f"{lattice.d_min_A:.2f} A"
             return f"The lattice reaches {reached}; {self.min_resolution_A:g} A or better is wanted."
         return ""
+
+    def without_reflections(self) -> LatticeFilter:
+        """Return the conditions that a lattice can meet before it is integrated."""
+        return replace(self, min_reflections=None, min_resolution_A=None)
 
     def _cell_fits(self, lattice: Lattice, wanted: Cell) -> bool:
         if all(abs(x - y) <= self.uc_tolerance * y for x, y in zip(lattice.unit_cell, wanted, strict=True)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ from dxtbx.model.experiment_list import ExperimentList
 from iota.engine import backend, sentences, still_indexer
 from iota.engine.files import FrameFiles
 from iota.engine.filter import LatticeFilter
+from iota.engine.grid import Grid
 from iota.engine.image import OpenedFile, import_frame, import_models, load_reference_geometry, read_pixels
 from iota.engine.indexing import EXPLAINS_AS_WELL, Indexed, corrections, index
 from iota.engine.lattice import describe_lattices, spots_d_min_A
+from iota.engine.picture_choice import Pictures
 from iota.engine.spots import SpotFinder
 from iota.engine.still_profile import still_profiles
 from iota.records import FrameResult, Lattice, Outcome, Scouted, Screened, Settings, Task
@@ -46,6 +48,9 @@ class Engine:
         find_symmetry: bool = False,
         accelerate: bool = True,
         files_grow: bool = False,
+        scratch: Path | None = None,
+        grid: Grid | None = None,
+        pictures: Pictures | None = None,
     ) -> None:
         self.target = target
         self.run_folder = run_folder
@@ -57,6 +62,33 @@ class Engine:
         self.reference_detector = load_reference_geometry(self.shared_params.input.reference_geometry)
         self.opened_file = None if files_grow else OpenedFile()
         self.spot_finder = SpotFinder(self.shared_params) if accelerate else None
+        self.scratch = scratch
+        self.grid = grid
+        self.pictures = pictures
+        self._other_finders: dict[str, SpotFinder] = {}  # by parameters that differ from those of the run
+
+    def finder(self, phil: str) -> SpotFinder | None:
+        """Spot finder for further parameters of the backend, made once; None where the backend has to find spots."""
+        if self.spot_finder is None:
+            return None
+        if phil not in self._other_finders:
+            self._other_finders[phil] = SpotFinder(self.params(Settings("", phil)))
+        return self._other_finders[phil]
+
+    def with_more(self, phil: str, trial_folder: Path | None = None) -> Engine:
+        """Return an engine with further parameters of the backend; for a trial, with its files in another folder."""
+        return Engine(
+            backend.with_lines(self.target, [phil]),
+            trial_folder or self.run_folder,
+            lattice_filter=self.lattice_filter,
+            strong_sigma=self.strong_sigma,
+            find_symmetry=self.find_symmetry,
+            accelerate=self.accelerate,
+            files_grow=self.opened_file is None,
+            scratch=self.scratch,
+            grid=self.grid,
+            pictures=None if trial_folder else self.pictures,
+        )
 
     def params(self, settings: Settings | None = None) -> Any:
         """Backend parameters for one frame, with its output kept out of DIALS' composite files."""
@@ -81,7 +113,7 @@ class FrameWork:
         self.engine = engine
         self.result = FrameResult(frame=task.frame, name=task.name, outcome="failed_import")
         self.settings: Sequence[Settings] = task.settings or (Settings("given"),)
-        self.files = FrameFiles(engine.run_folder, task.name)
+        self.files = FrameFiles(engine.run_folder, task.name, engine.scratch)
         self.experiments = ExperimentList()
         self.spots: Any = None
         self.pixels: Any = None  # as they were read, when they are kept
@@ -115,18 +147,41 @@ class FrameWork:
             else:
                 self.experiments = import_models(*words, self.engine.opened_file)
                 self.pixels = read_pixels(self.experiments[0].imageset)
-            _StepProcessor(params).pre_process(self.experiments)
+            StepProcessor(params).pre_process(self.experiments)
         with self.stage("spotfinding"):
             if finder is not None:
                 self.spots = finder.find(self.experiments, self.pixels)
             if self.spots is None:
-                self.spots = _StepProcessor(self.engine.params()).find_spots(self.experiments)
+                self.spots = StepProcessor(self.engine.params()).find_spots(self.experiments)
             self.result.n_spots = len(self.spots)
             self.result.spots_d_min_A = spots_d_min_A(self.spots, self.experiments)
-        self._triage(params.dispatch.hit_finder)
+        try:
+            self.triage(self.spots)
+        except FrameFailedError:
+            if self.engine.grid is None:
+                raise
+            self._find_more_spots(self.engine.grid.most_sensitive.phil)
 
-    def _triage(self, hit_finder: Any) -> None:
-        n_spots, least, most = len(self.spots), 1, None
+    def _find_more_spots(self, phil: str) -> None:
+        """Give a frame that has too few spots a chance with more sensitive settings."""
+        self.spots = self.spots_with(phil)
+        self.result.n_spots = len(self.spots)
+        self.result.spots_d_min_A = spots_d_min_A(self.spots, self.experiments)
+        self.triage(self.spots)
+
+    def spots_with(self, phil: str) -> Any:
+        """Spots of the frame, which is imported, as further parameters of the backend find them."""
+        with self.stage("spotfinding"):
+            finder = self.engine.finder(phil)
+            spots = None if finder is None else finder.find(self.experiments, self.pixels)
+            if spots is None:
+                spots = StepProcessor(self.engine.params(Settings("", phil))).find_spots(self.experiments)
+        return spots
+
+    def triage(self, spots: Any) -> None:
+        """Discard the frame if these spots are too few, or more than are allowed."""
+        hit_finder = self.engine.shared_params.dispatch.hit_finder
+        n_spots, least, most = len(spots), 1, None
         if hit_finder.enable:
             least, most = hit_finder.minimum_number_of_reflections, hit_finder.maximum_number_of_reflections
         if n_spots < least:
@@ -134,8 +189,8 @@ class FrameWork:
         if most is not None and n_spots > most:
             raise FrameFailedError("failed_triage", f"{n_spots} spots are more than the {most} that are allowed.")
 
-    def index(self, settings: Settings) -> Indexed:
-        """Find the lattices of the frame with one group of settings."""
+    def index(self, settings: Settings, spots: Any = None) -> Indexed:
+        """Find the lattices of the frame with one group of settings; other spots than its own may be given."""
         params = self.engine.params(settings)
         changed = backend.changed(self.engine.target, settings.phil)
         fast = self.engine.accelerate and still_indexer.supports(params, changed)
@@ -144,11 +199,11 @@ class FrameWork:
                 still_indexer.index_still if fast else _index_with_dials,
                 params,
                 self.experiments,
-                self.spots,
+                self.spots if spots is None else spots,
                 settings,
             )
 
-    def correct(self, found: Indexed) -> Indexed:
+    def correct(self, found: Indexed, spots: Any = None) -> Indexed:
         """Index again without a multiple of the cell and with its symmetry, where that explains the spots as well."""
         known = self.engine.params(found.settings).indexing.known_symmetry
         if known.unit_cell is not None:
@@ -156,7 +211,7 @@ class FrameWork:
         space_group = None if known.space_group is None else str(known.space_group)
         for settings in corrections(found, space_group, self.engine.find_symmetry):
             try:
-                better = self.index(settings)
+                better = self.index(settings, spots)
             except FrameFailedError as failure:
                 self.result.attempts.append(f"{settings.label}: {failure.reason}")
             else:
@@ -166,9 +221,12 @@ class FrameWork:
             found.label += f" ({found.multiple}-fold super-cell)"
         return found
 
-    def integrate(self, indexed: Indexed) -> list[Lattice]:
-        """Refine, integrate and filter what was indexed; write its files and describe its lattices."""
-        processor = _StepProcessor(self.engine.params(indexed.settings))
+    def integrate(self, indexed: Indexed, objection: Callable[[Lattice], str] | None = None) -> list[Lattice]:
+        """Refine, integrate and filter what was indexed; write its files and describe its lattices.
+
+        A lattice to which ``objection`` says something is dropped, as by the filter of the run.
+        """
+        processor = StepProcessor(self.engine.params(indexed.settings))
         with self.stage("refinement"):
             experiments, reflections = processor.refine(indexed.experiments, indexed.reflections)
         with self.stage("integration"):
@@ -178,8 +236,21 @@ class FrameWork:
             experiments = self.files.read_integrated_experiments()
         with self.stage("filter"):
             lattices = describe_lattices(experiments, integrated, reflections, self.engine.strong_sigma)
-            kept = self._filter(lattices)
+            kept = self._filter(lattices, objection)
             self.result.files = self.files.keep_integrated(experiments, integrated, reflections, lattices, kept)
+            if self.engine.pictures is not None:
+                from iota.engine.pictures import Drawn, draw  # matplotlib takes 0.5 s, and is wanted now and then
+
+                drawn = Drawn(
+                    name=self.result.name,
+                    imported=self.experiments,
+                    experiments=experiments,
+                    integrated=integrated,
+                    indexed=reflections,
+                    before=indexed.reflections,
+                    lattices=lattices,
+                )
+                draw(self.engine.pictures, drawn, self.engine.run_folder / "visualization")
         return [lattices[k] for k in kept]
 
     @contextlib.contextmanager
@@ -194,10 +265,11 @@ class FrameWork:
         with still_profiles():
             yield
 
-    def _filter(self, lattices: list[Lattice]) -> list[int]:
-        if self.engine.lattice_filter is None:
-            return list(range(len(lattices)))
-        objections = [self.engine.lattice_filter.objection(lattice) for lattice in lattices]
+    def _filter(self, lattices: list[Lattice], objection: Callable[[Lattice], str] | None) -> list[int]:
+        objections = ["" if objection is None else objection(lattice) for lattice in lattices]
+        if self.engine.lattice_filter is not None:
+            filtered = [self.engine.lattice_filter.objection(lattice) for lattice in lattices]
+            objections = [one or other for one, other in zip(objections, filtered, strict=True)]
         kept = [k for k, objection in enumerate(objections) if not objection]
         if not kept:
             raise FrameFailedError("failed_filter", objections[0])
@@ -222,7 +294,7 @@ class FrameWork:
             raise
 
 
-class _StepProcessor(Processor):  # type: ignore[misc]  # DIALS has no annotations
+class StepProcessor(Processor):  # type: ignore[misc]  # DIALS has no annotations
     """DIALS' processor, used step by step; its constructor only prepares output that is not wanted here."""
 
     def __init__(self, params: Any) -> None:
@@ -231,7 +303,7 @@ class _StepProcessor(Processor):  # type: ignore[misc]  # DIALS has no annotatio
 
 
 def _index_with_dials(params: Any, experiments: Any, spots: Any) -> tuple[Any, Any]:
-    return _StepProcessor(params).index(experiments, spots)  # type: ignore[no-any-return]
+    return StepProcessor(params).index(experiments, spots)  # type: ignore[no-any-return]
 
 
 def process(engine: Engine, task: Task) -> FrameResult:

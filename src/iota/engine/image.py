@@ -130,6 +130,8 @@ def _imageset(frame: FrameRef, link: Path, opened: OpenedFile | None) -> Any:
     if format_class is None or format_class.is_abstract():
         raise ImportFailedError("DIALS does not recognise this file as a diffraction image.")
     if not issubclass(format_class, FormatMultiImage):
+        if frame.index:
+            raise ImportFailedError("The file holds 1 image only.")
         with_digit = frame.path if any(c.isdigit() for c in path.name) else _linked(path, link)
         return format_class.get_imageset([with_digit], as_imageset=True)
     n_images = format_class(frame.path).get_num_images()

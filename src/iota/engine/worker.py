@@ -10,14 +10,19 @@ import faulthandler
 import resource
 import signal
 import sys
+import tempfile
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 
+from iota.engine import grid_search
 from iota.engine.files import FrameFiles
 from iota.engine.filter import LatticeFilter
-from iota.engine.frame import Engine, process, scout, screen
+from iota.engine.frame import Engine, FrameWork, process, scout, screen
 from iota.engine.frame_log import frame_log
+from iota.engine.grid import Grid
+from iota.engine.picture_choice import Pictures
 from iota.engine.strong_pixels import warm_up
 from iota.records import FrameResult, Report, Task
 
@@ -33,6 +38,9 @@ class EngineConfig(msgspec.Struct, frozen=True):
     memory_GB: float | None = None
     accelerate: bool = True  # False: the numbers of dials.stills_process, digit for digit
     files_grow: bool = False  # images may be added to files while the run goes on
+    grid: Grid | None = None  # of spot-finding settings to search for each frame
+    pictures: Pictures | None = None  # of each integrated frame
+    scratch: str | None = None  # where files in the making are; None: where they are to stay
 
     def engine(self) -> Engine:
         """Make the engine.
@@ -48,6 +56,9 @@ class EngineConfig(msgspec.Struct, frozen=True):
             find_symmetry=self.find_symmetry,
             accelerate=self.accelerate,
             files_grow=self.files_grow,
+            grid=self.grid,
+            pictures=self.pictures,
+            scratch=None if self.scratch is None else Path(self.scratch),
         )
 
 
@@ -66,6 +77,9 @@ def start(config: EngineConfig) -> None:
     _engine = config.engine()
     if config.accelerate:
         warm_up()  # not at the cost of the first frame
+    if config.scratch is not None:
+        Path(config.scratch).mkdir(parents=True, exist_ok=True)
+        tempfile.tempdir = config.scratch  # what DIALS and others make for a while is there, too
 
 
 def _die_with_parent() -> None:
@@ -105,8 +119,38 @@ def run(task: Task) -> Report:
 
 def run_in(engine: Engine, task: Task) -> Report:
     """Do one task with a given engine, and keep the backend's log of a frame that had diffraction."""
+    if task.trial:
+        return _try(engine, task)
+    if task.more:
+        engine = _with_more(engine, task.more)
     with frame_log() as log:
-        report: Report = {"screen": screen, "scout": scout, "process": process}[task.kind](engine, task)
+        if task.kind == "process" and engine.grid is not None:
+            report: Report = grid_search.process(FrameWork(engine, task), engine.grid)
+        else:
+            report = {"screen": screen, "scout": scout, "process": process}[task.kind](engine, task)
     if isinstance(report, FrameResult) and report.outcome != "failed_triage":
         report.files["log"] = FrameFiles(engine.run_folder, task.name).write_log(log.getvalue())
+    return report
+
+
+@lru_cache(maxsize=2)
+def _with_more(engine: Engine, phil: str) -> Engine:
+    return engine.with_more(phil)
+
+
+@lru_cache(maxsize=2)
+def _for_trial(engine: Engine, phil: str) -> tuple[Engine, tempfile.TemporaryDirectory[str]]:
+    """Engine whose files nobody wants, and the folder of these, which lasts as long as it is in use."""
+    folder = tempfile.TemporaryDirectory(prefix="trial_")
+    for name in ("dials", "final", "logs"):
+        (Path(folder.name) / name).mkdir()
+    return engine.with_more(phil, Path(folder.name)), folder
+
+
+def _try(engine: Engine, task: Task) -> Report:
+    """Do one task of which only the report is kept."""
+    trial, _ = _for_trial(engine, task.more)
+    report = run_in(trial, msgspec.structs.replace(task, more="", trial=False))
+    if isinstance(report, FrameResult):
+        report.files = {}
     return report

@@ -1,6 +1,6 @@
 """PHIL, the one parameter language: definitions, reading and writing scripts."""
 
 from iota.params.definitions import MASTER_PHIL
-from iota.params.scripts import Parameters, defaults, full_text, is_assignment, read, script_text
+from iota.params.scripts import Parameters, choices, defaults, full_text, is_assignment, read, script_text
 
-__all__ = ["MASTER_PHIL", "Parameters", "defaults", "full_text", "is_assignment", "read", "script_text"]
+__all__ = ["MASTER_PHIL", "Parameters", "choices", "defaults", "full_text", "is_assignment", "read", "script_text"]

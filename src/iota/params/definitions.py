@@ -74,6 +74,12 @@ image_import
     .type = path
     .help = Mask written by dials.generate_mask or the mask tool of dials.image_viewer
     .expert_level = 0
+  beamstop = 0
+    .type = float(value_min=0)
+    .help = The region around the direct beam with fewer counts a pixel than this is the shadow of the beamstop and is \
+            masked. It is found from the first images of a run. 0 looks for no shadow.
+    .short_caption = Shadow threshold (counts)
+    .expert_level = 1
   distance = 0
     .type = float(value_min=0)
     .help = Detector distance (mm). 0 keeps that of the image header.
@@ -90,6 +96,44 @@ image_import
       .help = Along the slow axis of the first panel (px)
       .expert_level = 1
   }
+  gain = None
+    .type = float(value_min=0.001)
+    .help = Counts that one photon makes. None keeps that of the image header. With a wrong gain spots are missed or \
+            noise is taken for spots.
+    .short_caption = Gain (counts a photon)
+    .expert_level = 1
+  estimate_gain = False
+    .type = bool
+    .help = Estimate the gain from the background of the first images of a run
+    .short_caption = Estimate detector gain
+    .expert_level = 1
+  convert_images = False
+    .type = bool
+    .help = Save images, with mask and geometry as given here, as pickles in converted_pickles/NNN and process these. \
+            DIALS reads other formats just as well. Only for detectors of one panel.
+    .expert_level = 1
+  convert_only = False
+    .type = bool
+    .help = Save images as pickles and stop
+    .expert_level = 1
+  rename_pickle = keep_file_structure *auto_filename custom_filename
+    .type = choice
+    .help = Names of saved images. keep_file_structure keeps names and folders, auto_filename is \
+            <login>_<number of the conversion>_<#####>, and custom_filename begins with a prefix instead.
+    .expert_level = 1
+  rename_pickle_prefix = None
+    .type = str
+    .help = Prefix for custom_filename
+    .expert_level = 1
+  square_mode = *no_modification pad crop
+    .type = choice
+    .help = Save images as squares with the direct beam in the middle, with unused pixels added or outer ones cut off
+    .expert_level = 1
+  flip_beamXY = False
+    .type = bool
+    .help = Save images with x and y of the direct beam exchanged, for headers that have them so
+    .short_caption = Exchange beam x and y
+    .expert_level = 1
 }
 
 cctbx_xfel
@@ -116,6 +160,98 @@ cctbx_xfel
     .type = bool
     .help = When no space group is given, take the highest symmetry that the lattices found allow
     .expert_level = 1
+  grid_search
+    .help = Search the best spot-finding settings for each image: J. Appl. Cryst. (2016) 49, 1057
+  {
+    type = *by_backend no_grid_search brute_force smart
+      .type = choice
+      .help = brute_force tries all combinations, smart moves from the median as long as that is better. by_backend \
+              is brute_force with advanced.processing_backend=ha14 (--ha14) and no_grid_search without.
+      .expert_level = 1
+    area_median = 5
+      .type = int(value_min=1)
+      .help = Median spot area (px). The area is the least number of pixels of a spot.
+      .expert_level = 1
+    area_range = 2
+      .type = int(value_min=0)
+      .help = The search goes so far below and above the median area (px)
+      .expert_level = 1
+    height_median = 4
+      .type = int(value_min=1)
+      .help = Median spot height. A height of 4 is the backend's own default, 6 and 3 standard deviations for \
+              sigma_background and sigma_strong, and these are in proportion to the height.
+      .expert_level = 1
+    height_range = 2
+      .type = int(value_min=0)
+      .help = The search goes so far below and above the median height
+      .expert_level = 1
+    sig_height_search = False
+      .type = bool
+      .help = Search signal heights, sigma_strong, apart from spot heights, sigma_background. Five times the work.
+      .expert_level = 1
+  }
+  selection
+    .help = Which result of a grid search is the best
+  {
+    select_by = *epv mosaicity strong
+      .type = choice
+      .help = Smallest Ewald proximal volume, smallest mosaicity, or most strong spots that the lattice explains
+      .expert_level = 1
+    prefilter
+      .help = Results that are not considered
+    {
+      flag_on = False
+        .type = bool
+        .help = Use the prefilter
+        .expert_level = 1
+      target_pointgroup = None
+        .type = space_group
+        .help = Consider lattices of this point group only, e.g. P422
+        .expert_level = 1
+      target_unit_cell = None
+        .type = unit_cell
+        .help = Consider lattices near this cell only: a b c (A) alpha beta gamma (degrees)
+        .expert_level = 1
+      target_uc_tolerance = None
+        .type = float(value_min=0)
+        .help = Largest relative difference from the cell above. None is 0.05.
+        .expert_level = 1
+      min_reflections = None
+        .type = int(value_min=0)
+        .help = Least number of integrated reflections
+        .expert_level = 1
+      min_resolution = None
+        .type = float(value_min=0)
+        .help = Lattices must reach at least this resolution (A)
+        .expert_level = 1
+    }
+  }
+  optimise
+    .help = Try settings on a random sample of the images and use those that integrate significantly more
+  {
+    flag_on = False
+      .type = bool
+      .help = Try settings before the run and use the winner, if there is one, for all images
+      .expert_level = 1
+    n_frames = 40
+      .type = int(value_min=6)
+      .help = Size of the sample. With few hits take more, since blanks say nothing about settings.
+      .expert_level = 1
+    seed = None
+      .type = int(value_min=0)
+      .help = The same seed chooses the same sample. None draws one, and the script of the run records it
+      .expert_level = 2
+    confidence = 0.95
+      .type = float(value_min=0.5, value_max=0.999)
+      .help = A winner must differ from the target with this confidence, corrected for the number of trials
+      .expert_level = 2
+    parameter = None
+      .type = str
+      .multiple = True
+      .help = A parameter of the backend with values to try, such as spotfinder.filter.min_spot_size = 2 3 4. Can be \
+              given several times, and all combinations are tried. None tries four points of the grid search.
+      .expert_level = 1
+  }
   learning
     .help = How to find the lattice of an unknown crystal. A target, cell or space group that is given always wins.
   {
@@ -134,6 +270,23 @@ cctbx_xfel
     max_frames = 48
       .type = int(value_min=4)
       .help = Give up learning a lattice after this many images with diffraction
+      .expert_level = 1
+  }
+  auto_threshold = False
+    .type = bool
+    .help = Estimate for each image the number of counts below which no pixel belongs to a spot
+    .short_caption = Estimate threshold for each image
+    .expert_level = 1
+  resolution_limits
+    .help = Spots outside are left out when the lattice is looked for
+  {
+    low = None
+      .type = float(value_min=0)
+      .help = Lowest resolution of spots (A). None is no limit.
+      .expert_level = 1
+    high = None
+      .type = float(value_min=0)
+      .help = Highest resolution of spots (A). None is no limit.
       .expert_level = 1
   }
   significance_filter
@@ -182,9 +335,72 @@ cctbx_xfel
   }
 }
 
+analysis
+  .help = What is made of the results
+  .short_caption = Analysis Options
+{
+  clustering
+    .help = Unit cells in groups, so that crystal forms and misindexed images are told apart
+    .short_caption = Clustering
+  {
+    flag_on = False
+      .type = bool
+      .help = Cluster the unit cells when the run ends
+      .expert_level = 0
+    threshold = 5000
+      .type = float(value_min=0)
+      .help = Cells nearer than this to one of a cluster belong to it (A^2, NCDist of Andrews and Bernstein)
+      .expert_level = 1
+    n_images = None
+      .type = int(value_min=1)
+      .help = Cluster the cells of so many images, chosen at random. None is up to 1000, and \
+              all others join the nearest cluster.
+      .expert_level = 1
+    limit = 5
+      .type = int(value_min=1)
+      .help = Least number of cells in a cluster that is shown
+      .expert_level = 1
+    write_files = True
+      .type = bool
+      .help = Write a list of the images of each cluster, uc_cluster_N.lst
+      .expert_level = 1
+  }
+  viz = *no_visualization integration cv_vectors
+    .type = choice
+    .help = Pictures of each integrated image in visualization/, made while it is processed. integration is \
+            predictions over the image, cv_vectors the shifts from predicted to observed spots.
+    .short_caption = Visualization
+    .expert_level = 0
+  charts = False
+    .type = bool
+    .help = Plots of mosaicity for each integrated image (trumpet plots) in visualization/
+    .short_caption = Output integration charts
+    .expert_level = 0
+  summary_graphs = False
+    .type = bool
+    .help = Charts of the run in visualization/. These are resolution, unit cells, beam centre, and for a grid search \
+            the heat map of spot-finding settings.
+    .short_caption = Output summary charts
+    .expert_level = 0
+}
+
 advanced
   .help = Advanced options
 {
+  processing_backend = *cctbx_xfel ha14
+    .type = choice
+    .help = cctbx_xfel is dials.stills_process. ha14 is the same with a search for the best spot-finding settings \
+            of each image, for which the backend of that name is remembered.
+    .expert_level = 1
+  prime_prefix = prime
+    .type = str
+    .help = Name of the script for PRIME in the run folder, without its ending
+    .expert_level = 0
+  temporary_output_folder = None
+    .type = path
+    .help = Fast local folder for files in the making, which are moved into the run folder when they are complete. \
+            None is the folder tmp in the run folder.
+    .expert_level = 1
   reference_geometry = None
     .type = path
     .help = Detector geometry from this .expt file or image, instead of the image headers
@@ -198,6 +414,10 @@ advanced
 gui
   .help = How a run is watched and shown
 {
+  image_viewer = *dials.image_viewer cctbx.image_viewer distl.image_viewer cxi.view
+    .type = choice
+    .help = Viewer that the summary of a run names for looking at its images
+    .expert_level = 1
   monitor_mode = False
     .type = bool
     .help = Keep looking for new images in the inputs while processing goes on

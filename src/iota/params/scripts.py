@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from libtbx.utils import Sorry
 
 from iota.errors import ParameterError
 from iota.params.definitions import MASTER_PHIL
+from iota.params.old_names import current_name, retired, translate
 
 _ASSIGNMENT = re.compile(r"^[A-Za-z_][\w.]*\s*=")
 # libtbx reports wrong values as Sorry, which derives from Exception only, or as one of the others
@@ -26,13 +27,16 @@ class Parameters:
     """The values of one run: attributes as in the PHIL text, e.g. ``parameters.values.mp.n_processors``.
 
     Get it from :func:`read` or :func:`defaults`.  ``backend_assignments`` holds command-line assignments to parameters
-    of the backend, in order, as ``(name, value)``.
+    of the backend, in order, as ``(name, value)``; ``remarks`` what to tell people, such as names of earlier versions.
     """
 
-    def __init__(self, scope: Any, backend_assignments: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self, scope: Any, backend_assignments: Sequence[tuple[str, str]] = (), remarks: Sequence[str] = ()
+    ) -> None:
         self.scope = scope
         self.values: Any = scope.extract()
         self.backend_assignments = tuple(backend_assignments)
+        self.remarks = list(remarks)
 
     @property
     def inputs(self) -> list[str]:
@@ -41,7 +45,7 @@ class Parameters:
 
     def replaced(self) -> Parameters:
         """Return the parameters with what was assigned to ``values`` taken over into the scope."""
-        return Parameters(_master().format(self.values), self.backend_assignments)
+        return Parameters(_master().format(self.values), self.backend_assignments, self.remarks)
 
 
 @lru_cache(maxsize=1)
@@ -66,38 +70,95 @@ def read(
     assignments: Sequence[str] = (),
     *,
     is_backend_name: Callable[[str], bool] | None = None,
+    nearest_backend_name: Callable[[str], str | None] | None = None,
 ) -> Parameters:
     """Read scripts in order, then ``name=value`` assignments; later ones win.
+
+    Names and values of earlier versions are translated; ``remarks`` of what is returned say which.
 
     Args:
         scripts: PHIL files.
         assignments: in the compressed form of the command line.  A name may be cut at the front where what is left
             is unambiguous (``target_space_group=P422``).
         is_backend_name: tells whether a full name that IOTA does not know is one of the backend's.
+        nearest_backend_name: gives the backend's name that is most like a misspelt one, or None.
 
     Raises:
         ParameterError: a name or value is not understood; the text says where, and the nearest right name.
     """
-    sources = [_parse_file(path) for path in scripts]
-    backend: list[tuple[str, str]] = []
+    reading = _Reading(is_backend_name or (lambda name: False), nearest_backend_name or (lambda name: None))
+    for path in scripts:
+        reading.take_script(path)
     for text in assignments:
-        name, value = (part.strip() for part in text.split("=", 1))
+        reading.take_assignment(*(part.strip() for part in text.split("=", 1)))
+    return reading.parameters()
+
+
+class _Reading:
+    """Collects what scripts and assignments say, in order."""
+
+    def __init__(self, is_backend_name: Callable[[str], bool], nearest: Callable[[str], str | None]) -> None:
+        self._is_backend_name = is_backend_name
+        self._nearest_backend_name = nearest
+        self._sources: list[Any] = []
+        self._backend: list[tuple[str, str]] = []
+        self._remarks: list[str] = []
+
+    def take_script(self, path: Path) -> None:
+        source = _parse_file(path)
+        translated = translate(source, _definitions().__contains__)
+        self._sources += [phil.parse(translated.phil, converter_registry=_converters()), source]
+        self._backend += translated.backend
+        self._remarks += translated.told
+
+    def take_assignment(self, name: str, value: str) -> None:
         definition = _find(name)
         if definition is not None:
-            sources.append(_parse_assignment(definition, value))
-        elif is_backend_name is not None and is_backend_name(name):
-            backend.append((name, value))
+            self._sources.append(_parse_assignment(definition, value))
+        elif self._is_backend_name(name):
+            self._backend.append((name, value))
         else:
-            raise ParameterError(f"There is no parameter named {name}. {_nearest(name)}")
-    master = _master()
-    try:
-        scope, unused = master.fetch(sources=sources, track_unused_definitions=True)
-    except _PHIL_ERRORS as error:
-        raise ParameterError(_first_line(error)) from error
-    if unused:
-        raise ParameterError(_unused_text(unused))
-    _check_values(scope)
-    return Parameters(scope, backend)
+            self._take_old_name(name, value)
+
+    def _take_old_name(self, name: str, value: str) -> None:
+        instead = retired(name)
+        if instead is not None:
+            self._remarks.append(f"{name} means nothing any more: {instead}.")
+            return
+        if current_name(name, _definitions().__contains__) is None and not name.startswith("dials."):
+            raise ParameterError(f"There is no parameter named {name}. {self._nearest(name)}")
+        source = phil.parse(f"{name} = {value}", source_info=f"{name}={value}", converter_registry=_converters())
+        translated = translate(source, _definitions().__contains__)
+        self._sources.append(phil.parse(translated.phil, converter_registry=_converters()))
+        self._backend += translated.backend
+        self._remarks += translated.told
+
+    def parameters(self) -> Parameters:
+        try:
+            scope, unused = _master().fetch(sources=self._sources, track_unused_definitions=True)
+        except _PHIL_ERRORS as error:
+            raise ParameterError(_first_line(error)) from error
+        if unused:
+            raise ParameterError("\n".join(self._unused_text(item) for item in unused))
+        _check_values(scope)
+        return Parameters(scope, self._backend, self._remarks)
+
+    def _unused_text(self, item: Any) -> str:
+        where = item.object.where_str.strip(" ()")
+        if self._is_backend_name(item.path):
+            return (
+                f"{item.path} is a parameter of the backend ({where}): write it into the target file"
+                " (cctbx_xfel.target) or on the command line."
+            )
+        return f"There is no parameter named {item.path} ({where}). {self._nearest(item.path)}"
+
+    def _nearest(self, name: str) -> str:
+        """A sentence with the name that is most like a misspelt one, of IOTA or of the backend."""
+        close = [n for n in (_nearest_name(name), self._nearest_backend_name(name)) if n is not None]
+        if not close:
+            return "iota.run -d prints all parameters."
+        best = max(close, key=lambda n: difflib.SequenceMatcher(None, name, n).ratio())
+        return f"Did you mean {best}?"
 
 
 def _check_values(scope: Any) -> None:
@@ -143,35 +204,44 @@ def _definitions() -> dict[str, Any]:
 
 
 def _find(name: str) -> Any | None:
-    """Definition whose full name is, or ends in, ``name``; None where there is none."""
+    """Definition whose full name is, or ends in, ``name``; None where there is none.
+
+    Of several the one in the outermost scope is meant, if there is one such: target_unit_cell is that of the run.
+    """
     names = _definitions()
     if name in names:
         return names[name]
     ends = [full for full in names if full.endswith("." + name)]
+    depth = min((full.count(".") for full in ends), default=0)
+    ends = [full for full in ends if full.count(".") == depth]
     if len(ends) > 1:
         raise ParameterError(f"{name} could mean {' or '.join(ends)}: please write more of the name.")
     return names[ends[0]] if ends else None
 
 
-def _nearest(name: str) -> str:
+def _nearest_name(name: str) -> str | None:
     names = list(_definitions())
     last = {full.rsplit(".", 1)[-1]: full for full in names}
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     close = close or [last[n] for n in difflib.get_close_matches(name.rsplit(".", 1)[-1], list(last), n=1, cutoff=0.6)]
-    return f"Did you mean {close[0]}?" if close else "iota.run -d prints all parameters."
-
-
-def _unused_text(unused: Iterable[Any]) -> str:
-    lines = []
-    for item in unused:
-        lines.append(
-            f"There is no parameter named {item.path} ({item.object.where_str.strip(' ()')}). {_nearest(item.path)}"
-        )
-    return "\n".join(lines)
+    return close[0] if close else None
 
 
 def _first_line(error: BaseException) -> str:
     return str(error).strip().split("\n")[0].rstrip(".")
+
+
+def choices() -> dict[str, list[str]]:
+    """Every parameter's full name with the values it may have, where they can be listed."""
+    found = {}
+    for name, definition in _definitions().items():
+        values: list[str] = []
+        if definition.type.phil_type == "bool":
+            values = ["True", "False"]
+        elif definition.type.phil_type == "choice":
+            values = [word.value.lstrip("*") for word in definition.words]
+        found[name] = values
+    return found
 
 
 def is_assignment(argument: str) -> bool:

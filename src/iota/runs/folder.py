@@ -76,9 +76,9 @@ class RunFolder:
         return self.path / ".control"
 
     @property
-    def prime(self) -> Path:
-        """The script for PRIME, filled in from the results."""
-        return self.path / "prime.phil"
+    def optimisation(self) -> Path:
+        """Settings that were tried before the run, if that was asked for."""
+        return self.path / "optimisation.json"
 
     @property
     def learnt(self) -> Path:

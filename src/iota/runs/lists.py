@@ -63,5 +63,13 @@ def write_outcome_lists(folder: RunFolder, frames: Sequence[FrameRef], outcomes:
     )
 
 
+def write_cluster_lists(folder: RunFolder, clusters: Sequence[Sequence[FrameRef]]) -> None:
+    """Write ``uc_cluster_1.lst`` and so on, the images of each cluster of cells; those of before are removed."""
+    for old in folder.path.glob("uc_cluster_*.lst"):
+        old.unlink()
+    for number, frames in enumerate(clusters, start=1):
+        _write(folder, f"uc_cluster_{number}.lst", frames)
+
+
 def _write(folder: RunFolder, name: str, frames: Iterable[FrameRef]) -> None:
     folder.write_text(folder.path / name, "".join(f"{frame}\n" for frame in frames))

@@ -11,7 +11,8 @@ from iota.errors import BackendError, UsageError
 from iota.runs.state import BatchJob
 from iota.workers import mpi, submit
 from iota.workers.coordinator import Workers
-from iota.workers.local import LocalPool, default_processes
+from iota.workers.cores import default_processes
+from iota.workers.local import LocalPool
 
 BATCH_SYSTEMS = ("slurm", "lsf", "torq", "pbs", "sge", "htcondor")
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import concurrent.futures
 import multiprocessing
-import os
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pebble import ProcessPool
 
@@ -14,10 +13,8 @@ from iota.engine import worker
 from iota.engine.worker import EngineConfig
 from iota.records import Task
 
-
-def default_processes() -> int:
-    """Three quarters of the cores that this process may use, and at least one."""
-    return max(1, 3 * len(os.sched_getaffinity(0)) // 4)
+if TYPE_CHECKING:
+    from iota.engine.convert import Conversion, ConvertTask
 
 
 class LocalPool:
@@ -28,7 +25,11 @@ class LocalPool:
     """
 
     def __init__(
-        self, n_processes: int, config: EngineConfig, time_limit_s: float, engine: ModuleType = worker
+        self,
+        n_processes: int,
+        config: EngineConfig | Conversion,
+        time_limit_s: float,
+        engine: ModuleType = worker,
     ) -> None:
         """Start the pool; processes are made when there is work.
 
@@ -43,11 +44,12 @@ class LocalPool:
         self._run = engine.run
         context = multiprocessing.get_context("forkserver")
         # the import of DIALS, 1.5 s, is paid once, and all processes are forked from the one that has it
+        accelerates = isinstance(config, EngineConfig) and config.accelerate
         preload = [worker.__name__, engine.__name__]
-        context.set_forkserver_preload([*preload, "iota.engine.preload"] if config.accelerate else preload)
+        context.set_forkserver_preload([*preload, "iota.engine.preload"] if accelerates else preload)
         self._pool = ProcessPool(max_workers=n_processes, initializer=engine.start, initargs=(config,), context=context)
 
-    def submit(self, task: Task) -> concurrent.futures.Future[Any]:
+    def submit(self, task: Task | ConvertTask) -> concurrent.futures.Future[Any]:
         """Queue a task; the future gives the worker's report."""
         future: concurrent.futures.Future[Any] = self._pool.schedule(self._run, args=(task,), timeout=self.time_limit_s)
         return future

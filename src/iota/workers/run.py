@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
+import shutil
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
-from iota.analysis.prime import prime_script
 from iota.analysis.summary import Summary, SummaryBuilder
 from iota.engine import backend, ladder
 from iota.engine.filter import LatticeFilter
+from iota.engine.grid import Grid
+from iota.engine.picture_choice import Pictures
+from iota.engine.preparation import prepare
 from iota.engine.worker import EngineConfig
 from iota.errors import RunFolderError
-from iota.inputs import Inputs, Watcher
+from iota.inputs import Inputs, Watcher, find_frames
 from iota.params import Parameters, read, script_text
 from iota.records import FrameRef, FrameResult, Outcome, Settings
 from iota.runs import FrameNames, Ledger, RunFolder, RunState, iterate_ledger
 from iota.runs.control import clear_orders, read_order
-from iota.runs.lists import append_input_list, read_input_list, write_input_list, write_outcome_lists
+from iota.runs.folder import cannot_write
+from iota.runs.lists import append_input_list, read_input_list, write_input_list
 from iota.runs.lock import RunLock
 from iota.runs.state import BatchJob, Status, read_state
 from iota.symmetry import cell_from_text, cell_text
+from iota.workers.conclusion import Conclusion, conclude
 from iota.workers.coordinator import Coordinator, Workers
 from iota.workers.executors import RunWorkers, make_workers
 from iota.workers.feed import WatchFeed
 from iota.workers.learning import Learning, LearningRules, Learnt
-from iota.workers.local import default_processes
+from iota.workers.optimise import WithMore, candidates, optimise
 from iota.workers.submit import submit, submitted_job
 
 logger = logging.getLogger(__name__)
@@ -45,6 +52,9 @@ class Display(Protocol):
 
     def learnt(self, lattice: Learnt) -> None:
         """Show that a lattice was learnt."""
+
+    def note(self, text: str) -> None:
+        """Show a line of information."""
 
 
 class Run:
@@ -65,6 +75,7 @@ class Run:
         self._lock = RunLock(folder)
         self._state = RunState(status="running", n_frames=len(frames))
         self._last_state = 0.0
+        self._conclusion: Conclusion | None = None
 
     @classmethod
     def create(
@@ -78,11 +89,22 @@ class Run:
         """Write what a new run starts from: scripts, input list, state.
 
         The scripts repeat the run when they are given back: what the command line changed is in them.
+
+        Raises:
+            UsageError: a mask does not fit the images, or what is to be found from them cannot be.
         """
-        target = backend.target_text(parameters)
-        folder.write_text(folder.target, target)
+        image_import = parameters.values.image_import
+        first = inputs.frames
+        if parameters.values.gui.monitor_mode:  # what is there already tells shapes, shadow and gain
+            first = find_frames(parameters.inputs).frames
+        prepared = prepare(backend.target_text(parameters), image_import, first, folder.path)
+        parameters.remarks.extend(prepared.remarks)
+        if prepared.gain is not None:
+            image_import.gain, image_import.estimate_gain = prepared.gain, False
+        folder.write_text(folder.target, prepared.target)
         parameters.values.cctbx_xfel.target = str(folder.target)
         folder.write_text(folder.script, script_text(parameters))
+        folder.write_text(folder.log, "".join(f"{remark}\n" for remark in parameters.remarks))
         folder.write_info(command_line, versions)
         write_input_list(folder, inputs.frames)
         return cls(folder, parameters, inputs.frames)
@@ -121,7 +143,19 @@ class Run:
             memory_GB=mp.frame_memory,
             accelerate=self._values.advanced.acceleration == "on",
             files_grow=self._values.gui.monitor_mode,
+            grid=_grid(self._values),
+            pictures=_pictures(self._values.analysis),
+            scratch=str(self._scratch),
         )
+
+    @property
+    def _scratch(self) -> Path:
+        """Where files in the making are: unique to the run, since several may share a folder for such files."""
+        given = self._values.advanced.temporary_output_folder
+        if not given:
+            return self.folder.path / "tmp"
+        digest = hashlib.blake2b(str(self.folder.path).encode(), digest_size=6).hexdigest()
+        return Path(given) / f"iota_{self.folder.path.name}_{digest}"
 
     def execute(self, display: Display, workers: Workers | None = None) -> Summary:
         """Process all frames, then write lists and summary, whatever happened.
@@ -136,6 +170,10 @@ class Run:
         """
         config = self.engine_config()
         config.engine()  # a wrong mask or geometry is found here, before any frame
+        try:
+            self._scratch.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunFolderError(cannot_write(self._scratch, error)) from error
         with self._lock:
             return self._execute(display, config, workers)
 
@@ -152,10 +190,11 @@ class Run:
                 try:
                     settings, rules = self._strategy()
                     self._names.add(self.frames)
+                    winner = self._optimised(workers, settings, rules)
                     Coordinator(
                         self.frames,
                         self._names.__getitem__,
-                        workers,
+                        WithMore(workers, winner) if winner else workers,
                         self,
                         settings,
                         rules,
@@ -166,6 +205,7 @@ class Run:
                     ).run()
                 finally:
                     workers.stop()
+                    shutil.rmtree(self._scratch, ignore_errors=True)  # of frames that were not finished
             self._state.status = "finished"
         except KeyboardInterrupt:
             self._state.status, self._state.reason = "aborted", "Stopped by a person or by the batch system."
@@ -207,6 +247,11 @@ class Run:
         return self._summary.summary()
 
     @property
+    def conclusion(self) -> Conclusion:
+        """What the run ended with."""
+        return self._conclusion or Conclusion(summary=self.summary(), viewer=self._values.gui.image_viewer)
+
+    @property
     def lattices(self) -> list[Learnt]:
         """Lattices that were learnt."""
         return self._learning.lattices
@@ -233,6 +278,29 @@ class Run:
             given_space_group=ladder.given_space_group(self.target),
         )
         return tuple(rungs), rules
+
+    def _optimised(self, workers: Workers, settings: tuple[Settings, ...], rules: LearningRules | None) -> str:
+        """Find out which settings are best where that is asked for; what they add to the target is written into it."""
+        options = self._values.cctbx_xfel.optimise
+        if not options.flag_on or self.folder.optimisation.exists():  # when resumed, they are in the target already
+            return ""
+
+        def tick(doing: str) -> None:
+            if read_order(self.folder) == "stop":
+                raise KeyboardInterrupt
+            self._state.doing = doing
+            self._display.progress(0, len(self.frames), 0, {}, doing)
+            self._write_state()
+
+        tried = candidates(options.parameter, _grid_points(self._values))
+        found = optimise(options, self.frames, tried, workers, settings, rules, tick)
+        self._display.note(found.sentence())
+        self.target = backend.with_lines(self.target, [found.phil])
+        self.folder.write_text(self.folder.target, self.target)
+        self.folder.write_text(
+            self.folder.optimisation, msgspec.json.format(msgspec.json.encode(found), indent=1).decode() + "\n"
+        )
+        return found.phil
 
     def _feed(self) -> WatchFeed | None:
         """What brings more images in monitor mode."""
@@ -313,20 +381,12 @@ class Run:
         self._state.doing, self._state.n_waiting = "", 0
         self._display.progress(len(self._outcomes), len(self.frames), 0, self._summary.counts, "")
         try:
-            write_outcome_lists(self.folder, self.frames, self._outcomes)
-            self._write_prime_script()
+            self._conclusion = conclude(self.folder, self.parameters, self.frames, self._outcomes, self.summary())
             self._write_state()
         except RunFolderError as error:
             if self._state.status == "finished":
                 raise
             logger.error("%s", error)  # the first error is the one to report
-
-    def _write_prime_script(self) -> None:
-        n_processes = self._values.mp.n_processors or default_processes()
-        path = self.folder.path
-        text = prime_script(self.summary(), self._values.description, path / "final", path / "prime", n_processes)
-        if text is not None:
-            self.folder.write_text(self.folder.prime, text)
 
 
 def _lattice_filter(scope: Any) -> LatticeFilter | None:
@@ -336,9 +396,46 @@ def _lattice_filter(scope: Any) -> LatticeFilter | None:
         crystal_system=scope.crystal_system,
         point_group=None if scope.pointgroup is None else str(scope.pointgroup),
         unit_cell=None if scope.unit_cell is None else cell_from_text(str(scope.unit_cell).strip("()")),
-        uc_tolerance=scope.uc_tolerance,
+        uc_tolerance=0.05 if scope.uc_tolerance is None else scope.uc_tolerance,
         min_reflections=scope.min_reflections,
         min_resolution_A=scope.min_resolution,
+    )
+
+
+def _pictures(analysis: Any) -> Pictures | None:
+    """Pictures of each frame; None where none are asked for."""
+    pictures = Pictures(
+        predictions=analysis.viz == "integration", vectors=analysis.viz == "cv_vectors", trumpet=analysis.charts
+    )
+    return None if pictures == Pictures() else pictures
+
+
+def _grid(values: Any) -> Grid | None:
+    """The grid of spot-finding settings to search for each frame; None where it is not asked for."""
+    kind = values.cctbx_xfel.grid_search.type
+    if kind == "by_backend":
+        kind = "brute_force" if values.advanced.processing_backend == "ha14" else "no_grid_search"
+    return None if kind == "no_grid_search" else msgspec.structs.replace(_grid_points(values), kind=kind)
+
+
+def _grid_points(values: Any) -> Grid:
+    search, selection = values.cctbx_xfel.grid_search, values.cctbx_xfel.selection
+    before = selection.prefilter
+    prefilter = LatticeFilter(
+        point_group=None if before.target_pointgroup is None else str(before.target_pointgroup),
+        unit_cell=None if before.target_unit_cell is None else before.target_unit_cell.parameters(),
+        uc_tolerance=0.05 if before.target_uc_tolerance is None else before.target_uc_tolerance,
+        min_reflections=before.min_reflections,
+        min_resolution_A=before.min_resolution,
+    )
+    return Grid(
+        area_median=search.area_median,
+        area_range=search.area_range,
+        height_median=search.height_median,
+        height_range=search.height_range,
+        scan_signal=search.sig_height_search,
+        select_by=selection.select_by,
+        prefilter=prefilter if before.flag_on else None,
     )
 
 

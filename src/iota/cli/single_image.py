@@ -1,0 +1,269 @@
+"""``iota.single_image``: one image, bare bones, for people at a beamline and for control systems."""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import contextlib
+import multiprocessing
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+import iota
+from iota.cli.completion import complete
+from iota.errors import IotaError, UsageError
+from iota.params import Parameters, is_assignment, read
+from iota.records import FrameRef, Task
+from iota.symmetry import cell_text
+
+if TYPE_CHECKING:
+    from iota.engine.single_image import Action, ImageReport
+
+_EXAMPLES = """\
+examples
+  iota.single_image images/img_00001.cbf
+  iota.single_image images/img_00001.cbf --action integrate --json
+  iota.single_image master.h5 --index 17 --action spotfind
+  iota.single_image img.cbf cctbx_xfel.target_unit_cell="79.2 79.2 38.1 90 90 90" cctbx_xfel.target_space_group=P43212
+
+The line __RESULTS__ has, in this order: spots, spots with saturated pixels, score (spots between 40 and 4.5 A outside
+rings of ice), resolution (A, -1 if unknown), rings of ice, 0, mean counts of a spot, and {what failed}.
+
+exit status
+  0 done, 1 the image has no diffraction or no lattice, 2 wrong use or input, 130 interrupted
+"""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="iota.single_image",
+        usage="iota.single_image [options] IMAGE ... [name=value ...]",
+        description="Find spots, resolution, rings of ice and the lattice of one image. Nothing is written without"
+        " --output_dir.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_EXAMPLES,
+    )
+    parser.add_argument(
+        "arguments", nargs="+", metavar="IMAGE | name=value", help="images, and parameters of IOTA or of the backend"
+    )
+    parser.add_argument("--version", action="version", version=f"IOTA {iota.__version__}")
+    parser.add_argument(
+        "--action", choices=("spotfind", "index", "integrate"), default="index", help="how far to go (default: index)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line instead of text")
+    parser.add_argument("--index", type=int, default=1, metavar="N", help="image in a multi-image file, from 1")
+    parser.add_argument("--min_bragg", type=int, metavar="N", help="least number of spots of an image with diffraction")
+    parser.add_argument("--paramfile", type=Path, metavar="SCRIPT", help="script with parameters of IOTA")
+    parser.add_argument("--output_dir", type=Path, metavar="DIR", help="keep the files of DIALS and its log here")
+    parser.add_argument(
+        "--output_file", type=Path, metavar="FILE", help="append a line: 0 n_spots image space_group unit_cell"
+    )
+    parser.add_argument(
+        "--wait", type=float, default=30, metavar="S", help="wait so long for the image (default: 30 s)"
+    )
+    parser.add_argument("--termfile", type=Path, metavar="FILE", help="stop waiting when this file appears")
+    parser.add_argument("--nproc", type=int, default=1, metavar="N", help="so many images side by side (default: 1)")
+    parser.add_argument("--verbose", action="store_true", help="print the backend's own words, too (on stderr)")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    parser = make_parser()
+    complete(parser)
+    options = parser.parse_intermixed_args(argv)
+    try:
+        return _run(options)
+    except IotaError as error:
+        print(f"iota.single_image: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        return 130
+
+
+class _Work(msgspec.Struct, frozen=True):
+    """What a process needs to report on an image."""
+
+    target: str
+    folder: str
+    keep: bool
+    action: Action
+    verbose: bool
+    find_symmetry: bool
+    strong_sigma: float
+    quick_start: bool  # as good as can be for the first image alone
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.index < 1 or options.nproc < 1:
+        raise UsageError("--index and --nproc are numbers from 1 on.")
+    from iota.engine import backend  # imports DIALS
+
+    assignments = [argument for argument in options.arguments if is_assignment(argument)]
+    images = [argument for argument in options.arguments if not is_assignment(argument)]
+    if not images:
+        raise UsageError("Name an image.")
+    if options.min_bragg is not None:
+        assignments.append(f"data_selection.image_triage.minimum_Bragg_peaks={options.min_bragg}")
+    parameters = read(
+        [options.paramfile] if options.paramfile else [],
+        assignments,
+        is_backend_name=backend.is_backend_name,
+        nearest_backend_name=backend.nearest_name,
+    )
+    for image in images:
+        _wait_for(Path(image), options.wait, options.termfile)
+    with _folder(options.output_dir) as folder:
+        work = _work(options, parameters, backend.target_text(parameters), folder)
+        work = msgspec.structs.replace(work, quick_start=options.action == "spotfind" and len(images) == 1)
+        tasks = [_task(image, options.index, len(images)) for image in images]
+        status = 0
+        for report in _reports(work, tasks, options.nproc):
+            _print(report, options)
+            status = max(status, 0 if report.outcome in ("spots", "indexed", "integrated") else 1)
+    return status
+
+
+def _work(options: argparse.Namespace, parameters: Parameters, target: str, folder: Path) -> _Work:
+    return _Work(
+        target=target,
+        folder=str(folder),
+        keep=options.output_dir is not None,
+        action=options.action,
+        verbose=options.verbose,
+        find_symmetry=parameters.values.cctbx_xfel.determine_sg_and_reindex,
+        strong_sigma=parameters.values.data_selection.image_triage.strong_sigma,
+        quick_start=False,
+    )
+
+
+def _task(image: str, index: int, n_images: int) -> Task:
+    path = Path(image).absolute()
+    name = f"{path.stem}_{index:05d}" if index > 1 else path.stem
+    if n_images > 1:  # images of several folders may share a name
+        name = "_".join([*path.parent.parts[1:], name])
+    return Task("process", FrameRef(str(path), index - 1 if index > 1 else None), name)
+
+
+def _reports(work: _Work, tasks: Sequence[Task], n_processes: int) -> Iterator[ImageReport]:
+    if len(tasks) == 1 or n_processes == 1:
+        yield from (_report(work, task) for task in tasks)
+        return
+    context = multiprocessing.get_context("fork")  # DIALS is imported already
+    with concurrent.futures.ProcessPoolExecutor(min(n_processes, len(tasks)), mp_context=context) as pool:
+        for done in concurrent.futures.as_completed([pool.submit(_report, work, task) for task in tasks]):
+            yield done.result()
+
+
+def _report(work: _Work, task: Task) -> ImageReport:
+    from iota.engine.frame import Engine
+    from iota.engine.frame_log import frame_log
+    from iota.engine.single_image import report_image, settings_for
+
+    engine = Engine(work.target, Path(work.folder), find_symmetry=work.find_symmetry, strong_sigma=work.strong_sigma)
+    if work.quick_start:
+        engine.spot_finder = None  # it takes 0.5 s to get ready, which pays from the second image on
+    task = msgspec.structs.replace(task, settings=tuple(settings_for(work.target)))
+    with frame_log() as log:
+        report = report_image(engine, task, work.action)
+    if work.verbose:
+        print(log.getvalue(), file=sys.stderr)
+    if work.keep:
+        (Path(work.folder) / "logs" / f"{task.name}.log").write_text(log.getvalue(), encoding="utf-8")
+    else:
+        report.files = {}
+        for lattice in report.lattices:
+            lattice.files = {}
+    return report
+
+
+@contextlib.contextmanager
+def _folder(given: Path | None) -> Iterator[Path]:
+    """Where DIALS writes: the given folder, or one that is removed in the end."""
+    with tempfile.TemporaryDirectory(prefix="iota_") as temporary:
+        folder = given or Path(temporary)
+        try:
+            for name in ("dials", "final", "logs"):
+                (folder / name).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{folder} cannot be written: {error.strerror}.") from error
+        yield folder
+
+
+def _wait_for(image: Path, seconds: float, termfile: Path | None) -> None:
+    """Return when the image is there.
+
+    Raises:
+        UsageError: it does not come in time, or the waiting was ended.
+    """
+    end = time.monotonic() + seconds
+    while not image.exists():
+        if termfile is not None and termfile.exists():
+            raise UsageError(f"Waiting for {image} was ended: {termfile} is there.")
+        if time.monotonic() >= end:
+            raise UsageError(f"There is no such image: {image} (waited {seconds:g} s, --wait).")
+        time.sleep(0.05)
+
+
+def _print(report: ImageReport, options: argparse.Namespace) -> None:
+    if options.output_file:
+        _append_line(report, options.output_file)
+    if options.json:
+        print(msgspec.json.encode(report).decode(), flush=True)
+        return
+    for name, text in _lines(report):
+        print(f"{name:<12}{text}")
+    failed = report.reason or ""
+    resolution = -1 if report.resolution_A is None else report.resolution_A
+    print(
+        f"__RESULTS__ {report.n_spots} {report.n_overloads} {report.score} {resolution} {len(report.ice_rings_A)} 0"
+        f" {report.mean_intensity or 0} {{{failed}}}"
+    )
+    if failed:
+        print(f"__ERRORS__ {failed}")
+    sys.stdout.flush()
+
+
+def _lines(report: ImageReport) -> Iterator[tuple[str, str]]:
+    yield "IMAGE", report.image
+    ice = "" if report.n_spots_no_ice is None else f", {report.n_spots_no_ice} where there is no ice"
+    overloads = f", {report.n_overloads} with saturated pixels" if report.n_overloads else ""
+    yield "SPOTS", f"{report.n_spots}{ice}{overloads}"
+    if report.resolution_A is not None:
+        yield "RESOLUTION", f"{report.resolution_A:.2f} A"
+    rings = ", ".join(f"{ring:.2f}" for ring in report.ice_rings_A)
+    yield "ICE RINGS", f"{rings} A" if rings else "none"
+    if report.n_indexed is not None and report.unit_cell is not None:
+        yield "INDEXING", f"{report.n_indexed} spots, rmsd {report.rmsd_px:.2f} px ({report.settings})"
+        yield "LATTICE", f"{report.bravais} ({report.space_group})"
+        yield "CELL", f"{cell_text(report.unit_cell)} (A, degrees)"
+    for lattice in report.lattices:
+        yield (
+            "INTEGRATED",
+            f"{lattice.n_integrated} reflections ({lattice.n_strong} strong) to {lattice.d_min_A:.2f} A",
+        )
+    if report.reason:
+        yield "FAILED", report.reason
+    yield "SECONDS", ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in report.seconds.items())
+
+
+def _append_line(report: ImageReport, path: Path) -> None:
+    """Add the line that the image tracker of the predecessor reads."""
+    group = (report.space_group or "NA").replace(" ", "")
+    cell = cell_text(report.unit_cell) if report.unit_cell else "NA"
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"0 {report.n_spots} {report.image} {group} {cell}\n")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

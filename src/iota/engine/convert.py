@@ -1,0 +1,149 @@
+"""Images saved as pickles, with mask and geometry corrected, as earlier versions of IOTA made them."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from dials.array_family import flex
+
+from iota.engine import backend
+from iota.engine.frame_log import frame_log
+from iota.engine.image import ImportFailedError, import_frame, load_reference_geometry
+from iota.engine.masks import load_mask
+from iota.records import FrameRef
+
+_MASKED = -2  # what a masked or added pixel holds; below the trusted range
+
+SquareMode = Literal["no_modification", "pad", "crop"]
+
+
+class Conversion(msgspec.Struct, frozen=True):
+    """What is the same for all images of a conversion."""
+
+    target: str  # parameters of the backend; those of geometry and masks count
+    links: str  # folder for links to images whose names DIALS cannot take
+    square_mode: SquareMode = "no_modification"
+    flip_beamXY: bool = False
+
+
+def convert(conversion: Conversion, frame: FrameRef, path: Path) -> str:
+    """Save one image; returns why it could not be, empty when it was.
+
+    Args:
+        conversion: what is to be changed.
+        frame: the image.
+        path: where the pickle goes.
+    """
+    params = backend.extract(conversion.target)
+    try:
+        with frame_log():
+            reference = load_reference_geometry(params.input.reference_geometry)
+            experiments = import_frame(frame, params, Path(conversion.links) / path.stem, reference)
+    except ImportFailedError as error:
+        return str(error)
+    experiment = experiments[0]
+    if len(experiment.detector) != 1:
+        return f"The detector has {len(experiment.detector)} panels; a pickle holds one."
+    image = _image(experiment, params.spotfinder.lookup.mask, conversion)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.new")
+    with new.open("wb") as file:
+        pickle.dump(image, file, protocol=2)  # the protocol that dxtbx and older programs know
+    new.replace(path)
+    return ""
+
+
+def _image(experiment: Any, mask: str | None, conversion: Conversion) -> dict[str, Any]:
+    """The dictionary that dxtbx reads (FormatPYunspecified)."""
+    panel, beam = experiment.detector[0], experiment.beam
+    pixels = experiment.imageset.get_raw_data(0)[0].as_numpy_array().astype(np.int32)
+    if mask:
+        pixels[~load_mask(Path(mask))[0].as_numpy_array()] = _MASKED
+    pixel_mm = panel.get_pixel_size()[0]
+    beam_px = [x / pixel_mm for x in panel.get_beam_centre(beam.get_s0())]
+    if conversion.flip_beamXY:
+        beam_px.reverse()
+    pixels, beam_px = squared(pixels, beam_px, conversion.square_mode)
+    saturated = float(panel.get_trusted_range()[1])
+    slow, fast = pixels.shape
+    return {
+        "DATA": flex.int(np.ascontiguousarray(pixels)),
+        "SIZE1": slow,
+        "SIZE2": fast,
+        "PIXEL_SIZE": pixel_mm,
+        "BEAM_CENTER_X": beam_px[0] * pixel_mm,
+        "BEAM_CENTER_Y": beam_px[1] * pixel_mm,
+        "DISTANCE": abs(panel.get_directed_distance()),
+        "WAVELENGTH": beam.get_wavelength(),
+        "CCD_IMAGE_SATURATION": saturated,
+        "SATURATED_VALUE": saturated,
+        "MIN_TRUSTED_VALUE": 0,
+        "OSC_START": 0.0,
+        "OSC_RANGE": 0.0,
+        "SEQUENCE_NUMBER": 0,
+        "TIME": 1.0,
+        "TIMESTAMP": time.strftime("%Y-%m-%dT%H:%MZ%S.000", time.gmtime()),
+        "ACTIVE_AREAS": flex.int([0, 0, slow, fast]),
+        "DETECTOR_ADDRESS": "IOTA-0|Converted-0",
+    }
+
+
+def squared(
+    pixels: npt.NDArray[np.int32], beam_px: Sequence[float], mode: SquareMode
+) -> tuple[npt.NDArray[np.int32], list[float]]:
+    """Square image with the direct beam in the middle, to a pixel.
+
+    Args:
+        pixels: `[slow, fast]`.
+        beam_px: direct beam (px), fast and slow.
+        mode: ``pad`` adds masked pixels so that nothing is lost, ``crop`` cuts off what is beyond the nearest edge.
+
+    Returns:
+        The image, and where the direct beam is on it (px); both as they were where the beam misses the image.
+    """
+    slow, fast = pixels.shape
+    middle = [round(beam_px[0]), round(beam_px[1])]
+    sides = (middle[0], fast - middle[0], middle[1], slow - middle[1])
+    if mode == "no_modification" or min(sides) <= 0:
+        return pixels, list(beam_px)
+    half = max(sides) if mode == "pad" else min(sides)
+    result = np.full((2 * half, 2 * half), _MASKED, dtype=np.int32)
+    first_slow, first_fast = middle[1] - half, middle[0] - half  # of the square, on the image
+    rows = slice(max(0, first_slow), min(slow, middle[1] + half))
+    columns = slice(max(0, first_fast), min(fast, middle[0] + half))
+    result[rows.start - first_slow : rows.stop - first_slow, columns.start - first_fast : columns.stop - first_fast] = (
+        pixels[rows, columns]
+    )
+    return result, [beam_px[0] - first_fast, beam_px[1] - first_slow]
+
+
+# -- what a worker process runs
+
+_conversion: Conversion | None = None
+
+
+class ConvertTask(msgspec.Struct, frozen=True):
+    """One image to save."""
+
+    frame: FrameRef
+    path: str
+
+
+def start(conversion: Conversion) -> None:
+    """Make this process a worker of a conversion."""
+    global _conversion
+    _conversion = conversion
+
+
+def run(task: ConvertTask) -> str:
+    """Save one image; returns why it could not be."""
+    if _conversion is None:
+        raise RuntimeError("start() has not been called in this process")
+    return convert(_conversion, task.frame, Path(task.path))

@@ -1,0 +1,95 @@
+"""Masks of pixels that are not looked at: read without running what a pickle may hold, checked, joined, written."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dials.array_family import flex
+
+from iota.errors import UsageError
+
+Mask = tuple[Any, ...]  # flex.bool for each panel, (slow, fast); True is looked at
+
+_MOST_BYTES = 400_000_000  # 18 Mpixel are 18 to 40 MB
+
+
+class _MaskUnpickler(pickle.Unpickler):
+    """Admits arrays of truth values and nothing else; a pickle can otherwise run any program."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module in ("scitbx_array_family_flex_ext", "scitbx.array_family.flex") and name in ("bool", "grid"):
+            return getattr(flex, name)
+        if (module, name) == ("_codecs", "encode"):
+            return _latin1
+        raise pickle.UnpicklingError(f"it holds {module}.{name}")
+
+
+def _latin1(text: str, encoding: str = "latin1") -> bytes:
+    """Turn text into bytes as protocol 2 writes them, and in no other way."""
+    if encoding != "latin1":
+        raise pickle.UnpicklingError(f"it holds text in the encoding {encoding}")
+    return text.encode("latin1")
+
+
+def load_mask(path: Path) -> Mask:
+    """Read a mask that dials.generate_mask or the mask tool of dials.image_viewer has written.
+
+    Raises:
+        UsageError: it cannot be read, or is something else than a mask; nothing in it is run.
+    """
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise UsageError(f"The mask {path} is larger than any mask is.")
+        with path.open("rb") as file:
+            found = _MaskUnpickler(file, encoding="latin1").load()
+    except OSError as error:
+        raise UsageError(f"The mask {path} cannot be read: {error.strerror}.") from error
+    except UsageError:
+        raise
+    except Exception as error:  # whatever hostile or torn bytes lead to, in C++ too
+        raise UsageError(
+            f"{path} is not a mask ({error}). Make one with dials.generate_mask or the mask tool of dials.image_viewer."
+        ) from error
+    panels = tuple(found) if isinstance(found, tuple | list) else (found,)
+    if not panels or not all(isinstance(panel, flex.bool) and panel.nd() == 2 for panel in panels):
+        raise UsageError(f"{path} is not a mask: a mask is an array of truth values for each panel of the detector.")
+    return panels
+
+
+def check_shape(mask: Mask, detector: Any, what: str) -> None:
+    """See that a mask fits the panels of a detector.
+
+    Raises:
+        UsageError: it does not; the text says both shapes.
+    """
+    wanted = [panel.get_image_size()[::-1] for panel in detector]
+    found = [panel.all() for panel in mask]
+    if found != wanted:
+        raise UsageError(
+            f"{what} has {_shape_text(found)}, but the images have {_shape_text(wanted)}. Make one on these images."
+        )
+
+
+def _shape_text(shapes: Sequence[tuple[int, int]]) -> str:
+    sizes = sorted({f"{fast} x {slow}" for slow, fast in shapes})
+    panels = "1 panel" if len(shapes) == 1 else f"{len(shapes)} panels"
+    return f"{panels} of {' and '.join(sizes)} pixels"
+
+
+def joined(masks: Sequence[Mask]) -> Mask:
+    """Mask of the pixels that all masks look at."""
+    first, *others = masks
+    panels = [panel.deep_copy() for panel in first]
+    for other in others:
+        for panel, more in zip(panels, other, strict=True):
+            panel &= more
+    return tuple(panels)
+
+
+def write_mask(mask: Mask, path: Path) -> None:
+    """Write a mask as DIALS does."""
+    with path.open("wb") as file:
+        pickle.dump(mask, file, protocol=pickle.HIGHEST_PROTOCOL)

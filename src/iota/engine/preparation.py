@@ -1,0 +1,129 @@
+"""What is made once before a run from its first images: the mask with the shadow of the beamstop, and the gain."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from dials.array_family import flex
+from dials.command_line.estimate_gain import estimate_gain
+
+from iota.engine import backend
+from iota.engine.beamstop import shadow
+from iota.engine.frame_log import frame_log
+from iota.engine.image import ImportFailedError, import_frame, load_reference_geometry
+from iota.engine.masks import Mask, check_shape, joined, load_mask, write_mask
+from iota.errors import UsageError
+from iota.records import FrameRef
+
+_LOOKED_AT = 10  # images from which shadow and gain are found
+_TRIED = 50  # images to open before it is said that none can be read
+
+
+class Prepared(msgspec.Struct, kw_only=True):
+    """What was made for a run."""
+
+    target: str
+    gain: float | None = None  # as estimated; None where that was not asked for
+    remarks: list[str] = []  # for people
+
+
+def prepare(target: str, image_import: Any, frames: Sequence[FrameRef], run_folder: Path) -> Prepared:
+    """Check the masks of a run against its images and write the mask it uses; estimate the gain if asked to.
+
+    DIALS reads only the mask that is written here, ``mask.pickle`` in the run folder, and never a pickle from
+    elsewhere.  Where there is no image yet, as in monitor mode, each frame is checked when it comes.
+
+    Args:
+        target: parameters of the backend.
+        image_import: the scope of that name of IOTA's parameters.
+        frames: of the run.
+        run_folder: where the mask goes.
+
+    Raises:
+        UsageError: a mask cannot be used, or what was asked for needs images and there are none.
+    """
+    params = backend.extract(target)
+    given = {scope: getattr(params, scope).lookup.mask for scope in ("spotfinder", "integration")}
+    masks = {path: load_mask(Path(path)) for path in given.values() if path}
+    prepared = Prepared(target=target)
+    if not masks and not image_import.beamstop and not image_import.estimate_gain:
+        return prepared
+    with tempfile.TemporaryDirectory(prefix="iota_") as links:
+        images = _first_images(params, frames, Path(links))
+        _prepare(prepared, image_import, given, masks, images, run_folder)
+    return prepared
+
+
+def _prepare(
+    prepared: Prepared,
+    image_import: Any,
+    given: dict[str, str | None],
+    masks: dict[str | None, Mask],
+    images: Sequence[Any],
+    run_folder: Path,
+) -> None:
+    if not images and (image_import.beamstop or image_import.estimate_gain):
+        raise UsageError("Shadow of the beamstop and gain are found from images, and none of those there can be read.")
+    if images:
+        for path, mask in masks.items():
+            check_shape(mask, images[0].detector, f"The mask {path}")
+    lines = []
+    stop = _shadow_mask(images, image_import.beamstop, prepared) if image_import.beamstop else None
+    for scope, path in given.items():
+        parts = [mask for mask in (masks.get(path), stop) if mask is not None]
+        if parts:
+            name = "mask.pickle" if scope == "spotfinder" or len(set(given.values())) == 1 else f"mask_{scope}.pickle"
+            write_mask(joined(parts), run_folder / name)
+            lines.append(f'{scope}.lookup.mask = "{run_folder / name}"\n')
+    if image_import.estimate_gain:
+        prepared.gain = _gain(images)
+        lines += backend.gain_lines(prepared.gain)
+        prepared.remarks.append(f"The gain is {prepared.gain:g} counts a photon, estimated from {len(images)} images.")
+    prepared.target = backend.with_lines(prepared.target, lines)
+
+
+def _first_images(params: Any, frames: Sequence[FrameRef], links: Path) -> list[Any]:
+    """Experiments of up to ten readable frames, evenly spread over the first ones."""
+    reference = load_reference_geometry(params.input.reference_geometry)
+    step = max(1, len(frames) // _LOOKED_AT)
+    found: list[Any] = []
+    for number, frame in enumerate([*frames[::step], *frames][:_TRIED]):
+        try:
+            with frame_log():
+                experiments = import_frame(frame, params, links / "links" / f"first_{number}", reference)
+        except ImportFailedError:
+            continue
+        found.append(experiments[0])
+        if len(found) == min(_LOOKED_AT, len(frames)):
+            break
+    return found
+
+
+def _shadow_mask(images: Sequence[Any], threshold: float, prepared: Prepared) -> Mask:
+    first = images[0]
+    panels = [flex.bool(flex.grid(*panel.get_image_size()[::-1]), True) for panel in first.detector]
+    try:
+        number, mm = first.detector.get_ray_intersection(first.beam.get_s0())
+    except RuntimeError:  # the beam goes through a gap between panels, where nothing has to be masked
+        prepared.remarks.append("The direct beam meets no panel, so no shadow of the beamstop is masked.")
+        return tuple(panels)
+    counts = np.mean([image.imageset.get_raw_data(0)[number].as_numpy_array() for image in images], axis=0)
+    found = shadow(counts, first.detector[number].millimeter_to_pixel(mm), threshold)
+    if not found.any():
+        prepared.remarks.append(
+            f"No shadow of the beamstop with fewer than {threshold:g} counts was found around the direct beam."
+        )
+    panels[number] = flex.bool(np.ascontiguousarray(~found))
+    return tuple(panels)
+
+
+def _gain(images: Sequence[Any]) -> float:
+    """Median of the gain of single images, as DIALS estimates it from the variance of the background."""
+    with frame_log():
+        gains = [float(estimate_gain(image.imageset)) for image in images]
+    return round(float(np.median(gains)), 3)

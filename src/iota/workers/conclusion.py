@@ -1,0 +1,109 @@
+"""What a run ends with: lists, the script for PRIME, clusters - from its records, without a look at the frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from iota.analysis.clustering import Cluster, cluster_cells
+from iota.analysis.prime import prime_script
+from iota.analysis.summary import Summary, SummaryBuilder
+from iota.errors import RunFolderError
+from iota.params import Parameters, read
+from iota.records import FrameRef, Outcome
+from iota.runs import RunFolder, iterate_ledger
+from iota.runs.folder import cannot_write
+from iota.runs.lists import read_input_list, write_cluster_lists, write_outcome_lists
+from iota.runs.lock import RunLock
+from iota.workers.cores import default_processes
+from iota.workers.learning import Learning, Learnt
+
+
+class Conclusion(msgspec.Struct, kw_only=True):
+    """What is made of the records of a run."""
+
+    summary: Summary
+    clusters: list[Cluster] | None = None  # None: they were not asked for
+    charts: list[str] = []  # names of those that were drawn
+    viewer: str = "dials.image_viewer"  # with which a person wants to look at images
+
+
+def conclude(
+    folder: RunFolder,
+    parameters: Parameters,
+    frames: Sequence[FrameRef],
+    outcomes: Mapping[FrameRef, Outcome],
+    summary: Summary,
+) -> Conclusion:
+    """Write what a run ends with, finished or not.
+
+    Raises:
+        RunFolderError: the folder cannot be written, or its ledger not be read.
+    """
+    write_outcome_lists(folder, frames, outcomes)
+    _write_prime_script(folder, parameters, summary)
+    return Conclusion(
+        summary=summary,
+        clusters=_clusters(folder, parameters),
+        charts=_charts(folder, parameters),
+        viewer=parameters.values.gui.image_viewer,
+    )
+
+
+def conclude_again(folder: RunFolder, assignments: Sequence[str] = ()) -> tuple[Conclusion, list[Learnt]]:
+    """Write again what a finished or aborted run ends with.
+
+    Args:
+        folder: of the run.
+        assignments: parameters that are to be other than in the script of the run.
+
+    Raises:
+        RunFolderError: the run still goes on, or its files cannot be read or written.
+        ParameterError: an assignment is not understood.
+    """
+    if not folder.script.is_file():
+        raise RunFolderError(f"{folder.script} is not there, so this run cannot be analysed.")
+    parameters = read([folder.script], assignments)
+    with RunLock(folder):
+        frames = read_input_list(folder)
+        outcomes: dict[FrameRef, Outcome] = {}
+        builder = SummaryBuilder(len(frames))
+        for result in iterate_ledger(folder.ledger):
+            outcomes[result.frame] = result.outcome
+            builder.add(result)
+        conclusion = conclude(folder, parameters, frames, outcomes, builder.summary())
+    lattices: list[Learnt] = []
+    if folder.learnt.exists():
+        lattices = msgspec.json.decode(folder.learnt.read_bytes(), type=Learning).lattices
+    return conclusion, lattices
+
+
+def _write_prime_script(folder: RunFolder, parameters: Parameters, summary: Summary) -> None:
+    values = parameters.values
+    n_processes = values.mp.n_processors or default_processes()
+    path = folder.path
+    text = prime_script(summary, values.description, path / "final", path / "prime", n_processes)
+    if text is not None:
+        folder.write_text(path / f"{values.advanced.prime_prefix}.phil", text)
+
+
+def _clusters(folder: RunFolder, parameters: Parameters) -> list[Cluster] | None:
+    options = parameters.values.analysis.clustering
+    if not options.flag_on:
+        return None
+    clusters = cluster_cells(iterate_ledger(folder.ledger), options.threshold, options.n_images, options.limit)
+    write_cluster_lists(folder, [cluster.frames for cluster in clusters] if options.write_files else [])
+    return clusters
+
+
+def _charts(folder: RunFolder, parameters: Parameters) -> list[str]:
+    if not parameters.values.analysis.summary_graphs:
+        return []
+    from iota.analysis.charts import write_charts  # matplotlib takes 0.5 s, and is wanted now and then
+
+    path = folder.path / "visualization"
+    try:
+        return write_charts(iterate_ledger(folder.ledger), path)
+    except OSError as error:
+        raise RunFolderError(cannot_write(path, error)) from error

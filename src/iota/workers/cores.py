@@ -1,0 +1,10 @@
+"""How many processes a machine is good for."""
+
+from __future__ import annotations
+
+import os
+
+
+def default_processes() -> int:
+    """Three quarters of the cores that this process may use, and at least one."""
+    return max(1, 3 * len(os.sched_getaffinity(0)) // 4)

@@ -1,0 +1,105 @@
+"""iota.single_image, as a beamline control system would call it."""
+
+import json
+import os
+import time
+
+import pytest
+from commands import LYSOZYME, command
+
+
+@pytest.fixture(scope="module")
+def hit(learnt_run):
+    return (learnt_run.path / "integrated.lst").read_text().splitlines()[0]
+
+
+@pytest.fixture(scope="module")
+def blank(learnt_run):
+    return (learnt_run.path / "failed_triage.lst").read_text().splitlines()[0]
+
+
+def _report(*arguments, cwd):
+    done = command("iota.single_image", *arguments, "--json", cwd=cwd)
+    assert done.stderr == ""
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_an_image_of_an_unknown_crystal_tells_its_lattice(hit, tmp_path):
+    done = command("iota.single_image", hit, "--output_file", "results.txt", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    words = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines()}
+    assert float(words["CELL"][0]) == pytest.approx(79.2, rel=0.01)
+    assert words["LATTICE"][0] == "tP"
+    assert 1.3 < float(words["RESOLUTION"][0]) < 3
+    n_spots, n_overloads, _, resolution, n_rings, *_ = words["__RESULTS__"]
+    assert (n_spots, resolution) == (words["SPOTS"][0].rstrip(","), words["RESOLUTION"][0])
+    assert (n_overloads, n_rings, words["ICE"]) == ("0", "0", ["RINGS", "none"])
+    line = (tmp_path / "results.txt").read_text().split()
+    assert line[:3] == ["0", n_spots, hit]
+    assert line[3] == "P422"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["results.txt"]
+
+
+def test_how_far_it_goes_is_said(hit, tmp_path):
+    status, spots = _report(hit, "--action", "spotfind", cwd=tmp_path)
+    assert (status, spots["outcome"], spots["unit_cell"]) == (0, "spots", None)
+    assert 0 < spots["score"] <= spots["n_spots_no_ice"] <= spots["n_spots"]
+    status, whole = _report(hit, "--action", "integrate", "--output_dir", "out", *LYSOZYME, cwd=tmp_path)
+    assert (status, whole["outcome"], whole["n_spots"]) == (0, "integrated", spots["n_spots"])
+    assert whole["lattices"][0]["n_integrated"] > 100
+    assert (tmp_path / "out" / whole["files"]["reflections"]).is_file()
+    assert "Integrating" in next((tmp_path / "out" / "logs").iterdir()).read_text()
+
+
+def test_it_costs_less_than_a_second_besides_the_backend(hit, tmp_path):
+    _, report = _report(hit, "--action", "integrate", *LYSOZYME, cwd=tmp_path)
+    stages = sum(seconds for stage, seconds in report["seconds"].items() if stage != "total")
+    assert report["seconds"]["total"] - stages < 1.0
+
+
+def test_a_blank_ends_with_status_1_and_a_sentence(blank, tmp_path):
+    done = command("iota.single_image", blank, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "__ERRORS__" in done.stdout
+    assert "at least 10 are needed" in done.stdout
+    assert command("iota.single_image", blank, "--action", "spotfind", "--min_bragg", 0, cwd=tmp_path).returncode in (
+        0,
+        1,
+    )
+
+
+def test_several_images_side_by_side(hit, blank, tmp_path):
+    done = command("iota.single_image", hit, blank, "--nproc", 2, "--json", "--action", "spotfind", cwd=tmp_path)
+    reports = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {r["image"]: r["outcome"] for r in reports} == {hit: "spots", blank: "failed_triage"}
+    assert done.returncode == 1
+
+
+def test_waiting_for_an_image_ends(hit, tmp_path):
+    start = time.monotonic()
+    late = command("iota.single_image", "late.cbf", "--wait", 0.2, cwd=tmp_path)
+    assert (late.returncode, "Traceback" in late.stderr) == (2, False)
+    assert "There is no such image" in late.stderr
+    (tmp_path / ".stop").touch()
+    ended = command("iota.single_image", "late.cbf", "--wait", 300, "--termfile", ".stop", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "was ended" in ended.stderr
+    assert time.monotonic() - start < 100
+
+
+def test_an_image_that_comes_while_it_waits(hit, tmp_path):
+    child = os.fork()
+    if child == 0:
+        time.sleep(4)
+        os.link(hit, tmp_path / "late_1.cbf") if os.stat(hit).st_dev == os.stat(tmp_path).st_dev else os.symlink(
+            hit, tmp_path / "late_1.cbf"
+        )
+        os._exit(0)
+    status, report = _report("late_1.cbf", "--action", "spotfind", cwd=tmp_path)
+    os.waitpid(child, 0)
+    assert (status, report["outcome"]) == (0, "spots")
+
+
+def test_what_does_not_exist_in_the_file_is_said(hit, tmp_path):
+    status, report = _report(hit, "--index", 2, cwd=tmp_path)
+    assert (status, report["outcome"], report["reason"]) == (1, "failed_import", "The file holds 1 image only.")
