@@ -7,6 +7,7 @@ pixels on it is DIALS' own code that makes spots, measures and filters them.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from functools import cached_property
@@ -26,6 +27,8 @@ from dxtbx.model import Panel
 from iota.engine.in_memory import ImageInMemory
 from iota.engine.strong_pixels import LARGEST_WINDOW, Image, Mask, StrongPixels
 from iota.errors import BackendError
+
+logger = logging.getLogger("dials.iota")  # goes into the log of the frame, with the backend's own words
 
 
 class SpotFinder:
@@ -62,6 +65,7 @@ class SpotFinder:
         masks = self._masks.of(imageset, images)
         if masks is None:
             return None
+        logger.info("Finding Strong Spots (accelerated)\n")
         strong = [self._threshold.find(image, *mask) for image, mask in zip(images, masks, strict=True)]
         most = self._spotfinder.filter.max_strong_pixel_fraction
         if most < 1 and sum(map(len, strong)) > math.ceil(most * sum(image.size for image in images)):

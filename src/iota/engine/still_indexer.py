@@ -36,6 +36,7 @@ from iota.engine.still_refinement import (
     refine,
     spots_from_table,
 )
+from iota.symmetry import cell_text
 
 logger = logging.getLogger("dials.iota")  # goes into the log of the frame, with the backend's own words
 
@@ -76,6 +77,10 @@ class _Candidate:
     crystal: Any
     n_indexed: int
     rmsd_px: float
+
+    def __str__(self) -> str:
+        cell = cell_text(self.crystal.get_unit_cell().parameters())
+        return f"{self.n_indexed} spots, rmsd {self.rmsd_px:.3f} px, primitive cell {cell}"
 
     def evidence(self, spacing_px: float) -> float:
         """How much likelier the positions of its spots are with this lattice than by chance, as a logarithm.
@@ -361,6 +366,7 @@ def index_still(params: Any, experiments: Any, reflections: Any) -> tuple[Any, A
     Raises:
         Exception: whatever the first method raised when none finds a lattice.
     """
+    logger.info("\nIndexing %d Strong Spots (accelerated)\n", len(reflections))
     combinations = params.indexing.basis_vector_combinations
     if not isinstance(combinations.max_refine, int):
         combinations.max_refine = _CANDIDATES
