@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
-from commands import LYSOZYME, THAUMATIN, command
+from commands import LYSOZYME, SHARED, THAUMATIN, command
 
 from iota.runs import RunFolder
-
-SHARED = Path(os.environ.get("IOTA_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
 @pytest.fixture(scope="session")

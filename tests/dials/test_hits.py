@@ -10,7 +10,7 @@ from commands import LYSOZYME, command
 from scipy.spatial import cKDTree
 
 from iota.engine import backend, indexing, still_indexer
-from iota.engine.frame import Engine, FrameFailedError, FrameWork, _StepProcessor
+from iota.engine.frame import Engine, FrameFailedError, FrameWork, StepProcessor
 from iota.engine.frame_log import frame_log
 from iota.engine.still_foreground import mark_foreground
 from iota.engine.still_prediction import predict_still
@@ -51,7 +51,7 @@ def _found(engine, path):
 def _lattices(engine, work, fast):
     """What indexing gives: experiments and spots, or None."""
     params = engine.params()
-    indexer = still_indexer.index_still if fast else lambda p, e, s: _StepProcessor(p).index(e, s)
+    indexer = still_indexer.index_still if fast else lambda p, e, s: StepProcessor(p).index(e, s)
     with frame_log():
         try:
             return indexer(params, indexing._independent(work.experiments), work.spots.copy())
@@ -151,7 +151,7 @@ def test_predictions_and_masks_are_those_of_dials(tmp_path):
         with frame_log():
             work.find_spots()
             found = work.index(GIVEN)
-            processor = _StepProcessor(engine.params())
+            processor = StepProcessor(engine.params())
             reference, _ = processor.process_reference(found.reflections)
             experiments = ProfileModelFactory.create(processor.params, found.experiments, reference)
         (experiment,) = experiments

@@ -11,7 +11,7 @@ import pytest
 from commands import command
 
 from iota.engine import backend
-from iota.engine.frame import Engine, _StepProcessor
+from iota.engine.frame import Engine, StepProcessor
 from iota.engine.image import import_frame, import_models, read_pixels
 from iota.engine.worker import run_in
 from iota.errors import BackendError
@@ -58,7 +58,7 @@ def _compare(frames, tmp_path, text=""):
         assert (alone[0].detector, alone[0].beam) == (experiments[0].detector, experiments[0].beam)
         assert alone[0].imageset.indices() == experiments[0].imageset.indices()
         assert alone[0].imageset.paths() == experiments[0].imageset.paths()
-        _assert_same_table(ours, _StepProcessor(engine.params()).find_spots(alone))
+        _assert_same_table(ours, StepProcessor(engine.params()).find_spots(alone))
         numbers.append(len(ours))
     return numbers
 

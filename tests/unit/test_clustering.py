@@ -4,7 +4,7 @@ import json
 import random
 
 import pytest
-from conftest import SHARED
+from commands import SHARED
 
 from iota.analysis.clustering import cluster_cells
 from iota.records import FrameRef, FrameResult, Lattice
