@@ -41,11 +41,13 @@ def test_a_run_killed_while_it_learns_and_while_it_processes_ends_as_if_undistur
             break
         run.kill()
         run.wait()
-        n_kills += 1
         wait_until(lambda: not _workers_of(folder), 60)  # they end what they are at, and then themselves
+        if read_state(folder.state).status == "finished":  # it was quicker than the signal
+            break
+        n_kills += 1
         assert read_state(folder.state).status == "running"
         run = start(["--resume", folder.path], tmp_path)
-    assert run.returncode == 0, said(tmp_path)
+    assert run.returncode in (0, -signal.SIGKILL), said(tmp_path)
     assert n_kills >= 2
     assert essence(folder) == essence(learnt_run)
     for name in ("integrated.lst", "not_integrated.lst", "failed_triage.lst"):
