@@ -12,10 +12,9 @@ from types import TracebackType
 
 from iota.errors import RunFolderError
 from iota.runs.folder import RunFolder
-from iota.runs.state import RunState, read_state
+from iota.runs.state import STALE_AFTER_S, RunState, read_state
 
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
-STALE_AFTER_S = 60.0  # a running coordinator on another host writes its heartbeat every second
 
 
 class RunLock:

@@ -14,6 +14,8 @@ from iota.errors import RunFolderError
 from iota.records import Outcome
 from iota.runs.folder import replace_text
 
+STALE_AFTER_S = 60.0  # a coordinator writes its heartbeat every second
+
 Status = Literal["queued", "running", "watching", "finished", "aborted", "failed"]
 
 
@@ -63,3 +65,23 @@ def read_state(path: Path) -> RunState:
         return msgspec.json.decode(path.read_bytes(), type=RunState)
     except (OSError, msgspec.DecodeError) as error:
         raise RunFolderError(f"{path} cannot be read: {error}.") from error
+
+
+def is_at_work(state: RunState) -> bool:
+    """Whether somebody works on a run or will: its process lives, or its job waits; False for one that was killed."""
+    if state.status == "queued":
+        return True
+    if state.status not in ("running", "watching"):
+        return False
+    silent_s = time.time() - state.heartbeat
+    if state.host != socket.gethostname():
+        return silent_s < STALE_AFTER_S
+    if silent_s > 10 * STALE_AFTER_S:  # by now its number may be that of another process
+        return False
+    try:
+        os.kill(state.process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it lives and is somebody else's
+        return True
+    return True

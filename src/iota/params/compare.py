@@ -1,0 +1,63 @@
+"""What differs between scripts, line by line, in the words of a script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from libtbx import phil
+
+from iota.errors import ParameterError
+from iota.params.scripts import defaults, read
+
+
+def script_difference(script: Path, other: Path | None = None) -> list[str]:
+    """Lines ``name = value`` of an IOTA script that differ from the defaults, or from another script.
+
+    Raises:
+        ParameterError: a script cannot be read.
+    """
+    theirs = _values((read([other]) if other else defaults()).replaced().scope)  # replaced: all written in one way
+    return _lines(_values(read([script]).replaced().scope), theirs, is_between_scripts=other is not None)
+
+
+def target_difference(target: Path, other: Path | None = None) -> list[str]:
+    """Lines ``name = value`` of a target, which holds only what differs from the backend's defaults, or from another.
+
+    Raises:
+        ParameterError: a target cannot be read.
+    """
+    theirs = _values(_parse(other)) if other else {}
+    return _lines(_values(_parse(target)), theirs, is_between_scripts=other is not None)
+
+
+def _parse(path: Path) -> Any:
+    try:
+        return phil.parse(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, RuntimeError) as error:
+        raise ParameterError(f"The target {path} cannot be read: {error}.") from error
+
+
+def _values(scope: Any) -> dict[str, list[str]]:
+    """Values by full name, as a script writes them; of a name that may be given several times, all."""
+    values: dict[str, list[str]] = {}
+    for item in scope.all_definitions():
+        text = item.object.as_str().strip().split("=", 1)[-1]
+        value = " ".join(text.replace("\\\n", " ").split())
+        if value:  # PHIL adds an empty one to what may be given several times
+            values.setdefault(item.path, []).append(value)
+    return values
+
+
+def _lines(mine: dict[str, list[str]], theirs: dict[str, list[str]], *, is_between_scripts: bool) -> list[str]:
+    lines = []
+    for name in [*mine, *(name for name in theirs if name not in mine)]:
+        here, there = mine.get(name), theirs.get(name)
+        if here == there:
+            continue
+        if not is_between_scripts:
+            lines += [f"{name} = {value}" for value in here or ["None"]]
+            continue
+        lines.append(f"{name} = {', '.join(here) if here else 'the default'}")
+        lines.append(f"    there: {', '.join(there) if there else 'the default'}")
+    return lines

@@ -1,0 +1,168 @@
+"""Starting, stopping and resuming runs: each is the command a person would type, in a process of its own.
+
+Neither closing the page nor killing the server ends a run: its process is no child of any terminal, and what it needs
+is in its folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from iota.errors import RunFolderError, UsageError
+from iota.runs import RunFolder, read_state
+from iota.runs.control import give_order
+from iota.runs.state import is_at_work
+
+_EVERY_S = 0.1
+_HIDDEN = ".iota"  # in a project: scripts that runs were started with, and what their commands said
+
+
+async def start_run(script: str, target: str, project: Path) -> RunFolder:
+    """Start a run; returns as soon as its folder is there.
+
+    Args:
+        script: IOTA's parameters as PHIL text.
+        target: parameters of the backend as PHIL text, empty for none.
+        project: where ``integration/NNN`` is made.
+
+    Raises:
+        UsageError: the command refused; the text is its own sentence.
+    """
+    stem = time.strftime("%Y%m%d-%H%M%S") + f"-{time.time_ns() % 10**6:06d}"
+    hidden = project / _HIDDEN
+    path = hidden / f"{stem}.param"
+    try:
+        hidden.mkdir(parents=True, exist_ok=True)
+        path.write_text(script, encoding="utf-8")
+        arguments = [str(path), f"output={project}"]
+        if target.strip():
+            target_path = hidden / f"{stem}.phil"
+            target_path.write_text(target, encoding="utf-8")
+            arguments.append(f"cctbx_xfel.target={target_path}")
+    except OSError as error:
+        raise UsageError(f"{hidden} cannot be written: {error.strerror}. Choose another project folder.") from error
+    known = _run_numbers(project)
+    command = _Command(arguments, project, hidden / f"{stem}.txt")
+    while True:
+        folder = _folder_of(command.process_id, project, known)
+        if folder is not None:
+            return folder
+        if command.has_ended:
+            folder = _folder_of(command.process_id, project, known)
+            if folder is not None:  # a short run
+                return folder
+            raise UsageError(command.said)
+        await asyncio.sleep(_EVERY_S)
+
+
+async def resume_run(folder: RunFolder, *, watch: bool = False) -> None:
+    """Go on with a run that was stopped or killed, or that is finished and is to look for new images.
+
+    Raises:
+        UsageError: the command refused; the text is its own sentence.
+    """
+    hidden = folder.path.parents[1] / _HIDDEN
+    try:
+        hidden.mkdir(exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{hidden} cannot be written: {error.strerror}.") from error
+    arguments = ["--resume", str(folder.path), *(["--watch"] if watch else [])]
+    command = _Command(arguments, folder.path.parents[1], hidden / f"resume-{folder.path.name}.txt")
+    while not command.has_ended:
+        state = read_state(folder.state)
+        if state.process_id == command.process_id or (state.status == "queued" and is_at_work(state)):
+            return
+        await asyncio.sleep(_EVERY_S)
+    if command.exit_status not in (0, 1, 130):
+        raise UsageError(command.said)
+
+
+async def stop_run(folder: RunFolder) -> None:
+    """End a run; what is finished is kept.  A job that has not begun is taken out of its queue.
+
+    Raises:
+        RunFolderError: the folder cannot be written.
+        UsageError: the job cannot be taken out of its queue.
+    """
+    if read_state(folder.state).status != "queued":
+        give_order(folder, "stop")
+        return
+    command = _Command(["--stop", str(folder.path)], folder.path.parents[1], folder.path / "logs" / "stop.txt")
+    while not command.has_ended:
+        await asyncio.sleep(_EVERY_S)
+    if command.exit_status != 0:
+        raise UsageError(command.said)
+
+
+class _Command:
+    """An ``iota.run`` on its own: it lives on when the server ends."""
+
+    def __init__(self, arguments: Sequence[str], folder: Path, said: Path) -> None:
+        beside = Path(sys.executable).with_name("iota.run")
+        program = [str(beside)] if beside.exists() else [sys.executable, "-m", "iota.cli.run"]
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("NICEGUI_")}
+        self._said_path = said
+        try:
+            with said.open("wb") as output:
+                self._process = subprocess.Popen(
+                    [*program, *arguments],
+                    cwd=folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=environment,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise UsageError(f"iota.run cannot be started: {error.strerror}.") from error
+        threading.Thread(target=self._process.wait, daemon=True).start()  # so that it never is a zombie
+
+    @property
+    def process_id(self) -> int:
+        return self._process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        return self._process.returncode is not None
+
+    @property
+    def exit_status(self) -> int | None:
+        return self._process.returncode
+
+    @property
+    def said(self) -> str:
+        """What the command said at last: its own sentence where it refused."""
+        try:
+            lines = self._said_path.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            lines = []
+        for number, line in enumerate(lines):
+            if line.startswith("iota.run: "):
+                return " ".join([line.removeprefix("iota.run: "), *lines[number + 1 :]]).strip()
+        return " ".join(lines[-3:]) or f"iota.run ended with exit status {self.exit_status}."
+
+
+def _run_numbers(project: Path) -> set[str]:
+    try:
+        return {path.name for path in (project / "integration").iterdir() if path.name.isdigit()}
+    except OSError:
+        return set()
+
+
+def _folder_of(process_id: int, project: Path, known: set[str]) -> RunFolder | None:
+    """The new run folder that a process writes."""
+    for name in _run_numbers(project) - known:
+        folder = RunFolder(project / "integration" / name)
+        try:
+            if read_state(folder.state).process_id == process_id:
+                return folder
+        except RunFolderError:  # no state yet
+            continue
+    return None

@@ -1,0 +1,75 @@
+"""The log of a run, however long it is: its end, what comes after, and lines that hold a text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+_MOST_LINES = 500
+_BLOCK = 1 << 20
+
+
+class LogPart(msgspec.Struct, frozen=True):
+    """A part of a log, from ``start`` to ``end`` (bytes), whole lines only."""
+
+    text: str
+    start: int
+    end: int
+
+
+class Found(msgspec.Struct, frozen=True):
+    """Lines that hold a text, the last ones first found; ``n_more`` were left out."""
+
+    lines: list[str]
+    n_more: int = 0
+
+
+def read_end(path: Path, n_bytes: int = 65536) -> LogPart:
+    """The end of a log; empty where there is none."""
+    return _read(path, None, n_bytes)
+
+
+def read_since(path: Path, start: int, n_bytes: int = 1 << 18) -> LogPart:
+    """What came after ``start`` (bytes), whole lines only; when more came than ``n_bytes``, the end of it."""
+    part = _read(path, start, n_bytes)
+    return part if part.end >= start else read_end(path)  # the log was replaced
+
+
+def search(path: Path, text: str) -> Found:
+    """Lines that hold a text, small letters or capitals; the last 500 of them."""
+    wanted = text.lower().encode(errors="surrogateescape")
+    found: list[bytes] = []
+    n_dropped = 0
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                if wanted in line.lower():
+                    found.append(line)
+                    if len(found) >= 2 * _MOST_LINES:
+                        n_dropped += _MOST_LINES
+                        del found[:_MOST_LINES]
+    except OSError:
+        return Found([])
+    n_dropped += max(0, len(found) - _MOST_LINES)
+    return Found([_text(line).rstrip("\n") for line in found[-_MOST_LINES:]], n_dropped)
+
+
+def _read(path: Path, start: int | None, n_bytes: int) -> LogPart:
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            begin = max(0, size - n_bytes) if start is None or size - start > n_bytes else start
+            if begin > size:
+                return LogPart("", 0, 0)
+            file.seek(begin)
+            data = file.read(size - begin)
+    except OSError:
+        return LogPart("", 0, 0)
+    end = data.rfind(b"\n") + 1
+    first = data.find(b"\n") + 1 if begin and begin != start else 0  # of a line that began before
+    return LogPart(_text(data[first:end]), begin + first, begin + end)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", errors="replace")

@@ -1,0 +1,123 @@
+"""The server: one FastAPI application with pages and API, on loopback, guarded by a token."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+from nicegui import ui
+
+from iota.errors import UsageError
+from iota.web import layout
+from iota.web.access import Access
+from iota.web.pages import runs as runs_page
+from iota.web.places import ServerMemory
+from iota.web.projects import Projects
+from iota.web.site import Site
+
+FIRST_PORT = 8765
+_N_PORTS = 100
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server listens and how people see it."""
+
+    host: str
+    port: int
+    token: str
+    base_url: str = ""  # under which a proxy shows it
+
+    @property
+    def url(self) -> str:
+        """The address with its token, as it is typed into a browser on this machine or behind the proxy."""
+        if "://" in self.base_url:
+            return f"{self.base_url.rstrip('/')}/?token={self.token}"
+        host = "127.0.0.1" if self.host in ("127.0.0.1", "localhost", "") else self.host
+        if host == "0.0.0.0":
+            host = socket.getfqdn()
+        return f"http://{host}:{self.port}{self.base_url.rstrip('/')}/?token={self.token}"
+
+
+class Server:
+    """A server of one project; make it, tell people its address, then :meth:`serve`."""
+
+    def __init__(
+        self,
+        project: Path,
+        arguments: Sequence[str] = (),
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        base_url: str = "",
+    ) -> None:
+        """Take a port.
+
+        Args:
+            project: folder below which ``integration/NNN`` is.
+            arguments: scripts, paths and name=value that fill the start page.
+            host: address of this machine that is listened on.
+            port: 0 takes the one of the last server of this project, or the first that is free.
+            base_url: address or path under which a proxy shows the server.
+
+        Raises:
+            UsageError: the port is taken, or the host is not one of this machine.
+        """
+        memory = ServerMemory.of(project)
+        self._socket = _listen(host, [port] if port else _ports(memory.port))
+        self.address = Address(host, self._socket.getsockname()[1], memory.token, base_url)
+        memory.port = self.address.port
+        memory.keep(project)
+        self.site = Site(Projects(project), tuple(arguments))
+        self.application = Access(make_app(self.site), memory.token, self.address.port, base_url)
+
+    def serve(self) -> None:
+        """Answer until a person stops the server."""
+        config = uvicorn.Config(
+            self.application,
+            log_level="warning",
+            access_log=False,
+            ws_max_size=16 * 1024 * 1024,
+            timeout_graceful_shutdown=1,
+            server_header=False,
+        )
+        with contextlib.suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[self._socket])
+
+
+def make_app(site: Site) -> FastAPI:
+    """The application with all pages and the API, without its guard."""
+    app = FastAPI(title="IOTA", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    layout.serve_static()
+    runs_page.register(site)
+    ui.run_with(app, title="IOTA", favicon=layout.STATIC / "iota.svg", reconnect_timeout=30, show_welcome_message=False)
+    logging.getLogger("nicegui").setLevel(logging.WARNING)
+    return app
+
+
+def _ports(last: int) -> list[int]:
+    return [*([last] if last else []), *range(FIRST_PORT, FIRST_PORT + _N_PORTS)]
+
+
+def _listen(host: str, ports: Sequence[int]) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for port in ports:
+        found = socket.socket(family, socket.SOCK_STREAM)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            found.bind((host, port))
+            found.listen(128)
+        except OSError as error:
+            found.close()
+            if error.errno != 98:  # anything but "in use" is the same for all ports
+                raise UsageError(f"{host}:{port} cannot be listened on: {error.strerror}.") from error
+            continue
+        return found
+    one = f"Port {ports[0]} is" if len(ports) == 1 else f"All ports from {ports[0]} to {ports[-1]} are"
+    raise UsageError(f"{one} in use. Choose another with --port, or leave it out.")

@@ -1,0 +1,22 @@
+"""What the pages of one server share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from iota.web.projects import Projects
+
+
+@dataclass
+class Site:
+    """One server: the projects it shows, and what it was started with."""
+
+    projects: Projects
+    arguments: Sequence[str] = field(default_factory=tuple)  # scripts, paths and name=value that fill the start page
+
+    @property
+    def home(self) -> Path:
+        """The project that the server was started in."""
+        return self.projects.home
