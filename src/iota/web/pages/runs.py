@@ -21,7 +21,7 @@ _COLUMNS: list[dict[str, Any]] = [
     {"name": "number", "label": "Run", "field": "number", "sortable": True, "align": "right"},
     {"name": "status", "label": "Status", "field": "status", "sortable": True, "align": "left"},
     {"name": "description", "label": "Description", "field": "description", "sortable": True, "align": "left"},
-    {"name": "started", "label": "Started", "field": "started", "sortable": True, "align": "left"},
+    {"name": "started", "label": "Started", "field": "started", "align": "left"},
     {"name": "frames", "label": "Frames", "field": "n_finished", "sortable": True, "align": "right"},
     {"name": "hits", "label": "Hits (%)", "field": "hit_rate", "sortable": True, "align": "right"},
     {"name": "integrated", "label": "Integrated (% of hits)", "field": "rate", "sortable": True, "align": "right"},
