@@ -12,12 +12,14 @@ import msgspec
 
 from iota.errors import RunFolderError, UsageError
 from iota.records import Outcome
-from iota.runs import RunFolder, RunState, read_state
+from iota.runs import RunFolder, read_state
 from iota.runs.folder import RunInfo
 from iota.runs.state import Status, is_at_work
 from iota.web.places import state_folder
 
 _RUN_ID = re.compile(r"(\d{3,})(?:@([0-9a-f]{8}))?")
+_NOTE = "note.txt"  # in the run folder
+_LONGEST_NOTE = 2000  # characters
 _DESCRIPTION = re.compile(r"^description = (.*)$", re.MULTILINE)
 
 
@@ -36,6 +38,7 @@ class RunEntry(msgspec.Struct, kw_only=True):
     doing: str = ""
     reason: str = ""
     description: str = ""
+    note: str = ""
     host: str = ""
     started: float = 0.0  # s since the epoch
     heartbeat: float = 0.0  # s since the epoch
@@ -108,6 +111,7 @@ class Projects:
             doing=state.doing,
             reason=state.reason,
             description=description,
+            note=read_note(folder),
             host=state.host,
             started=started or state.started,
             heartbeat=state.heartbeat,
@@ -142,12 +146,21 @@ class Projects:
             return []
 
 
-def state_of(folder: RunFolder) -> RunState | None:
-    """The state of a run, None while it has none."""
+def read_note(folder: RunFolder) -> str:
+    """What people wrote about a run; empty where nobody did."""
     try:
-        return read_state(folder.state)
-    except RunFolderError:
-        return None
+        return (folder.path / _NOTE).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def write_note(folder: RunFolder, text: str) -> None:
+    """Write about a run.
+
+    Raises:
+        RunFolderError: the folder cannot be written.
+    """
+    folder.write_text(folder.path / _NOTE, text.strip()[:_LONGEST_NOTE] + "\n")
 
 
 def _digest(project: Path) -> str:

@@ -94,11 +94,17 @@ class Server:
 def make_app(site: Site) -> FastAPI:
     """The application with all pages and the API, without its guard."""
     app = FastAPI(title="IOTA", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    layout.serve_static()
-    runs_page.register(site)
+    register_pages(site)
     ui.run_with(app, title="IOTA", favicon=layout.STATIC / "iota.svg", reconnect_timeout=30, show_welcome_message=False)
     logging.getLogger("nicegui").setLevel(logging.WARNING)
     return app
+
+
+def register_pages(site: Site) -> None:
+    """Make all pages known."""
+    layout.serve_static()
+    for page in (runs_page,):
+        page.register(site)
 
 
 def _ports(last: int) -> list[int]:

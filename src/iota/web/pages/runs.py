@@ -13,7 +13,7 @@ from iota.records import NOT_HITS
 from iota.web.browse import choose_folder
 from iota.web.launch import resume_run, stop_run
 from iota.web.layout import ago, frame, sentences
-from iota.web.projects import RunEntry
+from iota.web.projects import RunEntry, write_note
 from iota.web.site import Site
 
 _EVERY_S = 2.0
@@ -25,6 +25,7 @@ _COLUMNS: list[dict[str, Any]] = [
     {"name": "frames", "label": "Frames", "field": "n_finished", "sortable": True, "align": "right"},
     {"name": "hits", "label": "Hits (%)", "field": "hit_rate", "sortable": True, "align": "right"},
     {"name": "integrated", "label": "Integrated (% of hits)", "field": "rate", "sortable": True, "align": "right"},
+    {"name": "note", "label": "Note", "field": "note", "align": "left"},
     {"name": "host", "label": "Host", "field": "host", "sortable": True, "align": "left"},
     {"name": "actions", "label": "", "field": "id", "align": "right"},
 ]
@@ -34,6 +35,14 @@ _STATUS_CELL = """
 </q-td>"""
 _FRAMES_CELL = """
 <q-td :props="props" class="iota-number">{{ props.row.n_finished }} / {{ props.row.n_frames }}</q-td>"""
+_NOTE_CELL = """
+<q-td :props="props" class="iota-note" @click.stop>
+  <span v-if="props.row.note">{{ props.row.note }}</span><span v-else class="iota-muted">write...</span>
+  <q-popup-edit v-model="props.row.note" v-slot="scope" buttons label-set="Keep" title="Note"
+    @save="(text) => $parent.$emit('note', [props.row.id, text])">
+    <q-input v-model="scope.value" dense autofocus autogrow @keyup.ctrl.enter="scope.set" />
+  </q-popup-edit>
+</q-td>"""
 _ACTIONS_CELL = """
 <q-td :props="props" auto-width>
   <q-btn v-if="props.row.is_at_work" flat dense round icon="stop" aria-label="Stop"
@@ -91,10 +100,12 @@ class _RunsPage:
             table.props('dense flat no-data-label="No run yet: a new one is set up on the start page."')
         table.add_slot("body-cell-status", _STATUS_CELL)
         table.add_slot("body-cell-frames", _FRAMES_CELL)
+        table.add_slot("body-cell-note", _NOTE_CELL)
         table.add_slot("body-cell-actions", _ACTIONS_CELL)
         table.on("rowClick", lambda event: _open(event.args[1]["id"]))
         table.on("open", lambda event: _open(event.args))
         table.on("settings", lambda event: ui.navigate.to(f"/?recover={event.args}"))
+        table.on("note", self._note)
         table.on("stop", self._stop)
         table.on("resume", self._resume)
         return table
@@ -108,6 +119,11 @@ class _RunsPage:
         with sentences():
             await resume_run(self._site.projects.folder(event.args))
             _open(event.args)
+
+    def _note(self, event: events.GenericEventArguments) -> None:
+        run_id, text = event.args
+        with sentences():
+            write_note(self._site.projects.folder(run_id), text)
 
     async def _add_project(self) -> None:
         folder = await choose_folder(str(self._site.home), "Project folder (it holds integration/NNN)")
@@ -133,6 +149,7 @@ def _row(entry: RunEntry) -> dict[str, Any]:
         "is_at_work": entry.is_at_work,
         "can_resume": not entry.is_at_work and entry.status != "finished",
         "description": entry.description,
+        "note": entry.note,
         "started": ago(entry.started),
         "n_finished": entry.n_finished,
         "n_frames": entry.n_frames,
