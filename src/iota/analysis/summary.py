@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from iota.analysis.columns import CELL, OTHER, OTHER_CODE
 from iota.analysis.lattices import group_lattices
+from iota.analysis.table import RunTable
+from iota.errors import RunFolderError
 from iota.records import NOT_HITS, OUTCOMES, FrameResult, Lattice, Outcome
 from iota.symmetry import Cell, median_cell, primitive_niggli
 
@@ -119,22 +124,8 @@ class SummaryBuilder:
         return summary
 
     def _describe(self, summary: Summary) -> None:
-        symmetries = list(self._symmetries)
-        codes = np.array(self._codes)
-        summary.consensus = consensus(symmetries, codes, np.array(self._cells).reshape(-1, 6))
-        others = Counter({symmetries[code][0]: 0 for code in range(len(symmetries))})
-        for code, number in zip(*np.unique(codes, return_counts=True), strict=True):
-            others[symmetries[code][0]] += int(number)
-        del others[summary.consensus.bravais]
-        summary.other_bravais = dict(others.most_common())
-        d_min = _known(self._values["d_min_A"])
-        if len(d_min):
-            summary.d_min_A = (float(d_min.min()), float(np.median(d_min)), float(d_min.max()))
-        summary.n_integrated_median = _median(self._values["n_integrated"])
-        summary.wilson_b_A2_median = _median(self._values["wilson_b_A2"])
-        summary.distance_mm_median = _median(self._values["distance_mm"])
-        fast, slow = _median(self._values["beam_fast_px"]), _median(self._values["beam_slow_px"])
-        summary.beam_centre_px_median = None if fast is None or slow is None else (fast, slow)
+        values = {name: np.frombuffer(column, dtype=np.float64) for name, column in self._values.items()}
+        _describe(summary, list(self._symmetries), np.array(self._codes), np.array(self._cells).reshape(-1, 6), values)
         summary.pixel_size_mm = self._pixel_size_mm
         summary.best_files = self._best_files
 
@@ -142,19 +133,83 @@ class SummaryBuilder:
 _COLUMNS = ("n_integrated", "d_min_A", "wilson_b_A2", "distance_mm", "beam_fast_px", "beam_slow_px")
 
 
-def _known(column: array[float]) -> npt.NDArray[np.float64]:
-    values = np.frombuffer(column, dtype=np.float64)
-    known: npt.NDArray[np.float64] = values[np.isfinite(values)]
-    return known
+def summary_of(table: RunTable, n_frames: int, most_cells: int = _MOST_CELLS) -> Summary:
+    """Make the summary of a run from its columns.
+
+    Args:
+        table: the run's frames, as far as they are read.
+        n_frames: frames of the run, finished or not.
+        most_cells: so many cells are compared for the consensus, which takes 0.3 ms each.
+    """
+    n_rows, n_lattices = table.n_rows, table.n_lattices  # rows may be added while this goes on
+    outcome = table.column("outcome", stop=n_rows)
+    counts = np.bincount(outcome, minlength=len(OUTCOMES)).tolist()
+    is_integrated = outcome == OUTCOMES.index("integrated")
+    summary = Summary(
+        n_frames=n_frames,
+        counts={name: number for name, number in zip(OUTCOMES, counts, strict=True) if number},
+        n_multi_lattice_frames=int(np.count_nonzero(table.column("n_lattices", stop=n_rows)[is_integrated] > 1)),
+        settings=_numbers_of(table.settings, table.column("settings", stop=n_rows)[is_integrated]),
+    )
+    of_frame = table.lattice_column("row")[:n_lattices]
+    chosen = np.flatnonzero(of_frame < n_rows)
+    chosen = chosen[is_integrated[of_frame[chosen]]]
+    summary.n_lattices = len(chosen)
+    if not len(chosen):
+        return summary
+    values = {name: table.lattice_column(name)[chosen] for name in _COLUMNS}
+    cells = np.stack([table.lattice_column(name)[chosen] for name in CELL], axis=1).astype(float)
+    _describe(summary, table.symmetries, table.lattice_column("symmetry")[chosen], cells, values, most_cells)
+    reflections = np.bincount(of_frame[chosen], weights=values["n_integrated"])
+    with contextlib.suppress(RunFolderError):  # the ledger may be away by now
+        best = table.record(int(np.argmax(reflections)))
+        summary.best_files = best.files
+        summary.pixel_size_mm = best.lattices[0].pixel_size_mm
+    return summary
 
 
-def _median(column: array[float]) -> float | None:
-    known = _known(column)
+def _numbers_of(words: Sequence[str], codes: npt.NDArray[np.uint16]) -> dict[str, int]:
+    """How often each word occurs, the most frequent first."""
+    numbers = zip(*np.unique(codes, return_counts=True), strict=True)
+    named = {words[code] if code < len(words) else OTHER if code == OTHER_CODE else "": int(n) for code, n in numbers}
+    return dict(sorted(named.items(), key=lambda item: -item[1]))
+
+
+def _describe(
+    summary: Summary,
+    symmetries: Sequence[tuple[str, str]],
+    codes: npt.NDArray[np.uint16],
+    cells: npt.NDArray[np.float64],
+    values: Mapping[str, npt.NDArray[np.floating[Any]]],
+    most_cells: int = _MOST_CELLS,
+) -> None:
+    """Fill in what lattices say, as :func:`consensus` takes them; values are `[n_lattices]` each, nan where unknown."""
+    summary.consensus = consensus(symmetries, codes, cells, most_cells)
+    others = Counter({bravais: 0 for bravais, _ in symmetries})
+    for code, number in zip(*np.unique(codes, return_counts=True), strict=True):
+        others[symmetries[code][0]] += int(number)
+    del others[summary.consensus.bravais]
+    summary.other_bravais = {bravais: number for bravais, number in others.most_common() if number}
+    d_min = values["d_min_A"][np.isfinite(values["d_min_A"])]
+    if len(d_min):
+        summary.d_min_A = (float(d_min.min()), float(np.median(d_min)), float(d_min.max()))
+    summary.n_integrated_median = _median(values["n_integrated"])
+    summary.wilson_b_A2_median = _median(values["wilson_b_A2"])
+    summary.distance_mm_median = _median(values["distance_mm"])
+    fast, slow = _median(values["beam_fast_px"]), _median(values["beam_slow_px"])
+    summary.beam_centre_px_median = None if fast is None or slow is None else (fast, slow)
+
+
+def _median(values: npt.NDArray[np.floating[Any]]) -> float | None:
+    known = values[np.isfinite(values)]
     return float(np.median(known)) if len(known) else None
 
 
 def consensus(
-    symmetries: Sequence[tuple[str, str]], codes: npt.NDArray[np.uint16], cells: npt.NDArray[np.float64]
+    symmetries: Sequence[tuple[str, str]],
+    codes: npt.NDArray[np.uint16],
+    cells: npt.NDArray[np.float64],
+    most_cells: int = _MOST_CELLS,
 ) -> Consensus:
     """Bravais type of most lattices, and among these the largest group of one cell.
 
@@ -162,11 +217,12 @@ def consensus(
         symmetries: Bravais symbol and space group, by code.
         codes: symmetry of each lattice, `[n]`, n > 0.
         cells: cell of each lattice (A, degrees), `[n, 6]`.
+        most_cells: of more cells than this some are taken.
     """
     bravais_of_code = [bravais for bravais, _ in symmetries]
     bravais = Counter(bravais_of_code[code] for code in codes.tolist()).most_common(1)[0][0]
     members = np.flatnonzero(np.isin(codes, [k for k, name in enumerate(bravais_of_code) if name == bravais]))
-    sample = members[:: max(1, len(members) // _MOST_CELLS)]
+    sample = members[:: max(1, len(members) // most_cells)]
     groups = group_lattices((str(k), primitive_niggli(cells[k], symmetries[codes[k]][1])) for k in sample.tolist())
     largest = np.array([int(name) for name in groups[0].members])
     middle = median_cell(cells[largest])

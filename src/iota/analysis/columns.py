@@ -1,0 +1,81 @@
+"""What the columns of a run's table are called, and how people see them: charts, tables, API and data frames alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+
+class Column(msgspec.Struct, frozen=True, kw_only=True):
+    """One number, or one code, for each frame or lattice."""
+
+    name: str  # in code, in the API and in data frames; ends with the unit
+    label: str  # for axes and headings, without unit
+    unit: str = ""  # as people write it
+    format: str = ".2f"  # of one value, as Python's format() takes it
+    dtype: Literal["u1", "u2", "f4", "f8"] = "f4"  # of numpy
+    of: Literal["frame", "lattice"] = "lattice"
+    meaning: str  # one sentence
+
+    @property
+    def title(self) -> str:
+        """Label with unit, e.g. ``Resolution (Å)``."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+    def text(self, value: float) -> str:
+        """One value as people see it; empty when it is unknown."""
+        return "" if value != value else format(value, self.format)
+
+
+def _frame(name: str, label: str, unit: str, form: str, dtype: Literal["u1", "u2", "f4", "f8"], meaning: str) -> Column:
+    return Column(name=name, label=label, unit=unit, format=form, dtype=dtype, of="frame", meaning=meaning)
+
+
+def _lattice(name: str, label: str, unit: str, form: str, meaning: str) -> Column:
+    return Column(name=name, label=label, unit=unit, format=form, meaning=meaning)
+
+
+_ALL = (
+    _frame("outcome", "Outcome", "", ".0f", "u1", "How the frame ended: position in the list of outcomes."),
+    _frame("reason", "Reason", "", ".0f", "u2", "Why it is not integrated: position in the list of reasons."),
+    _frame("settings", "Settings", "", ".0f", "u2", "Settings of its lattice: position in the list of settings."),
+    _frame("finished", "Finished", "s", ".3f", "f8", "When the frame was finished, in seconds since 1970 (UTC)."),
+    _frame("seconds", "Time", "s", ".2f", "f4", "What processing the frame took, all stages."),
+    _frame("n_spots", "Spots", "", ".0f", "f4", "Spots found; unknown when spot finding was not reached."),
+    _frame("spots_d_min_A", "Resolution of spots", "Å", ".2f", "f4", "Resolution to which spots were found."),
+    _frame("n_lattices", "Lattices", "", ".0f", "u1", "Lattices on the frame."),
+    _lattice("d_min_A", "Resolution", "Å", ".2f", "Highest resolution to which the lattice was integrated."),
+    _lattice("n_indexed", "Indexed spots", "", ".0f", "Spots that the lattice explains."),
+    _lattice("n_integrated", "Integrated reflections", "", ".0f", "Reflections that were integrated."),
+    _lattice("n_strong", "Strong reflections", "", ".0f", "Integrated reflections with I/σ above strong_sigma."),
+    _lattice("rmsd_px", "Rmsd of positions", "px", ".2f", "Root mean square distance of spots from predictions."),
+    _lattice("wilson_b_A2", "Wilson B", "Å²", ".1f", "Fall-off of intensities with resolution."),
+    _lattice("mosaicity_deg", "Half mosaicity", "°", ".3f", "Half mosaicity, as DIALS counts it."),
+    _lattice("domain_size_A", "Domain size", "Å", ".0f", "Size of mosaic domains."),
+    _lattice("beam_fast_px", "Beam centre, fast", "px", ".1f", "Beam centre along the fast axis."),
+    _lattice("beam_slow_px", "Beam centre, slow", "px", ".1f", "Beam centre along the slow axis."),
+    _lattice("beam_fast_mm", "Beam centre, fast", "mm", ".3f", "Beam centre along the fast axis."),
+    _lattice("beam_slow_mm", "Beam centre, slow", "mm", ".3f", "Beam centre along the slow axis."),
+    _lattice("distance_mm", "Distance", "mm", ".2f", "Distance of the detector."),
+    _lattice("a_A", "a", "Å", ".2f", "Cell length a."),
+    _lattice("b_A", "b", "Å", ".2f", "Cell length b."),
+    _lattice("c_A", "c", "Å", ".2f", "Cell length c."),
+    _lattice("alpha_deg", "α", "°", ".2f", "Cell angle alpha, between b and c."),
+    _lattice("beta_deg", "β", "°", ".2f", "Cell angle beta, between a and c."),
+    _lattice("gamma_deg", "γ", "°", ".2f", "Cell angle gamma, between a and b."),
+    Column(
+        name="symmetry",
+        label="Symmetry",
+        format=".0f",
+        dtype="u2",
+        meaning="Bravais lattice and space group: position in the list of symmetries.",
+    ),
+)
+COLUMNS: Mapping[str, Column] = {column.name: column for column in _ALL}
+CELL = ("a_A", "b_A", "c_A", "alpha_deg", "beta_deg", "gamma_deg")
+CODES = ("outcome", "reason", "settings", "symmetry")  # positions in lists of words
+NO_CODE = 65535  # where there is nothing to name
+OTHER_CODE = 65534  # where there were too many different words to keep them
+OTHER = "(other words; see the records)"

@@ -1,0 +1,272 @@
+"""The frames of a run as columns, read from its ledger and followed as it grows."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from iota.analysis import table_cache
+from iota.analysis.columns import COLUMNS, NO_CODE
+from iota.analysis.growing import Array
+from iota.analysis.ledger_lines import decode_lines, frame_digest, lines_with
+from iota.analysis.rows import Rows
+from iota.errors import RunFolderError
+from iota.records import OUTCOMES, FrameRef, FrameResult, Outcome
+from iota.runs import RunFolder
+
+_CHUNK_BYTES = 1 << 20  # decoded in 5 ms, in which nothing else runs in this process
+_TAIL_BYTES = 96  # of the last line read, with the time when its frame was finished: no other ledger has the same there
+_SEARCHED_ROWS = 2000  # at a time, for the same reason
+_LEAST_SAVED = 50_000  # rows; fewer are read again in 0.2 s
+
+_decoder = msgspec.json.Decoder(FrameResult)
+
+
+class RunTable:
+    """Columns of a run, one row for each finished frame in the order of the ledger.
+
+    One thread may :meth:`update` and :meth:`save` while others read.  Memory: 44 bytes a frame and 86 a lattice.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.generation = 0  # counts how often all rows became void, because the ledger was cut or replaced
+        self.n_unreadable = 0  # lines that are no records, or of a later version; they have no row
+        self.is_complete = False  # whether all was read that was there at the last update
+        self._rows = Rows()
+        self._offset = 0  # up to where the ledger was read (bytes)
+        self._tail = b""  # last bytes before
+        self._n_bytes = 0  # of the ledger, when last seen
+        self._seen: tuple[int, int, int] | None = None  # identity, size and time of change of the ledger
+        self._n_saved = 0  # rows that are in the cache
+
+    # -- reading
+
+    def update(self, limit_s: float | None = None) -> int:
+        """Read on in the ledger.
+
+        Args:
+            limit_s: leave off after about this time; :attr:`is_complete` tells whether there is more.
+
+        Returns:
+            Number of new rows; negative when the ledger is shorter than before, and all was read anew.
+
+        Raises:
+            RunFolderError: the ledger is gone or cannot be read; rows that were read stay.
+        """
+        before = self.n_rows
+        deadline = None if limit_s is None else time.monotonic() + limit_s
+        path = self.folder.ledger
+        try:
+            with path.open("rb") as file:
+                self._look_at(file)
+                while not self.is_complete:
+                    self.is_complete = not self._read_chunk(file)
+                    if deadline is not None and time.monotonic() > deadline:
+                        break
+        except FileNotFoundError as error:
+            if self._offset:
+                raise RunFolderError(f"{path} is gone; what was read of it is still shown.") from error
+            self.is_complete = True
+        except OSError as error:
+            raise RunFolderError(f"{path} cannot be read: {error.strerror}.") from error
+        return self.n_rows - before
+
+    def _look_at(self, file: BinaryIO) -> None:
+        """Find out whether there is more, and whether the ledger is still the one that was read."""
+        found = os.fstat(file.fileno())
+        seen = (found.st_ino, found.st_size, found.st_mtime_ns)
+        if seen == self._seen:
+            return
+        self._seen, self._n_bytes, self.is_complete = seen, found.st_size, False
+        if self._offset:
+            file.seek(self._offset - len(self._tail))
+            if self._n_bytes < self._offset or file.read(len(self._tail)) != self._tail:
+                self._rows, self._offset, self._tail = Rows(), 0, b""
+                self.n_unreadable = self._n_saved = 0
+                self.generation += 1
+        if not self._offset:
+            self._load(file)
+
+    def _load(self, file: BinaryIO) -> None:
+        cached = table_cache.load(self.folder.path, file)
+        if cached is None:
+            return
+        self._rows, self._offset, self.n_unreadable = cached
+        self._n_saved = self.n_rows
+        n = min(_TAIL_BYTES, self._offset)
+        file.seek(self._offset - n)
+        self._tail = file.read(n)
+
+    def _read_chunk(self, file: BinaryIO) -> bool:
+        """Read some complete lines; False when there are no more."""
+        file.seek(self._offset)
+        data = file.read(_CHUNK_BYTES)
+        end = data.rfind(b"\n") + 1
+        while not end:  # the last line is being written, or one is longer than all that was read
+            more = file.read(_CHUNK_BYTES)
+            if not more:
+                return False
+            data += more
+            end = data.rfind(b"\n") + 1
+        data = data[:end]
+        decoded = decode_lines(data)
+        self._rows.append(decoded.lines, decoded.starts + self._offset)
+        self.n_unreadable += decoded.n_unreadable
+        self._offset += end
+        self._tail = (self._tail + data[-_TAIL_BYTES:])[-_TAIL_BYTES:]
+        return True
+
+    def save(self) -> bool:
+        """Keep the columns beside the ledger, when there are so many new ones that reading them again takes long.
+
+        Returns:
+            Whether they were written; False too where the folder cannot be written.
+        """
+        n_new = self.n_rows - self._n_saved
+        if n_new < max(_LEAST_SAVED, self._n_saved // 4):
+            return False
+        try:
+            with self.folder.ledger.open("rb") as file:
+                cached = table_cache.Cached(self._rows, self._offset, self.n_unreadable)
+                done = table_cache.save(self.folder.path, file, cached)
+        except OSError:
+            return False
+        self._n_saved = self.n_rows  # where it could not be written, it is not tried with every frame
+        return done
+
+    # -- what is there
+
+    @property
+    def n_rows(self) -> int:
+        """Finished frames that were read."""
+        return self._rows.frames.n_rows
+
+    @property
+    def n_lattices(self) -> int:
+        """Lattices of all frames that were read."""
+        return self._rows.lattices.n_rows
+
+    @property
+    def progress(self) -> float:
+        """Share of the ledger that was read, 0 to 1."""
+        return 1.0 if self.is_complete else min(1.0, self._offset / max(1, self._n_bytes))
+
+    @property
+    def reasons(self) -> list[str]:
+        """Sentences of the column ``reason``, with numbers replaced by …."""
+        return self._rows.reasons.words
+
+    @property
+    def settings(self) -> list[str]:
+        """Words of the column ``settings``."""
+        return self._rows.settings.words
+
+    @property
+    def symmetries(self) -> list[tuple[str, str]]:
+        """Bravais symbol and space group of the column ``symmetry``."""
+        return self._rows.symmetries.words
+
+    def column(self, name: str, start: int = 0, stop: int | None = None) -> Array:
+        """A column of frames, read only, `[n_rows]` or `[stop - start]`.
+
+        Values of lattices are those of the frame's best lattice, that with most integrated reflections; nan, or the
+        code 65535, where there is none.  They are gathered anew at each call (some ms for a million rows), so ask only
+        for the rows that are new, or use :meth:`lattice_column`.
+
+        Raises:
+            KeyError: there is no such column.
+        """
+        rows = self._rows
+        stop = rows.frames.n_rows if stop is None else min(stop, rows.frames.n_rows)
+        if COLUMNS[name].of == "frame":
+            return rows.frames.view(name, start, stop)
+        best = rows.frames.view("_best", start, stop)
+        having = np.flatnonzero(best >= 0)
+        found = np.full(len(best), NO_CODE if COLUMNS[name].dtype == "u2" else np.nan, dtype=COLUMNS[name].dtype)
+        found[having] = rows.lattices.view(name)[best[having]]
+        found.flags.writeable = False
+        return found
+
+    def lattice_column(self, name: str) -> Array:
+        """A column of lattices, all of all frames, read only, `[n_lattices]`; "row" is the row of each one's frame.
+
+        Raises:
+            KeyError: there is no such column.
+        """
+        return self._rows.lattices.view("_row" if name == "row" else name)
+
+    @property
+    def counts(self) -> dict[Outcome, int]:
+        """Finished frames by outcome, in the order of the stages; those that occur."""
+        numbers = np.bincount(self.column("outcome"), minlength=len(OUTCOMES)).tolist()
+        return {outcome: number for outcome, number in zip(OUTCOMES, numbers, strict=True) if number}
+
+    # -- records
+
+    def record(self, row: int) -> FrameResult:
+        """The whole record of a row, read from the ledger.
+
+        Raises:
+            IndexError: there is no such row.
+            RunFolderError: the ledger cannot be read any more.
+        """
+        return next(self.records([row]))
+
+    def records(self, rows: Iterable[int] | npt.NDArray[np.int64]) -> Iterator[FrameResult]:
+        """The whole records of rows, in the order given; as :meth:`record`."""
+        offsets = self._rows.frames.view("_offset")
+        path = self.folder.ledger
+        try:
+            with path.open("rb") as file:
+                for row in rows:
+                    if not 0 <= row < len(offsets):
+                        raise IndexError(row)
+                    file.seek(offsets[row])
+                    yield _decoder.decode(file.readline())
+        except OSError as error:
+            raise RunFolderError(f"{path} cannot be read: {error.strerror}.") from error
+        except msgspec.DecodeError as error:
+            raise RunFolderError(f"{path} was changed while it was read: {error}.") from error
+
+    def rows_of(self, frames: Sequence[FrameRef]) -> npt.NDArray[np.int64]:
+        """Rows of frames, `[n_frames]`, -1 for those that are not finished; 10 us a frame, as lines are compared."""
+        digests = self._rows.frames.view("_digest")
+        wanted = np.array([frame_digest(frame) for frame in frames], dtype=digests.dtype)
+        candidates = np.flatnonzero(np.isin(digests, wanted))
+        known = {result.frame: row for row, result in zip(candidates.tolist(), self.records(candidates), strict=True)}
+        return np.array([known.get(frame, -1) for frame in frames], dtype=np.int64)
+
+    def rows_with(self, text: str, limit: int | None = None) -> npt.NDArray[np.int64]:
+        """Rows of frames whose path or name contains a text, in whatever case; the ledger is searched.
+
+        Args:
+            text: a part of the path or name.
+            limit: leave off after so many.
+
+        Raises:
+            RunFolderError: the ledger cannot be read.
+        """
+        offsets = self._rows.frames.view("_offset")
+        found: list[int] = []
+        path = self.folder.ledger
+        try:
+            with path.open("rb") as file:
+                for first in range(0, len(offsets), _SEARCHED_ROWS):
+                    after = first + _SEARCHED_ROWS
+                    end = int(offsets[after]) if after < len(offsets) else self._offset
+                    file.seek(offsets[first])
+                    block = file.read(end - int(offsets[first]))
+                    starts = offsets[first:after] - offsets[first]
+                    found += [first + row for row in lines_with(text, block, starts)]
+                    if limit is not None and len(found) >= limit:
+                        break
+        except OSError as error:
+            raise RunFolderError(f"{path} cannot be read: {error.strerror}.") from error
+        return np.array(found[:limit], dtype=np.int64)
