@@ -141,7 +141,7 @@ def test_columns_are_read_only_and_have_the_types_that_are_documented(tmp_path):
 
 
 _outcomes = st.sampled_from(OUTCOMES)
-_numbers = st.floats(0.1, 500, width=32)
+_numbers = st.floats(0.125, 500, width=32)
 _lattices = st.builds(
     _lattice,
     n_integrated=st.integers(0, 3000),
@@ -175,17 +175,17 @@ def _same(found, wanted):
     return found == pytest.approx([math.nan if x is None else x for x in wanted], rel=1e-6, nan_ok=True)
 
 
-@given(results=_results, pieces=st.integers(1, 400), chunk=st.integers(1, 3000))
+@given(results=_results, piece=st.integers(100, 4000), chunk=st.integers(50, 3000))
 @settings(max_examples=60, deadline=None)
-def test_columns_say_what_the_records_say_however_the_ledger_grows(results, pieces, chunk, tmp_path_factory):
+def test_columns_say_what_the_records_say_however_the_ledger_grows(results, piece, chunk, tmp_path_factory):
     folder = _folder(tmp_path_factory.mktemp("run"))
     encoded = b"".join(msgspec.json.encode(result) + b"\n" for result in results)
     table = RunTable(folder)
     patch = pytest.MonkeyPatch()
     patch.setattr("iota.analysis.table._CHUNK_BYTES", chunk)
     with folder.ledger.open("wb", buffering=0) as file, patch.context():
-        for start in range(0, len(encoded), pieces * 10):
-            file.write(encoded[start : start + pieces * 10])
+        for start in range(0, len(encoded), piece):
+            file.write(encoded[start : start + piece])
             table.update()
     table.update()
     assert table.n_rows == len(results)
@@ -209,7 +209,11 @@ def test_columns_say_what_the_records_say_however_the_ledger_grows(results, piec
     expected, found = (msgspec.to_builtins(s) for s in (builder.summary(), summary_of(table, len(results))))
     for summary in (expected, found):  # of equal numbers either may come first; the last or the best lattice tells
         summary["settings"] = dict(sorted(summary["settings"].items()))
-    assert _flat(found) == pytest.approx(_flat(expected), rel=2e-5, abs=1e-4)
+    found, expected = _flat(found), _flat(expected)
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        is_number = isinstance(value, float)
+        assert found[name] == (pytest.approx(value, rel=2e-5, abs=1e-4) if is_number else value), name
 
 
 def _flat(value, name=""):
@@ -252,12 +256,7 @@ def test_a_ledger_that_was_replaced_is_read_anew(tmp_path, kept):
     folder.ledger.unlink()
     _write(folder, [_blank(k) for k in range(kept)])
     table.update()
-    if kept == 0:
-        folder.ledger.unlink()
-        with pytest.raises(RunFolderError, match="gone"):
-            table.update()
-        return
-    assert (table.generation, table.n_rows, table.counts) == (1, kept, {"failed_triage": kept})
+    assert (table.generation, table.n_rows, table.counts) == (1, kept, {"failed_triage": kept} if kept else {})
 
 
 def test_a_run_that_was_deleted_says_so_and_keeps_what_was_read(tmp_path):

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from iota.analysis.columns import NO_CODE, OTHER_CODE
 
-_NUMBER = re.compile(r"(?<![A-Za-z])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+_NUMBER = re.compile(r"(?<![A-Za-z\d])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 _MOST_REMEMBERED = 50_000  # sentences with numbers may all differ
 
 Word = TypeVar("Word")

@@ -91,7 +91,8 @@ def save(folder: Path, ledger: BinaryIO, cached: Cached) -> bool:
 def load(folder: Path, ledger: BinaryIO) -> Cached | None:
     """Read the cache; None when there is none, or when it was not made from this ledger by this version of IOTA."""
     try:
-        with np.load(folder / NAME, allow_pickle=False) as file:
+        with (folder / NAME).open("rb") as opened:
+            file = np.load(opened, allow_pickle=False)
             head = msgspec.json.decode(file["head"].tobytes(), type=_Head)
             if not _fits(head, ledger):
                 return None
@@ -99,7 +100,7 @@ def load(folder: Path, ledger: BinaryIO) -> Cached | None:
             lattices = {name: file[f"lattices.{name}"] for name in LATTICE_DTYPES}
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, msgspec.DecodeError) as error:
+    except (OSError, ValueError, IndexError, KeyError, EOFError, zipfile.BadZipFile, msgspec.DecodeError) as error:
         logger.debug("columns in %s are not used: %s", folder, error)
         return None
     if not _is_sound(head, frames, lattices):
