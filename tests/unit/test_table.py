@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_runs import blank, hit, lattice, new_folder, write
 
 from iota.analysis import table_cache
 from iota.analysis.codes import Codes, without_numbers
@@ -17,63 +18,8 @@ from iota.analysis.columns import CELL, COLUMNS, NO_CODE, OTHER_CODE
 from iota.analysis.summary import SummaryBuilder, summary_of
 from iota.analysis.table import RunTable
 from iota.errors import RunFolderError
-from iota.records import OUTCOMES, FrameRef, FrameResult, Lattice
-from iota.runs import Ledger, RunFolder, read_ledger
-
-
-def _folder(path):
-    run = path / "integration" / "001"
-    run.mkdir(parents=True)
-    return RunFolder(run)
-
-
-def _lattice(n_integrated=100, a=79.2, **words):
-    known = {
-        "bravais": "tP",
-        "space_group": "P 43 21 2",
-        "unit_cell": (a, a, 38.1, 90.0, 90.0, 90.0),
-        "a_matrix": (0.01,) * 9,
-        "n_indexed": 50,
-        "d_min_A": 2.0,
-        "beam_centre_px": (1261.6, 1306.9),
-        "beam_centre_mm": (217.0, 224.8),
-        "distance_mm": 351.0,
-        "pixel_size_mm": 0.172,
-    }
-    return Lattice(n_integrated=n_integrated, **(known | words))
-
-
-def _blank(k, n_spots=3, **words):
-    return FrameResult(
-        frame=FrameRef(f"/data/run 1/img_{k:05d}.cbf"),
-        name=f"img_{k:05d}",
-        outcome="failed_triage",
-        reason=f"{n_spots} spots found; at least 10 are needed.",
-        n_spots=n_spots,
-        seconds={"import": 0.25, "spotfinding": 0.5},
-        finished=1.79e9 + k,
-        **words,
-    )
-
-
-def _hit(k, *lattices):
-    return FrameResult(
-        frame=FrameRef("/data/series_master.h5", k),
-        name=f"series_{k + 1:05d}",
-        outcome="integrated",
-        settings="given lattice",
-        n_spots=200,
-        spots_d_min_A=1.9,
-        lattices=list(lattices or [_lattice()]),
-        files={"experiments": f"dials/series_{k + 1:05d}.expt"},
-        finished=1.79e9 + k,
-    )
-
-
-def _write(folder, results):
-    with Ledger(folder.ledger) as ledger:
-        for result in results:
-            ledger.append(result)
+from iota.records import OUTCOMES, FrameRef, FrameResult
+from iota.runs import read_ledger
 
 
 def _read(folder):
@@ -83,14 +29,14 @@ def _read(folder):
 
 
 def test_a_run_without_a_frame_is_an_empty_table(tmp_path):
-    table = _read(_folder(tmp_path))
+    table = _read(new_folder(tmp_path))
     assert (table.n_rows, table.n_lattices, table.progress, table.is_complete, table.counts) == (0, 0, 1.0, True, {})
     assert all(len(table.column(name)) == 0 for name in COLUMNS)
 
 
 def test_rows_are_the_frames_in_the_order_they_finished(tmp_path):
-    folder = _folder(tmp_path)
-    _write(folder, [_blank(7, n_spots=0), _hit(3), _blank(2)])
+    folder = new_folder(tmp_path)
+    write(folder, [blank(7, n_spots=0), hit(3), blank(2)])
     table = _read(folder)
     assert [OUTCOMES[code] for code in table.column("outcome")] == ["failed_triage", "integrated", "failed_triage"]
     assert table.column("finished").tolist() == [1.79e9 + 7, 1.79e9 + 3, 1.79e9 + 2]
@@ -100,15 +46,15 @@ def test_rows_are_the_frames_in_the_order_they_finished(tmp_path):
     assert table.column("symmetry").tolist() == [NO_CODE, 0, NO_CODE]
     assert table.symmetries == [("tP", "P 43 21 2")]
     assert table.counts == {"integrated": 1, "failed_triage": 2}
-    assert table.record(1) == _hit(3)
+    assert table.record(1) == hit(3)
     assert [r.name for r in table.records([2, 0])] == ["img_00002", "img_00007"]
     with pytest.raises(IndexError):
         table.record(3)
 
 
 def test_reasons_that_differ_in_numbers_only_are_one(tmp_path):
-    folder = _folder(tmp_path)
-    _write(folder, [_blank(1, n_spots=2), _blank(2, n_spots=9), _hit(3)])
+    folder = new_folder(tmp_path)
+    write(folder, [blank(1, n_spots=2), blank(2, n_spots=9), hit(3)])
     table = _read(folder)
     assert table.reasons == ["… spots found; at least … are needed."]
     assert table.column("reason").tolist() == [0, 0, NO_CODE]
@@ -116,9 +62,9 @@ def test_reasons_that_differ_in_numbers_only_are_one(tmp_path):
 
 
 def test_the_best_of_several_lattices_is_that_with_most_reflections(tmp_path):
-    folder = _folder(tmp_path)
-    lattices = [_lattice(90, a=70.0), _lattice(120, a=80.0), _lattice(120, a=85.0), _lattice(3, a=60.0)]
-    _write(folder, [_hit(1, _lattice(1, a=50.0)), _hit(2, *lattices), _blank(4)])
+    folder = new_folder(tmp_path)
+    lattices = [lattice(90, a=70.0), lattice(120, a=80.0), lattice(120, a=85.0), lattice(3, a=60.0)]
+    write(folder, [hit(1, lattice(1, a=50.0)), hit(2, *lattices), blank(4)])
     table = _read(folder)
     assert table.column("n_lattices").tolist() == [1, 4, 0]
     assert table.column("a_A").tolist() == pytest.approx([50.0, 80.0, math.nan], nan_ok=True)
@@ -128,8 +74,8 @@ def test_the_best_of_several_lattices_is_that_with_most_reflections(tmp_path):
 
 
 def test_columns_are_read_only_and_have_the_types_that_are_documented(tmp_path):
-    folder = _folder(tmp_path)
-    _write(folder, [_hit(1)])
+    folder = new_folder(tmp_path)
+    write(folder, [hit(1)])
     table = _read(folder)
     for name, column in COLUMNS.items():
         values = table.column(name)
@@ -143,7 +89,7 @@ def test_columns_are_read_only_and_have_the_types_that_are_documented(tmp_path):
 _outcomes = st.sampled_from(OUTCOMES)
 _numbers = st.floats(0.125, 500, width=32)
 _lattices = st.builds(
-    _lattice,
+    lattice,
     n_integrated=st.integers(0, 3000),
     a=st.floats(50, 100),
     bravais=st.sampled_from(["tP", "oP"]),
@@ -178,7 +124,7 @@ def _same(found, wanted):
 @given(results=_results, piece=st.integers(100, 4000), chunk=st.integers(50, 3000))
 @settings(max_examples=60, deadline=None)
 def test_columns_say_what_the_records_say_however_the_ledger_grows(results, piece, chunk, tmp_path_factory):
-    folder = _folder(tmp_path_factory.mktemp("run"))
+    folder = new_folder(tmp_path_factory.mktemp("run"))
     encoded = b"".join(msgspec.json.encode(result) + b"\n" for result in results)
     table = RunTable(folder)
     patch = pytest.MonkeyPatch()
@@ -225,43 +171,43 @@ def _flat(value, name=""):
 
 
 def test_a_line_that_is_being_written_waits(tmp_path):
-    folder = _folder(tmp_path)
-    _write(folder, [_hit(1)])
-    line = msgspec.json.encode(_blank(2)) + b"\n"
+    folder = new_folder(tmp_path)
+    write(folder, [hit(1)])
+    line = msgspec.json.encode(blank(2)) + b"\n"
     with folder.ledger.open("ab", buffering=0) as file:
         file.write(line[:-10])
         table = _read(folder)
         assert (table.n_rows, table.is_complete, table.progress) == (1, True, 1.0)
         file.write(line[-10:])
     assert table.update() == 1
-    assert table.record(1) == _blank(2)
+    assert table.record(1) == blank(2)
 
 
 def test_a_torn_line_that_a_resume_cuts_off_changes_nothing(tmp_path):
-    folder = _folder(tmp_path)
-    _write(folder, [_hit(1)])
+    folder = new_folder(tmp_path)
+    write(folder, [hit(1)])
     with folder.ledger.open("ab") as file:
         file.write(b'{"frame": torn')
     table = _read(folder)
-    _write(folder, [_blank(5)])  # opening the ledger cuts the line off
+    write(folder, [blank(5)])  # opening the ledger cuts the line off
     assert table.update() == 1
     assert (table.generation, table.column("n_spots").tolist()) == (0, [200, 3])
 
 
 @pytest.mark.parametrize("kept", [0, 1, 3])
 def test_a_ledger_that_was_replaced_is_read_anew(tmp_path, kept):
-    folder = _folder(tmp_path)
-    _write(folder, [_hit(k) for k in range(3)])
+    folder = new_folder(tmp_path)
+    write(folder, [hit(k) for k in range(3)])
     table = _read(folder)
     folder.ledger.unlink()
-    _write(folder, [_blank(k) for k in range(kept)])
+    write(folder, [blank(k) for k in range(kept)])
     table.update()
     assert (table.generation, table.n_rows, table.counts) == (1, kept, {"failed_triage": kept} if kept else {})
 
 
 def test_a_run_that_was_deleted_says_so_and_keeps_what_was_read(tmp_path):
-    folder = _folder(tmp_path)
-    _write(folder, [_hit(1)])
+    folder = new_folder(tmp_path)
+    write(folder, [hit(1)])
     table = _read(folder)
     folder.ledger.unlink()
     with pytest.raises(RunFolderError, match="is gone"):
@@ -272,15 +218,15 @@ def test_a_run_that_was_deleted_says_so_and_keeps_what_was_read(tmp_path):
 
 
 def test_lines_of_other_versions_and_damaged_ones_do_not_stop_the_others(tmp_path):
-    folder = _folder(tmp_path)
-    _write(folder, [_hit(1)])
+    folder = new_folder(tmp_path)
+    write(folder, [hit(1)])
     with folder.ledger.open("ab") as file:
         file.write(b"\0\0\0\0\n")  # as network file systems leave it behind
         file.write(b'{"frame":{"path":"/x","index":null},"name":"x","outcome":"made_coffee"}\n')
         file.write(b"\n")
         file.write(b'{"frame":{"path":"/y"},"name":"y","outcome":"crashed","n_spots":null,"lattices":[]}\n')
         file.write(b'{"frame":{"path":"/z"},"name":"z","outcome":"crashed","new_field":[1,2]}\n')
-    _write(folder, [_blank(2)])
+    write(folder, [blank(2)])
     table = _read(folder)
     assert table.n_unreadable == 2
     assert [table.record(row).name for row in range(table.n_rows)] == ["series_00002", "y", "z", "img_00002"]
@@ -289,8 +235,8 @@ def test_lines_of_other_versions_and_damaged_ones_do_not_stop_the_others(tmp_pat
 
 def test_a_large_ledger_is_read_in_slices_that_tell_how_far_they_are(tmp_path, monkeypatch):
     monkeypatch.setattr("iota.analysis.table._CHUNK_BYTES", 2000)
-    folder = _folder(tmp_path)
-    _write(folder, [_blank(k) for k in range(200)])
+    folder = new_folder(tmp_path)
+    write(folder, [blank(k) for k in range(200)])
     table = RunTable(folder)
     told = []
     while not table.is_complete:
@@ -305,8 +251,8 @@ def test_a_large_ledger_is_read_in_slices_that_tell_how_far_they_are(tmp_path, m
 
 def test_frames_are_found_by_a_part_of_their_path_or_name(tmp_path, monkeypatch):
     monkeypatch.setattr("iota.analysis.table._SEARCHED_ROWS", 3)
-    folder = _folder(tmp_path)
-    _write(folder, [_blank(k) for k in range(8)] + [_hit(k) for k in range(3)])
+    folder = new_folder(tmp_path)
+    write(folder, [blank(k) for k in range(8)] + [hit(k) for k in range(3)])
     table = _read(folder)
     assert table.rows_with("IMG_00005").tolist() == [5]
     assert table.rows_with("run 1").tolist() == list(range(8))
@@ -331,9 +277,9 @@ def test_no_more_words_are_kept_than_codes_can_tell():
 def saved(tmp_path, monkeypatch):
     """A run whose columns are saved."""
     monkeypatch.setattr("iota.analysis.table._LEAST_SAVED", 10)
-    folder = _folder(tmp_path)
+    folder = new_folder(tmp_path)
     rng = random.Random(3)
-    _write(folder, [_hit(k) if rng.random() < 0.3 else _blank(k) for k in range(60)])
+    write(folder, [hit(k) if rng.random() < 0.3 else blank(k) for k in range(60)])
     table = _read(folder)
     assert table.save()
     assert not table.save()  # nothing is new
@@ -359,7 +305,7 @@ def test_saved_columns_are_those_that_were_read(saved):
 
 
 def test_reading_goes_on_after_what_is_saved(saved):
-    _write(saved, [_hit(99, _lattice(5, a=61.0))])
+    write(saved, [hit(99, lattice(5, a=61.0))])
     table = _read(saved)
     assert (table.n_rows, table.record(60).name) == (61, "series_00100")
     assert table.column("a_A")[60] == 61.0
@@ -407,8 +353,8 @@ def test_a_damaged_or_hostile_cache_is_not_used(saved):
 
 def test_a_folder_that_cannot_be_written_is_read_all_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr("iota.analysis.table._LEAST_SAVED", 1)
-    folder = _folder(tmp_path)
-    _write(folder, [_hit(1)])
+    folder = new_folder(tmp_path)
+    write(folder, [hit(1)])
     table = _read(folder)
 
     def refuse(*_, **__):

@@ -50,6 +50,13 @@ class Line(msgspec.Struct, gc=False):
     finished: float = 0.0
 
 
+class _NameLine(msgspec.Struct, gc=False):
+    """What a frame is called."""
+
+    frame: FrameRef
+    name: str = ""
+
+
 class DecodedLines(NamedTuple):
     """Records among lines, and where they begin."""
 
@@ -59,6 +66,7 @@ class DecodedLines(NamedTuple):
 
 
 _decoder = msgspec.json.Decoder(Line)
+_name_decoder = msgspec.json.Decoder(_NameLine)
 _whole = msgspec.json.Decoder(FrameResult)
 _encoder = msgspec.json.Encoder()
 
@@ -126,3 +134,15 @@ def lines_with(text: str, block: bytes, starts: npt.NDArray[np.int64]) -> Iterat
         if field.search(lowered, int(starts[line]), end):
             yield line
         place = lowered.find(inside, end)
+
+
+def names_of(block: bytes, starts: npt.NDArray[np.int64]) -> Iterator[tuple[str, str]]:
+    """Yield the frame, as list files write it, and the name of each line of a block; the arguments are as above."""
+    try:
+        lines = _name_decoder.decode_lines(block)
+    except msgspec.DecodeError:
+        lines = []
+    if len(lines) != len(starts):  # there are others among them
+        lines = [_name_decoder.decode(block[start : block.index(b"\n", start)]) for start in starts.tolist()]
+    for line in lines:
+        yield str(line.frame), line.name

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from iota.analysis import table_cache
 from iota.analysis.columns import COLUMNS, NO_CODE
 from iota.analysis.growing import Array
-from iota.analysis.ledger_lines import decode_lines, frame_digest, lines_with
+from iota.analysis.ledger_lines import decode_lines, frame_digest, lines_with, names_of
 from iota.analysis.rows import Rows
 from iota.errors import RunFolderError
 from iota.records import OUTCOMES, FrameRef, FrameResult, Outcome
@@ -173,6 +173,20 @@ class RunTable:
         """Bravais symbol and space group of the column ``symmetry``."""
         return self._rows.symmetries.words
 
+    def words(self, name: str) -> list[str]:
+        """What the codes of a column stand for, by code: ``outcome``, ``reason``, ``settings`` or ``symmetry``.
+
+        Raises:
+            KeyError: the column has no codes.
+        """
+        words: dict[str, list[str]] = {
+            "outcome": list(OUTCOMES),
+            "reason": list(self.reasons),
+            "settings": list(self.settings),
+            "symmetry": [" ".join(symmetry) for symmetry in self.symmetries],
+        }
+        return words[name]
+
     def column(self, name: str, start: int = 0, stop: int | None = None) -> Array:
         """A column of frames, read only, `[n_rows]` or `[stop - start]`.
 
@@ -235,6 +249,29 @@ class RunTable:
         except msgspec.DecodeError as error:
             raise RunFolderError(f"{path} was changed while it was read: {error}.") from error
 
+    def frame_names(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[str, str]]:
+        """Yield frame (as list files write it) and name of rows; 1 s for a million, as the ledger is read again.
+
+        Raises:
+            RunFolderError: the ledger cannot be read any more.
+        """
+        offsets = self._rows.frames.view("_offset")
+        stop = len(offsets) if stop is None else min(stop, len(offsets))
+        for first in range(start, stop, _SEARCHED_ROWS):
+            after = min(first + _SEARCHED_ROWS, stop)
+            yield from names_of(self._block(offsets, first, after), offsets[first:after] - offsets[first])
+
+    def _block(self, offsets: Array, first: int, after: int) -> bytes:
+        """Lines of rows as they are in the ledger, with whatever unreadable lines are among them."""
+        end = int(offsets[after]) if after < len(offsets) else self._offset
+        path = self.folder.ledger
+        try:
+            with path.open("rb") as file:
+                file.seek(offsets[first])
+                return file.read(end - int(offsets[first]))
+        except OSError as error:
+            raise RunFolderError(f"{path} cannot be read: {error.strerror}.") from error
+
     def rows_of(self, frames: Sequence[FrameRef]) -> npt.NDArray[np.int64]:
         """Rows of frames, `[n_frames]`, -1 for those that are not finished; 10 us a frame, as lines are compared."""
         digests = self._rows.frames.view("_digest")
@@ -255,18 +292,10 @@ class RunTable:
         """
         offsets = self._rows.frames.view("_offset")
         found: list[int] = []
-        path = self.folder.ledger
-        try:
-            with path.open("rb") as file:
-                for first in range(0, len(offsets), _SEARCHED_ROWS):
-                    after = first + _SEARCHED_ROWS
-                    end = int(offsets[after]) if after < len(offsets) else self._offset
-                    file.seek(offsets[first])
-                    block = file.read(end - int(offsets[first]))
-                    starts = offsets[first:after] - offsets[first]
-                    found += [first + row for row in lines_with(text, block, starts)]
-                    if limit is not None and len(found) >= limit:
-                        break
-        except OSError as error:
-            raise RunFolderError(f"{path} cannot be read: {error.strerror}.") from error
+        for first in range(0, len(offsets), _SEARCHED_ROWS):
+            after = min(first + _SEARCHED_ROWS, len(offsets))
+            block = self._block(offsets, first, after)
+            found += [first + row for row in lines_with(text, block, offsets[first:after] - offsets[first])]
+            if limit is not None and len(found) >= limit:
+                break
         return np.array(found[:limit], dtype=np.int64)

@@ -24,13 +24,14 @@ _EVERY_S = 0.1
 _HIDDEN = ".iota"  # in a project: scripts that runs were started with, and what their commands said
 
 
-async def start_run(script: str, target: str, project: Path) -> RunFolder:
+async def start_run(script: str, target: str, project: Path, more: Sequence[str] = ()) -> RunFolder:
     """Start a run; returns as soon as its folder is there.
 
     Args:
         script: IOTA's parameters as PHIL text.
         target: parameters of the backend as PHIL text, empty for none.
         project: where ``integration/NNN`` is made.
+        more: further arguments of ``iota.run``, paths and name=value.
 
     Raises:
         UsageError: the command refused; the text is its own sentence.
@@ -41,7 +42,7 @@ async def start_run(script: str, target: str, project: Path) -> RunFolder:
     try:
         hidden.mkdir(parents=True, exist_ok=True)
         path.write_text(script, encoding="utf-8")
-        arguments = [str(path), f"output={project}"]
+        arguments = [str(path), *more, f"output={project}"]
         if target.strip():
             target_path = hidden / f"{stem}.phil"
             target_path.write_text(target, encoding="utf-8")

@@ -55,7 +55,10 @@ class LiveRun:
         self._last_wanted = time.monotonic()
         self._poller: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._is_read = asyncio.Event()
+        self._looked = asyncio.Condition()
+        self._hurry = asyncio.Event()
+        self._n_begun = self._n_done = 0  # looks
+        self._told = 0.0  # when subscribers were last told
         self._state_seen: tuple[int, int] | None = None
         self._read_state()  # a small file, so that a page has something to show at once
 
@@ -77,14 +80,27 @@ class LiveRun:
         self._last_wanted = time.monotonic()
         loop = asyncio.get_running_loop()
         if self._poller is None or self._poller.done() or self._loop is not loop:
-            self._loop, self._is_read = loop, asyncio.Event()
+            self._loop, self._looked, self._hurry = loop, asyncio.Condition(), asyncio.Event()
             self._poller = loop.create_task(self._poll(), name=f"follow {self.folder.path}")
 
     async def current(self, patience_s: float = 1.0) -> None:
-        """Wait until all that was there has been read; no longer than so much, and ``table.progress`` tells how far."""
+        """Look now, and wait until all that is there has been read.
+
+        Args:
+            patience_s: wait no longer than so; ``table.progress`` tells how far reading is.
+        """
         self.want()
+        begins_after = self._n_begun
+        self._hurry.set()
+
+        async def all_read() -> None:
+            async with self._looked:
+                await self._looked.wait_for(
+                    lambda: self._n_done > begins_after and (self.table.is_complete or bool(self.problem))
+                )
+
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._is_read.wait(), patience_s)
+            await asyncio.wait_for(all_read(), patience_s)
 
     @property
     def is_watched(self) -> bool:
@@ -108,16 +124,23 @@ class LiveRun:
 
     async def _poll(self) -> None:
         loop = asyncio.get_running_loop()
+        is_news = False
         while self.is_watched:
             start = time.monotonic()
-            changed = await loop.run_in_executor(_readers, self._look)
-            if self.table.is_complete or self.problem:
-                self._is_read.set()
-            if changed:
+            self._hurry.clear()
+            self._n_begun += 1
+            if await loop.run_in_executor(_readers, self._look):
                 self.version += 1
+                is_news = True
+            async with self._looked:
+                self._n_done = self._n_begun
+                self._looked.notify_all()
+            if is_news and time.monotonic() - self._told >= EVERY_S:
+                self._told, is_news = time.monotonic(), False
                 for callback in list(self._subscribers):
                     loop.call_soon(callback)  # what goes wrong in one is not the others' affair
-            await asyncio.sleep(max(0.0, EVERY_S - (time.monotonic() - start)))
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), max(0.0, EVERY_S - (time.monotonic() - start)))
         live_runs.let_go(self)
 
     def _look(self) -> bool:

@@ -16,6 +16,7 @@ from nicegui import ui
 from iota.errors import UsageError
 from iota.web import layout
 from iota.web.access import Access
+from iota.web.api import add_api
 from iota.web.pages import runs as runs_page
 from iota.web.places import ServerMemory
 from iota.web.projects import Projects
@@ -95,6 +96,7 @@ def make_app(site: Site) -> FastAPI:
     """The application with all pages and the API, without its guard."""
     app = FastAPI(title="IOTA", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     register_pages(site)
+    add_api(app, site.projects)
     ui.run_with(app, title="IOTA", favicon=layout.STATIC / "iota.svg", reconnect_timeout=30, show_welcome_message=False)
     logging.getLogger("nicegui").setLevel(logging.WARNING)
     return app

@@ -1,0 +1,85 @@
+"""The one shape in which the API says what is wrong."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from iota.errors import InputError, IotaError, ParameterError, RunFolderError
+
+logger = logging.getLogger(__name__)
+
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """What is wrong: a word for programs, a sentence for people, and what to do next."""
+
+    kind: str
+    message: str
+    next: str = ""
+
+
+class ErrorAnswer(msgspec.Struct, frozen=True):
+    """Every answer whose status is 400 or more."""
+
+    error: Problem
+
+
+class NotThereError(IotaError):
+    """What is asked for is not there."""
+
+
+def error_response(status: int, kind: str, message: str, then: str = "") -> Response:
+    """An answer in the one shape."""
+    body = msgspec.json.encode(ErrorAnswer(Problem(kind, message, then)))
+    return Response(body, status, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Have errors of the application's own routes, which are those of the API, answered in the one shape."""
+    app.add_exception_handler(IotaError, _iota_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _iota_error(_: Request, error: Exception) -> Response:
+    status, kind = next(
+        (status, kind)
+        for kinds, status, kind in (
+            (NotThereError, 404, "not_found"),
+            (RunFolderError, 409, "run_folder"),
+            (ParameterError, 400, "parameter"),
+            (InputError, 400, "input"),
+            (IotaError, 400, "usage"),
+        )
+        if isinstance(error, kinds)
+    )
+    first, *rest = _SENTENCE.split(str(error), maxsplit=1)
+    return error_response(status, kind, first, " ".join(rest))
+
+
+async def _validation_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:]) or "the body"
+    return error_response(422, "request", f"{where}: {first['msg']}.", "See /api/docs for what can be asked.")
+
+
+async def _http_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    kind = {404: "not_found", 405: "method"}.get(error.status_code, "request")
+    return error_response(error.status_code, kind, f"{error.detail}.", "See /api/docs for what can be asked.")
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    """The border of the server around a request."""
+    logger.error("%s %s", request.method, request.url.path, exc_info=error)
+    return error_response(500, "internal", "The server failed at this request.", "Its own log says more.")

@@ -1,0 +1,74 @@
+"""Run folders with records that were made up, for tests that need no frames."""
+
+from collections import Counter
+
+from iota.records import FrameRef, FrameResult, Lattice
+from iota.runs import Ledger, RunFolder, RunState
+
+
+def new_folder(project, number=1):
+    run = project / "integration" / f"{number:03d}"
+    run.mkdir(parents=True)
+    return RunFolder(run)
+
+
+def lattice(n_integrated=100, a=79.2, **words):
+    known = {
+        "bravais": "tP",
+        "space_group": "P 43 21 2",
+        "unit_cell": (a, a, 38.1, 90.0, 90.0, 90.0),
+        "a_matrix": (0.01,) * 9,
+        "n_indexed": 50,
+        "d_min_A": 2.0,
+        "beam_centre_px": (1261.6, 1306.9),
+        "beam_centre_mm": (217.0, 224.8),
+        "distance_mm": 351.0,
+        "pixel_size_mm": 0.172,
+    }
+    return Lattice(n_integrated=n_integrated, **(known | words))
+
+
+def blank(k, n_spots=3, **words):
+    return FrameResult(
+        frame=FrameRef(f"/data/run 1/img_{k:05d}.cbf"),
+        name=f"img_{k:05d}",
+        outcome="failed_triage",
+        reason=f"{n_spots} spots found; at least 10 are needed.",
+        n_spots=n_spots,
+        seconds={"import": 0.25, "spotfinding": 0.5},
+        finished=1.79e9 + k,
+        **words,
+    )
+
+
+def hit(k, *lattices):
+    return FrameResult(
+        frame=FrameRef("/data/series_master.h5", k),
+        name=f"series_{k + 1:05d}",
+        outcome="integrated",
+        settings="given lattice",
+        n_spots=200,
+        spots_d_min_A=1.9,
+        lattices=list(lattices or [lattice()]),
+        files={"experiments": f"dials/series_{k + 1:05d}.expt"},
+        finished=1.79e9 + k,
+    )
+
+
+def write(folder, results):
+    with Ledger(folder.ledger) as ledger:
+        for result in results:
+            ledger.append(result)
+
+
+def made_run(project, results, number=1, **state):
+    """A run folder as iota.run leaves it, but for the files of its frames."""
+    folder = new_folder(project, number)
+    folder.write_info(["iota.run", "/data"], {"DIALS": "3.12"})
+    folder.write_text(folder.script, "description = a made-up run\n")
+    folder.write_text(folder.log, "".join(f"{result.name}  {result.outcome}\n" for result in results))
+    write(folder, results)
+    counts = dict(Counter(result.outcome for result in results))
+    known = {"status": "finished", "n_frames": len(results), "n_finished": len(results), "counts": counts}
+    RunState(**(known | state)).write(folder.state)
+    return folder
