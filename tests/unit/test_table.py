@@ -276,7 +276,7 @@ def test_no_more_words_are_kept_than_codes_can_tell():
 @pytest.fixture
 def saved(tmp_path, monkeypatch):
     """A run whose columns are saved."""
-    monkeypatch.setattr("iota.analysis.table._LEAST_SAVED", 10)
+    monkeypatch.setattr("iota.analysis.table.LEAST_SAVED", 10)
     folder = new_folder(tmp_path)
     rng = random.Random(3)
     write(folder, [hit(k) if rng.random() < 0.3 else blank(k) for k in range(60)])
@@ -352,7 +352,7 @@ def test_a_damaged_or_hostile_cache_is_not_used(saved):
 
 
 def test_a_folder_that_cannot_be_written_is_read_all_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr("iota.analysis.table._LEAST_SAVED", 1)
+    monkeypatch.setattr("iota.analysis.table.LEAST_SAVED", 1)
     folder = new_folder(tmp_path)
     write(folder, [hit(1)])
     table = _read(folder)

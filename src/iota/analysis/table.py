@@ -23,7 +23,7 @@ from iota.runs import RunFolder
 _CHUNK_BYTES = 1 << 20  # decoded in 5 ms, in which nothing else runs in this process
 _TAIL_BYTES = 96  # of the last line read, with the time when its frame was finished: no other ledger has the same there
 _SEARCHED_ROWS = 2000  # at a time, for the same reason
-_LEAST_SAVED = 50_000  # rows; fewer are read again in 0.2 s
+LEAST_SAVED = 50_000  # rows; fewer are read again in 0.2 s
 
 _decoder = msgspec.json.Decoder(FrameResult)
 
@@ -130,7 +130,7 @@ class RunTable:
             Whether they were written; False too where the folder cannot be written.
         """
         n_new = self.n_rows - self._n_saved
-        if n_new < max(_LEAST_SAVED, self._n_saved // 4):
+        if n_new < max(LEAST_SAVED, self._n_saved // 4):
             return False
         try:
             with self.folder.ledger.open("rb") as file:

@@ -9,6 +9,7 @@ import msgspec
 from iota.analysis.clustering import Cluster, cluster_cells
 from iota.analysis.prime import prime_script
 from iota.analysis.summary import Summary, SummaryBuilder
+from iota.analysis.table import LEAST_SAVED, RunTable
 from iota.errors import RunFolderError
 from iota.params import Parameters, read
 from iota.records import FrameRef, Outcome
@@ -43,6 +44,7 @@ def conclude(
     """
     write_outcome_lists(folder, frames, outcomes)
     _write_prime_script(folder, parameters, summary)
+    _keep_columns(folder, len(outcomes))
     return Conclusion(
         summary=summary,
         clusters=_clusters(folder, parameters),
@@ -86,6 +88,14 @@ def _write_prime_script(folder: RunFolder, parameters: Parameters, summary: Summ
     text = prime_script(summary, values.description, path / "final", path / "prime", n_processes)
     if text is not None:
         folder.write_text(path / f"{values.advanced.prime_prefix}.phil", text)
+
+
+def _keep_columns(folder: RunFolder, n_finished: int) -> None:
+    """Keep the columns of a large run, so that whoever looks at it later need not read all of its ledger."""
+    if n_finished >= LEAST_SAVED:
+        table = RunTable(folder)
+        table.update()
+        table.save()
 
 
 def _clusters(folder: RunFolder, parameters: Parameters) -> list[Cluster] | None:

@@ -1,0 +1,310 @@
+"""IOTA for scripts and notebooks: open a run, get its frames as tables, follow it live, start one.
+
+It reads run folders and starts the commands that a person would type; no server is needed, and DIALS is not imported.
+
+    from iota.api import open_run, start
+
+    run = open_run(1)                            # run 1 of this folder, or open_run("integration/001")
+    frames = run.frames()                        # pandas, one row a frame
+    print(run.summary().consensus.unit_cell)
+
+    run = start("/data/images", target_space_group="P43212")
+    for new in run.follow():                     # pandas tables of new frames, until the run is over
+        print(len(new), run.state.counts)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import iota.runs.state
+from iota.analysis.selection import Wanted, select_rows
+from iota.analysis.summary import Summary, summary_of
+from iota.analysis.table import RunTable
+from iota.errors import RunFolderError, UsageError
+from iota.records import FrameRef, FrameResult
+from iota.runs import RunFolder, RunState, read_state
+from iota.runs.control import give_order
+from iota.web.launch import resume_run, start_run, stop_run
+
+if TYPE_CHECKING:
+    import pandas as pd  # 0.5 s, and not wanted by everybody
+
+__all__ = ["FrameRef", "FrameResult", "Run", "RunState", "Summary", "open_run", "runs", "start"]
+
+_PREPARED_S = 60.0  # a run without a state for longer than this was killed while it was prepared
+
+Result = TypeVar("Result")
+
+
+class Run:
+    """A run.  Don't create this directly, get it from :func:`open_run`, :func:`runs` or :func:`start`.
+
+    What it tells is what the run folder said when it was asked; each call reads on where the last one stopped.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._table = RunTable(folder)
+
+    def __repr__(self) -> str:
+        """Return where it is and how far."""
+        return f"<Run {self.number} in {self.folder}: {self._status_text()}>"
+
+    def _status_text(self) -> str:
+        try:
+            state = self.state
+        except RunFolderError:
+            return "no state yet"
+        return f"{state.status}, {state.n_finished} of {state.n_frames} frames finished"
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self._folder.path
+
+    @property
+    def number(self) -> int:
+        """Number of the run."""
+        return self._folder.number
+
+    @property
+    def state(self) -> RunState:
+        """How the run stands: ``status``, ``n_frames``, ``n_finished``, ``counts``, ``doing``, ``reason``.
+
+        Raises:
+            RunFolderError: it cannot be read.
+        """
+        return read_state(self._folder.state)
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether somebody works on the run, or will; False for one that was killed."""
+        try:
+            return iota.runs.state.is_at_work(self.state)
+        except RunFolderError:
+            made = self._folder.path.stat().st_mtime if self._folder.path.is_dir() else 0.0
+            return time.time() - made < _PREPARED_S
+
+    # -- what came out
+
+    def _current(self) -> RunTable:
+        self._table.update()
+        self._table.save()
+        return self._table
+
+    def frames(self, *, names: bool = True) -> pd.DataFrame:
+        """All finished frames, one row each, in the order they finished.
+
+        Args:
+            names: whether the columns ``frame`` (path, and #N for image N of a file) and ``name`` are wanted; without
+                them a million frames take a fifth of the time.
+
+        Returns:
+            The columns of ``iota.analysis.columns``, whose names end with their units: ``outcome``, ``reason`` (with
+            numbers replaced by …), ``n_spots``, ``d_min_A``, ``a_A``...; those of lattices are of the frame's best one.
+
+        Raises:
+            RunFolderError: the ledger cannot be read.
+        """
+        from iota.analysis.data_frames import frames_table
+
+        return frames_table(self._current(), names=names)
+
+    def lattices(self) -> pd.DataFrame:
+        """All lattices of all frames, one row each; ``row`` is the row of the frame in :meth:`frames`.
+
+        Raises:
+            RunFolderError: the ledger cannot be read.
+        """
+        from iota.analysis.data_frames import lattices_table
+
+        return lattices_table(self._current())
+
+    def summary(self) -> Summary:
+        """Counts, consensus lattice and typical values.
+
+        Raises:
+            RunFolderError: the ledger or the state cannot be read.
+        """
+        table = self._current()
+        return summary_of(table, max(self.state.n_frames, table.n_rows))
+
+    def record(self, row: int) -> FrameResult:
+        """All that is known of one frame.
+
+        Raises:
+            IndexError: there is no such row.
+            RunFolderError: the ledger cannot be read.
+        """
+        if row >= self._table.n_rows:
+            self._table.update()
+        return self._table.record(row)
+
+    def records(self, rows: Sequence[int] | None = None) -> Iterator[FrameResult]:
+        """All that is known of frames, of all or of some rows, one after the other; as :meth:`record`."""
+        table = self._current()
+        yield from table.records(range(table.n_rows) if rows is None else rows)
+
+    def select(
+        self,
+        *,
+        outcomes: Sequence[str] = (),
+        reasons: Sequence[str] = (),
+        limits: Sequence[str] = (),
+        text: str = "",
+        sort: str = "",
+    ) -> list[int]:
+        """Rows of the frames for which all of it holds.
+
+        Args:
+            outcomes: any of these.
+            reasons: any of these, as the column ``reason`` has them.
+            limits: e.g. ``["d_min_A<2.5", "n_spots>=20"]``.
+            text: a part of the frame's path or name.
+            sort: a column; with ``-`` before it the largest first.
+
+        Raises:
+            UsageError: there is no such outcome or column, or a limit is not understood.
+            RunFolderError: the ledger cannot be read.
+        """
+        wanted = Wanted(outcomes=outcomes, reasons=reasons, limits=limits, text=text, sort=sort)
+        return [int(row) for row in select_rows(self._current(), wanted)]
+
+    # -- while it goes on
+
+    def follow(self, every_s: float = 0.5) -> Iterator[pd.DataFrame]:
+        """Yield tables of frames as they finish, those that are finished already first, until the run is over.
+
+        Args:
+            every_s: how often to look.
+
+        Raises:
+            RunFolderError: the run was deleted or replaced while it was followed.
+        """
+        from iota.analysis.data_frames import frames_table
+
+        known, generation = 0, self._table.generation
+        while True:
+            is_over = not self.is_at_work  # asked first: what it finished at last is read after that
+            table = self._current()
+            if table.generation != generation:
+                raise RunFolderError(f"{self.folder} was replaced while it was followed. Open it again.")
+            if table.n_rows > known:
+                yield frames_table(table, known)
+                known = table.n_rows
+            elif is_over:
+                return
+            else:
+                time.sleep(every_s)
+
+    def wait(self, timeout_s: float | None = None) -> RunState:
+        """Wait until the run is over.
+
+        Raises:
+            TimeoutError: it is not over after ``timeout_s``.
+        """
+        end = None if timeout_s is None else time.monotonic() + timeout_s
+        while self.is_at_work:
+            if end is not None and time.monotonic() > end:
+                raise TimeoutError(f"Run {self.number} is not over after {timeout_s:g} s.")
+            time.sleep(0.2)
+        return self.state
+
+    def stop(self) -> None:
+        """End the run within a second or two; what is finished is kept.
+
+        Raises:
+            RunFolderError: the folder cannot be written.
+        """
+        _waited_for(stop_run(self._folder))
+
+    def finish(self) -> None:
+        """Look for no more images, and end when all are processed (monitor mode).
+
+        Raises:
+            RunFolderError: the folder cannot be written.
+        """
+        give_order(self._folder, "finish")
+
+    def resume(self) -> None:
+        """Go on with a run that was stopped or killed.
+
+        Raises:
+            UsageError: iota.run refused; the text is its own sentence.
+        """
+        _waited_for(resume_run(self._folder))
+
+
+def open_run(run: int | str | os.PathLike[str], project: str | os.PathLike[str] = ".") -> Run:
+    """Open a run.
+
+    Args:
+        run: its number, or its folder.
+        project: folder below which ``integration/NNN`` is, for a number.
+
+    Raises:
+        RunFolderError: there is no such run.
+    """
+    text = str(run) if isinstance(run, int) else os.fspath(run)
+    path = Path(project, "integration", f"{int(text):03d}") if text.isdigit() else Path(text)
+    return Run(RunFolder.open(path.expanduser().absolute()))
+
+
+def runs(project: str | os.PathLike[str] = ".") -> list[Run]:
+    """All runs of a project, in the order of their numbers; none when there is no such folder."""
+    found = sorted(Path(project).absolute().glob("integration/*/run.json"), key=lambda path: path.parent.name.zfill(9))
+    return [Run(RunFolder(path.parent)) for path in found if path.parent.name.isdigit()]
+
+
+def start(
+    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
+    *,
+    project: str | os.PathLike[str] = ".",
+    script: str | os.PathLike[str] | None = None,
+    **parameters: object,
+) -> Run:
+    """Start ``iota.run`` as a process of its own, which goes on when this one ends.
+
+    Args:
+        paths: images, folders, wildcards or lists, one or several.
+        project: where ``integration/NNN`` is made.
+        script: an IOTA script to begin with.
+        parameters: as at the command line, by their short names, or by their full ones like this:
+            ``start(path, target_space_group="P43212", **{"mp.n_processors": 4})``.
+
+    Returns:
+        The run, as soon as its folder is there.
+
+    Raises:
+        UsageError: iota.run refused; the text is its own sentence.
+    """
+    several = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+    arguments = [os.path.abspath(Path(path).expanduser()) for path in several]  # noqa: PTH100 - links stay as typed
+    arguments += [f"{name}={_phil_text(value)}" for name, value in parameters.items()]
+    text = ""
+    if script is not None:
+        try:
+            text = Path(script).read_text(encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"The script {os.fspath(script)} cannot be read: {error.strerror}.") from error
+    return Run(_waited_for(start_run(text, "", Path(project).absolute(), arguments)))
+
+
+def _phil_text(value: object) -> str:
+    """A value as it is written at the command line."""
+    if isinstance(value, (list, tuple)):
+        return " ".join(_phil_text(one) for one in value)
+    return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+
+
+def _waited_for(work: Coroutine[Any, Any, Result]) -> Result:
+    """What a coroutine comes to; in a notebook, where an event loop runs already, too."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(asyncio.run, work).result()
