@@ -10,7 +10,7 @@ from typing import Any
 
 from iota.engine.installation import prepare
 from iota.errors import ParameterError
-from iota.params import Parameters, defaults
+from iota.params import Parameters, defaults, safe_text
 from iota.params.old_names import ha14_target_remark
 
 prepare()
@@ -35,6 +35,13 @@ def scope() -> Any:
 @lru_cache(maxsize=1)
 def _names() -> frozenset[str]:
     return frozenset(item.path for item in scope().all_definitions())
+
+
+@lru_cache(maxsize=1)
+def _definitions() -> dict[str, Any]:
+    """Definitions of the backend by full name, and by alias where they have one."""
+    found = {item.path: item.object for item in scope().all_definitions()}
+    return {**{item.alias_path(): item for item in found.values() if item.alias_path()}, **found}
 
 
 def is_backend_name(name: str) -> bool:
@@ -109,11 +116,12 @@ def _merged(texts: tuple[str, ...]) -> Any:
 
 def _read_target(path: Path, remarks: list[str]) -> Any:
     try:
-        source = parse(input_string=path.read_text(encoding="utf-8"), source_info=f"file {path}")
+        source = safe_text.parse(path.read_text(encoding="utf-8"), f"file {path}")
     except (OSError, UnicodeDecodeError) as error:
         raise ParameterError(f"The target file {path} cannot be read: {error}.") from error
-    except RuntimeError as error:
-        raise ParameterError(f"{_first_line(error)}. Is {path} really a PHIL file?") from error
+    except ParameterError as error:
+        raise ParameterError(f"{error} Is {path} really a PHIL file?") from error
+    safe_text.check_numbers(_definitions(), source)
     try:
         _, unused = scope().fetch(source=source, track_unused_definitions=True)
     except (Sorry, RuntimeError, ValueError) as error:
@@ -133,10 +141,9 @@ def _read_target(path: Path, remarks: list[str]) -> Any:
 
 
 def _read_assignment(name: str, value: str) -> Any:
-    try:
-        return parse(input_string=f"{name} = {value}", source_info=f"{name}={value}")
-    except RuntimeError as error:
-        raise ParameterError(_first_line(error)) from error
+    source = safe_text.parse(f"{name} = {value}", f"{name}={value}")
+    safe_text.check_numbers(_definitions(), source)
+    return source
 
 
 def _first_line(error: BaseException) -> str:
