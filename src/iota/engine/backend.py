@@ -58,7 +58,7 @@ def target_text(parameters: Parameters) -> str:
     Raises:
         ParameterError: a name or value in the target is not understood by the installed DIALS.
     """
-    sources = [parse(IOTA_DEFAULTS + _from_iota(parameters, changed=False))]
+    sources = [_own_defaults(parameters)]
     target = parameters.values.cctbx_xfel.target
     if target:
         sources.append(_read_target(Path(target), parameters.remarks))
@@ -70,6 +70,15 @@ def target_text(parameters: Parameters) -> str:
     except (Sorry, RuntimeError, ValueError) as error:
         raise ParameterError(_first_line(error)) from error
     return str(scope().fetch_diff(source=working).as_str())
+
+
+def with_defaults(parameters: Parameters) -> Any:
+    """The backend's scope as it is when no target is given and nothing of IOTA is changed."""
+    return scope().fetch(source=_own_defaults(parameters))
+
+
+def _own_defaults(parameters: Parameters) -> Any:
+    return parse(IOTA_DEFAULTS + _from_iota(parameters, changed=False))
 
 
 def with_lines(target: str, lines: Sequence[str]) -> str:

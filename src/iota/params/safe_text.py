@@ -141,7 +141,7 @@ def _calculated(node: ast.expr) -> int | float:
     raise ValueError(ast.dump(node))
 
 
-def _plain_words(words: Any, path: str, *, several: bool = False, whole: bool = False) -> Any:
+def plain_words(words: Any, path: str, *, several: bool = False, whole: bool = False) -> Any:
     """Words of a number, or of several, in which nothing is left to evaluate; ``whole`` ones are finite."""
     text = phil.str_from_words(words)
     if not isinstance(text, str):  # None or Auto
@@ -180,29 +180,29 @@ def check_numbers(definitions: Mapping[str, Any], source: Any) -> None:
         kind = str(getattr(definition.type, "phil_type", "")) if definition is not None else ""
         if kind in ("int", "float", "ints", "floats"):
             try:
-                _plain_words(item.object.words, item.path, several=kind.endswith("s"))
+                plain_words(item.object.words, item.path, several=kind.endswith("s"))
             except RuntimeError as error:
                 raise ParameterError(f"{error}.") from error
 
 
 class _Int(phil.int_converters):  # type: ignore[misc]
     def _value_from_words(self, words: Any, path: str) -> Any:
-        return super()._value_from_words(_plain_words(words, path, whole=True), path)
+        return super()._value_from_words(plain_words(words, path, whole=True), path)
 
 
 class _Float(phil.float_converters):  # type: ignore[misc]
     def _value_from_words(self, words: Any, path: str) -> Any:
-        return super()._value_from_words(_plain_words(words, path), path)
+        return super()._value_from_words(plain_words(words, path), path)
 
 
 class _Ints(phil.ints_converters):  # type: ignore[misc]
     def from_words(self, words: Any, master: Any) -> Any:
-        return super().from_words(_plain_words(words, master.full_path(), several=True, whole=True), master)
+        return super().from_words(plain_words(words, master.full_path(), several=True, whole=True), master)
 
 
 class _Floats(phil.floats_converters):  # type: ignore[misc]
     def from_words(self, words: Any, master: Any) -> Any:
-        return super().from_words(_plain_words(words, master.full_path(), several=True), master)
+        return super().from_words(plain_words(words, master.full_path(), several=True), master)
 
 
 _CONVERTERS = phil.extended_converter_registry([_Int, _Float, _Ints, _Floats], iotbx_phil.default_converter_registry)
