@@ -5,8 +5,8 @@ from round_trip import check_round_trip
 
 from iota.engine import backend
 from iota.engine.definitions import definitions
-from iota.params import backend as kept_definitions
 from iota.params.forms import Form
+from iota.web import backend as kept_definitions
 
 
 @pytest.fixture(scope="module")

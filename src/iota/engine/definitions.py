@@ -1,6 +1,6 @@
 """``python -m iota.engine.definitions``: parameters of the installed backend, for programs that must not load DIALS.
 
-It writes one line of JSON, an :class:`iota.params.backend.Definitions`. IOTA's own defaults are in it, so that a form
+It writes one line of JSON, an :class:`iota.params.forms.Definitions`. IOTA's own defaults are in it, so that a form
 shows what a run does when nothing is changed.
 """
 
@@ -14,7 +14,7 @@ from iota.engine import backend
 from iota.engine.installation import dials_version
 from iota.errors import IotaError
 from iota.params import defaults
-from iota.params.backend import Definitions
+from iota.params.forms import Definitions
 from iota.params.safe_text import converters
 
 

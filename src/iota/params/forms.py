@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 from libtbx import phil
 from libtbx.phil import tokenizer
 from libtbx.utils import Sorry
@@ -22,6 +23,14 @@ from iota.symmetry import cell_from_text, cell_problem
 
 Values = dict[str, str]
 _PHIL_ERRORS = (Sorry, RuntimeError, ValueError, ParameterError, AssertionError)
+
+
+class Definitions(msgspec.Struct, frozen=True):
+    """Definitions of the installed ``dials.stills_process`` with IOTA's defaults; ``error`` says why there are none."""
+
+    dials: str = ""  # e.g. "DIALS 3.12.1-release"
+    phil: str = ""
+    error: str = ""
 
 
 class Form:
@@ -42,6 +51,10 @@ class Form:
     def from_text(cls, definitions: str) -> Form:
         """Form over definitions that come from IOTA or from the backend, never from a person."""
         return cls(phil.parse(definitions, converter_registry=safe_text.converters()))
+
+    def has(self, name: str) -> bool:
+        """Whether there is a parameter of this full name, in a block or not."""
+        return name in self.fields or name in self._definitions
 
     def search(self, query: str) -> set[str]:
         """Names of the fields whose name, caption or help hold every word of a query."""

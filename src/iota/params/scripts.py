@@ -242,11 +242,35 @@ def is_assignment(argument: str) -> bool:
     return bool(_ASSIGNMENT.match(argument)) and not os.path.exists(argument)  # noqa: PTH110 - any string, also a bad path
 
 
+def sort_arguments(arguments: Sequence[str]) -> tuple[list[Path], list[str], list[str]]:
+    """Scripts, assignments and paths among the arguments of a command line, each in order."""
+    scripts: list[Path] = []
+    assignments: list[str] = []
+    paths: list[str] = []
+    for argument in arguments:
+        if is_assignment(argument):
+            assignments.append(argument)
+        elif Path(argument).suffix in (".param", ".phil"):
+            scripts.append(Path(argument))
+        else:
+            paths.append(argument)
+    return scripts, assignments, paths
+
+
 def script_text(parameters: Parameters) -> str:
     """The complete script of these parameters: given back to ``iota`` or ``iota.run`` it repeats them."""
-    return str(_master().format(parameters.values).as_str())
+    return str(_formatted(parameters).as_str())
 
 
 def full_text(parameters: Parameters) -> str:
     """The script with the help of each parameter."""
-    return str(_master().format(parameters.values).as_str(attributes_level=1))
+    return str(_formatted(parameters).as_str(attributes_level=1))
+
+
+def _formatted(parameters: Parameters) -> Any:
+    scope = _master().format(parameters.values)
+    for item in scope.all_definitions():
+        for word in item.object.words:
+            if word.quote_token == '"' and "$" in word.value:
+                word.quote_token = "'"  # else it would be read as a variable
+    return scope

@@ -2,26 +2,54 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 import importlib.util
-import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import msgspec
 
 import iota
+from iota.errors import UsageError
+from iota.params.forms import Definitions, Form
+from iota.web.places import cache_folder
 
 _SECONDS = 180  # a cold network file system needs most of it
 
 
-class Definitions(msgspec.Struct, frozen=True):
-    """Definitions of the installed ``dials.stills_process`` with IOTA's defaults; ``error`` says why there are none."""
+class Backend:
+    """The form of the backend's parameters, as soon as it is known. One for each server."""
 
-    dials: str = ""  # e.g. "DIALS 3.12.1-release"
-    phil: str = ""
-    error: str = ""
+    def __init__(self) -> None:
+        self.dials = ""
+        self.form: Form | None = None
+        self.problem = ""
+        self._asking: asyncio.Task[None] | None = None
+
+    async def ready(self) -> None:
+        """Wait until there is a form, or a problem; DIALS is asked once, whoever waits."""
+        if self.form is None and not self.problem:
+            if self._asking is None:
+                self._asking = asyncio.create_task(self._ask())
+            await asyncio.shield(self._asking)
+
+    def again(self) -> None:
+        """Forget that there was a problem: somebody may have mended it."""
+        self.problem, self._asking = "", None
+
+    async def _ask(self) -> None:
+        found = await asyncio.to_thread(kept)
+        if found is None:
+            found = await asyncio.to_thread(ask)
+        if found.error:
+            self.problem = found.error
+        else:
+            self.form = await asyncio.to_thread(Form.from_text, found.phil)
+            self.dials = found.dials
 
 
 def kept() -> Definitions | None:
@@ -54,13 +82,10 @@ def ask() -> Definitions:
 
 
 def _keep(path: Path, found: Definitions) -> None:
-    part = path.with_suffix(f".{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{time.time_ns()}")
+    with contextlib.suppress(OSError):  # a home that is full or read-only: they are asked for again the next time
         part.write_bytes(msgspec.json.encode(found))
         part.replace(path)
-    except OSError:  # a home that is full or read-only: they are asked for again the next time
-        part.unlink(missing_ok=True)
 
 
 def _path() -> Path | None:
@@ -75,8 +100,8 @@ def _path() -> Path | None:
     own = Path(__file__).parents[1] / "engine" / "backend.py"  # has IOTA's defaults for the backend
     try:
         times = [file.stat().st_mtime_ns for file in (program, own)]
-    except OSError:
+        folder = cache_folder()
+    except (OSError, UsageError):
         return None
     key = f"{program} {times} {sys.version} {iota.__version__}"
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "iota" / f"backend_{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}.json"
+    return folder / f"backend_{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}.json"
