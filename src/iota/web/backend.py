@@ -30,12 +30,13 @@ class Backend:
         self.problem = ""
         self._asking: asyncio.Task[None] | None = None
 
-    async def ready(self) -> None:
-        """Wait until there is a form, or a problem; DIALS is asked once, whoever waits."""
+    async def ready(self) -> Form | None:
+        """Wait for the form; None where there is a problem. DIALS is asked once, whoever waits."""
         if self.form is None and not self.problem:
             if self._asking is None:
                 self._asking = asyncio.create_task(self._ask())
             await asyncio.shield(self._asking)
+        return self.form
 
     def again(self) -> None:
         """Forget that there was a problem: somebody may have mended it."""
