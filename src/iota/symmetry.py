@@ -169,6 +169,24 @@ def crystal_system(space_group: str) -> str:
     return str(sgtbx.space_group_info(space_group).group().crystal_system())
 
 
+_CELL_RULES = {
+    "Monoclinic": "two right angles",
+    "Orthorhombic": "three right angles",
+    "Tetragonal": "a = b and three right angles",
+    "Trigonal": "a = b, α = β = 90 and γ = 120, or in a setting with :R equal axes and equal angles",
+    "Hexagonal": "a = b, α = β = 90 and γ = 120",
+    "Cubic": "equal axes and three right angles",
+}
+
+
+def cell_problem(cell: Sequence[float], space_group: str) -> str | None:
+    """A sentence when no crystal of the space group can have this cell (within 1 % and 1 degree); None when it can."""
+    info = sgtbx.space_group_info(space_group)
+    if info.group().is_compatible_unit_cell(uctbx.unit_cell(tuple(cell))):
+        return None
+    return f"This cell does not fit {info}, which needs {_CELL_RULES[str(info.group().crystal_system())]}."
+
+
 def point_group(space_group: str) -> str:
     """Point group with the centring of a space group, e.g. ``P 4 2 2`` for P 43 21 2."""
     group = sgtbx.space_group_info(space_group).group().build_derived_point_group()

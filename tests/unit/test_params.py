@@ -80,7 +80,7 @@ def test_names_of_the_backend_are_kept_apart():
 def test_every_parameter_has_help():
     from libtbx import phil
 
-    master = phil.parse(params.MASTER_PHIL, converter_registry=params.scripts._converters())
+    master = phil.parse(params.MASTER_PHIL, converter_registry=params.safe_text.converters())
     without = [item.path for item in master.all_definitions() if not item.object.help]
     assert without == []
 

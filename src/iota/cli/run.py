@@ -24,7 +24,7 @@ from iota.errors import InputError, IotaError, UsageError
 from iota.inputs import Inputs, find_frames
 from iota.inputs.select import select_random, select_range
 from iota.installation import predecessor_warning
-from iota.params import Parameters, full_text, is_assignment, read, script_text
+from iota.params import Parameters, full_text, read, script_text, sort_arguments
 from iota.records import FrameRef
 from iota.runs import RunFolder, read_state
 from iota.runs.control import give_order
@@ -81,7 +81,7 @@ def _run(options: argparse.Namespace, terminal: Terminal, command_line: list[str
         from iota.workers.executors import check_workers
     if options.resume:
         return _execute_or_submit(_resumed(options, terminal), options, terminal)
-    scripts, assignments, paths = _sort_arguments(options.arguments)
+    scripts, assignments, paths = sort_arguments(options.arguments)
     parameters = read(
         scripts,
         assignments,
@@ -114,7 +114,7 @@ def _give_order(options: argparse.Namespace, terminal: Terminal) -> int:
 
 def _analyze(options: argparse.Namespace, terminal: Terminal) -> int:
     """Make lists, summary, clusters and charts of a run again."""
-    _, assignments, paths = _sort_arguments([*filter(None, [options.analyze]), *options.arguments])
+    _, assignments, paths = sort_arguments([*filter(None, [options.analyze]), *options.arguments])
     if len(paths) > 1:
         raise UsageError("--analyze takes one run: its number, or its folder.")
     given = next(iter(paths), "")
@@ -258,21 +258,6 @@ def _execute(run: Run, terminal: Terminal) -> int:
         terminal.errors.print(f"iota.run: stopped; what was finished is kept. To go on: iota.run --resume {again}")
         return 130
     return 0 if run.summary().n_integrated else 1
-
-
-def _sort_arguments(arguments: Sequence[str]) -> tuple[list[Path], list[str], list[str]]:
-    """Scripts, assignments and paths among the arguments, each in order."""
-    scripts: list[Path] = []
-    assignments: list[str] = []
-    paths: list[str] = []
-    for argument in arguments:
-        if is_assignment(argument):
-            assignments.append(argument)
-        elif Path(argument).suffix in (".param", ".phil"):
-            scripts.append(Path(argument))
-        else:
-            paths.append(argument)
-    return scripts, assignments, paths
 
 
 def _with_options(parameters: Parameters, options: argparse.Namespace, paths: Sequence[str]) -> Parameters:

@@ -10,7 +10,7 @@ from typing import Any
 
 from iota.engine.installation import prepare
 from iota.errors import ParameterError
-from iota.params import Parameters, defaults
+from iota.params import Parameters, defaults, safe_text
 from iota.params.old_names import ha14_target_remark
 
 prepare()
@@ -37,6 +37,13 @@ def _names() -> frozenset[str]:
     return frozenset(item.path for item in scope().all_definitions())
 
 
+@lru_cache(maxsize=1)
+def _definitions() -> dict[str, Any]:
+    """Definitions of the backend by full name, and by alias where they have one."""
+    found = {item.path: item.object for item in scope().all_definitions()}
+    return {**{item.alias_path(): item for item in found.values() if item.alias_path()}, **found}
+
+
 def is_backend_name(name: str) -> bool:
     """Whether the installed backend has a parameter of this full name."""
     return name in _names()
@@ -51,7 +58,7 @@ def target_text(parameters: Parameters) -> str:
     Raises:
         ParameterError: a name or value in the target is not understood by the installed DIALS.
     """
-    sources = [parse(IOTA_DEFAULTS + _from_iota(parameters, changed=False))]
+    sources = [_own_defaults(parameters)]
     target = parameters.values.cctbx_xfel.target
     if target:
         sources.append(_read_target(Path(target), parameters.remarks))
@@ -63,6 +70,15 @@ def target_text(parameters: Parameters) -> str:
     except (Sorry, RuntimeError, ValueError) as error:
         raise ParameterError(_first_line(error)) from error
     return str(scope().fetch_diff(source=working).as_str())
+
+
+def with_defaults(parameters: Parameters) -> Any:
+    """The backend's scope as it is when no target is given and nothing of IOTA is changed."""
+    return scope().fetch(source=_own_defaults(parameters))
+
+
+def _own_defaults(parameters: Parameters) -> Any:
+    return parse(IOTA_DEFAULTS + _from_iota(parameters, changed=False))
 
 
 def with_lines(target: str, lines: Sequence[str]) -> str:
@@ -109,11 +125,12 @@ def _merged(texts: tuple[str, ...]) -> Any:
 
 def _read_target(path: Path, remarks: list[str]) -> Any:
     try:
-        source = parse(input_string=path.read_text(encoding="utf-8"), source_info=f"file {path}")
+        source = safe_text.parse(path.read_text(encoding="utf-8"), f"file {path}")
     except (OSError, UnicodeDecodeError) as error:
         raise ParameterError(f"The target file {path} cannot be read: {error}.") from error
-    except RuntimeError as error:
-        raise ParameterError(f"{_first_line(error)}. Is {path} really a PHIL file?") from error
+    except ParameterError as error:
+        raise ParameterError(f"{error} Is {path} really a PHIL file?") from error
+    safe_text.check_numbers(_definitions(), source)
     try:
         _, unused = scope().fetch(source=source, track_unused_definitions=True)
     except (Sorry, RuntimeError, ValueError) as error:
@@ -133,10 +150,9 @@ def _read_target(path: Path, remarks: list[str]) -> Any:
 
 
 def _read_assignment(name: str, value: str) -> Any:
-    try:
-        return parse(input_string=f"{name} = {value}", source_info=f"{name}={value}")
-    except RuntimeError as error:
-        raise ParameterError(_first_line(error)) from error
+    source = safe_text.parse(f"{name} = {value}", f"{name}={value}")
+    safe_text.check_numbers(_definitions(), source)
+    return source
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,6 +1,25 @@
 """PHIL, the one parameter language: definitions, reading and writing scripts."""
 
 from iota.params.definitions import MASTER_PHIL
-from iota.params.scripts import Parameters, choices, defaults, full_text, is_assignment, read, script_text
+from iota.params.scripts import (
+    Parameters,
+    choices,
+    defaults,
+    full_text,
+    is_assignment,
+    read,
+    script_text,
+    sort_arguments,
+)
 
-__all__ = ["MASTER_PHIL", "Parameters", "choices", "defaults", "full_text", "is_assignment", "read", "script_text"]
+__all__ = [
+    "MASTER_PHIL",
+    "Parameters",
+    "choices",
+    "defaults",
+    "full_text",
+    "is_assignment",
+    "read",
+    "script_text",
+    "sort_arguments",
+]

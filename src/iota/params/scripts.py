@@ -14,6 +14,7 @@ from libtbx import phil
 from libtbx.utils import Sorry
 
 from iota.errors import ParameterError
+from iota.params import safe_text
 from iota.params.definitions import MASTER_PHIL
 from iota.params.old_names import current_name, retired, translate
 
@@ -50,14 +51,7 @@ class Parameters:
 
 @lru_cache(maxsize=1)
 def _master() -> Any:
-    return phil.parse(MASTER_PHIL, converter_registry=_converters())
-
-
-def _converters() -> Any:
-    # unit_cell and space_group come with cctbx and are checked by it
-    from iotbx import phil as iotbx_phil
-
-    return iotbx_phil.default_converter_registry
+    return phil.parse(MASTER_PHIL, converter_registry=safe_text.converters())
 
 
 def defaults() -> Parameters:
@@ -69,10 +63,11 @@ def read(
     scripts: Sequence[Path] = (),
     assignments: Sequence[str] = (),
     *,
+    text: str = "",
     is_backend_name: Callable[[str], bool] | None = None,
     nearest_backend_name: Callable[[str], str | None] | None = None,
 ) -> Parameters:
-    """Read scripts in order, then ``name=value`` assignments; later ones win.
+    """Read scripts in order, then a script's text, then ``name=value`` assignments; later ones win.
 
     Names and values of earlier versions are translated; ``remarks`` of what is returned say which.
 
@@ -80,6 +75,7 @@ def read(
         scripts: PHIL files.
         assignments: in the compressed form of the command line.  A name may be cut at the front where what is left
             is unambiguous (``target_space_group=P422``).
+        text: a script that is in no file.
         is_backend_name: tells whether a full name that IOTA does not know is one of the backend's.
         nearest_backend_name: gives the backend's name that is most like a misspelt one, or None.
 
@@ -88,9 +84,11 @@ def read(
     """
     reading = _Reading(is_backend_name or (lambda name: False), nearest_backend_name or (lambda name: None))
     for path in scripts:
-        reading.take_script(path)
-    for text in assignments:
-        reading.take_assignment(*(part.strip() for part in text.split("=", 1)))
+        reading.take_script(_parse_file(path))
+    if text:
+        reading.take_script(safe_text.parse(text))
+    for assignment in assignments:
+        reading.take_assignment(*(part.strip() for part in assignment.split("=", 1)))
     return reading.parameters()
 
 
@@ -104,10 +102,9 @@ class _Reading:
         self._backend: list[tuple[str, str]] = []
         self._remarks: list[str] = []
 
-    def take_script(self, path: Path) -> None:
-        source = _parse_file(path)
+    def take_script(self, source: Any) -> None:
         translated = translate(source, _definitions().__contains__)
-        self._sources += [phil.parse(translated.phil, converter_registry=_converters()), source]
+        self._sources += [safe_text.parse(translated.phil), source]
         self._backend += translated.backend
         self._remarks += translated.told
 
@@ -127,9 +124,9 @@ class _Reading:
             return
         if current_name(name, _definitions().__contains__) is None and not name.startswith("dials."):
             raise ParameterError(f"There is no parameter named {name}. {self._nearest(name)}")
-        source = phil.parse(f"{name} = {value}", source_info=f"{name}={value}", converter_registry=_converters())
+        source = safe_text.parse(f"{name} = {value}", f"{name}={value}")
         translated = translate(source, _definitions().__contains__)
-        self._sources.append(phil.parse(translated.phil, converter_registry=_converters()))
+        self._sources.append(safe_text.parse(translated.phil))
         self._backend += translated.backend
         self._remarks += translated.told
 
@@ -181,9 +178,9 @@ def _parse_file(path: Path) -> Any:
     except (OSError, UnicodeDecodeError) as error:
         raise ParameterError(f"The script {path} cannot be read: {error}.") from error
     try:
-        return phil.parse(input_string=text, source_info=f"file {path}", converter_registry=_converters())
-    except RuntimeError as error:
-        raise ParameterError(f"{_first_line(error)}. Is {path} really a PHIL script?") from error
+        return safe_text.parse(text, f"file {path}")
+    except ParameterError as error:
+        raise ParameterError(f"{error} Is {path} really a PHIL script?") from error
 
 
 def _parse_assignment(definition: Any, value: str) -> Any:
@@ -191,11 +188,7 @@ def _parse_assignment(definition: Any, value: str) -> Any:
         value = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     elif any(mark in value for mark in ("\n", "{", "}", ";", "#")) and value[:1] not in ("'", '"'):
         raise ParameterError(f"{definition.full_path()} cannot be {value!r}: it holds a character that PHIL reserves.")
-    return phil.parse(
-        input_string=f"{definition.full_path()} = {value}",
-        source_info=f"{definition.full_path()}={value}",
-        converter_registry=_converters(),
-    )
+    return safe_text.parse(f"{definition.full_path()} = {value}", f"{definition.full_path()}={value}")
 
 
 @lru_cache(maxsize=1)
@@ -249,11 +242,35 @@ def is_assignment(argument: str) -> bool:
     return bool(_ASSIGNMENT.match(argument)) and not os.path.exists(argument)  # noqa: PTH110 - any string, also a bad path
 
 
+def sort_arguments(arguments: Sequence[str]) -> tuple[list[Path], list[str], list[str]]:
+    """Scripts, assignments and paths among the arguments of a command line, each in order."""
+    scripts: list[Path] = []
+    assignments: list[str] = []
+    paths: list[str] = []
+    for argument in arguments:
+        if is_assignment(argument):
+            assignments.append(argument)
+        elif Path(argument).suffix in (".param", ".phil"):
+            scripts.append(Path(argument))
+        else:
+            paths.append(argument)
+    return scripts, assignments, paths
+
+
 def script_text(parameters: Parameters) -> str:
     """The complete script of these parameters: given back to ``iota`` or ``iota.run`` it repeats them."""
-    return str(_master().format(parameters.values).as_str())
+    return str(_formatted(parameters).as_str())
 
 
 def full_text(parameters: Parameters) -> str:
     """The script with the help of each parameter."""
-    return str(_master().format(parameters.values).as_str(attributes_level=1))
+    return str(_formatted(parameters).as_str(attributes_level=1))
+
+
+def _formatted(parameters: Parameters) -> Any:
+    scope = _master().format(parameters.values)
+    for item in scope.all_definitions():
+        for word in item.object.words:
+            if word.quote_token == '"' and "$" in word.value:
+                word.quote_token = "'"  # else it would be read as a variable
+    return scope

@@ -38,7 +38,8 @@ def frame(request: Request, title: str, here: str = "") -> Iterator[None]:
     prefix = request.headers.get("x-forwarded-prefix", "")
     ui.page_title(f"{title} - IOTA")
     ui.colors(primary="#1f6f8b", positive="#2e7d4f", negative="#b3261e", warning="#b26a00")
-    ui.add_head_html(f'<link rel="stylesheet" href="{prefix}/iota-static/iota.css?v={iota.__version__}">')
+    for sheet in ("iota", "forms"):
+        ui.add_head_html(f'<link rel="stylesheet" href="{prefix}/iota-static/{sheet}.css?v={iota.__version__}">')
     dark = ui.dark_mode(_is_dark(request))
     with ui.header(bordered=False, elevated=False).classes("iota-header row items-center no-wrap gap-2"):
         ui.link("IOTA", "/").classes("iota-logo")

@@ -18,6 +18,7 @@ from iota.web import layout
 from iota.web.access import Access
 from iota.web.api import add_api
 from iota.web.pages import runs as runs_page
+from iota.web.pages import start as start_page
 from iota.web.places import ServerMemory
 from iota.web.projects import Projects
 from iota.web.site import Site
@@ -105,7 +106,7 @@ def make_app(site: Site) -> FastAPI:
 def register_pages(site: Site) -> None:
     """Make all pages known."""
     layout.serve_static()
-    for page in (runs_page,):
+    for page in (start_page, runs_page):
         page.register(site)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from iota.web.backend import Backend
 from iota.web.projects import Projects
 
 
@@ -15,6 +16,7 @@ class Site:
 
     projects: Projects
     arguments: Sequence[str] = field(default_factory=tuple)  # scripts, paths and name=value that fill the start page
+    backend: Backend = field(default_factory=Backend)
 
     @property
     def home(self) -> Path:

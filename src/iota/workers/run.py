@@ -393,7 +393,7 @@ def _lattice_filter(scope: Any) -> LatticeFilter | None:
     if not scope.flag_on:
         return None
     return LatticeFilter(
-        crystal_system=scope.crystal_system,
+        crystal_system=None if scope.crystal_system == "None" else scope.crystal_system,  # one of the choices
         point_group=None if scope.pointgroup is None else str(scope.pointgroup),
         unit_cell=None if scope.unit_cell is None else cell_from_text(str(scope.unit_cell).strip("()")),
         uc_tolerance=0.05 if scope.uc_tolerance is None else scope.uc_tolerance,

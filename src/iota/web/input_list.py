@@ -1,0 +1,264 @@
+"""The list of inputs on the start page: what was named, what kind it is, how many images it brings."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nicegui import events, ui
+
+from iota.errors import UsageError
+from iota.inputs import Inputs
+from iota.inputs.select import select_range
+from iota.records import FrameRef
+from iota.web.browse import choose_path
+from iota.web.counting import Cancelled, Counter, in_folder, kept_list, lines_of
+from iota.web.layout import notify_error
+from iota.web.setup import Setup
+
+_MOST_SHOWN = 200
+_COLUMNS: list[dict[str, Any]] = [
+    {"name": "path", "label": "Path", "field": "path", "align": "left"},
+    {"name": "kind", "label": "Kind", "field": "kind", "align": "left"},
+    {"name": "n", "label": "Images", "field": "n", "align": "right"},
+    {"name": "actions", "label": "", "field": "path", "align": "right"},
+]
+_PATH_CELL = """
+<q-td :props="props" class="iota-path-cell"><span class="iota-mono iota-path">{{ props.row.path }}</span>
+  <div v-if="props.row.problem" class="iota-bad iota-small">{{ props.row.problem }}</div></q-td>"""
+_COUNT_CELL = """
+<q-td :props="props" class="iota-number"><q-spinner v-if="props.row.n === null" size="16px" color="grey-6" />
+  <span v-else>{{ props.row.n.toLocaleString('en') }}</span></q-td>"""
+_ACTIONS_CELL = """
+<q-td :props="props" auto-width class="no-wrap">
+  <q-btn flat dense round icon="visibility" aria-label="View images" @click="$parent.$emit('view', props.row.key)">
+    <q-tooltip>View images</q-tooltip></q-btn>
+  <q-btn flat dense round icon="info" aria-label="Information" @click="$parent.$emit('info', props.row.key)">
+    <q-tooltip>What is in it</q-tooltip></q-btn>
+  <q-btn flat dense round icon="delete_outline" aria-label="Remove" @click="$parent.$emit('remove', props.row.key)">
+    <q-tooltip>Remove from the list</q-tooltip></q-btn>
+</q-td>"""
+_HOW_MANY = {"1": "First image", "10": "First 10", "50": "First 50", "100": "First 100", "all": "All", "other": "Other"}
+
+
+class InputList:
+    """Card with the inputs of a setup; ``on_change`` is called when they or their count change."""
+
+    def __init__(self, setup: Setup, on_change: Callable[[], None]) -> None:
+        self._setup, self._on_change = setup, on_change
+        self._counter = Counter()
+        self.found: Inputs | None = None  # None while they are counted
+        with ui.column().classes("iota-card iota-compact gap-2"):
+            with ui.row().classes("w-full items-center no-wrap gap-2"):
+                ui.label("Images").classes("iota-title")
+                ui.space()
+                ui.button("List...", icon="playlist_add", on_click=self._paste).props("flat dense").tooltip(
+                    "Paste or drop a list of paths"
+                )
+            with ui.row().classes("w-full items-center no-wrap gap-2"):
+                self._box = ui.input(placeholder="/path/to/images, /path/*.cbf, list.lst, master.h5")
+                self._box.props('dense outlined clearable aria-label="Input path"').classes("col-grow iota-mono")
+                self._box.on("keydown.enter", self._typed).mark("input-path")
+                ui.button("Add", icon="add", on_click=self._typed).props("outline")
+                ui.button("Browse...", icon="folder_open", on_click=self._browse).props("outline")
+            self._table = ui.table(columns=_COLUMNS, rows=[], row_key="key").classes("w-full iota-inputs")
+            self._table.props('dense flat hide-bottom :rows-per-page-options="[0]"')
+            for name, template in (("path", _PATH_CELL), ("n", _COUNT_CELL), ("actions", _ACTIONS_CELL)):
+                self._table.add_slot(f"body-cell-{name}", template)
+            self._table.on("view", lambda event: self._view(event.args))
+            self._table.on("info", lambda event: self._info(event.args))
+            self._table.on("remove", self._remove)
+            self._empty = ui.column().classes("w-full items-center gap-0 iota-empty")
+            with self._empty:
+                ui.icon("add_photo_alternate").classes("iota-empty-icon")
+                ui.label("Add images, folders, wildcards, lists or HDF5 masters.")
+                ui.label("Paths are those of the machine on which IOTA runs.").classes("iota-muted iota-small")
+            with ui.row().classes("w-full items-center no-wrap gap-2"):
+                self._bar = ui.linear_progress(show_value=False).props("indeterminate rounded").classes("col-grow")
+                self._cancel = ui.button("Cancel", on_click=self._cancelled).props("flat dense")
+                ui.space()
+                self._total = ui.label().classes("iota-number iota-total").mark("total-images")
+
+    @property
+    def n_images(self) -> int | None:
+        """Images in all inputs; None while they are counted."""
+        return None if self.found is None else len(self.found.frames)
+
+    async def refresh(self) -> None:
+        """Show the inputs of the setup and count them."""
+        self.found = None
+        self._show()
+        try:
+            self.found = await self._counter.count(self._setup.inputs, self._setup.home, self._progress)
+        except Cancelled:
+            return
+        self._show()
+
+    def _show(self) -> None:
+        found, inputs = self.found, self._setup.inputs
+        rows = []
+        for key, path in enumerate(inputs):
+            source = found.sources[key] if found is not None and key < len(found.sources) else None
+            said = self._problems_of(path) if source is not None else []
+            more = f" (and {len(said) - 1} more)" if len(said) > 1 else ""
+            rows.append(
+                {
+                    "key": key,
+                    "path": path,
+                    "kind": "" if source is None else {"nothing": "missing"}.get(source.kind, source.kind),
+                    "n": None if source is None else source.n_frames,
+                    "problem": said[0] + more if said else "",
+                }
+            )
+        self._table.rows = rows
+        self._table.set_visibility(bool(rows))
+        self._empty.set_visibility(not rows)
+        self._bar.set_visibility(found is None and bool(rows))
+        self._cancel.set_visibility(found is None and bool(rows))
+        if found is not None:
+            self._total.set_text(f"{len(found.frames):,} image{'' if len(found.frames) == 1 else 's'} in total")
+        self._on_change()
+
+    def _problems_of(self, path: str) -> list[str]:
+        assert self.found is not None
+        absolute = os.path.normpath(in_folder(path, self._setup.home))
+        begins = (path, absolute)
+        return [problem.text for problem in self.found.problems if problem.path in begins] or [
+            problem.text for problem in self.found.problems if problem.path.startswith(absolute.rstrip("/") + "/")
+        ]
+
+    def _progress(self, n_frames: int) -> None:
+        self._total.set_text(f"{n_frames:,} images so far")
+
+    def _cancelled(self) -> None:
+        self._counter.cancel()
+        self._bar.set_visibility(False)
+        self._cancel.set_visibility(False)
+        self._total.set_text("Not counted: a run counts them itself")
+
+    # -- adding and removing
+
+    async def add(self, paths: list[str]) -> None:
+        """Add inputs that are not there yet."""
+        new = [path for path in dict.fromkeys(paths) if path not in self._setup.inputs]
+        if new:
+            self._setup.inputs += new
+            await self.refresh()
+
+    async def _typed(self) -> None:
+        text = str(self._box.value or "").strip()
+        if text:
+            self._box.set_value("")
+            await self.add(lines_of(text))
+
+    async def _browse(self) -> None:
+        last = next((path for path in reversed(self._setup.inputs) if "*" not in path), ".")
+        await self.add(await choose_path(in_folder(last, self._setup.home)))
+
+    async def _remove(self, event: events.GenericEventArguments) -> None:
+        del self._setup.inputs[int(event.args)]
+        await self.refresh()
+
+    async def _paste(self) -> None:
+        with ui.dialog() as dialog, ui.card().classes("no-shadow").style("width: 720px; max-width: 95vw"):
+            ui.label("List of images").classes("iota-title")
+            ui.label("One path a line; lines that begin with # are left out.").classes("iota-muted")
+            box = ui.textarea(placeholder="/data/visit/image_00001.cbf").props("outlined dense rows=10")
+            box.classes("w-full iota-mono").mark("pasted-list")
+
+            async def dropped(event: events.UploadEventArguments) -> None:
+                try:
+                    text = (await event.file.read()).decode("utf-8")
+                except UnicodeDecodeError:
+                    notify_error(f"{event.file.name} is no list of paths: drop a text file here.")
+                    return
+                box.set_value(f"{box.value or ''}{text}")
+
+            upload = ui.upload(label="Drop a list file here", auto_upload=True, on_upload=dropped)
+            upload.props('flat bordered accept=".lst,.list,.txt,text/plain"').classes("w-full iota-drop")
+            with ui.row().classes("w-full justify-end"):
+                ui.button("Cancel", on_click=lambda: dialog.submit(None)).props("flat")
+                ui.button("Add", on_click=lambda: dialog.submit(box.value)).props("unelevated")
+        text = await dialog
+        dialog.delete()
+        try:
+            await self.add(kept_list(lines_of(text or ""), self._setup.project))
+        except OSError as error:
+            notify_error(f"The list cannot be written into {self._setup.project}: {error.strerror}.")
+
+    # -- looking at them
+
+    def _frames_of(self, key: int) -> list[FrameRef]:
+        if self.found is None:
+            return []
+        first = sum(source.n_frames for source in self.found.sources[:key])
+        return self.found.frames[first : first + self.found.sources[key].n_frames]
+
+    def _info(self, key: int) -> None:
+        path, frames = self._setup.inputs[key], self._frames_of(key)
+        with ui.dialog() as dialog, ui.card().classes("no-shadow").style("width: 760px; max-width: 95vw"):
+            ui.label(path).classes("iota-title iota-path")
+            if self.found is None:
+                ui.label("Its images are being counted.")
+            else:
+                kind = self.found.sources[key].kind
+                files = len({frame.path for frame in frames})
+                ui.label(f"A {kind} with {len(frames):,} images in {files:,} files." if frames else "No image in it.")
+                for text in self._problems_of(path)[:20]:
+                    ui.label(text).classes("iota-bad iota-path")
+                shown = [str(frame) for frame in frames[:_MOST_SHOWN]]
+                if len(frames) > _MOST_SHOWN:
+                    shown.append(f"... and {len(frames) - _MOST_SHOWN:,} more")
+                if shown:
+                    ui.label("\n".join(shown)).classes("iota-log iota-mono").style("max-height: 45vh")
+            with ui.row().classes("w-full justify-end"):
+                ui.button("Close", on_click=dialog.close).props("flat")
+        dialog.open()
+
+    async def _view(self, key: int) -> None:
+        """Open images of an input in DIALS' viewer, as many as are asked for."""
+        frames = self._frames_of(key)
+        if not frames:
+            ui.notify("There is no image to view.")
+            return
+        if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            self._info(key)
+            return
+        with ui.dialog() as dialog, ui.card().classes("no-shadow iota-compact"):
+            ui.label("How many images?").classes("iota-title")
+            how_many = ui.radio(_HOW_MANY, value="1").props("dense")
+            other = ui.input(placeholder="1-10,15").props('dense outlined aria-label="Which images"')
+            other.bind_visibility_from(how_many, "value", value="other")
+            with ui.row().classes("w-full justify-end"):
+                ui.button("Cancel", on_click=lambda: dialog.submit(None)).props("flat")
+                ui.button("OK", on_click=lambda: dialog.submit((how_many.value, other.value))).props("unelevated")
+        answer = await dialog
+        dialog.delete()
+        if answer:
+            try:
+                _open_viewer(_chosen(frames, *answer))
+            except (UsageError, OSError) as error:
+                notify_error(str(error))
+
+
+def _chosen(frames: list[FrameRef], how_many: str, other: str) -> list[FrameRef]:
+    if how_many == "other":
+        return select_range(frames, other or "")
+    return frames if how_many == "all" else frames[: int(how_many)]
+
+
+def _open_viewer(frames: list[FrameRef]) -> None:
+    beside = Path(sys.executable).with_name("iota.image_viewer")
+    program = str(beside) if beside.exists() else shutil.which("iota.image_viewer") or "iota.image_viewer"
+    subprocess.Popen(
+        [program, *dict.fromkeys(frame.path for frame in frames)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )

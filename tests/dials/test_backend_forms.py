@@ -1,0 +1,54 @@
+"""Forms of the installed backend."""
+
+import pytest
+from round_trip import check_round_trip
+
+from iota.engine import backend
+from iota.engine.definitions import definitions
+from iota.params.forms import Form
+from iota.web import backend as kept_definitions
+
+
+@pytest.fixture(scope="module")
+def form():
+    return Form.from_text(definitions().phil)
+
+
+def test_every_definition_of_the_backend_is_a_field_whose_default_means_the_same(form):
+    in_blocks = [field.name + "." for field in form.fields.values() if field.kind == "block"]
+    names = {
+        item.path for item in backend.scope().all_definitions() if not any(item.path.startswith(b) for b in in_blocks)
+    }
+    assert names == {field.name for field in form.fields.values() if field.kind != "block"}
+    assert len(names) > 350
+    check_round_trip(form)
+
+
+def test_defaults_are_those_of_a_run_where_nothing_is_given(form):
+    assert float(form.fields["indexing.stills.ewald_proximal_volume_max"].default) == 0.03
+    assert form.fields["dispatch.hit_finder.minimum_number_of_reflections"].default == "10"
+
+
+def test_what_is_changed_in_a_form_reaches_the_backend(form):
+    text = form.phil_text(
+        {
+            "indexing.known_symmetry.unit_cell": "79.2 79.2 38.1 90 90 90",
+            "indexing.stills.method_list": "fft3d",
+            "spotfinder.filter.untrusted": "untrusted {\n  panel = 0\n  circle = 10 10 5\n}\n",
+            "spotfinder.filter.d_min": "2.5",
+        }
+    )
+    found = backend.extract(text)
+    assert found.indexing.known_symmetry.unit_cell.parameters() == (79.2, 79.2, 38.1, 90, 90, 90)
+    assert found.indexing.stills.method_list == ["fft3d"]
+    assert [region.circle for region in found.spotfinder.filter.untrusted] == [[10, 10, 5]]
+    assert found.spotfinder.filter.d_min == 2.5
+
+
+def test_definitions_are_asked_of_a_process_and_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert kept_definitions.kept() is None
+    asked = kept_definitions.ask()
+    assert asked.error == ""
+    assert asked.dials.startswith("DIALS")
+    assert kept_definitions.kept() == asked
