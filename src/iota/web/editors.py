@@ -88,7 +88,8 @@ class Editor:
 
     @staticmethod
     def _made_input(element: Any) -> Any:
-        return element.props("dense outlined hide-bottom-space").classes("col-grow")
+        # what is wrong is said by show_problem; NiceGUI's own validation would take it away again
+        return element.without_auto_validation().props("dense outlined hide-bottom-space").classes("col-grow")
 
     @property
     def _is_switch(self) -> bool:

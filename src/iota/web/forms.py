@@ -89,7 +89,9 @@ class _Settings:
             self._levels = ui.select(LEVELS, value=self._level, on_change=self._on_level)
             self._levels.props('dense outlined options-dense aria-label="Expert level"').classes("iota-level")
             self._search = ui.input(placeholder="Search names and help", on_change=self._on_search)
-            self._search.props('dense outlined clearable debounce=250 aria-label="Search"').classes("iota-search")
+            self._search.props('dense outlined clearable debounce=250 aria-label="Search"').classes("iota-search").mark(
+                "search"
+            )
             with self._search.add_slot("prepend"):
                 ui.icon("search").classes("text-body1")
 
@@ -118,7 +120,7 @@ class _Settings:
                     ui.label(section.caption).classes("col-grow")
                     if n_changed:
                         ui.badge(str(n_changed)).props("rounded").classes("iota-count")
-                row.props('role="button" tabindex=0')
+                row.props('role="button" tabindex=0').mark(f"section-{section.name}")
                 row.on("click", lambda section=section: self._go(section))
                 row.on("keydown.enter", lambda section=section: self._go(section))
 
@@ -142,7 +144,7 @@ class _Settings:
         return found
 
     def _is_visible(self, field: Field) -> bool:
-        """Whether a field is shown at this expert level; who searches finds all, and what is changed is never hidden."""
+        """Whether a field is shown at this level; who searches finds all, and what is changed is never hidden."""
         return (
             bool(self._query)
             or field.expert_level <= self._level

@@ -98,8 +98,10 @@ class Setup:
         def is_backend_name(name: str) -> bool:
             if backend is not None:
                 return backend.has(name)
+            # looked at when the form is there
             known = iota_form().has
-            return current_name(name, known) is None and retired(name) is None  # looked at when the form is there
+            is_own = any(item.name == name.split(".")[0] for item in iota_form().root.items)
+            return not is_own and current_name(name, known) is None and retired(name) is None
 
         return {"is_backend_name": is_backend_name}
 

@@ -36,7 +36,6 @@ _BACKEND: dict[str, tuple[str, ...]] = {
     "Advanced (all)...": (),
 }
 _SELECTION = "data_selection"
-_HERE = (f"{_SELECTION}.", "description")  # parameters with a place of their own on the page
 
 
 def register(site: Site) -> None:
@@ -128,7 +127,9 @@ class _StartPage:
             ui.label("Project folder")
             with ui.row().classes("w-full items-center no-wrap gap-1"):
                 self._project = ui.input(value=str(self._setup.project), on_change=self._project_typed)
-                self._project.props('dense outlined hide-bottom-space debounce=250 aria-label="Project folder"')
+                self._project.without_auto_validation().props(
+                    'dense outlined hide-bottom-space debounce=250 aria-label="Project folder"'
+                )
                 self._project.classes("col-grow iota-mono").mark("output")
                 button = ui.button(icon="folder_open", on_click=self._browse_project)
                 button.props('flat dense round aria-label="Browse"').tooltip(
@@ -168,12 +169,12 @@ class _StartPage:
                 ui.button("IOTA Settings...", icon="tune", on_click=self._iota_settings).props("outline").classes(
                     "col-grow"
                 )
-                self._n_iota = ui.badge().props("rounded").classes("iota-count")
+                self._n_iota = _made_count()
             with ui.row().classes("w-full items-center no-wrap gap-2"):
                 with ui.button("Backend Settings...", icon="memory").props("outline").classes("col-grow"), ui.menu():
                     for name, scopes in _BACKEND.items():
-                        ui.menu_item(name, lambda name=name, scopes=scopes: self._backend_settings(name, scopes))
-                self._n_backend = ui.badge().props("rounded").classes("iota-count")
+                        ui.menu_item(name, partial(self._backend_settings, name, scopes)).mark(name)
+                self._n_backend = _made_count()
             self._dials = ui.label().classes("iota-muted iota-small")
 
     def _build_run(self) -> None:
@@ -209,8 +210,7 @@ class _StartPage:
             editor.show_problem(problems.get(name))
         self._tell_selected()
         changed = form.changed(setup.iota)
-        n_changed = sum(not name.startswith(_HERE) for name in changed)
-        _count(self._n_iota, n_changed)
+        _count(self._n_iota, sum(name.startswith(tuple(f"{scope}." for scope in _SETTINGS)) for name in changed))
         _count(self._n_backend, len(setup.backend))
         if self._backend.form is not None:
             self._dials.set_text(f"dials.stills_process of {self._backend.dials}")
@@ -397,7 +397,7 @@ class _StartPage:
             exists.bind_visibility_from(box, "value", lambda text: Path(text or "x").is_file())
             with ui.row().classes("w-full justify-end"):
                 ui.button("Cancel", on_click=lambda: dialog.submit(None)).props("flat")
-                ui.button("Save", on_click=lambda: dialog.submit(box.value)).props("unelevated")
+                ui.button("Save", on_click=lambda: dialog.submit(box.value)).props("unelevated").mark("save")
         path = await dialog
         dialog.delete()
         if path:
@@ -443,7 +443,10 @@ class _StartPage:
             self._run.props(remove="loading")
 
 
+def _made_count() -> ui.badge:
+    return ui.badge().props("rounded").classes("iota-count").tooltip("changed from the default")
+
+
 def _count(badge: ui.badge, number: int) -> None:
     badge.set_text(str(number))
     badge.set_visibility(number > 0)
-    badge.tooltip("changed from the default")
