@@ -72,7 +72,7 @@ class Editor:
             box.props(f'suffix="{self.field.unit}"')
         if kind in ("unit_cell", "space_group", "path", "words", "wholes", "numbers"):
             box.classes("iota-mono")
-        if kind == "path":
+        if kind == "path" or "path to" in self.field.help.lower():  # DIALS has paths that are plain texts
             _icon("folder_open", "Browse", self._browse)
         return box
 
