@@ -1,6 +1,6 @@
 """What a run of a million frames costs the web server, with five viewers.
 
-    .venv/bin/python benchmarks/web_million.py [FRAMES] [SHARE]
+    .venv/bin/python benchmarks/web_million.py [FRAMES] [SHARE] [UPDATES]
 
 Writes a made-up run (of which SHARE, 0.05, is integrated), starts a server with all of its pages and API in a process
 of its own, and looks at the run as pages do: a viewer is told over an open connection that there is more, and pulls the
@@ -34,7 +34,6 @@ from iota.runs import RunFolder, RunState
 
 N_VIEWERS = 5
 COLUMNS = "outcome,reason,finished,n_spots,d_min_A,n_strong"
-UPDATES = 40
 ROWS_PER_UPDATE = 200
 EVERY_S = 0.5
 WANTED_READY_S, WANTED_UPDATE_S, WANTED_SEEN_S, WANTED_BYTES = 2.0, 0.1, 1.0, 600e6
@@ -206,7 +205,7 @@ class Viewer:
                 self.seen.append((time.perf_counter(), self.known))
 
 
-async def updates(server: Server, folder: RunFolder, n: int) -> tuple[float, list[float]]:
+async def updates(server: Server, folder: RunFolder, n: int, n_updates: int) -> tuple[float, list[float]]:
     """CPU seconds of the server for each update of all viewers, and seconds until each of them had each update."""
     viewers = [Viewer(server.url, n) for _ in range(N_VIEWERS)]
     tasks = [asyncio.create_task(viewer.watch()) for viewer in viewers]
@@ -214,7 +213,7 @@ async def updates(server: Server, folder: RunFolder, n: int) -> tuple[float, lis
     rng, encoder = random.Random(2), msgspec.json.Encoder()
     cpu, written = server.cpu_s(), []
     with folder.ledger.open("ab", buffering=0) as file:
-        for k in range(UPDATES):
+        for k in range(n_updates):
             first = n + k * ROWS_PER_UPDATE
             lines = [encoder.encode(record(first + i, rng, 0.05)) + b"\n" for i in range(ROWS_PER_UPDATE)]
             file.write(b"".join(lines))
@@ -230,7 +229,7 @@ async def updates(server: Server, folder: RunFolder, n: int) -> tuple[float, lis
         for viewer in viewers
         for when, rows in written
     ]
-    return cpu / UPDATES, late
+    return cpu / n_updates, late
 
 
 def main() -> int:
@@ -239,6 +238,7 @@ def main() -> int:
         return 0
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     share = float(sys.argv[2]) if len(sys.argv) > 2 else 0.05
+    n_updates = int(sys.argv[3]) if len(sys.argv) > 3 else 40
     good = []
     with tempfile.TemporaryDirectory() as name:
         folder = write_run(Path(name), n, share)
@@ -260,7 +260,7 @@ def main() -> int:
                     continue
                 again, slowest = asyncio.run(first_look(server.url, n, N_VIEWERS))
                 print(f"{N_VIEWERS} viewers at once: {again:.2f} s; other answers within {slowest * 1000:.0f} ms")
-                cost, late = asyncio.run(updates(server, folder, n))
+                cost, late = asyncio.run(updates(server, folder, n, n_updates))
                 memory = server.memory_bytes("VmHWM")
                 print(
                     f"an update of {ROWS_PER_UPDATE} rows every {EVERY_S} s for {N_VIEWERS} viewers:"
