@@ -4,6 +4,7 @@ import io
 import json
 import re
 import time
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -305,7 +306,7 @@ def test_the_documentation_names_all_there_is_and_loads_nothing(app, ask):
         for method, operation in methods.items():
             assert f'<span class="method">{method.upper()}</span><code>{path}</code>' in page
             assert operation["description"]
-    for name in ("FrameResult", "Lattice", "RunState", "Summary", "StartRequest", "ErrorAnswer"):
+    for name in ("FrameRow", "FrameRef", "Lattice", "RunState", "Summary", "StartRequest", "ErrorAnswer"):
         assert f'id="{name}"' in page
     assert not re.findall(r"""(?:src|href)=["'](?!#|openapi\.json)|https?:|@import|url\(""", page)
     targets = set(re.findall(r'href="#([^"]+)"', page))
@@ -317,6 +318,7 @@ def test_the_description_for_programs_is_whole(ask):
     used = set(re.findall(r'"\$ref": "#/components/schemas/([^"]+)"', json.dumps(schema)))
     assert used <= set(schema["components"]["schemas"])
     assert schema["info"]["title"] == "IOTA"
+    assert not any("Validation" in name for name in used)  # there is one shape for errors
 
 
 def test_columns_and_versions_are_described(ask):
@@ -324,3 +326,10 @@ def test_columns_and_versions_are_described(ask):
     assert [column["name"] for column in columns["columns"]] == list(COLUMNS)
     assert columns["outcomes"] == list(OUTCOMES)
     assert ask.get("/api/versions").json()["api"] == 1
+
+
+def test_every_address_is_in_the_documentation_that_people_read(app):
+    text = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    for path in app.openapi()["paths"]:
+        address = path.replace("{run}", "ID").replace("{row}", "ROW").replace("{order}", "stop")
+        assert address in text, address

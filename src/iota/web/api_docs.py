@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
@@ -55,7 +56,7 @@ def _anchor(method: str, path: str) -> str:
 
 def _operation(method: str, path: str, operation: Mapping[str, Any]) -> Iterator[str]:
     yield f'<h2 id="{_anchor(method, path)}"><span class="method">{method}</span><code>{escape(path)}</code></h2>'
-    yield f"<p>{escape(operation.get('description') or operation.get('summary', ''))}</p>"
+    yield f"<p>{_prose(operation.get('description') or operation.get('summary', ''))}</p>"
     parameters = operation.get("parameters", [])
     if parameters:
         yield "<table><tr><th>parameter</th><th>type</th><th>meaning</th></tr>"
@@ -71,18 +72,23 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> Iterator
             for media, content in answer.get("content", {}).items()
         ]
         given = f" <span class=muted>({', or '.join(kinds)})</span>" if kinds else ""
-        yield f"<div><code>{escape(str(status))}</code> {escape(answer.get('description', ''))}{given}</div>"
+        yield f"<div><code>{escape(str(status))}</code> {_prose(answer.get('description', ''))}{given}</div>"
 
 
 def _schema(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
     yield f'<h2 id="{escape(name)}"><code>{escape(name)}</code></h2>'
     if schema.get("description"):
-        yield f"<p>{escape(schema['description'])}</p>"
+        yield f"<p>{_prose(schema['description'])}</p>"
     if schema.get("properties"):
         yield "<table><tr><th>field</th><th>type</th><th>meaning</th></tr>"
         for field, of in schema["properties"].items():
             yield _row(field, of, of.get("description", ""))
         yield "</table>"
+
+
+def _prose(text: str) -> str:
+    """Text of a docstring as HTML."""
+    return re.sub(r"(`{1,2})([^`]+)\1", r"<code>\2</code>", escape(text))
 
 
 def _row(name: str, schema: Mapping[str, Any], meaning: str) -> str:

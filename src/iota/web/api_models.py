@@ -144,6 +144,6 @@ def answers(kind: type, status: int = 200, errors: Sequence[int] = (404, 422)) -
 
     words = " ".join((kind.__doc__ or "").split())
     found: dict[int | str, dict[str, Any]] = {status: {"description": words, "content": content(kind)}}
-    for error in errors:
+    for error in sorted({*errors, 422} if errors else ()):  # FastAPI would describe its own shape for 422
         found[error] = {"description": "What is wrong, and what to do next.", "content": content(ErrorAnswer)}
     return found
