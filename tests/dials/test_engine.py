@@ -9,6 +9,7 @@ from iota.engine import backend, ladder
 from iota.engine.filter import LatticeFilter
 from iota.engine.frame import Engine
 from iota.engine.image import import_frame
+from iota.engine.known_symmetry import with_lattice
 from iota.engine.worker import run_in
 from iota.errors import ParameterError
 from iota.params import read
@@ -109,7 +110,7 @@ def test_what_the_user_gives_wins_over_ladder_and_learning(tmp_path):
     assert "isigi_cutoff = 0.5" in text
     assert not any("max_cell" in rung.phil for rung in ladder.ladder(text))
     assert not ladder.lattice_is_given(text)
-    learnt = ladder.with_lattice("x", (79, 79, 38, 90, 90, 90), "P 4 2 2", text)
+    learnt = with_lattice("x", (79, 79, 38, 90, 90, 90), "P 4 2 2", ladder.given_space_group(text))
     assert '"P 2 2 2"' in learnt.phil
 
 

@@ -76,6 +76,7 @@ def test_two_coordinators_cannot_have_one_run(lysozyme, tmp_path):
     folder = first_run(tmp_path)
     run = start([lysozyme, "-n", 1, *LYSOZYME], tmp_path)
     wait_until(lambda: read_ledger(folder.ledger)[0])
+    os.kill(max(_workers_of(folder)), signal.SIGSTOP)  # so that the run is not over before it is looked at
     second = command("iota.run", "--resume", 1, cwd=tmp_path)
     assert second.returncode == 2
     assert f"process {run.pid} on" in second.stderr

@@ -122,7 +122,7 @@ def test_run_is_submitted_and_its_job_kept(recorder, run_folder):
     job = submit.submit(mp("method=custom", "submit_command=bsub -q mx <iota_command>"), run_folder)
     (*options, program, here, resume, folder), where = recorded()
     assert (options, here, resume, folder) == (["-q", "mx"], "--here", "--resume", str(run_folder))
-    assert program.endswith("iota.run") or program == "iota.cli.run"
+    assert program.endswith("iota.run") or program == "iota.cli.start"
     assert where == str(run_folder / "logs")
     assert (job.id, job.method, job.state) == ("4711", "custom", "queued")
     (run_folder / "logs" / "slurm-4711.out").touch()

@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -20,6 +20,7 @@ from iota.cli.completion import complete, completion_script
 from iota.cli.options import make_parser
 from iota.cli.summary import print_summary, summary_text
 from iota.cli.terminal import Terminal
+from iota.engine import questions
 from iota.errors import InputError, IotaError, UsageError
 from iota.inputs import Inputs, find_frames
 from iota.inputs.select import select_random, select_range
@@ -28,11 +29,10 @@ from iota.params import Parameters, full_text, read, script_text, sort_arguments
 from iota.records import FrameRef
 from iota.runs import RunFolder, read_state
 from iota.runs.control import give_order
-from iota.workers import mpi
-from iota.workers.submit import cancel, submitted_job
-
-if TYPE_CHECKING:
-    from iota.workers.run import Run  # imports DIALS
+from iota.workers import conversion, dials, mpi, submit
+from iota.workers.conclusion import conclude_again
+from iota.workers.executors import check_workers, job_script_text
+from iota.workers.run import Run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -76,20 +76,20 @@ def _run(options: argparse.Namespace, terminal: Terminal, command_line: list[str
         terminal.warning(warning)
     if options.analyze is not None:
         return _analyze(options, terminal)
-    with terminal.step("Starting DIALS") if not options.default else contextlib.nullcontext():
-        from iota.engine import backend  # takes seconds: after the logo, and never for --help
-        from iota.workers.executors import check_workers
     if options.resume:
         return _execute_or_submit(_resumed(options, terminal), options, terminal)
+    with terminal.step("Starting DIALS") if not options.default else contextlib.nullcontext():
+        versions = {"DIALS": dials.ask(questions.dials_version)}
     scripts, assignments, paths = sort_arguments(options.arguments)
     parameters = read(
         scripts,
         assignments,
-        is_backend_name=backend.is_backend_name,
-        nearest_backend_name=backend.nearest_name,
+        is_backend_name=lambda name: dials.ask(questions.is_backend_name, name),
+        nearest_backend_name=lambda name: dials.ask(questions.nearest_name, name),
     )
     parameters = _with_options(parameters, options, paths)
-    target = backend.target_text(parameters)  # a wrong target must not leave a run folder behind
+    # a wrong target must not leave a run folder behind
+    target, parameters.remarks = dials.ask(questions.target_text, parameters)
     for remark in parameters.remarks:
         terminal.warning(remark)
     if options.default:
@@ -97,7 +97,7 @@ def _run(options: argparse.Namespace, terminal: Terminal, command_line: list[str
     if options.dry_run:
         return _show_jobs(parameters, terminal)
     check_workers(parameters.values.mp, _next_run_folder(parameters))
-    run = _new_run(parameters, terminal, command_line)
+    run = _new_run(parameters, terminal, command_line, versions)
     return 0 if run is None else _execute_or_submit(run, options, terminal)
 
 
@@ -105,9 +105,9 @@ def _give_order(options: argparse.Namespace, terminal: Terminal) -> int:
     """Tell a run to stop or to finish; a job that has not begun is taken out of its queue."""
     folder = RunFolder.open(_run_path(options.stop or options.finish))
     give_order(folder, "stop" if options.stop else "finish")
-    job = submitted_job(folder.path)
+    job = submit.submitted_job(folder.path)
     if options.stop and job is not None and read_state(folder.state).status == "queued":
-        cancel(read([folder.script]).values.mp, job)
+        submit.cancel(read([folder.script]).values.mp, job)
         terminal.note(f"Job {job.id} is taken out of its queue.")
     return 0
 
@@ -120,8 +120,6 @@ def _analyze(options: argparse.Namespace, terminal: Terminal) -> int:
     given = next(iter(paths), "")
     folder = RunFolder.open(_run_path(given) if given else _last_run(assignments))
     with terminal.step("Reading the run"):
-        from iota.workers.conclusion import conclude_again
-
         conclusion, lattices = conclude_again(folder, assignments)
     print_summary(terminal.console, conclusion, lattices, folder)
     return 0 if conclusion.summary.n_integrated else 1
@@ -142,32 +140,27 @@ def _next_run_folder(parameters: Parameters) -> Path:
 
 
 def _show_jobs(parameters: Parameters, terminal: Terminal) -> int:
-    from iota.workers.executors import job_script_text
-
     text = job_script_text(parameters.values.mp, _next_run_folder(parameters))
     terminal.console.print(text, markup=False, highlight=False, soft_wrap=True)
     return 0
 
 
-def _new_run(parameters: Parameters, terminal: Terminal, command_line: list[str]) -> Run | None:
+def _new_run(
+    parameters: Parameters, terminal: Terminal, command_line: list[str], versions: dict[str, str]
+) -> Run | None:
     """Prepare a run; None where images are only to be saved as pickles."""
     if not parameters.inputs:
         raise UsageError("No images were given. Name a folder, files, a wildcard or a list, or see iota.run -h.")
     inputs = _found_inputs(parameters, terminal)
-    from iota.workers.conversion import is_asked_for
-
-    if is_asked_for(parameters.values.image_import):
+    if conversion.is_asked_for(parameters.values.image_import):
         parameters, inputs, is_all = _converted(parameters, inputs, terminal)
         if is_all:
             return None
     with terminal.step("Initializing run parameters"):
-        from iota.engine.installation import dials_version
-        from iota.workers.run import Run
-
         folder = RunFolder.create(Path(parameters.values.output))
         try:
             n_told = len(parameters.remarks)
-            run = Run.create(folder, parameters, inputs, command_line, {"DIALS": dials_version()})
+            run = Run.create(folder, parameters, inputs, command_line, versions)
         except UsageError:
             shutil.rmtree(folder.path, ignore_errors=True)  # nothing is in it that anybody wants
             raise
@@ -179,12 +172,10 @@ def _new_run(parameters: Parameters, terminal: Terminal, command_line: list[str]
 
 def _converted(parameters: Parameters, inputs: Inputs, terminal: Terminal) -> tuple[Parameters, Inputs, bool]:
     """Save the images as pickles; returns what is to be processed then, and whether nothing is."""
-    from iota.workers.conversion import convert_frames, without_import_options
-
     if parameters.values.gui.monitor_mode:
         raise UsageError("In monitor mode images are not saved as pickles; leave these import options out.")
     with terminal.step("Converting images"):
-        done = convert_frames(parameters, inputs.frames)
+        done = conversion.convert_frames(parameters, inputs.frames)
     for failure in done.failures:
         terminal.warning(failure)
     for remark in done.remarks:
@@ -192,7 +183,7 @@ def _converted(parameters: Parameters, inputs: Inputs, terminal: Terminal) -> tu
     parameters.remarks.extend([*done.failures, *done.remarks])
     terminal.note(f"{len(inputs.frames) - len(done.failures)} images are saved in {done.folder}")
     only = parameters.values.image_import.convert_only
-    parameters = without_import_options(parameters)
+    parameters = conversion.without_import_options(parameters)
     parameters.values.input = [str(done.folder)]
     return parameters.replaced(), msgspec.structs.replace(inputs, frames=done.frames), only
 
@@ -222,8 +213,6 @@ def _resumed(options: argparse.Namespace, terminal: Terminal) -> Run:
     if options.arguments:
         raise UsageError("--resume goes on with what the run was started with; leave images and parameters out.")
     with terminal.step("Reading the run"):
-        from iota.workers.run import Run
-
         run = Run.resume(RunFolder.open(_run_path(options.resume)))
     terminal.note(f"Run {run.folder.number}: {run.n_finished} of {len(run.frames)} frames are finished; going on.")
     return run
@@ -235,8 +224,6 @@ def _run_path(text: str) -> Path:
 
 
 def _execute_or_submit(run: Run, options: argparse.Namespace, terminal: Terminal) -> int:
-    from iota.workers import submit
-
     if options.here or not submit.is_asked_for(run.parameters.values.mp):
         return _execute(run, terminal)
     job = run.submit()
@@ -333,7 +320,3 @@ def _write_defaults(parameters: Parameters, target_phil: str, terminal: Terminal
 def _found(inputs: Inputs) -> str:
     n, n_sources = len(inputs.frames), len(inputs.sources)
     return f"{n} image{'' if n == 1 else 's'} in {n_sources} input{'' if n_sources == 1 else 's'}"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -6,31 +6,20 @@ import pickle
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 from dials.array_family import flex
 
 from iota.engine import backend
+from iota.engine.convert_worker import Conversion, SquareMode
 from iota.engine.frame_log import frame_log
 from iota.engine.image import ImportFailedError, import_frame, load_reference_geometry
 from iota.engine.masks import load_mask
 from iota.records import FrameRef
 
 _MASKED = -2  # what a masked or added pixel holds; below the trusted range
-
-SquareMode = Literal["no_modification", "pad", "crop"]
-
-
-class Conversion(msgspec.Struct, frozen=True):
-    """What is the same for all images of a conversion."""
-
-    target: str  # parameters of the backend; those of geometry and masks count
-    links: str  # folder for links to images whose names DIALS cannot take
-    square_mode: SquareMode = "no_modification"
-    flip_beamXY: bool = False
 
 
 def convert(conversion: Conversion, frame: FrameRef, path: Path) -> str:
@@ -122,28 +111,3 @@ def squared(
         pixels[rows, columns]
     )
     return result, [beam_px[0] - first_fast, beam_px[1] - first_slow]
-
-
-# -- what a worker process runs
-
-_conversion: Conversion | None = None
-
-
-class ConvertTask(msgspec.Struct, frozen=True):
-    """One image to save."""
-
-    frame: FrameRef
-    path: str
-
-
-def start(conversion: Conversion) -> None:
-    """Make this process a worker of a conversion."""
-    global _conversion
-    _conversion = conversion
-
-
-def run(task: ConvertTask) -> str:
-    """Save one image; returns why it could not be."""
-    if _conversion is None:
-        raise RuntimeError("start() has not been called in this process")
-    return convert(_conversion, task.frame, Path(task.path))

@@ -11,6 +11,7 @@ import numpy as np
 from dials.algorithms.indexing.stills_indexer import calc_2D_rmsd_and_displacements
 from dxtbx.model.experiment_list import Experiment, ExperimentList
 
+from iota.engine.known_symmetry import known_symmetry_phil
 from iota.records import Settings
 from iota.symmetry import Cell, Symmetry, bravais_symbol, cell_text, primitive_niggli, symmetries, true_sublattice
 
@@ -31,16 +32,6 @@ class Indexed:
     multiple: int
     n_indexed: int
     rmsd_px: float
-
-
-def known_symmetry_phil(cell: Cell | None, space_group: str | None) -> str:
-    """Backend PHIL that gives a cell, a space group or both as known."""
-    lines = []
-    if cell is not None:
-        lines.append(f"indexing.known_symmetry.unit_cell = {' '.join(f'{x:.4f}' for x in cell)}")
-    if space_group is not None:
-        lines.append(f'indexing.known_symmetry.space_group = "{space_group}"')
-    return "\n".join(lines) + "\n"
 
 
 def index(indexer: Indexer, params: Any, experiments: Any, spots: Any, settings: Settings) -> Indexed:

@@ -10,18 +10,26 @@ from importlib.util import find_spec
 from iota.errors import BackendError
 
 
+def keep_to_one_thread() -> None:
+    """Have this process and those it starts compute in one thread: frames are spread over processes.
+
+    Libraries look when they are loaded, so call it before numpy is imported, or before the process is started.
+    """
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_MAX_THREADS"):
+        os.environ.setdefault(variable, "1")
+
+
 def prepare() -> None:
     """Make the installed DIALS usable in this process.
 
     Debian's cctbx lacks the compiled module ``xfel_mono_sim_ext``.  DIALS uses nothing that is in it, but every
     candidate lattice of a still fails on importing it; an empty module of that name cures this.  Other installations
-    have the module and keep it.  Frames are spread over processes, so a process itself stays with one thread.
+    have the module and keep it.
 
     Raises:
         BackendError: DIALS cannot be imported.
     """
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_MAX_THREADS"):
-        os.environ.setdefault(variable, "1")
+    keep_to_one_thread()
     if find_spec("dials") is None or find_spec("dxtbx") is None:
         raise BackendError("DIALS is not installed for this Python. iota.doctor says how to mend it.")
     if "xfel_mono_sim_ext" not in sys.modules and find_spec("xfel_mono_sim_ext") is None:

@@ -6,12 +6,8 @@ between spots and comes out half as long; see docs/decisions/0002-learning-the-l
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from iota.engine import backend
-from iota.engine.indexing import known_symmetry_phil
 from iota.records import Settings
-from iota.symmetry import Cell
 
 _LADDER: tuple[tuple[str, dict[str, str]], ...] = (
     ("defaults", {"indexing.stills.method_list": "fft1d"}),
@@ -36,9 +32,8 @@ def lattice_is_given(target: str) -> bool:
     return backend.extract(target).indexing.known_symmetry.unit_cell is not None
 
 
-@lru_cache(maxsize=4)
 def given_space_group(target: str) -> str | None:
-    """The space group in the user's target, or None; asked for every frame, so parsed once (8 ms)."""
+    """The space group in the user's target, or None."""
     given = backend.extract(target).indexing.known_symmetry.space_group
     return None if given is None else str(given)
 
@@ -52,8 +47,3 @@ def ladder(target: str) -> list[Settings]:
         phil = "".join(f"{line}\n" for line in lines)
         rungs.setdefault(phil, Settings(label, phil))
     return list(rungs.values())
-
-
-def with_lattice(label: str, cell: Cell, space_group: str, target: str) -> Settings:
-    """Settings for frames of a lattice that was learnt; a space group that the user gave stays."""
-    return Settings(label, known_symmetry_phil(cell, given_space_group(target) or space_group))

@@ -1,5 +1,42 @@
-"""Imported by the process from which workers are forked: what each of them would else load for itself."""
+"""Imported by the process from which all others that need DIALS are forked: what each would else load for itself."""
 
-from iota.engine.strong_pixels import warm_up
+from __future__ import annotations
 
-warm_up()
+import contextlib
+import sys
+from importlib import import_module
+from types import TracebackType
+
+_MODULES = (
+    "iota.engine.frame",
+    "iota.engine.grid_search",
+    "iota.engine.ladder",
+    "iota.engine.preparation",
+    "iota.engine.questions",
+    # what DIALS imports when it first does something
+    "dxtbx.format.FormatCBFMiniPilatus",  # and with it what other formats are made of
+    "iotbx.detectors",
+    "cctbx.uctbx.krivy_gruber_1976",
+    "dials.algorithms.centroid.simple",
+    "dials.algorithms.integration.sum",
+    "dials.algorithms.profile_model.gaussian_rs.calculator",
+)
+
+# what is missing or broken is told by who needs it, in a process that can say so; this one would end without a word
+for _name in _MODULES:
+    with contextlib.suppress(Exception):
+        import_module(_name)
+
+with contextlib.suppress(Exception):
+    from iota.engine.strong_pixels import warm_up
+
+    warm_up()
+
+
+def _without_coordinator(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Say nothing of a process that cannot begin since what asked for it is gone, with its semaphores: Ctrl-C."""
+    if kind is not FileNotFoundError:
+        sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = _without_coordinator

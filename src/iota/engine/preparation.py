@@ -7,29 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 from dials.array_family import flex
 from dials.command_line.estimate_gain import estimate_gain
+from libtbx.utils import Sorry
 
 from iota.engine import backend
 from iota.engine.beamstop import shadow
 from iota.engine.frame_log import frame_log
 from iota.engine.image import ImportFailedError, import_frame, load_reference_geometry
 from iota.engine.masks import Mask, check_shape, joined, load_mask, write_mask
+from iota.engine.prepared import LOOKED_AT, Prepared
 from iota.errors import UsageError
 from iota.records import FrameRef
-
-_LOOKED_AT = 10  # images from which shadow and gain are found
-_TRIED = 50  # images to open before it is said that none can be read
-
-
-class Prepared(msgspec.Struct, kw_only=True):
-    """What was made for a run."""
-
-    target: str
-    gain: float | None = None  # as estimated; None where that was not asked for
-    remarks: list[str] = []  # for people
 
 
 def prepare(target: str, image_import: Any, frames: Sequence[FrameRef], run_folder: Path) -> Prepared:
@@ -41,7 +31,7 @@ def prepare(target: str, image_import: Any, frames: Sequence[FrameRef], run_fold
     Args:
         target: parameters of the backend.
         image_import: the scope of that name of IOTA's parameters.
-        frames: of the run.
+        frames: of the run, as :func:`iota.engine.prepared.looked_at` chooses them.
         run_folder: where the mask goes.
 
     Raises:
@@ -88,18 +78,17 @@ def _prepare(
 
 
 def _first_images(params: Any, frames: Sequence[FrameRef], links: Path) -> list[Any]:
-    """Experiments of up to ten readable frames, evenly spread over the first ones."""
+    """Experiments of the first readable frames, as many as are looked at."""
     reference = load_reference_geometry(params.input.reference_geometry)
-    step = max(1, len(frames) // _LOOKED_AT)
     found: list[Any] = []
-    for number, frame in enumerate([*frames[::step], *frames][:_TRIED]):
+    for number, frame in enumerate(frames):
         try:
             with frame_log():
                 experiments = import_frame(frame, params, links / "links" / f"first_{number}", reference)
         except ImportFailedError:
             continue
         found.append(experiments[0])
-        if len(found) == min(_LOOKED_AT, len(frames)):
+        if len(found) == LOOKED_AT:
             break
     return found
 
@@ -124,6 +113,12 @@ def _shadow_mask(images: Sequence[Any], threshold: float, prepared: Prepared) ->
 
 def _gain(images: Sequence[Any]) -> float:
     """Median of the gain of single images, as DIALS estimates it from the variance of the background."""
-    with frame_log():
-        gains = [float(estimate_gain(image.imageset)) for image in images]
+    try:
+        with frame_log():
+            gains = [float(estimate_gain(image.imageset)) for image in images]
+    except Sorry as error:
+        raise UsageError(
+            f"The gain cannot be estimated from these images: {error} Leave image_import.estimate_gain out, or give"
+            " image_import.gain."
+        ) from error
     return round(float(np.median(gains)), 3)

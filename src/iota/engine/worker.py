@@ -1,6 +1,7 @@
 """What a worker process runs: set up once per run, then one task after another.
 
-Any executor can carry it: give ``start`` as the initializer of its processes, and submit ``run``.
+Any executor can carry it: give ``start`` as the initializer of its processes, and submit ``run``.  DIALS is imported
+when a process starts, and not with this module: whoever hands out tasks does without.
 """
 
 from __future__ import annotations
@@ -13,18 +14,17 @@ import sys
 import tempfile
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from iota.engine import grid_search
-from iota.engine.files import FrameFiles
 from iota.engine.filter import LatticeFilter
-from iota.engine.frame import Engine, FrameWork, process, scout, screen
-from iota.engine.frame_log import frame_log
 from iota.engine.grid import Grid
 from iota.engine.picture_choice import Pictures
-from iota.engine.strong_pixels import warm_up
 from iota.records import FrameResult, Report, Task
+
+if TYPE_CHECKING:
+    from iota.engine.frame import Engine
 
 
 class EngineConfig(msgspec.Struct, frozen=True):
@@ -46,8 +46,10 @@ class EngineConfig(msgspec.Struct, frozen=True):
         """Make the engine.
 
         Raises:
-            BackendError: a file that the parameters name cannot be used.
+            BackendError: DIALS is missing, or a file that the parameters name cannot be used.
         """
+        from iota.engine.frame import Engine
+
         return Engine(
             self.target,
             Path(self.run_folder),
@@ -76,6 +78,8 @@ def start(config: EngineConfig) -> None:
     _keep_freed_memory()
     _engine = config.engine()
     if config.accelerate:
+        from iota.engine.strong_pixels import warm_up
+
         warm_up()  # not at the cost of the first frame
     if config.scratch is not None:
         Path(config.scratch).mkdir(parents=True, exist_ok=True)
@@ -119,15 +123,19 @@ def run(task: Task) -> Report:
 
 def run_in(engine: Engine, task: Task) -> Report:
     """Do one task with a given engine, and keep the backend's log of a frame that had diffraction."""
+    from iota.engine import frame, grid_search
+    from iota.engine.files import FrameFiles
+    from iota.engine.frame_log import frame_log
+
     if task.trial:
         return _try(engine, task)
     if task.more:
         engine = _with_more(engine, task.more)
     with frame_log() as log:
         if task.kind == "process" and engine.grid is not None:
-            report: Report = grid_search.process(FrameWork(engine, task), engine.grid)
+            report: Report = grid_search.process(frame.FrameWork(engine, task), engine.grid)
         else:
-            report = {"screen": screen, "scout": scout, "process": process}[task.kind](engine, task)
+            report = {"screen": frame.screen, "scout": frame.scout, "process": frame.process}[task.kind](engine, task)
     if isinstance(report, FrameResult) and report.outcome != "failed_triage":
         report.files["log"] = FrameFiles(engine.run_folder, task.name).write_log(log.getvalue())
     return report

@@ -11,12 +11,13 @@ from typing import Any
 
 import msgspec
 
-from iota.engine import backend, convert
-from iota.engine.convert import Conversion, ConvertTask
-from iota.engine.preparation import prepare
+from iota.engine import convert_worker, questions
+from iota.engine.convert_worker import Conversion, ConvertTask
+from iota.engine.prepared import looked_at
 from iota.errors import RunFolderError, UsageError
 from iota.params import Parameters
 from iota.records import FrameRef
+from iota.workers import dials
 from iota.workers.cores import default_processes
 from iota.workers.local import LocalPool
 
@@ -56,11 +57,11 @@ def convert_frames(
     """
     options = parameters.values.image_import
     folder = _next_folder(Path(parameters.values.output) / "converted_pickles")
-    prepared = prepare(backend.target_text(parameters), options, frames, folder)
+    prepared = dials.ask(questions.prepare, parameters, looked_at(frames), folder)
     conversion = Conversion(prepared.target, str(folder / "links"), options.square_mode, options.flip_beamXY)
     paths = _names(options, frames, folder)
     result = Converted(folder=folder, frames=list(frames), remarks=prepared.remarks)
-    pool = LocalPool(parameters.values.mp.n_processors or default_processes(), conversion, 600.0, convert)
+    pool = LocalPool(parameters.values.mp.n_processors or default_processes(), conversion, 600.0, convert_worker)
     try:
         waiting = [pool.submit(ConvertTask(frame, str(path))) for frame, path in zip(frames, paths, strict=True)]
         for number, (future, path) in enumerate(zip(waiting, paths, strict=True)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import multiprocessing
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +11,14 @@ from pebble import ProcessPool
 from iota.engine import worker
 from iota.engine.worker import EngineConfig
 from iota.records import Task
+from iota.workers import dials
 
 if TYPE_CHECKING:
-    from iota.engine.convert import Conversion, ConvertTask
+    from iota.engine.convert_worker import Conversion, ConvertTask
 
 
 class LocalPool:
-    """Processes that import DIALS once and take one task after another.
+    """Processes that have DIALS and take one task after another.
 
     A task that exceeds its time limit, or whose process dies, costs that task only: its future raises, and another
     process takes the place.
@@ -42,12 +42,9 @@ class LocalPool:
         self.n_processes = n_processes
         self.time_limit_s = time_limit_s
         self._run = engine.run
-        context = multiprocessing.get_context("forkserver")
-        # the import of DIALS, 1.5 s, is paid once, and all processes are forked from the one that has it
-        accelerates = isinstance(config, EngineConfig) and config.accelerate
-        preload = [worker.__name__, engine.__name__]
-        context.set_forkserver_preload([*preload, "iota.engine.preload"] if accelerates else preload)
-        self._pool = ProcessPool(max_workers=n_processes, initializer=engine.start, initargs=(config,), context=context)
+        self._pool = ProcessPool(
+            max_workers=n_processes, initializer=engine.start, initargs=(config,), context=dials.start()
+        )
 
     def submit(self, task: Task | ConvertTask) -> concurrent.futures.Future[Any]:
         """Queue a task; the future gives the worker's report."""

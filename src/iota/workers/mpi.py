@@ -14,18 +14,17 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from iota.errors import BackendError, UsageError
+from iota.workers.local import LocalPool
 
 if TYPE_CHECKING:
     from iota.engine.worker import EngineConfig
     from iota.records import Report, Task
     from iota.runs.state import BatchJob
-    from iota.workers.local import LocalPool
 
 logger = logging.getLogger(__name__)
 
 _RANKS = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK")
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
-_OF_MPI = ("OMPI_", "PMIX_", "PMI_", "MV2_", "I_MPI_", "HYDRA_", "HYDI_", "PRTE_")
 
 
 def n_ranks() -> int:
@@ -134,10 +133,6 @@ _pool: LocalPool | None = None
 def _start_pool(config: EngineConfig, time_limit_s: float) -> None:
     """Make this process a worker; called once in each."""
     global _pool
-    from iota.workers.local import LocalPool  # imports DIALS: seconds, and not before there is something to do
-
-    for name in [name for name in os.environ if name.startswith(_OF_MPI)]:
-        del os.environ[name]  # what processes frames is no process of MPI, and must not take itself for one
     _pool = LocalPool(1, config, time_limit_s)
 
 

@@ -13,10 +13,11 @@ from typing import Any
 import msgspec
 
 from iota.analysis.paired import Comparison, compare, holm
-from iota.engine import backend
+from iota.engine import questions
 from iota.engine.grid import Grid, Point
 from iota.errors import ParameterError, UsageError
 from iota.records import FrameRef, FrameResult, Settings, Task
+from iota.workers import dials
 from iota.workers.coordinator import Coordinator, Workers
 from iota.workers.learning import Learning, LearningRules
 
@@ -213,8 +214,8 @@ def _assignments(text: str) -> Iterator[str]:
             f"{text!r} does not say what to try; write for example"
             ' cctbx_xfel.optimise.parameter="spotfinder.filter.min_spot_size = 2 3 4".'
         )
-    if not backend.is_backend_name(name):
-        near = backend.nearest_name(name)
+    if not dials.ask(questions.is_backend_name, name):
+        near = dials.ask(questions.nearest_name, name)
         raise ParameterError(
             f"The backend has no parameter named {name}. " + (f"Did you mean {near}?" if near else "See its -c -e 3.")
         )

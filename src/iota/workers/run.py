@@ -14,11 +14,12 @@ from typing import Any, Protocol
 import msgspec
 
 from iota.analysis.summary import Summary, SummaryBuilder
-from iota.engine import backend, ladder
+from iota.engine import questions
 from iota.engine.filter import LatticeFilter
 from iota.engine.grid import Grid
+from iota.engine.known_symmetry import with_lattice
 from iota.engine.picture_choice import Pictures
-from iota.engine.preparation import prepare
+from iota.engine.prepared import looked_at
 from iota.engine.worker import EngineConfig
 from iota.errors import RunFolderError
 from iota.inputs import Inputs, Watcher, find_frames
@@ -31,6 +32,7 @@ from iota.runs.lists import append_input_list, read_input_list, write_input_list
 from iota.runs.lock import RunLock
 from iota.runs.state import BatchJob, Status, read_state
 from iota.symmetry import cell_from_text, cell_text
+from iota.workers import dials
 from iota.workers.conclusion import Conclusion, conclude
 from iota.workers.coordinator import Coordinator, Workers
 from iota.workers.executors import RunWorkers, make_workers
@@ -97,7 +99,7 @@ class Run:
         first = inputs.frames
         if parameters.values.gui.monitor_mode:  # what is there already tells shapes, shadow and gain
             first = find_frames(parameters.inputs).frames
-        prepared = prepare(backend.target_text(parameters), image_import, first, folder.path)
+        prepared = dials.ask(questions.prepare, parameters, looked_at(first), folder.path)
         parameters.remarks.extend(prepared.remarks)
         if prepared.gain is not None:
             image_import.gain, image_import.estimate_gain = prepared.gain, False
@@ -169,7 +171,7 @@ class Run:
             KeyboardInterrupt: a person stopped the run; what was finished is kept.
         """
         config = self.engine_config()
-        config.engine()  # a wrong mask or geometry is found here, before any frame
+        dials.ask(questions.check_engine, config)  # a wrong mask or geometry is found here, before any frame
         try:
             self._scratch.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -191,6 +193,7 @@ class Run:
                     settings, rules = self._strategy()
                     self._names.add(self.frames)
                     winner = self._optimised(workers, settings, rules)
+                    dials.no_more_questions()
                     Coordinator(
                         self.frames,
                         self._names.__getitem__,
@@ -263,19 +266,20 @@ class Run:
     def _strategy(self) -> tuple[tuple[Settings, ...], LearningRules | None]:
         """Settings for every frame, and rules for learning where the lattice is not given."""
         xfel = self._values.cctbx_xfel
-        if ladder.lattice_is_given(self.target):
+        has_cell, space_group = dials.ask(questions.given_lattice, self.target)
+        if has_cell:
             return (Settings("given lattice"),), None
         in_turn = xfel.learning.try_settings_in_turn
-        rungs = ladder.ladder(self.target) if in_turn else [Settings("given settings")]
+        rungs = dials.ask(questions.settings_to_try, self.target) if in_turn else [Settings("given settings")]
         if not xfel.learning.flag_on:
             return tuple(rungs), None
         rules = LearningRules(
             ladder=rungs,
-            with_lattice=lambda label, cell, group: ladder.with_lattice(label, cell, group, self.target),
+            with_lattice=lambda label, cell, group: with_lattice(label, cell, group, space_group),
             min_agreement=xfel.learning.min_agreement,
             max_frames=xfel.learning.max_frames,
             find_symmetry=xfel.determine_sg_and_reindex,
-            given_space_group=ladder.given_space_group(self.target),
+            given_space_group=space_group,
         )
         return tuple(rungs), rules
 
@@ -295,7 +299,7 @@ class Run:
         tried = candidates(options.parameter, _grid_points(self._values))
         found = optimise(options, self.frames, tried, workers, settings, rules, tick)
         self._display.note(found.sentence())
-        self.target = backend.with_lines(self.target, [found.phil])
+        self.target = dials.ask(questions.with_lines, self.target, [found.phil])
         self.folder.write_text(self.folder.target, self.target)
         self.folder.write_text(
             self.folder.optimisation, msgspec.json.format(msgspec.json.encode(found), indent=1).decode() + "\n"

@@ -48,7 +48,7 @@ def is_asked_for(mp: Any) -> bool:
 def iota_command(run_folder: Path) -> list[str]:
     """Words of the command that processes a prepared run folder, wherever it is started."""
     program = Path(sys.executable).with_name("iota.run")
-    start = [str(program)] if program.exists() else [sys.executable, "-m", "iota.cli.run"]
+    start = [str(program)] if program.exists() else [sys.executable, "-m", "iota.cli.start"]
     return [*start, "--here", "--resume", str(run_folder)]
 
 

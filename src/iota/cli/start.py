@@ -1,0 +1,35 @@
+"""``iota.run`` as it is installed: DIALS begins to load in its own process before this one imports anything.
+
+Processes made by ``multiprocessing`` import the program's main module, too, which is one more reason to keep it small.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from iota.workers import dials
+
+_WITHOUT_DIALS = frozenset(("-h", "--help", "--version", "--completion", "--stop", "--finish", "--analyze"))
+
+
+def run() -> int:
+    """Run the command; returns its exit status."""
+    try:
+        if _needs_dials():
+            dials.start()
+        from iota.cli.run import main
+    except KeyboardInterrupt:
+        sys.stderr.write("iota.run: stopped before processing began.\n")
+        return 130
+    return main()
+
+
+def _needs_dials() -> bool:
+    """Whether the command may ask something of DIALS; the shell that wants completions does not."""
+    options = (argument.partition("=")[0] for argument in sys.argv[1:])
+    return _WITHOUT_DIALS.isdisjoint(options) and "_ARGCOMPLETE" not in os.environ
+
+
+if __name__ == "__main__":
+    sys.exit(run())

@@ -1,0 +1,21 @@
+"""A known lattice in the words of the backend."""
+
+from __future__ import annotations
+
+from iota.records import Settings
+from iota.symmetry import Cell
+
+
+def known_symmetry_phil(cell: Cell | None, space_group: str | None) -> str:
+    """Backend PHIL that gives a cell, a space group or both as known."""
+    lines = []
+    if cell is not None:
+        lines.append(f"indexing.known_symmetry.unit_cell = {' '.join(f'{x:.4f}' for x in cell)}")
+    if space_group is not None:
+        lines.append(f'indexing.known_symmetry.space_group = "{space_group}"')
+    return "\n".join(lines) + "\n"
+
+
+def with_lattice(label: str, cell: Cell, space_group: str, given_space_group: str | None) -> Settings:
+    """Settings for frames of a lattice that was learnt; a space group that the user gave stays."""
+    return Settings(label, known_symmetry_phil(cell, given_space_group or space_group))

@@ -1,0 +1,26 @@
+"""What was made for a run before it; apart from the making, which needs DIALS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from iota.records import FrameRef
+
+LOOKED_AT = 10  # images from which shadow and gain are found
+_TRIED = 50  # images to open before it is said that none can be read
+
+
+class Prepared(msgspec.Struct, kw_only=True):
+    """What was made for a run."""
+
+    target: str
+    gain: float | None = None  # as estimated; None where that was not asked for
+    remarks: list[str] = []  # for people
+
+
+def looked_at(frames: Sequence[FrameRef]) -> list[FrameRef]:
+    """Frames from which a run is prepared: spread evenly over it, then its first ones, should those be unreadable."""
+    spread = frames[:: max(1, len(frames) // LOOKED_AT)]
+    return list(dict.fromkeys([*spread, *frames[:_TRIED]]))[:_TRIED]

@@ -1,0 +1,80 @@
+"""Processes that have DIALS: all forked from one, which imports it while the coordinator still gets ready.
+
+The coordinator itself never imports DIALS (1.2 s); what it must know of it, it asks.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
+from functools import lru_cache
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.context import ForkServerContext
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from iota.engine.installation import keep_to_one_thread
+from iota.errors import BackendError
+
+if TYPE_CHECKING:
+    from pebble import ProcessPool
+
+_OF_MPI = ("OMPI_", "PMIX_", "PMI_", "MV2_", "I_MPI_", "HYDRA_", "HYDI_", "PRTE_")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def start() -> ForkServerContext:
+    """Start the process that imports DIALS, if it does not run yet, and do not wait for it.
+
+    Returns:
+        The context of ``multiprocessing`` in which to make processes; they begin as soon as DIALS is there.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", "iota.engine.preload"])  # __main__: else each process imports it
+    keep_to_one_thread()
+    # what processes frames is no process of MPI, and must not take itself for one
+    of_mpi = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(_OF_MPI)}
+    resource_tracker.ensure_running()  # which else would be started below, and let the signal through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is for the coordinator
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        os.environ.update(of_mpi)
+    return context
+
+
+def ask(question: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
+    """The answer of a function of :mod:`iota.engine.questions`, which is called in a process that has DIALS.
+
+    Raises:
+        BackendError: DIALS cannot be loaded.
+        Exception: whatever the function raises.
+    """
+    from pebble import ProcessExpired  # not before the process that loads DIALS is started
+
+    try:
+        return _answering().schedule(question, args=arguments, kwargs=keywords).result()  # type: ignore[no-any-return]
+    except ImportError as error:
+        raise BackendError(f"DIALS cannot be loaded: {error}. iota.doctor says how to mend it.") from error
+    except (BrokenProcessPool, ProcessExpired, EOFError, ConnectionError) as error:
+        raise BackendError("DIALS ends the process that loads it. iota.doctor says how to mend it.") from error
+
+
+def no_more_questions() -> None:
+    """Have nothing in this process look after the one that answers; a later question is answered by another one."""
+    if _answering.cache_info().currsize:
+        _answering().stop()
+        _answering.cache_clear()
+
+
+@lru_cache(maxsize=1)
+def _answering() -> ProcessPool:
+    """One process, which ends with this one, however that ends."""
+    from pebble import ProcessPool
+
+    return ProcessPool(max_workers=1, context=start())
