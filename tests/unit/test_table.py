@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_runs import blank, hit, lattice, new_folder, write
+from made_runs import blank, hit, lattice, made_run, new_folder, write
 
 from iota.analysis import table_cache
 from iota.analysis.codes import Codes, without_numbers
@@ -20,6 +20,8 @@ from iota.analysis.table import RunTable
 from iota.errors import RunFolderError
 from iota.records import OUTCOMES, FrameRef, FrameResult
 from iota.runs import read_ledger
+from iota.runs.lists import write_input_list
+from iota.workers.conclusion import conclude_again
 
 
 def _read(folder):
@@ -374,3 +376,13 @@ def test_every_column_has_words_for_people():
         assert column.text(1.23456)
     assert COLUMNS["d_min_A"].title == "Resolution (Å)"
     assert COLUMNS["d_min_A"].text(1.996) == "2.00"
+
+
+def test_a_run_that_ends_keeps_its_columns(tmp_path, monkeypatch):
+    for module in ("iota.workers.conclusion", "iota.analysis.table"):
+        monkeypatch.setattr(f"{module}.LEAST_SAVED", 3)
+    results = [blank(1), hit(2), blank(3)]
+    folder = made_run(tmp_path, results)
+    write_input_list(folder, [result.frame for result in results])
+    conclude_again(folder)
+    assert _loaded(folder).rows.frames.n_rows == 3
