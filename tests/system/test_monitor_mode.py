@@ -158,3 +158,23 @@ def test_real_stills_that_another_process_copies_slowly_are_processed_once_each(
 def test_monitor_mode_does_not_go_with_a_random_sample(tmp_path):
     done = command("iota.run", ".", "--watch", "--random", 3, cwd=tmp_path)
     assert (done.returncode, "leave range and random sample out" in done.stderr) == (2, True)
+
+
+@pytest.mark.slow
+def test_a_finished_run_can_look_for_new_images(lysozyme, tmp_path):
+    images = sorted(lysozyme.glob("*.cbf"))
+    incoming = tmp_path / "incoming"
+    incoming.mkdir()
+    shutil.copy(images[0], incoming)
+    folder = first_run(tmp_path)
+    assert command("iota.run", "incoming", "-n", 1, *LYSOZYME, cwd=tmp_path).returncode in (0, 1)
+    run = start(["--resume", 1, "--watch"], tmp_path)
+    wait_until(lambda: status(folder) == "watching")
+    shutil.copy(images[1], incoming)
+    wait_until(lambda: n_finished(folder) == 2)
+    assert command("iota.run", "--finish", 1, cwd=tmp_path).returncode == 0
+    assert run.wait(30) in (0, 1), said(tmp_path)
+    assert sorted(r.name for r in read_ledger(folder.ledger)[0]) == [images[0].stem, images[1].stem]
+    assert command("iota.run", "incoming", "--random", 1, *LYSOZYME, cwd=tmp_path).returncode in (0, 1)
+    refused = command("iota.run", "--resume", 2, "--watch", cwd=tmp_path)
+    assert (refused.returncode, "leave range and random sample out" in refused.stderr) == (2, True)

@@ -87,7 +87,11 @@ def make_parser() -> argparse.ArgumentParser:
     runs.add_argument("--watch", action="store_true", help="monitor mode: process new images as they arrive")
     runs.add_argument("--finish", metavar="RUN", help="end monitor mode of a run once all its images are processed")
     runs.add_argument("--stop", metavar="RUN", help="end a run, from any machine that sees its folder")
-    runs.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped or killed")
+    runs.add_argument(
+        "--resume",
+        metavar="RUN",
+        help="go on with a run that was stopped or killed; with --watch also look for new images from now on",
+    )
     runs.add_argument(
         "--analyze",
         nargs="?",

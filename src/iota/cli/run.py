@@ -32,7 +32,7 @@ from iota.runs.control import give_order
 from iota.workers import conversion, dials, mpi, submit
 from iota.workers.conclusion import conclude_again
 from iota.workers.executors import check_workers, job_script_text
-from iota.workers.run import Run
+from iota.workers.run import Run, check_can_watch
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -190,11 +190,7 @@ def _converted(parameters: Parameters, inputs: Inputs, terminal: Terminal) -> tu
 
 def _found_inputs(parameters: Parameters, terminal: Terminal) -> Inputs:
     if parameters.values.gui.monitor_mode:
-        selection = parameters.values.data_selection
-        if selection.image_range.flag_on or selection.random_sample.flag_on:
-            raise UsageError("Monitor mode takes every image that arrives; leave range and random sample out.")
-        if parameters.values.cctbx_xfel.optimise.flag_on:
-            raise UsageError("Settings are tried on a sample of images that are there; leave cctbx_xfel.optimise out.")
+        check_can_watch(parameters.values)
         terminal.note("Monitor mode: waiting for images. Ctrl-C ends it; what is finished is kept.")
         return Inputs([], [], [])
     with terminal.step("Interpreting input"):
@@ -213,7 +209,7 @@ def _resumed(options: argparse.Namespace, terminal: Terminal) -> Run:
     if options.arguments:
         raise UsageError("--resume goes on with what the run was started with; leave images and parameters out.")
     with terminal.step("Reading the run"):
-        run = Run.resume(RunFolder.open(_run_path(options.resume)))
+        run = Run.resume(RunFolder.open(_run_path(options.resume)), watch=options.watch)
     terminal.note(f"Run {run.folder.number}: {run.n_finished} of {len(run.frames)} frames are finished; going on.")
     return run
 

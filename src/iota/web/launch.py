@@ -107,7 +107,7 @@ class _Command:
 
     def __init__(self, arguments: Sequence[str], folder: Path, said: Path) -> None:
         beside = Path(sys.executable).with_name("iota.run")
-        program = [str(beside)] if beside.exists() else [sys.executable, "-m", "iota.cli.run"]
+        program = [str(beside)] if beside.exists() else [sys.executable, "-m", "iota.cli.start"]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("NICEGUI_")}
         self._said_path = said
         try:

@@ -21,7 +21,7 @@ from iota.engine.known_symmetry import with_lattice
 from iota.engine.picture_choice import Pictures
 from iota.engine.prepared import looked_at
 from iota.engine.worker import EngineConfig
-from iota.errors import RunFolderError
+from iota.errors import RunFolderError, UsageError
 from iota.inputs import Inputs, Watcher, find_frames
 from iota.params import Parameters, read, script_text
 from iota.records import FrameRef, FrameResult, Outcome, Settings
@@ -112,14 +112,23 @@ class Run:
         return cls(folder, parameters, inputs.frames)
 
     @classmethod
-    def resume(cls, folder: RunFolder) -> Run:
+    def resume(cls, folder: RunFolder, *, watch: bool = False) -> Run:
         """Take up a run that was stopped or killed: what is in its ledger stays, the rest is processed.
 
+        Args:
+            folder: of the run.
+            watch: look for new images in its inputs from now on; also for a run that is finished.
+
         Raises:
+            UsageError: the run takes a selection of its images, so there are no new ones.
             RunFolderError: the folder does not hold what is needed, or another coordinator has the run.
         """
         run = cls(folder, read([folder.script]), read_input_list(folder))
         run._lock.acquire()  # what is read now must stay true
+        if watch:
+            check_can_watch(run._values)
+            run._values.gui.monitor_mode = True
+            folder.write_text(folder.script, script_text(run.parameters))
         for result in iterate_ledger(folder.ledger):
             run._names.give(result.frame, result.name)
             run._outcomes[result.frame] = result.outcome
@@ -391,6 +400,19 @@ class Run:
             if self._state.status == "finished":
                 raise
             logger.error("%s", error)  # the first error is the one to report
+
+
+def check_can_watch(values: Any) -> None:
+    """Check that nothing in the parameters speaks against monitor mode.
+
+    Raises:
+        UsageError: they ask for a selection of images that are there already.
+    """
+    selection = values.data_selection
+    if selection.image_range.flag_on or selection.random_sample.flag_on:
+        raise UsageError("Monitor mode takes every image that arrives; leave range and random sample out.")
+    if values.cctbx_xfel.optimise.flag_on:
+        raise UsageError("Settings are tried on a sample of images that are there; leave cctbx_xfel.optimise out.")
 
 
 def _lattice_filter(scope: Any) -> LatticeFilter | None:
