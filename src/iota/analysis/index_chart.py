@@ -74,7 +74,8 @@ class IndexChart(msgspec.Struct, kw_only=True):
     space_group: str
     unit_cell: Cell  # as the space group demands it (A, degrees)
     n_lattices: int
-    n_other_lattices: int  # of other cells or space groups, which are not counted here
+    n_other_lattices: int = 0  # of other cells or space groups, which are not counted here
+    n_missing: int = 0  # frames whose reflections could not be read
     d_min_A: float  # of slices and shells
     slices: list[Slice]
     shells: list[Shell]
@@ -95,19 +96,18 @@ def run_index_chart(run_folder: Path, space_group: str | None) -> IndexChart | N
     found = read_miller_counts(run_folder)
     if found is None or not found.lattices:
         return None
-    n_other = found.n_other_lattices + sum(lattice.n_lattices for lattice in found.lattices[1:])
-    return index_chart(found.lattices[0], space_group, n_other_lattices=n_other)
+    chart = index_chart(found.lattices[0], space_group)
+    chart.n_other_lattices = found.n_other_lattices + sum(lattice.n_lattices for lattice in found.lattices[1:])
+    chart.n_missing = found.n_missing
+    return chart
 
 
-def index_chart(
-    counted: LatticeCounts, space_group: str | None = None, *, n_other_lattices: int = 0, d_min_A: float | None = None
-) -> IndexChart:
+def index_chart(counted: LatticeCounts, space_group: str | None = None, *, d_min_A: float | None = None) -> IndexChart:
     """Map counts to a space group.
 
     Args:
         counted: indices in P 1 and how often each was measured.
         space_group: None is P 1.
-        n_other_lattices: only handed on.
         d_min_A: to which resolution; None is that of nearly all reflections.
 
     Raises:
@@ -128,7 +128,6 @@ def index_chart(
         space_group=str(sgtbx.space_group_info(group=group)),
         unit_cell=_cell(cell),
         n_lattices=counted.n_lattices,
-        n_other_lattices=n_other_lattices,
         d_min_A=d_min,
         slices=[_slice(symmetry, unique, multiplicity, axis, d_min) for axis in range(3)],
         shells=shells,

@@ -1,4 +1,4 @@
-"""``miller_counts.npz``: how often each Miller index was measured in a run, by lattice, replaced atomically.
+"""``.miller_counts.npz``: how often each Miller index was measured in a run, by lattice, replaced atomically.
 
 It can be made again from the run's files at any time, so it may be deleted.
 """
@@ -18,7 +18,7 @@ from iota.errors import RunFolderError
 from iota.runs.folder import cannot_write
 
 FORMAT_VERSION = 1
-FILE_NAME = "miller_counts.npz"
+FILE_NAME = ".miller_counts.npz"
 
 Cell = tuple[float, float, float, float, float, float]
 
@@ -77,7 +77,7 @@ def write_miller_counts(folder: Path, found: MillerCounts) -> None:
     data = io.BytesIO()
     np.savez(data, **arrays)
     path = folder / FILE_NAME
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         temporary.write_bytes(data.getbuffer())
         temporary.replace(path)

@@ -5,14 +5,14 @@ A million rows then cost an update nothing but its new ones; bars for people are
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from iota.records import NOT_HITS, OUTCOMES
 
-FloatColumn = npt.NDArray[np.floating[npt.NBitBase]]
+FloatColumn = npt.NDArray[np.floating[Any]]
 
 
 class Bars(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,8 @@ MOST_POINTS = 50_000  # more change no picture that a person can see
 
 
 def beam_chart(
-    x_mm: npt.NDArray[np.floating[npt.NBitBase]],
-    y_mm: npt.NDArray[np.floating[npt.NBitBase]],
+    x_mm: npt.NDArray[np.floating[Any]],
+    y_mm: npt.NDArray[np.floating[Any]],
     one_index_mm: float | None = None,
     *,
     width: float = 340,
@@ -69,7 +70,7 @@ def _cross(x: float, y: float) -> str:
     return shape("path", d=f"M{x - 6:.1f} {y:.1f}h12M{x:.1f} {y - 6:.1f}v12", stroke="currentColor", stroke_width=1.4)
 
 
-def _coloured(counts: npt.NDArray[np.floating[npt.NBitBase]]) -> npt.NDArray[np.uint8]:
+def _coloured(counts: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.uint8]:
     share = np.log1p(counts) / max(float(np.log1p(counts.max())), 1e-9)
     pixels = np.zeros((*counts.shape, 4), np.uint8)
     pixels[..., :3] = few_to_many(0.15 + 0.85 * share)
