@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from iota.analysis.grid_tally import Tally, add_to_tally
 from iota.records import FrameResult, Lattice
 
 _BLUE, _ORANGE = "#0072b2", "#d55e00"
@@ -24,14 +25,9 @@ class ChartColumns:
 
     def __init__(self, results: Iterable[FrameResult]) -> None:
         lattices: list[Lattice] = []
-        self.points: dict[tuple[int, int], list[int]] = {}  # spot area, height -> times tried, indexed, chosen
+        self.points: Tally = {}
         for result in results:
-            for point in result.grid:
-                if point.height == point.signal or point.is_chosen:
-                    tally = self.points.setdefault((point.area, point.height), [0, 0, 0])
-                    tally[0] += 1
-                    tally[1] += point.n_indexed is not None and not point.reason
-                    tally[2] += point.is_chosen
+            add_to_tally(self.points, [result])
             if len(lattices) < MOST_LATTICES:
                 lattices += result.lattices
         self.d_min_A = _known([x.d_min_A for x in lattices])

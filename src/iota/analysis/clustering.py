@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 import numpy as np
@@ -41,6 +41,7 @@ def cluster_cells(
     threshold_A2: float = 5000.0,
     n_images: int | None = None,
     least: int = 5,
+    progress: Callable[[float], None] = lambda share: None,
 ) -> list[Cluster]:
     """Cluster the cells of integrated lattices, as the predecessor did: single linkage of NCDist distances.
 
@@ -53,6 +54,7 @@ def cluster_cells(
         n_images: how many frames, chosen at random; None is all up to 1000, and the cells of the others join the
             cluster whose median is nearest, if it is near enough.
         least: clusters with fewer lattices are left out.
+        progress: called now and then with the share of the work that is done, 0 to 1.
 
     Returns:
         Clusters, the largest first; none when nothing was integrated.
@@ -69,9 +71,15 @@ def cluster_cells(
     members = _members(taken)
     if not members:
         return []
-    groups = _linked(members, threshold_A2)
-    for member in _members(others):
-        distances = [NCDist(_g6(member), _middle_g6(group)) for group in groups]
+    joining = _members(others)
+    n_pairs = len(members) * (len(members) - 1) // 2
+    n_all = max(1, n_pairs + len(joining))
+    groups = _linked(members, threshold_A2, lambda n: progress(n / n_all))
+    middles = [_middle_g6(group) for group in groups]
+    for number, member in enumerate(joining):
+        if number % 100 == 0:
+            progress((n_pairs + number) / n_all)
+        distances = [NCDist(_g6(member), middle) for middle in middles]
         nearest = int(np.argmin(distances))
         if distances[nearest] < threshold_A2:
             groups[nearest].append(member)
@@ -87,13 +95,16 @@ def _members(results: Sequence[FrameResult]) -> list[_Member]:
     ]
 
 
-def _linked(members: Sequence[_Member], threshold_A2: float) -> list[list[_Member]]:
+def _linked(members: Sequence[_Member], threshold_A2: float, compared: Callable[[int], None]) -> list[list[_Member]]:
     if len(members) == 1:
         return [list(members)]
     from scipy.cluster import hierarchy  # 0.4 s, which is too much for commands that do not cluster
 
     points = [_g6(member) for member in members]
-    distances = [NCDist(a, b) for k, a in enumerate(points) for b in points[k + 1 :]]
+    distances: list[float] = []
+    for k, a in enumerate(points):
+        distances += [NCDist(a, b) for b in points[k + 1 :]]
+        compared(len(distances))
     numbers = hierarchy.fcluster(hierarchy.linkage(distances, method="single"), threshold_A2, criterion="distance")
     groups: dict[int, list[_Member]] = {}
     for number, member in zip(numbers.tolist(), members, strict=True):

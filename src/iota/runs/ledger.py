@@ -93,8 +93,8 @@ def iterate_ledger(path: Path) -> Iterator[FrameResult]:
         raise RunFolderError(f"{path} holds a line that is not a record: {error}.") from error
 
 
-def read_ledger(path: Path, offset: int = 0) -> tuple[list[FrameResult], int]:
-    """Read the complete records after an offset (bytes).
+def read_ledger(path: Path, offset: int = 0, limit: int = -1) -> tuple[list[FrameResult], int]:
+    """Read the complete records after an offset, from at most ``limit`` bytes; -1 is all.
 
     Returns:
         The records, and the offset from which to read on later.  A half-written last line is left for then.
@@ -105,7 +105,7 @@ def read_ledger(path: Path, offset: int = 0) -> tuple[list[FrameResult], int]:
     try:
         with path.open("rb") as file:
             file.seek(offset)
-            data = file.read()
+            data = file.read(limit)
     except FileNotFoundError:
         return [], offset
     except OSError as error:

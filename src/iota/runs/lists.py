@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from iota.errors import RunFolderError
+from iota.errors import RunFolderError, UsageError
 from iota.records import OUTCOMES, FrameRef, Outcome
-from iota.runs.folder import RunFolder, cannot_write
+from iota.runs.folder import RunFolder, cannot_write, replace_text
 
 LIST_NAMES: Mapping[Outcome, str] = {outcome: f"{outcome}.lst" for outcome in OUTCOMES}
 
@@ -73,3 +73,23 @@ def write_cluster_lists(folder: RunFolder, clusters: Sequence[Sequence[FrameRef]
 
 def _write(folder: RunFolder, name: str, frames: Iterable[FrameRef]) -> None:
     folder.write_text(folder.path / name, "".join(f"{frame}\n" for frame in frames))
+
+
+_OWN_LISTS = frozenset(("input", "not_integrated", *OUTCOMES))
+
+
+def write_named_list(place: Path, name: str, frames: Iterable[FrameRef]) -> Path:
+    """Write a list that a person named, ``NAME.lst``, in a run folder or a project; one of before is replaced.
+
+    Raises:
+        UsageError: the name is none for a file, or that of a list which belongs to the run.
+        RunFolderError: the list cannot be written.
+    """
+    stem = name.strip().removesuffix(".lst")
+    if not stem or not all(letter.isalnum() or letter in "._-" for letter in stem) or stem.startswith("."):
+        raise UsageError(f"{name.strip()!r} cannot name a list: letters, digits, dots, - and _ can be used.")
+    if stem in _OWN_LISTS or stem.startswith("uc_cluster_"):
+        raise UsageError(f"{stem}.lst is a list of the run itself. Choose another name.")
+    path = place / f"{stem}.lst"
+    replace_text(path, "".join(f"{frame}\n" for frame in frames))
+    return path

@@ -1,0 +1,115 @@
+"""``.miller_counts.npz``: how often each Miller index was measured in a run, by lattice, replaced atomically.
+
+It can be made again from the run's files at any time, so it may be deleted.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from iota.errors import RunFolderError
+from iota.runs.folder import cannot_write
+
+FORMAT_VERSION = 1
+FILE_NAME = ".miller_counts.npz"
+
+Cell = tuple[float, float, float, float, float, float]
+
+
+class LatticeCounts(msgspec.Struct, kw_only=True):
+    """Miller indices of lattices with one space group and nearly one cell, in the setting they were indexed in."""
+
+    space_group: str
+    unit_cell: Cell  # median of the first thousands (A, degrees)
+    n_lattices: int
+    n_reflections: int
+    hkl: npt.NDArray[np.int16]  # `[n, 3]`, each once, sorted
+    counts: npt.NDArray[np.uint32]  # `[n]`, times measured
+
+
+class MillerCounts(msgspec.Struct, kw_only=True):
+    """What was counted so far."""
+
+    lattices: list[LatticeCounts]  # the most common first
+    n_frames: int  # whose reflections were read
+    n_missing: int  # whose files are not there
+    n_other_lattices: int  # of cells too rare to be kept apart
+    ledger_bytes: int  # how far the ledger was read
+
+    @property
+    def version(self) -> int:
+        """Grows with each file that is written for one run."""
+        return self.ledger_bytes
+
+
+class _Head(msgspec.Struct, kw_only=True):
+    lattices: list[tuple[str, Cell, int, int]]
+    n_frames: int
+    n_missing: int
+    n_other_lattices: int
+    ledger_bytes: int
+    format_version: int = FORMAT_VERSION
+
+
+def write_miller_counts(folder: Path, found: MillerCounts) -> None:
+    """Replace the file in a run folder.
+
+    Raises:
+        RunFolderError: the file system refuses.
+    """
+    head = _Head(
+        lattices=[(x.space_group, x.unit_cell, x.n_lattices, x.n_reflections) for x in found.lattices],
+        n_frames=found.n_frames,
+        n_missing=found.n_missing,
+        n_other_lattices=found.n_other_lattices,
+        ledger_bytes=found.ledger_bytes,
+    )
+    arrays: dict[str, npt.NDArray[np.generic]] = {"head": np.frombuffer(msgspec.json.encode(head), dtype=np.uint8)}
+    for number, lattice in enumerate(found.lattices):
+        arrays[f"hkl_{number}"], arrays[f"counts_{number}"] = lattice.hkl, lattice.counts
+    data = io.BytesIO()
+    np.savez(data, **arrays)
+    path = folder / FILE_NAME
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(data.getbuffer())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RunFolderError(cannot_write(path, error)) from error
+
+
+def read_miller_counts(folder: Path) -> MillerCounts | None:
+    """Read the file of a run folder; None when there is none, or none that this version understands."""
+    try:
+        with np.load(folder / FILE_NAME, allow_pickle=False) as file:
+            head = msgspec.json.decode(file["head"].tobytes(), type=_Head)
+            if head.format_version != FORMAT_VERSION:
+                return None
+            lattices = [
+                LatticeCounts(
+                    space_group=space_group,
+                    unit_cell=cell,
+                    n_lattices=n_lattices,
+                    n_reflections=n_reflections,
+                    hkl=file[f"hkl_{number}"],
+                    counts=file[f"counts_{number}"],
+                )
+                for number, (space_group, cell, n_lattices, n_reflections) in enumerate(head.lattices)
+            ]
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile, msgspec.DecodeError):
+        return None
+    return MillerCounts(
+        lattices=lattices,
+        n_frames=head.n_frames,
+        n_missing=head.n_missing,
+        n_other_lattices=head.n_other_lattices,
+        ledger_bytes=head.ledger_bytes,
+    )

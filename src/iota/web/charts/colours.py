@@ -1,0 +1,53 @@
+"""Colours, the same everywhere a frame's outcome is shown.
+
+They were searched for so that any two differ by at least 19 in CIE L*a*b* for people with normal, red-, green- and
+blue-blind sight (Machado, Oliveira & Fernandes, IEEE Trans. Vis. Comput. Graph. (2009) 15, 1291), and stand out at
+least 2 : 1 from a white and from a nearly black page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from iota.records import OUTCOMES, Outcome
+
+OUTCOME_COLOURS: Mapping[Outcome, str] = {
+    "integrated": "#1779d0",
+    "failed_import": "#901f86",
+    "failed_triage": "#978795",
+    "failed_spotfinding": "#8bac53",
+    "failed_indexing": "#eea700",
+    "failed_refinement": "#e33d00",
+    "failed_integration": "#6334da",
+    "failed_filter": "#35cf93",
+    "crashed": "#8a1f3d",
+    "timed_out": "#dfa0ea",
+}
+OUTCOME_WORDS: Mapping[Outcome, str] = {
+    "integrated": "integrated",
+    "failed_import": "failed import",
+    "failed_triage": "no diffraction",
+    "failed_spotfinding": "failed spot finding",
+    "failed_indexing": "failed indexing",
+    "failed_refinement": "failed refinement",
+    "failed_integration": "failed integration",
+    "failed_filter": "failed filter",
+    "crashed": "crashed",
+    "timed_out": "timed out",
+}
+BY_CODE: tuple[str, ...] = tuple(OUTCOME_COLOURS[outcome] for outcome in OUTCOMES)  # as column "outcome" counts
+
+LATTICES = OUTCOME_COLOURS["integrated"]  # of what is counted over integrated lattices
+SELECTED = "#00a3a3"
+
+_FEW_TO_MANY = ((92, 60, 196), (44, 110, 190), (23, 144, 144), (94, 190, 92), (247, 220, 60))
+
+
+def few_to_many(share: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+    """Colours from dark violet for 0 to yellow for 1, rising in lightness; `[..., 3]`, red green blue."""
+    stops = np.linspace(0.0, 1.0, len(_FEW_TO_MANY))
+    channels = [np.interp(share, stops, [colour[k] for colour in _FEW_TO_MANY]) for k in range(3)]
+    return np.rint(np.stack(channels, axis=-1)).astype(np.uint8)

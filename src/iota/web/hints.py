@@ -1,0 +1,57 @@
+"""What to try when frames fail for a common reason, and which setting does it."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from iota.records import Outcome
+
+
+class Hint(NamedTuple):
+    """One sentence, and the parameter that it is about; empty when it is about none."""
+
+    sentence: str
+    setting: str = ""
+
+
+_HINTS: tuple[tuple[str, str, Hint], ...] = (
+    ("failed_triage", "more than", Hint("Allow more spots, or raise the threshold: these may be salt or ice.",
+                                        "spotfinder.threshold.dispersion.sigma_strong")),
+    ("failed_triage", "", Hint("Blanks, in all likelihood. If there is diffraction on them, ask for fewer spots.",
+                               "data_selection.image_triage.minimum_Bragg_peaks")),
+    ("failed_spotfinding", "mask", Hint("Make the mask anew from an image of this detector.", "image_import.mask")),
+    ("failed_spotfinding", "", Hint("Look at the log of one frame; the gain of the detector may be wrong.",
+                                    "image_import.gain")),
+    ("failed_import", "No such file|cannot be found|does not exist", Hint("The images were moved or deleted.")),
+    ("failed_import", "", Hint("Try one image with dials.import: it may be torn, or its format needs a plugin.")),
+    ("failed_indexing", "off the spots by", Hint("Beam centre or distance may be wrong: compare them with the header.",
+                                                 "image_import.beam_center.x")),
+    ("failed_indexing", "too mosaic", Hint("Multiple or cracked crystals; give the known cell.",
+                                           "cctbx_xfel.target_unit_cell")),
+    ("failed_indexing", "", Hint("Give the known cell, or check beam centre, distance and wavelength.",
+                                 "cctbx_xfel.target_unit_cell")),
+    ("failed_refinement", "", Hint("The lattice may be wrong: give cell and space group.",
+                                   "cctbx_xfel.target_space_group")),
+    ("failed_integration", "significant", Hint("Nothing lies above the noise; relax the significance filter.",
+                                               "cctbx_xfel.significance_filter.sigma")),
+    ("failed_integration", "too wide", Hint("Spots run into one another; see how they look on one image.")),
+    ("failed_integration", "", Hint("Look at the log of one frame.")),
+    ("failed_filter", "cell", Hint("Another crystal form? Allow a larger difference from the cell.",
+                                   "cctbx_xfel.filter.uc_tolerance")),
+    ("failed_filter", "reflections", Hint("Ask for fewer reflections.", "cctbx_xfel.filter.min_reflections")),
+    ("failed_filter", "resolution|A is", Hint("Ask for less resolution.", "cctbx_xfel.filter.min_resolution")),
+    ("failed_filter", "", Hint("These lattices are integrated but not what the filter asks for.",
+                               "cctbx_xfel.filter.flag_on")),
+    ("timed_out", "", Hint("Give each image more time, or fewer spots to index.", "mp.frame_timeout")),
+    ("crashed", "memory", Hint("Allow more memory an image, or use fewer processes.", "mp.frame_memory")),
+    ("crashed", "", Hint("The backend ended without a word; try one image with iota.single_image.")),
+)  # fmt: skip
+
+
+def hint_for(outcome: Outcome, reason: str) -> Hint | None:
+    """What to try, None where nothing is known."""
+    for of, pattern, hint in _HINTS:
+        if of == outcome and re.search(pattern, reason, re.IGNORECASE):
+            return hint
+    return None

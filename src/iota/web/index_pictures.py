@@ -1,0 +1,85 @@
+"""Index charts made by a process of its own, ``python -m iota.web.index_pictures``: cctbx would hold up a server.
+
+It answers lines: a :class:`Question` as JSON comes in, an :class:`IndexPictures` goes out.  It ends when its standard
+input is closed, so that it never outlives the server.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+
+from iota.analysis.index_chart import IndexChart, run_index_chart
+from iota.errors import IotaError
+from iota.runs.miller_counts import read_miller_counts
+from iota.symmetry import cell_text
+from iota.web.charts.indices import colour_bar, completeness_chart, largest_multiplicity, slice_chart
+
+
+class Question(msgspec.Struct, kw_only=True):
+    """Which chart is wanted."""
+
+    folder: str  # of the run
+    space_group: str = ""  # as a person wrote it; empty is P 1
+
+
+class IndexPictures(msgspec.Struct, kw_only=True):
+    """The chart as SVG, or a sentence on why there is none."""
+
+    sentence: str = ""
+    slices: list[str] = []
+    colours: str = ""
+    completeness: str = ""
+    words: str = ""  # what is shown
+
+
+def pictures(question: Question) -> IndexPictures:
+    """Make the chart."""
+    try:
+        chart = run_index_chart(Path(question.folder), question.space_group or None)
+    except IotaError as error:
+        return IndexPictures(sentence=str(error))
+    if chart is None:
+        return IndexPictures(sentence=_why_none(Path(question.folder)))
+    largest = largest_multiplicity(chart)
+    return IndexPictures(
+        slices=[slice_chart(part, largest) for part in chart.slices],
+        colours=colour_bar(largest),
+        completeness=completeness_chart(chart),
+        words=_words(chart),
+    )
+
+
+def _why_none(folder: Path) -> str:
+    found = read_miller_counts(folder)
+    if found is not None and found.n_missing:
+        return f"The reflections of {found.n_missing} integrated frames cannot be read: were files of the run removed?"
+    return "No reflection is counted yet."
+
+
+def _words(chart: IndexChart) -> str:
+    lattices = "lattice" if chart.n_lattices == 1 else "lattices"
+    words = f"{chart.space_group}, cell {cell_text(chart.unit_cell, 1)} (Å, °), {chart.n_lattices} {lattices}"
+    if chart.n_other_lattices:
+        words += f"; {chart.n_other_lattices} of other cells or space groups are left out"
+    if chart.n_missing:
+        words += f"; the reflections of {chart.n_missing} frames cannot be read"
+    if chart.is_cut:
+        words += f"; shown to {chart.d_min_A:.2f} Å, for this cell has very many reflections"
+    return words
+
+
+def main() -> None:
+    """Answer until standard input is closed."""
+    os.nice(5)
+    decoder = msgspec.json.Decoder(Question)
+    for line in sys.stdin.buffer:
+        sys.stdout.buffer.write(msgspec.json.encode(pictures(decoder.decode(line))) + b"\n")
+        sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()

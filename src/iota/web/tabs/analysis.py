@@ -1,0 +1,113 @@
+"""The Analysis tab: summary, consensus lattice, clusters, resolution, geometry, heat map, report."""
+
+from __future__ import annotations
+
+from nicegui import ui
+
+from iota.symmetry import cell_text
+from iota.web.charts.geometry import heat_map
+from iota.web.charts.histograms import BEAM, RESOLUTION
+from iota.web.findings import Facts, lattice_facts, run_facts
+from iota.web.following import Following
+from iota.web.heat_maps import grid_tally
+from iota.web.live import LiveRun
+from iota.web.run_charts import charts_of
+from iota.web.scatter import SvgChart
+from iota.web.selection import Selection
+from iota.web.start_link import start_link
+from iota.web.tabs.charts import picking_bars
+from iota.web.tabs.clusters_section import ClustersSection
+
+TAB = "analysis"
+_EVERY_S = 2.0
+_HEAT_MAPS = ((1, "Frames with a lattice"), (2, "Chosen"))
+
+
+def build(live: LiveRun, selection: Selection) -> None:
+    """Make the tab."""
+    AnalysisTab(live, selection)
+
+
+class AnalysisTab:
+    """Elements of the tab, which follow the run."""
+
+    def __init__(self, live: LiveRun, selection: Selection) -> None:
+        self._live = live
+        self._selection = selection
+        self._charts = charts_of(live)
+        self._tally = grid_tally(live)
+        with ui.element("div").classes("iota-two"):
+            with ui.column().classes("iota-card gap-1"):
+                with ui.row().classes("w-full items-center"):
+                    ui.label("Summary").classes("iota-title")
+                    ui.space()
+                    report = ui.button("Report", icon="print", on_click=self._report).props("outline dense no-caps")
+                    report.tooltip("All of this on one page, to print or to save")
+                self._run = ui.element("dl").classes("iota-facts")
+            with ui.column().classes("iota-card gap-1"):
+                with ui.row().classes("w-full items-center"):
+                    ui.label("Consensus lattice").classes("iota-title")
+                    ui.space()
+                    self._use = ui.button("Use as target", icon="my_location", on_click=self._use_target)
+                    self._use.props("outline dense no-caps")
+                    self._use.tooltip("Start page with this cell and space group as the target of the next run")
+                self._lattice = ui.element("dl").classes("iota-facts")
+                self._no_lattice = ui.label("No frame is integrated yet.").classes("iota-muted")
+        ClustersSection(selection)
+        with ui.element("div").classes("iota-geometry"):
+            with ui.column().classes("iota-card iota-card-tight"):
+                self._beam = SvgChart()
+            with ui.element("div").classes("iota-charts iota-charts-pairs"):
+                self._histograms = {}
+                for quantity in (RESOLUTION, *BEAM):
+                    with ui.column().classes("iota-card iota-card-tight"):
+                        self._histograms[quantity.name] = SvgChart("", *picking_bars(selection, quantity.name))
+        with ui.column().classes("iota-card gap-1") as self._grid:
+            ui.label("Grid search of spot-finding settings").classes("iota-title")
+            with ui.element("div").classes("iota-two"):
+                self._maps = [SvgChart() for _ in _HEAT_MAPS]
+        self._grid.set_visibility(False)
+        self._shown: list[Facts] = []
+        Following(selection, TAB, self._refresh, _EVERY_S)
+
+    async def _refresh(self) -> None:
+        await self._charts.update()
+        summary = self._live.summary()
+        facts = [run_facts(summary), lattice_facts(summary)]
+        if facts != self._shown:
+            self._shown = facts
+            for place, some in zip((self._run, self._lattice), facts, strict=True):
+                show_facts(place, some)
+        self._use.set_visibility(bool(facts[1]))
+        self._no_lattice.set_visibility(not facts[1])
+        self._beam.show(self._charts.beam())
+        for name, chart in self._histograms.items():
+            chart.show(self._charts.histogram(name))
+        await self._tally.update()
+        self._grid.set_visibility(bool(self._tally.tally))
+        if self._tally.tally:
+            for chart, (which, title) in zip(self._maps, _HEAT_MAPS, strict=True):
+                chart.show(heat_map(self._tally.tally, which, title))
+
+    def _use_target(self) -> None:
+        consensus = self._live.summary().consensus
+        if consensus is not None:
+            values = {
+                "cctbx_xfel.target_unit_cell": cell_text(consensus.unit_cell),
+                "cctbx_xfel.target_space_group": consensus.space_group,
+            }
+            ui.navigate.to(start_link(self._selection.run_id, values=values))
+
+    def _report(self) -> None:
+        ui.navigate.to(f"/runs/{self._selection.run_id}/report", new_tab=True)
+
+
+def show_facts(place: ui.element, facts: Facts) -> None:
+    """Show names and values in a definition list."""
+    place.clear()
+    with place:
+        for name, value in facts:
+            with ui.element("dt"):
+                ui.label(name)
+            with ui.element("dd").classes("iota-number"):
+                ui.label(value)

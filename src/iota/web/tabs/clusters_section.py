@@ -1,0 +1,144 @@
+"""Clusters of cells on a page: options, progress, the table, and what can be done with a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from asyncio.subprocess import PIPE, Process
+
+import msgspec
+import numpy as np
+from nicegui import ui
+
+from iota.analysis.cluster_job import ClusterAnswer, ClusterQuestion, FoundCluster
+from iota.symmetry import cell_text
+from iota.web.layout import sentences
+from iota.web.selection import Selection
+from iota.web.start_link import start_link
+
+_ANSWER_BYTES = 256 * 1024 * 1024
+
+
+class ClustersSection:
+    """A card; the work is done by a process of its own, which can be cancelled."""
+
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
+        self._process: Process | None = None
+        with ui.column().classes("iota-card gap-2"):
+            ui.label("Clusters of unit cells").classes("iota-title")
+            with ui.row().classes("w-full items-center gap-3"):
+                self._threshold = _number("Threshold (Å²)", 5000, "analysis.clustering.threshold")
+                self._n_images = _number(
+                    "Images", None, "analysis.clustering.n_images: so many at random; empty is all"
+                )
+                self._limit = _number("Least lattices", 5, "analysis.clustering.limit")
+                self._write = ui.checkbox("Write uc_cluster_N.lst", value=True)
+                self._run = ui.button("Run clustering", icon="bubble_chart", on_click=self._start).props("unelevated")
+                self._cancel = ui.button("Cancel", on_click=self.cancel).props("flat")
+                self._bar = ui.linear_progress(0, show_value=False).props("instant-feedback").classes("iota-progress")
+            self._sentence = ui.label("Cells that are near one another make a cluster: crystal forms, super-cells and"
+                                      " misindexed frames are told apart.").classes("iota-muted")  # fmt: skip
+            self._table = ui.element("div").classes("w-full")
+        self._show_work(False)
+        ui.context.client.on_delete(self.cancel)
+
+    def _show_work(self, is_at_work: bool) -> None:
+        self._run.set_enabled(not is_at_work)
+        self._cancel.set_visibility(is_at_work)
+        self._bar.set_visibility(is_at_work)
+
+    def cancel(self) -> None:
+        """End the work."""
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.terminate()
+
+    async def _start(self) -> None:
+        question = ClusterQuestion(
+            folder=str(self._selection.live.folder.path),
+            threshold=float(self._threshold.value or 5000),
+            n_images=int(self._n_images.value) if self._n_images.value else None,
+            limit=int(self._limit.value or 1),
+            write_files=bool(self._write.value),
+        )
+        self._table.clear()
+        self._sentence.set_text("Comparing cells...")
+        self._bar.set_value(0)
+        self._show_work(True)
+        with sentences():
+            answer = await self._ask(question)
+            self._show(question, answer)
+        self._show_work(False)
+
+    async def _ask(self, question: ClusterQuestion) -> ClusterAnswer:
+        self._process = process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "iota.analysis.cluster_job", stdin=PIPE, stdout=PIPE, limit=_ANSWER_BYTES
+        )
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(msgspec.json.encode(question) + b"\n")
+        await process.stdin.drain()
+        answer = ClusterAnswer(sentence="Clustering was cancelled.")
+        while line := await process.stdout.readline():
+            said = msgspec.json.decode(line, type=ClusterAnswer)
+            self._bar.set_value(said.progress or 0)
+            if said.clusters is not None or said.sentence:
+                answer = said
+        await process.wait()
+        self._process = None
+        return answer
+
+    def _show(self, question: ClusterQuestion, answer: ClusterAnswer) -> None:
+        clusters = answer.clusters or []
+        self._table.clear()
+        if answer.sentence:
+            self._sentence.set_text(answer.sentence)
+            return
+        if not clusters:
+            self._sentence.set_text(
+                f"No cluster has {question.limit} lattices or more. Lower the least number, or raise the threshold."
+            )
+            return
+        lists = (
+            f" Lists of images: {self._selection.live.folder.path}/uc_cluster_N.lst." if question.write_files else ""
+        )
+        number = "1 cluster." if len(clusters) == 1 else f"{len(clusters)} clusters, the largest first."
+        self._sentence.set_text(number + lists)
+        with self._table, ui.element("table").classes("iota-plain-table"):
+            with ui.element("tr"):
+                for words in ("#", "lattices", "lattice", "unit cell (Å, °)", "s.d. of a b c (Å)", ""):
+                    with ui.element("th"):
+                        ui.label(words)
+            for number_, found in enumerate(clusters, start=1):
+                self._line(number_, found)
+
+    def _line(self, number: int, found: FoundCluster) -> None:
+        cluster = found.cluster
+        words = (
+            str(number), str(cluster.n_lattices), f"{cluster.bravais} ({cluster.space_group})",
+            cell_text(cluster.unit_cell), cell_text(cluster.unit_cell_spread[:3]),
+        )  # fmt: skip
+        with ui.element("tr"):
+            for text in words:
+                with ui.element("td").classes("iota-number"):
+                    ui.label(text)
+            with ui.element("td"), ui.row().classes("gap-1 no-wrap"):
+                choose = ui.button("Select", icon="checklist", on_click=lambda: self._choose(number, found))
+                choose.props("outline dense no-caps").tooltip("Select the frames of this cluster")
+                values = {
+                    "cctbx_xfel.target_unit_cell": cell_text(cluster.unit_cell),
+                    "cctbx_xfel.target_space_group": cluster.space_group,
+                }
+                link = start_link(self._selection.run_id, values=values)
+                use = ui.button("Use as target", icon="my_location", on_click=lambda: ui.navigate.to(link))
+                use.props("outline dense no-caps").tooltip("Start page with this cell and space group as the target")
+
+    def _choose(self, number: int, found: FoundCluster) -> None:
+        self._selection.choose_rows(np.array(found.rows, np.int64), f"cluster {number}")
+
+
+def _number(label: str, value: float | None, tip: str) -> ui.number:
+    field = ui.number(label, value=value, min=0).props("dense outlined").classes("iota-number-field")
+    field.tooltip(tip)
+    return field

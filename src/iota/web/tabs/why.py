@@ -1,0 +1,161 @@
+"""The tab Why it failed: how many frames each stage stopped and for what reason, with examples and what to try."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NamedTuple
+
+import numpy as np
+from nicegui import ui
+
+from iota.analysis.table import RunTable
+from iota.records import OUTCOMES, Outcome
+from iota.web.charts.colours import OUTCOME_COLOURS, OUTCOME_WORDS
+from iota.web.charts.outcomes import percent
+from iota.web.following import Following
+from iota.web.hints import hint_for
+from iota.web.live import LiveRun
+from iota.web.open_frame import open_frame
+from iota.web.run_charts import charts_of
+from iota.web.scatter import SvgChart
+from iota.web.selection import Rows, Selection
+from iota.web.selection_bar import view_list
+from iota.web.start_link import start_link
+from iota.web.tabs.charts import choose_outcome
+
+TAB = "why"
+_MOST_REASONS = 40  # that are shown; the rarest are many when sentences quote file names
+_STAGES: tuple[Outcome, ...] = (
+    "failed_import", "failed_triage", "failed_spotfinding", "failed_indexing", "failed_refinement",
+    "failed_integration", "failed_filter", "timed_out", "crashed",
+)  # fmt: skip
+
+
+class Failure(NamedTuple):
+    """Frames of one outcome and one reason."""
+
+    outcome: Outcome
+    reason: str  # numbers are … in it
+    code: int  # of the reason
+    n: int
+
+    @property
+    def key(self) -> tuple[Outcome, int]:
+        """What tells it from others."""
+        return (self.outcome, self.code)
+
+
+def failures(table: RunTable) -> list[Failure]:
+    """How often each reason occurs: by stage, and in a stage the most frequent first."""
+    n_rows = table.n_rows
+    outcome, reason = table.column("outcome", stop=n_rows), table.column("reason", stop=n_rows)
+    reasons = list(table.reasons)
+    keys, numbers = np.unique(outcome.astype(np.int64) * 65536 + reason, return_counts=True)
+    found = [
+        Failure(OUTCOMES[key // 65536], reasons[key % 65536] if key % 65536 < len(reasons) else "", key % 65536, n)
+        for key, n in zip(keys.tolist(), numbers.tolist(), strict=True)
+        if OUTCOMES[key // 65536] != "integrated"
+    ]
+    return sorted(found, key=lambda failure: (_STAGES.index(failure.outcome), -failure.n))
+
+
+def rows_of_failure(table: RunTable, failure: Failure) -> Rows:
+    """Rows of the frames that failed so."""
+    n_rows = table.n_rows
+    is_it = table.column("outcome", stop=n_rows) == OUTCOMES.index(failure.outcome)
+    return np.flatnonzero(is_it & (table.column("reason", stop=n_rows) == failure.code))
+
+
+def build(live: LiveRun, selection: Selection) -> None:
+    """Make the tab."""
+    WhyTab(live, selection)
+
+
+class WhyTab:
+    """Elements of the tab, which follow the run."""
+
+    def __init__(self, live: LiveRun, selection: Selection) -> None:
+        self._live = live
+        self._selection = selection
+        self._charts = charts_of(live)
+        self._shown: list[tuple[Outcome, int]] | None = None  # outcome and code of the reason, from top to bottom
+        self._labels: dict[tuple[Outcome, int], tuple[ui.label, ui.label]] = {}  # number and share
+        self._last_example: dict[tuple[Outcome, int], int] = {}
+        with ui.element("div").classes("iota-why"):
+            with ui.column().classes("iota-card gap-1"):
+                ui.label("Frames through the stages").classes("iota-title")
+                self._funnel = SvgChart(self._charts.funnel(), self._pick, self._open)
+                ui.label("A click on what a stage lost selects these frames.").classes("iota-muted")
+            with ui.column().classes("iota-card gap-1"):
+                ui.label("Reasons").classes("iota-title")
+                self._list = ui.element("div").classes("iota-failures")
+        Following(selection, TAB, self._refresh)
+
+    def _pick(self, name: str) -> None:
+        choose_outcome(self._selection, name)
+
+    async def _open(self, name: str) -> None:
+        choose_outcome(self._selection, name)
+        await view_list(self._selection)
+
+    async def _refresh(self) -> None:
+        await self._charts.update()
+        self._funnel.show(self._charts.funnel())
+        found = await asyncio.to_thread(failures, self._live.table)
+        if self._shown is not None and {f.key for f in found} == set(self._shown):
+            for failure in found:
+                self._show_number(failure)
+            return
+        self._shown = [failure.key for failure in found]
+        self._labels.clear()
+        self._list.clear()
+        with self._list:
+            if not found:
+                ui.label(
+                    "Every finished frame is integrated." if self._live.table.n_rows else "No frame is finished yet."
+                ).classes("iota-muted")
+            for failure in found[:_MOST_REASONS]:
+                self._failure(failure)
+            if len(found) > _MOST_REASONS:
+                ui.label(f"{len(found) - _MOST_REASONS} more reasons; the Frames tab finds them.").classes("iota-muted")
+
+    def _failure(self, failure: Failure) -> None:
+        with ui.element("div").classes("iota-failure"):
+            number = ui.label().classes("iota-failure-number iota-number")
+            with ui.column().classes("gap-0 iota-failure-words"):
+                with ui.row().classes("items-center gap-2 no-wrap"):
+                    ui.element("div").classes("iota-dot").style(f"background:{OUTCOME_COLOURS[failure.outcome]}")
+                    self._labels[failure.key] = (number, ui.label().classes("iota-muted"))
+                    self._show_number(failure)
+                ui.label(failure.reason or "No reason is on record.").classes("iota-path")
+                hint = hint_for(failure.outcome, failure.reason)
+                if hint is not None:
+                    with ui.element("div").classes("iota-hint"):
+                        ui.icon("lightbulb", size="15px").classes("iota-muted")
+                        ui.label(hint.sentence)
+                        if hint.setting:
+                            link = start_link(self._selection.run_id, setting=hint.setting)
+                            ui.link("Open the setting", link).tooltip(hint.setting)
+            with ui.row().classes("gap-1 no-wrap"):
+                example = ui.button("Example", icon="visibility", on_click=lambda: self._example(failure))
+                example.props("outline dense no-caps").tooltip("Opens one of these frames; again for the next")
+                choose = ui.button("Select", icon="checklist", on_click=lambda: self._choose(failure))
+                choose.props("outline dense no-caps").tooltip("Select all frames that failed so")
+
+    def _show_number(self, failure: Failure) -> None:
+        if failure.key in self._labels:  # the rarest are not shown
+            number, share = self._labels[failure.key]
+            number.set_text(str(failure.n))
+            part = percent(failure.n, self._live.table.n_rows)
+            share.set_text(f"{OUTCOME_WORDS[failure.outcome]}, {part} of finished frames")
+
+    def _choose(self, failure: Failure) -> None:
+        rows = rows_of_failure(self._live.table, failure)
+        self._selection.choose_rows(rows, f"{OUTCOME_WORDS[failure.outcome]}: {failure.reason}".rstrip(".: "))
+
+    async def _example(self, failure: Failure) -> None:
+        rows = rows_of_failure(self._live.table, failure)
+        number = self._last_example.get(failure.key, -1) + 1
+        self._last_example[failure.key] = number
+        self._choose(failure)
+        await open_frame(self._selection, int(rows[number % len(rows)]))
