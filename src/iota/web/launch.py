@@ -102,6 +102,19 @@ async def stop_run(folder: RunFolder) -> None:
         raise UsageError(command.said)
 
 
+async def ended(folder: RunFolder, patience_s: float = 60.0) -> None:
+    """Wait until nobody works on a run any more.
+
+    Raises:
+        UsageError: somebody still does after so long.
+    """
+    deadline = time.monotonic() + patience_s
+    while is_at_work(read_state(folder.state)):
+        if time.monotonic() > deadline:
+            raise UsageError(f"Run {folder.number} does not end; see its log.")
+        await asyncio.sleep(_EVERY_S)
+
+
 class _Command:
     """An ``iota.run`` on its own: it lives on when the server ends."""
 

@@ -38,10 +38,10 @@ td { border-top: 1px solid #d5dbe1; } .n { text-align: right; }
 
 
 def make_router(projects: Projects) -> APIRouter:
-    """The route of reports, ``/runs/ID/report``."""
+    """The route of reports, ``/run/ID/report``."""
     router = APIRouter()
 
-    @router.get("/runs/{run_id}/report", include_in_schema=False)
+    @router.get("/run/{run_id}/report", include_in_schema=False)
     async def report(run_id: str) -> Response:
         live = live_runs.get(projects.folder(run_id))
         await live.current(10.0)

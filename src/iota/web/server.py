@@ -14,9 +14,10 @@ from fastapi import FastAPI
 from nicegui import ui
 
 from iota.errors import UsageError
-from iota.web import layout
+from iota.web import layout, report
 from iota.web.access import Access
 from iota.web.api import add_api
+from iota.web.pages import run as run_page
 from iota.web.pages import runs as runs_page
 from iota.web.pages import start as start_page
 from iota.web.places import ServerMemory
@@ -97,6 +98,7 @@ def make_app(site: Site) -> FastAPI:
     """The application with all pages and the API, without its guard."""
     app = FastAPI(title="IOTA", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     register_pages(site)
+    app.include_router(report.make_router(site.projects))
     add_api(app, site.projects)
     ui.run_with(app, title="IOTA", favicon=layout.STATIC / "iota.svg", reconnect_timeout=30, show_welcome_message=False)
     logging.getLogger("nicegui").setLevel(logging.WARNING)
@@ -106,7 +108,7 @@ def make_app(site: Site) -> FastAPI:
 def register_pages(site: Site) -> None:
     """Make all pages known."""
     layout.serve_static()
-    for page in (start_page, runs_page):
+    for page in (start_page, runs_page, run_page):
         page.register(site)
 
 

@@ -114,6 +114,21 @@ class Setup:
         self._assigned = list(parameters.backend_assignments)
         self.remarks = list(parameters.remarks)
 
+    def change(self, name: str, text: str) -> None:
+        """Give a parameter of IOTA or of the backend, by its full name, the text that a person could have typed.
+
+        Raises:
+            ParameterError: there is no such parameter.
+        """
+        if iota_form().has(name) and name not in _APART:
+            self.iota[name] = text
+        elif self.backend_form is None:
+            self._assigned.append((name, text))
+        elif self.backend_form.has(name):
+            self.backend[name] = text
+        else:
+            raise ParameterError(f"There is no parameter named {name}.")
+
     # -- the backend
 
     @property

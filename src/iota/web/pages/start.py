@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,14 +42,20 @@ def register(site: Site) -> None:
     """Make the page."""
 
     @ui.page("/")
-    async def start_page(request: Request, recover: str = "") -> None:
+    async def start_page(request: Request, recover: str = "", setting: str = "") -> None:
+        inputs, changes = (request.query_params.getlist(name) for name in ("input", "set"))
+        if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+            recover, inputs, changes = "", [], []  # a link on somebody else's page sets nothing up
         with frame(request, "Start", "/"):
             loading = ui.spinner(size="lg").classes("self-center q-mt-xl")
             await ui.context.client.connected()
             page = _StartPage(site)
             await page.begin(recover)
+            page.change(inputs, changes)
             loading.delete()
             await page.build()
+            if setting:
+                await page.show(setting)
 
 
 class _StartPage:
@@ -63,7 +69,6 @@ class _StartPage:
         if recover:
             with sentences():
                 self._keep(Setup.from_run(self._site.projects.folder(recover), self._site.home, self._backend.form))
-                ui.run_javascript("history.replaceState(null, '', location.pathname)")
                 return
         if isinstance(kept, Setup):
             self._setup = kept
@@ -72,6 +77,16 @@ class _StartPage:
         if self._site.arguments:
             with sentences():
                 self._keep(Setup.from_arguments(self._site.arguments, self._site.home, self._backend.form))
+
+    def change(self, inputs: Sequence[str], changes: Sequence[str]) -> None:
+        """Take over what a link of another page says: images instead of those there are, and name=value."""
+        ui.run_javascript("history.replaceState(null, '', location.pathname)")  # a reload changes nothing again
+        if inputs:
+            self._setup.inputs = list(inputs)
+        for change in changes:
+            name, _, text = change.partition("=")
+            with sentences():
+                self._setup.change(name.strip(), text.strip())
 
     def _keep(self, setup: Setup) -> None:
         self._setup = app.storage.tab[_DRAFT] = setup
@@ -264,7 +279,7 @@ class _StartPage:
         said: list[tuple[str, Callable[[], Any] | None]] = []
         for field, problem in self._setup.problems():
             caption = f"{field.caption}: {problem}"
-            said.append((caption, None if field.name in self._editors else partial(self._show, field.name)))
+            said.append((caption, None if field.name in self._editors else partial(self.show, field.name)))
         if self._range_problem:
             said.append((self._range_problem, None))
         n = self._inputs.n_images
@@ -365,9 +380,11 @@ class _StartPage:
         self._update()
         return form if is_wanted else None
 
-    async def _show(self, name: str) -> None:
+    async def show(self, name: str) -> None:
         """Open the dialog that has a field."""
-        if name in iota_form().fields:
+        if name in self._editors:
+            self._editors[name].element.run_method("focus")
+        elif name in iota_form().fields:
             await self._edit(name, _PREFERENCES if name.startswith(("mp.", "gui.")) else _SETTINGS, name)
         else:
             await self._backend_settings("Advanced (all)", (), name)

@@ -99,7 +99,7 @@ class AnalysisTab:
             ui.navigate.to(start_link(self._selection.run_id, values=values))
 
     def _report(self) -> None:
-        ui.navigate.to(f"/runs/{self._selection.run_id}/report", new_tab=True)
+        ui.navigate.to(f"/run/{self._selection.run_id}/report", new_tab=True)
 
 
 def show_facts(place: ui.element, facts: Facts) -> None:

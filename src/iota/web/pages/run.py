@@ -1,0 +1,197 @@
+"""One run, live: how it stands, what can be done with it, and its tabs."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import Request
+from nicegui import events, ui
+
+from iota.errors import UsageError
+from iota.records import NOT_HITS
+from iota.runs import RunFolder, RunState
+from iota.runs.control import give_order
+from iota.web import scatter, selection_bar
+from iota.web.launch import ended, resume_run, stop_run
+from iota.web.layout import duration, frame, sentences
+from iota.web.live import LiveRun, live_runs
+from iota.web.selection import Selection
+from iota.web.site import Site
+from iota.web.tabs import analysis, charts, frames, log, settings, why
+
+# name in addresses, name for people, icon, what makes it
+_TABS: list[tuple[str, str, str, Callable[[LiveRun, Selection], None]]] = [
+    ("charts", "Charts", "insights", charts.build),
+    ("frames", "Frames", "table_rows", frames.build),
+    ("why", "Why it failed", "troubleshoot", why.build),
+    ("log", "Log", "article", log.build),
+    ("analysis", "Analysis", "science", analysis.build),
+    ("settings", "Settings", "tune", settings.build),
+]
+_RATE_OVER_S = 20.0  # frames per second are those of so long
+_KILLED = "Its process is gone. What was finished is kept: Resume goes on with the rest."
+_WORDS = {
+    "queued": "waits in a queue",
+    "running": "running",
+    "watching": "watching for images",
+    "finished": "finished",
+    "aborted": "stopped",
+    "failed": "failed",
+}
+
+
+def register(site: Site) -> None:
+    """Make the page."""
+
+    @ui.page("/run/{run_id}")
+    async def run_page(request: Request, run_id: str, tab: str = "charts") -> None:
+        try:
+            folder = site.projects.folder(run_id)
+        except UsageError as error:
+            with frame(request, "No such run"):
+                ui.label(str(error)).classes("iota-card")
+                ui.button("All runs", on_click=lambda: ui.navigate.to("/runs")).props("outline")
+            return
+        live = live_runs.get(folder)
+        selection = Selection(live, run_id)
+        with frame(request, f"Run {folder.number}", "/runs"):
+            scatter.add_style()
+            _Header(site, run_id, live).build()
+            selection_bar.build(selection)
+            _build_tabs(live, selection, tab)
+
+
+def _build_tabs(live: LiveRun, selection: Selection, first: str) -> None:
+    """Tabs; one is made when it is first opened, so that the page is there at once, and then kept."""
+    builders = {name: build for name, _, _, build in _TABS}
+    first = first if first in builders else _TABS[0][0]
+    made: set[str] = set()
+    with ui.tabs().props("dense align=left inline-label no-caps").classes("w-full") as tabs:
+        for name, label, icon, _ in _TABS:
+            ui.tab(name, label=label, icon=icon)
+    panels = ui.tab_panels(tabs, animated=False, keep_alive=True).classes("w-full bg-transparent")
+    with panels:
+        places = {name: ui.tab_panel(name).classes("q-pa-none gap-3") for name in builders}
+
+    def show(name: str) -> None:
+        selection.enter(name)
+        if name not in made:
+            made.add(name)
+            with places[name], sentences():
+                builders[name](live, selection)
+
+    tabs.set_value(first)
+    show(first)
+
+    def changed(event: events.ValueChangeEventArguments[Any]) -> None:
+        show(event.value)
+        ui.run_javascript(f"history.replaceState(null, '', '?tab={event.value}')")
+
+    panels.on_value_change(changed)
+
+
+class _Header:
+    """Name, progress and what can be done."""
+
+    def __init__(self, site: Site, run_id: str, live: LiveRun) -> None:
+        self._site, self._run_id, self._live = site, run_id, live
+        self._folder: RunFolder = live.folder
+        self._finished: deque[tuple[float, int]] = deque()  # time, finished frames
+        self._is_told = False  # the switch follows the run, and nobody has clicked it
+
+    def build(self) -> None:
+        """Make it."""
+        entry = self._site.projects.entry(self._folder)
+        with ui.column().classes("iota-card gap-2"):
+            with ui.row().classes("w-full items-center gap-3"):
+                ui.label(f"Run {self._folder.number}").classes("text-h6")
+                self._status = ui.badge().props("outline")
+                ui.label(entry.description).classes("iota-title")
+                ui.space()
+                self._monitor = ui.switch("Monitor mode", on_change=self._monitor_changed)
+                self._monitor.tooltip("Keep looking for new images in the inputs of this run")
+                self._stop = ui.button("Stop", icon="stop", color="negative", on_click=self._stop_run).props("outline")
+                self._resume = ui.button("Resume", icon="play_arrow", on_click=self._resume_run).props("unelevated")
+                self._again = ui.button("Set up again", icon="replay", on_click=self._set_up_again).props("outline")
+                self._again.tooltip("Start page with the settings of this run")
+            self._bar = ui.linear_progress(0, show_value=False, size="8px").props("rounded instant-feedback")
+            with ui.row().classes("w-full items-center gap-6 iota-number"):
+                self._count, self._hits = ui.label(), ui.label()
+                self._rate, self._left = ui.label(), ui.label()
+                self._doing = ui.label().classes("iota-muted")
+                ui.space()
+                ui.label(str(self._folder.path)).classes("iota-muted iota-path")
+            self._reason = ui.label().classes("iota-bad")
+        self._show()
+        self._live.subscribe(self._show)
+        ui.context.client.on_delete(lambda: self._live.unsubscribe(self._show))
+
+    def _show(self) -> None:
+        state = self._live.state
+        if state is None:
+            self._status.set_text("being prepared")
+            return
+        at_work = self._live.is_at_work
+        was_killed = not at_work and state.status in ("running", "watching")
+        self._status.set_text("killed" if was_killed else _WORDS[state.status])
+        bad = was_killed or state.status in ("failed", "aborted")
+        self._status.props(f"color={'negative' if bad else 'positive' if state.status == 'finished' else 'primary'}")
+        reason = self._live.problem or (_KILLED if was_killed else state.reason)
+        self._reason.set_text(reason)
+        self._reason.set_visibility(bool(reason))
+        n_finished = max(state.n_finished, self._live.table.n_rows)
+        self._bar.set_value(n_finished / state.n_frames if state.n_frames else 0)
+        n_hits = n_finished - sum(state.counts.get(outcome, 0) for outcome in NOT_HITS)
+        n_integrated = state.counts.get("integrated", 0)
+        self._count.set_text(f"{n_finished:,} of {state.n_frames:,} frames")
+        self._hits.set_text(f"{n_hits:,} hits, {n_integrated:,} integrated")
+        self._tell_rate(state, n_finished, at_work)
+        self._doing.set_text(state.doing if at_work else "")
+        self._stop.set_visibility(at_work)
+        self._resume.set_visibility(not at_work and state.status != "finished")
+        self._monitor.set_visibility(state.status != "queued")
+        is_watching = at_work and state.status == "watching"
+        if self._monitor.value != is_watching:
+            self._is_told = True
+            self._monitor.set_value(is_watching)
+            self._is_told = False
+
+    def _tell_rate(self, state: RunState, n_finished: int, at_work: bool) -> None:
+        now = time.monotonic()
+        self._finished.append((now, n_finished))
+        while len(self._finished) > 2 and now - self._finished[0][0] > _RATE_OVER_S:
+            self._finished.popleft()
+        since, n_before = self._finished[0]
+        rate = (n_finished - n_before) / (now - since) if now - since > 1 else 0.0
+        n_left = state.n_frames - n_finished
+        self._rate.set_text(f"{rate:.1f} frames/s" if at_work and rate else "")
+        self._left.set_text(f"about {duration(n_left / rate)} left" if at_work and rate and n_left > 0 else "")
+
+    async def _stop_run(self) -> None:
+        with sentences():
+            await stop_run(self._folder)
+            ui.notify("The run ends within a second or two; what is finished is kept.")
+
+    async def _resume_run(self) -> None:
+        with sentences():
+            await resume_run(self._folder)
+
+    async def _monitor_changed(self, event: events.ValueChangeEventArguments[Any]) -> None:
+        if self._is_told:
+            return
+        with sentences():
+            state = self._live.state
+            if not event.value:
+                give_order(self._folder, "finish")
+                ui.notify("No more images are looked for; the run ends when all it knows are processed.")
+                return
+            if state is not None and self._live.is_at_work:  # frames in work are begun anew
+                await stop_run(self._folder)
+                await ended(self._folder)
+            await resume_run(self._folder, watch=True)
+
+    def _set_up_again(self) -> None:
+        ui.navigate.to(f"/?recover={self._run_id}")
