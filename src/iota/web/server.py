@@ -101,8 +101,16 @@ def make_app(site: Site) -> FastAPI:
     app.include_router(report.make_router(site.projects))
     add_api(app, site.projects)
     ui.run_with(app, title="IOTA", favicon=layout.STATIC / "iota.svg", reconnect_timeout=30, show_welcome_message=False)
+    for name in ("nicegui", "uvicorn.error", "iota.web.api_errors"):
+        logging.getLogger(name).addFilter(_is_worth_telling)
     logging.getLogger("nicegui").setLevel(logging.WARNING)
     return app
+
+
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    """False for a browser that went on to another page before it had its answer, of which Starlette makes an error."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not (isinstance(error, RuntimeError) and str(error) == "No response returned.")
 
 
 def register_pages(site: Site) -> None:

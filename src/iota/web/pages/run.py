@@ -74,7 +74,7 @@ def _build_tabs(live: LiveRun, selection: Selection, first: str) -> None:
             ui.tab(name, label=label, icon=icon)
     panels = ui.tab_panels(tabs, animated=False, keep_alive=True).classes("w-full bg-transparent")
     with panels:
-        places = {name: ui.tab_panel(name).classes("q-pa-none gap-3") for name in builders}
+        places = {name: ui.tab_panel(name).classes("p-0 gap-3") for name in builders}
 
     def show(name: str) -> None:
         selection.enter(name)
