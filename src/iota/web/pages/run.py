@@ -147,7 +147,8 @@ class _Header:
         n_hits = n_finished - sum(state.counts.get(outcome, 0) for outcome in NOT_HITS)
         n_integrated = state.counts.get("integrated", 0)
         self._count.set_text(f"{n_finished:,} of {state.n_frames:,} frames")
-        self._hits.set_text(f"{n_hits:,} hits, {n_integrated:,} integrated")
+        waiting = f", {state.n_waiting:,} hits wait" if state.n_waiting else ""  # for the lattice, or for a worker
+        self._hits.set_text(f"{n_hits + state.n_waiting:,} hits, {n_integrated:,} integrated{waiting}")
         self._tell_rate(state, n_finished, at_work)
         self._doing.set_text(state.doing if at_work else "")
         self._stop.set_visibility(at_work)
