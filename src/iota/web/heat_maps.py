@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -44,11 +43,6 @@ class GridTally:
         self._n_rows = n_rows
 
 
-_tallies: WeakKeyDictionary[LiveRun, GridTally] = WeakKeyDictionary()
-
-
 def grid_tally(live: LiveRun) -> GridTally:
     """The tally of a run that is followed."""
-    if live not in _tallies:
-        _tallies[live] = GridTally(live)
-    return _tallies[live]
+    return live.part(GridTally)

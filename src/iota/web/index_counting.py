@@ -7,7 +7,6 @@ import contextlib
 import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -91,12 +90,16 @@ class IndexCounting:
     @property
     def is_counting(self) -> bool:
         """Whether there may be more soon."""
-        return self._counter is not None
+        return self._counter is not None or self._is_behind
+
+    @property
+    def _is_behind(self) -> bool:
+        return self._counted_of != self._live.table.n_rows and self._live.summary().n_integrated > 0
 
     async def _count(self) -> None:
         """Keep a counter going while the chart is wanted and there is more to count."""
         while time.monotonic() - self._last_wanted < _IDLE_S:
-            if self._counted_of != self._live.table.n_rows and self._live.summary().n_integrated:
+            if self._is_behind:
                 await self._run_counter()
             await asyncio.sleep(0.5)
 
@@ -123,11 +126,6 @@ async def _nothing() -> bytes:
     return b""
 
 
-_counting: WeakKeyDictionary[LiveRun, IndexCounting] = WeakKeyDictionary()
-
-
 def index_counting(live: LiveRun) -> IndexCounting:
     """The index charts of a run that is followed."""
-    if live not in _counting:
-        _counting[live] = IndexCounting(live)
-    return _counting[live]
+    return live.part(IndexCounting)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from iota.analysis.summary import Summary, summary_of
 from iota.analysis.table import RunTable
@@ -20,6 +21,8 @@ from iota.runs import RunFolder, RunState, read_state
 from iota.runs.state import is_at_work
 
 logger = logging.getLogger(__name__)
+
+Part = TypeVar("Part")
 
 EVERY_S = 0.25
 _IDLE_S = 60.0  # a run that nobody looked at for so long is let go, with its memory
@@ -60,6 +63,7 @@ class LiveRun:
         self._n_begun = self._n_done = 0  # looks
         self._told = 0.0  # when subscribers were last told
         self._state_seen: tuple[int, int] | None = None
+        self._parts: dict[Callable[[LiveRun], object], object] = {}
         self._read_state()  # a small file, so that a page has something to show at once
 
     # -- who looks
@@ -108,6 +112,12 @@ class LiveRun:
         return bool(self._subscribers) or time.monotonic() - self._last_wanted < _IDLE_S
 
     # -- what is there
+
+    def part(self, kind: Callable[[LiveRun], Part]) -> Part:
+        """What a class makes of this run, such as its charts: made once, and gone with the run."""
+        if kind not in self._parts:
+            self._parts[kind] = kind(self)
+        return self._parts[kind]  # type: ignore[return-value]
 
     @property
     def n_frames(self) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -122,14 +121,9 @@ def _one_index_mm(table: RunTable) -> float | None:
     return lattice.distance_mm * lattice.wavelength_A / max(lattice.unit_cell[:3])
 
 
-_charts: WeakKeyDictionary[LiveRun, RunCharts] = WeakKeyDictionary()
-
-
 def charts_of(live: LiveRun) -> RunCharts:
     """The charts of a run that is followed."""
-    if live not in _charts:
-        _charts[live] = RunCharts(live)
-    return _charts[live]
+    return live.part(RunCharts)
 
 
 def rows_between(table: RunTable, name: str, limits: str) -> npt.NDArray[np.int64]:

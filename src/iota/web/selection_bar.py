@@ -46,6 +46,9 @@ class SelectionBar:
                 )
                 clear = ui.button(icon="close", on_click=selection.clear_rows).props("flat dense round")
                 clear.tooltip("Select nothing").props('aria-label="Select nothing"')
+        self._generation = selection.live.table.generation
+        selection.live.subscribe(self._check)
+        ui.context.client.on_delete(lambda: selection.live.unsubscribe(self._check))
         selection.on_frame(self._show_frame)
         selection.on_rows(self._show_rows)
         self._show_frame()
@@ -54,6 +57,13 @@ class SelectionBar:
     @staticmethod
     def _button(words: str, icon: str, action: object) -> ui.button:
         return ui.button(words, icon=icon, on_click=action).props("outline dense no-caps")  # type: ignore[arg-type]
+
+    def _check(self) -> None:
+        """Choose nothing when rows have become void, because the ledger was replaced."""
+        if self._selection.live.table.generation != self._generation:
+            self._generation = self._selection.live.table.generation
+            self._selection.choose_frame(None)
+            self._selection.clear_rows()
 
     def _show_frame(self) -> None:
         row = self._selection.frame
