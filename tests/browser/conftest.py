@@ -40,6 +40,27 @@ class Server:
         self.process.wait(20)
 
 
+def begin(project, said, *arguments):
+    """Start ``iota`` in a project folder; what it says goes to a file."""
+    project.mkdir(parents=True, exist_ok=True)
+    program = Path(sys.executable).with_name("iota")
+    with said.open("wb") as output:
+        words = [str(program), "--no-browser", *map(str, arguments)]
+        process = subprocess.Popen(words, cwd=project, stdout=output, stderr=subprocess.STDOUT)
+    deadline = time.monotonic() + 60
+    while not (found := re.search(r"http://\S+token=\S+", said.read_text())):
+        assert process.poll() is None, said.read_text()
+        assert time.monotonic() < deadline, said.read_text()
+        time.sleep(0.05)
+    return Server(project, found[0], process)
+
+
+@pytest.fixture(scope="session")
+def begin_server():
+    """Function that starts ``iota`` for several tests, ``begin_server(project, file_for_its_words, *arguments)``."""
+    return begin
+
+
 @pytest.fixture
 def start_server(tmp_path, monkeypatch):
     """Function that starts ``iota`` in a project folder, ``start_server(project, *arguments)``."""
@@ -47,20 +68,8 @@ def start_server(tmp_path, monkeypatch):
     started = []
 
     def start(project, *arguments):
-        project.mkdir(parents=True, exist_ok=True)
-        said = tmp_path / f"server-{len(started)}.txt"
-        program = Path(sys.executable).with_name("iota")
-        with said.open("wb") as output:
-            words = [str(program), "--no-browser", *map(str, arguments)]
-            process = subprocess.Popen(words, cwd=project, stdout=output, stderr=subprocess.STDOUT)
-        deadline = time.monotonic() + 60
-        while not (found := re.search(r"http://\S+token=\S+", said.read_text())):
-            assert process.poll() is None, said.read_text()
-            assert time.monotonic() < deadline, said.read_text()
-            time.sleep(0.05)
-        server = Server(project, found[0], process)
-        started.append(server)
-        return server
+        started.append(begin(project, tmp_path / f"server-{len(started)}.txt", *arguments))
+        return started[-1]
 
     yield start
     for server in started:

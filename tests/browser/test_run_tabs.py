@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -26,19 +23,21 @@ def run(known_run, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def address(run, tmp_path_factory):
-    """Address of the run's page."""
+def server(run, tmp_path_factory, begin_server):
+    """One server for all tests here, with a memory of its own."""
     home = tmp_path_factory.mktemp("home")
-    process = subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("tabs_server.py"), str(run.path.parents[1])],
-        stdout=subprocess.PIPE, text=True, env={**os.environ, "XDG_STATE_HOME": str(home)},
-    )  # fmt: skip
-    url = process.stdout.readline().strip()
-    assert url.startswith("http"), url
-    yield f"{url}/runs/001"
-    process.terminate()
-    process.wait(20)
-    process.stdout.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(home))
+        patch.setenv("XDG_CACHE_HOME", str(home))
+        started = begin_server(run.path.parents[1], home / "server.txt")
+    yield started
+    started.end()
+
+
+@pytest.fixture
+def address(server):
+    """Address of the run's page, with the token."""
+    return lambda path: f"{server.base}{path}{'&' if '?' in path else '?'}token={server.token}"
 
 
 @pytest.fixture
@@ -51,7 +50,7 @@ def show(open_page, address):
     """Function that opens a tab, ``show("charts")``."""
 
     def show_(tab, **more):
-        page = open_page(f"{address}?tab={tab}", **more)
+        page = open_page(address(f"/run/001?tab={tab}"), **more)
         expect(page.locator(".iota-selection")).to_be_visible()
         return page
 
@@ -76,7 +75,7 @@ def test_a_click_on_a_point_names_its_file_everywhere(show, results):
     row = next(row for row, result in enumerate(results) if result.lattices)
     click_point(page, row)
     expect(page.get_by_text(f"Frame {row + 1}: {results[row].frame}")).to_be_visible()
-    page.get_by_role("tab", name="frames").click()
+    page.get_by_role("tab", name="Frames").click()
     expect(page.locator("tr.iota-current")).to_contain_text(Path(results[row].frame.path).name)
 
 
@@ -160,10 +159,11 @@ def test_a_box_selects_dims_the_others_and_is_saved(show, results, run):
 def test_process_again_opens_the_start_page_with_the_list(show, results, run):
     page = show("charts")
     page.locator('[data-pick="failed_triage"]').first.click()
-    page.get_by_role("button", name="Process again").click()
-    page.wait_for_url("**/?recover=*")
-    query = parse_qs(urlsplit(page.url).query)
+    with page.expect_request(lambda request: "/?recover=" in request.url) as asked:
+        page.get_by_role("button", name="Process again").click()
+    query = parse_qs(urlsplit(asked.value.url).query)
     assert query["recover"] == ["001"]
+    expect(page.get_by_text(str(run.path / "again_no_diffraction.lst"), exact=True)).to_be_visible()
     listed = Path(query["input"][0]).read_text().splitlines()
     assert listed == [str(result.frame) for result in results if result.outcome == "failed_triage"]
 
@@ -264,9 +264,9 @@ def test_analysis_has_the_consensus_and_clusters_that_act(show, results, run):
     integrated = [str(result.frame) for result in results if result.lattices]
     expect(page.get_by_text(f"{len(integrated)} images: cluster 1")).to_be_visible()
     assert sorted((run.path / "uc_cluster_1.lst").read_text().splitlines()) == sorted(integrated)
-    page.locator(".iota-plain-table").get_by_role("button", name="Use as target").click()
-    page.wait_for_url("**/?recover=*")
-    assert "cctbx_xfel.target_space_group=P 43 21 2" in parse_qs(urlsplit(page.url).query)["set"]
+    with page.expect_request(lambda request: "/?recover=" in request.url) as asked:
+        page.locator(".iota-plain-table").get_by_role("button", name="Use as target").click()
+    assert "cctbx_xfel.target_space_group=P 43 21 2" in parse_qs(urlsplit(asked.value.url).query)["set"]
 
 
 def test_no_cluster_is_said(show):
@@ -277,7 +277,7 @@ def test_no_cluster_is_said(show):
 
 
 def test_the_report_stands_alone(show, open_page, address, results, picture):
-    page = open_page(f"{address}/report")
+    page = open_page(address("/run/001/report"))
     expect(page.get_by_text("IOTA run 001")).to_be_visible()
     expect(page.get_by_text("P 43 21 2, as indexed")).to_be_visible()
     assert "<script" not in page.content()
@@ -292,7 +292,7 @@ def test_a_line_of_the_ledger_is_in_the_charts_within_a_second(open_page, run, a
     try:
         run.state.write_text(state.replace('"finished"', '"running"'))
         run.ledger.write_bytes(b"".join(lines[:-2]))
-        page = open_page(address)
+        page = open_page(address("/run/001"))
         loaded(page, len(lines) - 2)
         page.wait_for_timeout(2000)
         start = time.monotonic()
