@@ -24,6 +24,7 @@ class Ledger:
         try:
             _cut_torn_line(path)
             self._file = path.open("ab", buffering=0)
+            self._n_bytes = self._file.seek(0, 2)
         except OSError as error:
             raise RunFolderError(cannot_write(path, error)) from error
 
@@ -35,11 +36,11 @@ class Ledger:
         """
         line = _encoder.encode(result) + b"\n"
         try:
-            start = self._file.tell()
             written = self._file.write(line)
             if written != len(line):
-                self._file.truncate(start)
+                self._file.truncate(self._n_bytes)
                 raise OSError(28, "No space left on device")
+            self._n_bytes += written
         except OSError as error:
             raise RunFolderError(cannot_write(self.path, error)) from error
 

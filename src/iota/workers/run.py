@@ -39,6 +39,7 @@ from iota.workers.executors import RunWorkers, make_workers
 from iota.workers.feed import WatchFeed
 from iota.workers.learning import Learning, LearningRules, Learnt
 from iota.workers.optimise import WithMore, candidates, optimise
+from iota.workers.run_log import RunLog
 from iota.workers.submit import submit, submitted_job
 
 logger = logging.getLogger(__name__)
@@ -190,7 +191,8 @@ class Run:
 
     def _execute(self, display: Display, config: EngineConfig, workers: Workers | None) -> Summary:
         self._display: Display = display
-        handler = _log_to(self.folder)
+        self._log = RunLog(self.folder.log)
+        self._log.attach()
         try:
             clear_orders(self.folder)
             self._state.status = self._status_at_work
@@ -228,8 +230,7 @@ class Run:
             raise
         finally:
             self._end()
-            logging.getLogger("iota").removeHandler(handler)
-            handler.close()
+            self._log.detach()
         return self.summary()
 
     def submit(self) -> BatchJob:
@@ -342,7 +343,7 @@ class Run:
         self._ledger.append(result)
         self._outcomes[result.frame] = result.outcome
         self._summary.add(result)
-        logger.info("%s", _log_line(result))
+        self._log.line(_log_line(result))
 
     def learnt(self, learning: Learning) -> None:
         """Keep what was learnt, for when the run is resumed, and tell of a new lattice."""
@@ -463,16 +464,6 @@ def _grid_points(values: Any) -> Grid:
         select_by=selection.select_by,
         prefilter=prefilter if before.flag_on else None,
     )
-
-
-def _log_to(folder: RunFolder) -> logging.Handler:
-    handler = logging.FileHandler(folder.log, encoding="utf-8", errors="surrogateescape")
-    handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%Y-%m-%d %H:%M:%S"))
-    root = logging.getLogger("iota")
-    root.setLevel(logging.INFO)
-    root.propagate = False
-    root.addHandler(handler)
-    return handler
 
 
 def _log_line(result: FrameResult) -> str:

@@ -1,0 +1,42 @@
+"""The log of a run that people read, ``iota.log``."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from pathlib import Path
+
+_TIME = "%Y-%m-%d %H:%M:%S"
+
+
+class RunLog(logging.FileHandler):
+    """Takes what the program logs while a run goes on, and lines on frames, which do without the 0.1 ms of logging."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, encoding="utf-8", errors="surrogateescape")
+        self.setFormatter(logging.Formatter("%(asctime)s  %(message)s", _TIME))
+        self._second, self._time = -1, ""
+
+    def attach(self) -> None:
+        """Take what is logged from now on."""
+        root = logging.getLogger("iota")
+        root.setLevel(logging.INFO)
+        root.propagate = False
+        root.addHandler(self)
+
+    def detach(self) -> None:
+        """Take no more, and close the file."""
+        logging.getLogger("iota").removeHandler(self)
+        self.close()
+
+    def line(self, text: str) -> None:
+        """Write a line now.  What cannot be written is not in the log; the ledger is where a full disk is noticed."""
+        second = int(time.time())
+        if second != self._second:
+            self._second, self._time = second, time.strftime(_TIME, time.localtime(second))
+        if self.stream is None:  # closed
+            return
+        with contextlib.suppress(OSError), self.lock or contextlib.nullcontext():
+            self.stream.write(f"{self._time}  {text}\n")
+            self.stream.flush()
