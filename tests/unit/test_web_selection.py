@@ -19,6 +19,7 @@ from iota.web.run_charts import RunCharts, rows_between, rows_of_outcome
 from iota.web.scatter import Box
 from iota.web.selection import Selection
 from iota.web.start_link import start_link
+from iota.web.tabs.frames import name_of_frame
 from iota.web.tabs.why import failures, rows_of_failure
 
 
@@ -135,6 +136,14 @@ def test_lists_have_names_that_can_be_files(tmp_path):
     for own in ("input", "integrated.lst", "uc_cluster_3", "not_integrated"):
         with pytest.raises(UsageError, match="a list of the run itself"):
             write_named_list(tmp_path, own, frames)
+
+
+def test_a_frame_of_a_file_of_many_is_found_as_it_is_written(run):
+    table = table_of(run)
+    for typed in ("run_0000_master.h5#12", "master.h5#12", "#12"):
+        (row,) = table.rows_with(name_of_frame(typed)).tolist()
+        assert str(table.record(row).frame) == "/data/run_0000_master.h5#12"
+    assert name_of_frame("a_#b.cbf") == "a_#b.cbf"
 
 
 def test_start_links_carry_all_that_is_given(tmp_path):

@@ -20,6 +20,9 @@ from iota.web.charts.rates import rates
 from iota.web.live import LiveRun
 
 
+_NARROW = ("wilson_b_A2", "d_min_A")  # stand beside a wide chart
+
+
 class RunCharts:
     """Counts of a run that grow with its table, and the pictures of them; get it from :func:`charts_of`."""
 
@@ -95,7 +98,8 @@ class RunCharts:
             if name in CELL and consensus is not None:
                 value = consensus.unit_cell[CELL.index(name)]
                 return histogram(QUANTITIES[name], bars, mark=value, mark_words="consensus")
-            return histogram(QUANTITIES[name], bars)
+            width = 240.0 if name in _NARROW else 300.0
+            return histogram(QUANTITIES[name], bars, width=width)
 
         return self._picture(name, make)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from typing import Any
 
@@ -22,6 +23,7 @@ from iota.web.selection import Selection
 
 TAB = "frames"
 _EVERY_S = 2.0
+_NUMBERED = re.compile(r"(?:\.\w+)?#(\d+)$")
 _SORTABLE = ("seconds", "n_spots", "d_min_A", "n_indexed", "n_integrated", "n_strong", "rmsd_px", "wilson_b_A2")
 _HEADINGS = {
     "d_min_A": "Res. (Å)",
@@ -70,6 +72,11 @@ _ROW = """
     <template v-else>{{ col.value }}</template>
   </q-td>
 </q-tr>"""
+
+
+def name_of_frame(text: str) -> str:
+    """What to look for when a person types ``file.h5#12``: the name of the frame, which has ``file_00012`` in it."""
+    return _NUMBERED.sub(lambda found: f"_{int(found[1]):05d}", text)
 
 
 def build(live: LiveRun, selection: Selection) -> None:
@@ -147,7 +154,7 @@ class FramesTab:
         return Wanted(
             outcomes=self._outcomes.value or (),
             reasons=self._reasons.value or (),
-            text=(self._text.value or "").strip(),
+            text=name_of_frame((self._text.value or "").strip()),
             sort="" if by_number else f"-{name}" if self._pagination.get("descending") else str(name),
         )
 
