@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Any, BinaryIO, TypeVar
+from typing import IO, Any, TypeVar
 
 import msgspec
 
@@ -27,7 +27,7 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     error: str = ""
 
 
-def write_message(pipe: BinaryIO, head: Request | Reply, body: bytes = b"") -> None:
+def write_message(pipe: IO[bytes], head: Request | Reply, body: bytes = b"") -> None:
     """Send a message. Raises OSError when nobody reads."""
     text = msgspec.json.encode(head)
     pipe.write(_SIZES.pack(len(text), len(body)) + text)
@@ -35,7 +35,7 @@ def write_message(pipe: BinaryIO, head: Request | Reply, body: bytes = b"") -> N
     pipe.flush()
 
 
-def read_message(pipe: BinaryIO, kind: type[T]) -> tuple[T, bytes]:
+def read_message(pipe: IO[bytes], kind: type[T]) -> tuple[T, bytes]:
     """Receive a message.
 
     Raises:
@@ -49,7 +49,7 @@ def read_message(pipe: BinaryIO, kind: type[T]) -> tuple[T, bytes]:
     return msgspec.json.decode(text, type=kind), _exactly(pipe, n_body)
 
 
-def _exactly(pipe: BinaryIO, n: int) -> bytes:
+def _exactly(pipe: IO[bytes], n: int) -> bytes:
     data = pipe.read(n)
     if len(data) < n:
         raise EOFError

@@ -114,7 +114,9 @@ class ImageSet(msgspec.Struct, kw_only=True):
     remarks: list[str] = []
 
 
-def image_set(projects: Projects, place: Place, rows: str = "", sources: Sequence[str] = (), some: str = "") -> ImageSet:
+def image_set(
+    projects: Projects, place: Place, rows: str = "", sources: Sequence[str] = (), some: str = ""
+) -> ImageSet:
     """Images to go through.
 
     Args:

@@ -124,7 +124,12 @@ class _Helper:
         if process.stdin is None or process.stdout is None:
             raise PixelsError("The process that opens images has no pipes.")
         is_late = threading.Event()
-        watch = threading.Timer(limit_s, lambda: (is_late.set(), process.kill()))
+
+        def give_up() -> None:
+            is_late.set()
+            process.kill()
+
+        watch = threading.Timer(limit_s, give_up)
         watch.start()
         try:
             write_message(process.stdin, request)
