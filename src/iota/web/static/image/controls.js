@@ -6,14 +6,14 @@ import { button, make, section, slider, toggle } from './dom.js';
 export class OverlayControls {
   constructor(detector) {
     const { marks, view } = detector;
-    const redraw = () => view.request();
+    const redraw = () => view.request(false);
     const flag = (name, text, words) => {
       const made = toggle(text, marks.shown[name], (on) => { marks.shown[name] = on; redraw(); this.onflag?.(name, on); }, words);
       this[name] = made;
       return made.element;
     };
-    this.rings = make('input', { type: 'text', class: 'di-text', value: marks.ringsAt.join(' '), 'aria-label': 'Resolution rings (Å)',
-      onchange: () => { marks.ringsAt = this.rings.value.split(/[\s,;]+/).map(Number).filter((d) => d > 0).slice(0, 20); redraw(); } });
+    this.ringsAt = make('input', { type: 'text', class: 'di-text', value: marks.ringsAt.join(' '), 'aria-label': 'Resolution rings (Å)',
+      onchange: () => { marks.ringsAt = this.ringsAt.value.split(/[\s,;]+/).map(Number).filter((d) => d > 0).slice(0, 20); redraw(); } });
     this.about = make('div', { class: 'di-about' });
     this.cells = make('div', { class: 'di-note' });
     this.element = make('div', { class: 'di-tab' },
@@ -21,7 +21,7 @@ export class OverlayControls {
       section('Spots', flag('indexed', 'Indexed', { colour: COLOURS.indexed }), flag('unindexed', 'Not indexed', { colour: COLOURS.unindexed })),
       section('Predictions', flag('predictions', 'Integrated reflections', { colour: COLOURS.lattices[0] }),
         flag('weak', 'Weak ones, I/σ below 3', {}), flag('indices', 'Miller indices', {}), this.cells),
-      section('Resolution', flag('rings', 'Rings (Å)', { colour: COLOURS.ring }), this.rings, flag('ice', 'Rings of ice', { colour: COLOURS.ice })),
+      section('Resolution', flag('rings', 'Rings (Å)', { colour: COLOURS.ring }), this.ringsAt, flag('ice', 'Rings of ice', { colour: COLOURS.ice })),
       section('Detector', flag('beam', 'Beam centre', { colour: COLOURS.beam }), flag('bad', 'Bad pixels', { colour: COLOURS.bad }),
         flag('runMask', 'Mask of the run', { colour: COLOURS.mask }), flag('mask', 'Drawn mask', { colour: COLOURS.mask })));
   }
@@ -71,7 +71,7 @@ export class PreviewControls {
       return made.element;
     });
     const { marks, view } = detector;
-    const flag = (name, text) => toggle(text, true, (on) => { marks.shown[name] = on; view.request(); }, { colour: COLOURS.preview }).element;
+    const flag = (name, text) => toggle(text, true, (on) => { marks.shown[name] = on; view.request(false); }, { colour: COLOURS.preview }).element;
     this.said = make('div', { class: 'di-said', role: 'status' });
     this.element = make('div', { class: 'di-tab' }, section(null, this.on.element, flag('strong', 'Strong pixels'), flag('previewSpots', 'Spots made from them')),
       section('Settings', ...rows), section(null, this.said,
@@ -99,7 +99,7 @@ export class PreviewControls {
     this.asked?.abort();
     Object.assign(this.detector.marks, { strong: null, previewSpots: null });
     this.said.textContent = '';
-    this.detector.view.request();
+    this.detector.view.request(false);
   }
 
   // Look again: the pixels first, then the spots made from them
@@ -110,7 +110,7 @@ export class PreviewControls {
     const { signal } = this.asked = new AbortController();
     try {
       marks.strong = await source.strong(this.changed, signal);
-      view.request();
+      view.request(false);
       const spots = await this.detector.spots({ ...this.changed, again: 1 }, signal);
       marks.previewSpots = spots;
       const n = marks.strong.reduce((sum, pixels) => sum + pixels.length, 0);
@@ -122,7 +122,7 @@ export class PreviewControls {
       this.said.textContent = error.message;
       this.said.classList.add('iota-bad');
     }
-    view.request();
+    view.request(false);
   }
 
   use() {

@@ -9,7 +9,7 @@ import { MaskTool } from './mask_tool.js';
 import { PALETTES, colour } from './palette.js';
 import { Readout } from './readout.js';
 import { ImageSource, askJson, ask } from './source.js';
-import { DetectorView } from './view.js';
+import { DetectorView, NUMBERS_FROM } from './view.js';
 
 const KEPT_IMAGES = 4; // the one that is shown, its neighbours, and the one before
 
@@ -21,7 +21,8 @@ export class Detector {
     this.images = new Map(); // by place: ImageSource
     root.classList.add('di');
     this.canvas = make('canvas', { class: 'di-canvas', tabindex: '0', 'aria-label': 'Detector image' });
-    this.view = new DetectorView(this.canvas);
+    this.over = make('canvas', { class: 'di-over', 'aria-hidden': 'true' });
+    this.view = new DetectorView(this.canvas, this.over);
     this.marks = new Marks(this.view);
     this.marks.iceRings = ICE_RINGS_A;
     this.readout = new Readout(this);
@@ -35,7 +36,7 @@ export class Detector {
     this.view.drawOver = (context, width, height) => {
       this.marks.draw(context, width, height);
       this.mask.draw(context);
-      if (this.view.scale >= 26) this.numbers(context, width, height);
+      if (this.view.scale >= NUMBERS_FROM) this.numbers(context, width, height);
       this.scaleBar(context, width, height);
     };
     this.view.onReady = () => this.ready();
@@ -66,7 +67,7 @@ export class Detector {
         icon('fit_screen', 'Whole detector (0)', () => this.view.fit()), icon('center_focus_strong', 'Beam centre (B)', () => this.toBeam()),
         icon('image', 'Save the view as PNG', () => this.save()), icon('open_in_new', 'Open in dials.image_viewer', () => this.openViewer())),
       make('div', { class: 'di-middle' },
-        make('div', { class: 'di-stage' }, this.canvas, this.message, this.tip),
+        make('div', { class: 'di-stage' }, this.canvas, this.over, this.message, this.tip),
         make('aside', { class: 'di-side' }, make('div', { class: 'di-tabs', role: 'tablist' }, ...this.tabButtons), ...Object.values(tabs))),
       this.readout.line, this.film.element);
     this.tab('Overlays');
@@ -209,7 +210,7 @@ export class Detector {
         if (source !== this.source) return;
         marks.lattices = lattices;
         this.overlays.counts(null, lattices);
-        this.view.request();
+        this.view.request(false);
         const spots = await source.once('spots');
         if (source !== this.source) return;
         marks.spots = spots;
@@ -220,7 +221,7 @@ export class Detector {
       if (error.name !== 'AbortError') this.emit('remark', error.message);
     }
     this.root.dataset.marks = 'ready';
-    this.view.request();
+    this.view.request(false);
   }
 
   async flagged(name, on) {
@@ -233,7 +234,7 @@ export class Detector {
         else this.overlays.runMask.say('none');
       }
     } catch (error) { this.emit('remark', error.message); }
-    this.view.request();
+    this.view.request(false);
   }
 
   // Spots with some settings
@@ -327,7 +328,9 @@ export class Detector {
     const picture = make('canvas', {});
     picture.width = width * ratio;
     picture.height = height * ratio;
-    this.view.paint(picture.getContext('2d', { alpha: false }), width, height, ratio);
+    const onPicture = picture.getContext('2d', { alpha: false });
+    this.view.paint(onPicture, width, height, ratio);
+    this.view.drawOver(onPicture, width, height);
     const context = canvas.getContext('2d', { alpha: false });
     context.fillStyle = '#fff';
     context.fillRect(0, 0, canvas.width, canvas.height);

@@ -16,7 +16,8 @@ export const button = (text, onclick, words = {}) =>
   make('button', { type: 'button', class: 'di-button', onclick, ...words }, text);
 
 export const icon = (name, title, onclick, words = {}) =>
-  make('button', { type: 'button', class: 'di-icon material-icons', title, 'aria-label': title, onclick, ...words }, name);
+  make('button', { type: 'button', class: 'di-icon', title, 'aria-label': title, onclick, ...words },
+    make('i', { class: 'material-icons', 'aria-hidden': 'true' }, name));
 
 export function toggle(text, value, onchange, { colour, note } = {}) {
   const box = make('input', { type: 'checkbox', checked: value, onchange: () => onchange(box.checked) });

@@ -48,14 +48,14 @@ export class MaskTool {
     this.list();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.refresh(), 120);
-    this.detector.view.request();
+    this.detector.view.request(false);
   }
 
   // Ask what the shapes hide
   async refresh() {
     const { source, marks, view } = this.detector;
     if (!source?.head) return;
-    if (this.isEmpty) { marks.drawnMask = null; this.say(''); view.request(); return; }
+    if (this.isEmpty) { marks.drawnMask = null; this.say(''); view.request(false); return; }
     this.asked?.abort();
     this.asked = new AbortController();
     try {
@@ -67,7 +67,7 @@ export class MaskTool {
       if (error.name === 'AbortError') return;
       this.say(error.message, true);
     }
-    view.request();
+    view.request(false);
   }
 
   // -- drawing by hand; all return whether the picture shall not move
@@ -86,7 +86,7 @@ export class MaskTool {
       const place = this.nearestPanel(x, y);
       this.draft = { kind: this.tool, panel: place.panel, points: [[place.fast, place.slow], [place.fast, place.slow]] };
     }
-    this.detector.view.request();
+    this.detector.view.request(false);
     return true;
   }
 
@@ -95,7 +95,7 @@ export class MaskTool {
     const point = this.local(...this.detector.view.toPlane(...at));
     if (this.draft.kind === 'polygon') this.draft.next = point;
     else this.draft.points[1] = point;
-    this.detector.view.request();
+    this.detector.view.request(false);
     return true;
   }
 
@@ -111,10 +111,10 @@ export class MaskTool {
     if (!draft) return;
     const made = this.shapes(draft);
     if (made.length) this.change((drawing) => drawing.shapes.push(...made));
-    this.detector.view.request();
+    this.detector.view.request(false);
   }
 
-  cancel() { this.draft = null; this.choose(null); this.detector.view.request(); }
+  cancel() { this.draft = null; this.choose(null); this.detector.view.request(false); }
 
   local(x, y) { return this.detector.geometry.panels[this.draft.panel].fromPlane(x, y); }
 

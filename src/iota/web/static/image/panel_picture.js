@@ -3,6 +3,18 @@
 
 import { TILE } from './source.js';
 
+const surfaces = new Map(); // nearly all tiles are of one size, and one after the other uses the same memory
+
+function surface(columns, rows) {
+  const key = `${columns} ${rows}`;
+  if (!surfaces.has(key)) {
+    if (surfaces.size > 16) surfaces.clear();
+    const image = new ImageData(columns, rows);
+    surfaces.set(key, { image, pixels: new Uint32Array(image.data.buffer) });
+  }
+  return surfaces.get(key);
+}
+
 export class PanelPicture {
   constructor(number, size) {
     this.number = number;
@@ -61,8 +73,7 @@ export class PanelPicture {
     const [, , x, y] = key.split('.').map(Number);
     const columns = Math.min(TILE, this.columns(this.level) - x * TILE);
     const rows = values.length / columns;
-    const image = new ImageData(columns, rows);
-    const pixels = new Uint32Array(image.data.buffer);
+    const { image, pixels } = surface(columns, rows);
     for (let k = 0; k < values.length; k++) pixels[k] = table[values[k]];
     this.context.putImageData(image, (x - this.range[0]) * TILE, (y - this.range[2]) * TILE);
   }

@@ -7,11 +7,15 @@ import { TILE } from './source.js';
 
 const BASE_SIZE = 300; // px; a picture of the whole panel that is at most twice this size is always there
 const MOST_SCALE = 120;
+export const NUMBERS_FROM = 26; // px of the screen a pixel, in which its counts can be read
 
 export class DetectorView {
-  constructor(canvas) {
+  // Marks have a canvas of their own above the picture: a change of contrast leaves them alone, and one of marks the picture
+  constructor(canvas, over) {
     this.canvas = canvas;
+    this.over = over;
     this.context = canvas.getContext('2d', { alpha: false });
+    this.overContext = over.getContext('2d');
     this.source = null;
     this.centre = [0, 0];
     this.scale = 1;
@@ -21,6 +25,7 @@ export class DetectorView {
     this.onReady = () => {};
     this.nFrames = 0;
     this.requested = false;
+    this.isOld = { picture: true, marks: true };
     this.background = '#888';
     new ResizeObserver(() => this.resize()).observe(canvas);
     this.resize();
@@ -31,8 +36,10 @@ export class DetectorView {
   resize() {
     const [width, height] = this.size;
     this.ratio = window.devicePixelRatio || 1;
-    this.canvas.width = Math.round(width * this.ratio);
-    this.canvas.height = Math.round(height * this.ratio);
+    for (const canvas of [this.canvas, this.over]) {
+      canvas.width = Math.round(width * this.ratio);
+      canvas.height = Math.round(height * this.ratio);
+    }
     if (this.fits) this.fit();
     this.request();
   }
@@ -47,7 +54,7 @@ export class DetectorView {
     this.detail = geometry.panels.map((panel, k) => new PanelPicture(k, panel.size));
     this.older = geometry.panels.map(() => null);
     this.isReady = false;
-    source.onTiles = () => this.request();
+    source.onTiles = () => this.request(true, this.scale >= NUMBERS_FROM);
     this.shade({});
     if (!isSame) this.fit();
     this.request();
@@ -60,7 +67,7 @@ export class DetectorView {
     this.table = makeTable(this.shades, scale, Math.min(...saturation));
     [...this.base, ...this.detail].forEach((picture) => picture.repaint());
     this.older.fill(null);
-    this.request();
+    this.request(true, this.scale >= NUMBERS_FROM);
   }
 
   // -- place and zoom
@@ -120,7 +127,9 @@ export class DetectorView {
 
   // -- drawing
 
-  request() {
+  request(picture = true, marks = true) {
+    this.isOld.picture ||= picture;
+    this.isOld.marks ||= marks;
     if (this.requested) return;
     this.requested = true;
     requestAnimationFrame(() => { this.requested = false; this.draw(); });
@@ -133,10 +142,17 @@ export class DetectorView {
       this.paintBackground(this.context, width, height, this.ratio);
       return;
     }
-    this.wantTiles();
-    this.paint(this.context, width, height, this.ratio);
-    const isReady = this.isComplete();
-    if (isReady && !this.isReady) { this.isReady = true; this.onReady(); }
+    if (this.isOld.picture) {
+      this.wantTiles();
+      this.paint(this.context, width, height, this.ratio);
+    }
+    if (this.isOld.marks) {
+      this.overContext.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+      this.overContext.clearRect(0, 0, width, height);
+      this.drawOver(this.overContext, width, height);
+    }
+    this.isOld = { picture: false, marks: false };
+    if (!this.isReady && this.isComplete()) { this.isReady = true; this.onReady(); }
   }
 
   paintBackground(context, width, height, ratio) {
@@ -145,7 +161,7 @@ export class DetectorView {
     context.fillRect(0, 0, width, height);
   }
 
-  // Image and all that is over it, also for a picture that is saved
+  // The picture without marks
   paint(context, width, height, ratio) {
     this.paintBackground(context, width, height, ratio);
     context.imageSmoothingEnabled = false;
@@ -159,7 +175,6 @@ export class DetectorView {
       detail.draw(context);
     });
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    this.drawOver(context, width, height);
   }
 
   // Make a pixel of a panel the unit of a context
