@@ -13,7 +13,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from fastapi import APIRouter, Request
@@ -31,8 +32,6 @@ _KEPT_BYTES = 64_000_000  # of tiles, deflated: what several people look at is m
 _MASK_NAME = re.compile(r"[\w][\w.+-]{0,80}")
 _KEEP = "private, max-age=86400"  # for addresses with the version of the file, which change with it
 _ASK_AGAIN = "private, no-cache"
-
-T = TypeVar("T")
 
 
 class ImageApi:
@@ -125,8 +124,11 @@ class ImageApi:
 
     def _thumbnail(self, asked: _Asked) -> Response:
         """A small picture: width and height in 2 bytes each, then 8 bits a pixel, deflated."""
-        size, body = self._ask(self._shown(asked), "thumbnail", size=asked.number("size", 96))
-        return _bytes(struct.pack("<HH", size["width"], size["height"]) + body, asked)
+        image = self._shown(asked)
+        size, body = self._ask(image, "thumbnail", size=asked.number("size", 96))
+        answer = _bytes(struct.pack("<HH", size["width"], size["height"]) + body, asked)
+        answer.headers["X-Title"] = quote(_title(image))
+        return answer
 
     def _region(self, asked: _Asked) -> Response:
         """Counts of 17 x 17 pixels and the resolution in their middle."""

@@ -57,8 +57,14 @@ export class Filmstrip {
     const item = make('button', { type: 'button', class: 'di-thumb', role: 'option', title: this.name(k), onclick: () => this.onchoose(k) },
       canvas, make('span', {}, this.name(k)));
     item.dataset.k = k;
-    if (this.pictures.has(k)) paint(canvas, this.pictures.get(k));
+    if (this.pictures.has(k)) this.fillItem(item, k);
     return item;
+  }
+
+  fillItem(item, k) {
+    const picture = this.pictures.get(k);
+    paint(item.firstChild, picture);
+    if (picture?.title) { item.lastChild.textContent = ending(picture.title); item.title = picture.title; }
   }
 
   // Fetch the small pictures that are in sight, one after the other, while nothing else is asked for
@@ -71,10 +77,11 @@ export class Filmstrip {
       if (turn !== this.turn || !isIdle()) return;
       const k = Number(item.dataset.k);
       try {
-        const bytes = await (await ask('thumbnail', { ...this.place(k), size: SIZE })).arrayBuffer();
-        this.keep(k, await decode(bytes));
+        const answer = await ask('thumbnail', { ...this.place(k), size: SIZE });
+        const title = decodeURIComponent(answer.headers.get('X-Title') ?? '');
+        this.keep(k, { ...await decode(await answer.arrayBuffer()), title });
       } catch { this.keep(k, null); }
-      paint(item.firstChild, this.pictures.get(k));
+      this.fillItem(item, k);
     }
   }
 
@@ -83,6 +90,9 @@ export class Filmstrip {
     if (this.pictures.size > 300) this.pictures.delete(this.pictures.keys().next().value);
   }
 }
+
+// The end of a name is where names of images differ
+const ending = (name) => (name.length > 13 ? `…${name.replace(/\.(cbf|img|h5|nxs|mccd|gz|bz2)/g, '').slice(-12)}` : name);
 
 async function decode(bytes) {
   const view = new DataView(bytes);

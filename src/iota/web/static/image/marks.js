@@ -27,13 +27,14 @@ export class Marks {
     const geometry = this.view.geometry;
     if (!geometry) return;
     this.box = [width, height];
+    this.named = [];
     if (this.shown.runMask && this.runMask) this.fillRectangles(context, this.runMask, COLOURS.mask, 0.28, 'run');
     if (this.shown.mask && this.drawnMask) this.fillRectangles(context, this.drawnMask, COLOURS.mask, 0.42, 'drawn');
     if (this.shown.strong && this.strong) this.fillPixels(context);
     if (this.shown.rings) this.ringsAt.forEach((d) => this.ring(context, geometry, d, COLOURS.ring));
     if (this.shown.ice) this.iceRings.forEach((d) => this.ring(context, geometry, d, COLOURS.ice));
     if (this.shown.predictions) this.lattices.forEach((lattice, k) => this.predictions(context, lattice, k));
-    if (this.spots) {
+    if (this.spots && !(this.shown.previewSpots && this.previewSpots)) {
       if (this.shown.unindexed) this.circles(context, this.spots, (k) => this.spots.lattice[k] < 0, COLOURS.unindexed);
       if (this.shown.indexed) this.circles(context, this.spots, (k) => this.spots.lattice[k] >= 0, COLOURS.indexed);
     }
@@ -49,7 +50,7 @@ export class Marks {
   }
 
   stroke(context, colour, width = 1.5) {
-    context.lineWidth = width + 2;
+    context.lineWidth = width + 1.4;
     context.strokeStyle = HALO;
     context.stroke();
     context.lineWidth = width;
@@ -76,11 +77,11 @@ export class Marks {
   }
 
   circles(context, spots, isMeant, colour) {
-    const radius = Math.max(5, Math.min(3.2 * this.view.scale, 60));
+    const radius = Math.max(3.5, Math.min(3.2 * this.view.scale, 60));
     const { canvas, size } = this.stamp(`circle ${colour}`, radius, (made) => {
       made.beginPath();
       made.arc(0, 0, radius, 0, 2 * Math.PI);
-      this.stroke(made, colour);
+      this.stroke(made, colour, radius < 5 ? 1.2 : 1.5);
     });
     for (let k = 0; k < spots.panel.length; k++) {
       const at = isMeant(k) && this.at(spots.panel[k], spots.x[k], spots.y[k], radius);
@@ -91,7 +92,7 @@ export class Marks {
   // Squares: thin and pale below I/sigma 1, full from 3
   predictions(context, lattice, number) {
     const colour = COLOURS.lattices[number % COLOURS.lattices.length];
-    const half = Math.max(3, Math.min(2.2 * this.view.scale, 44));
+    const half = Math.max(2.2, Math.min(2.2 * this.view.scale, 44));
     const stamps = [[0.45, 1], [0.8, 1.1], [1, 1.7]].map(([alpha, width], k) => this.stamp(`square ${colour} ${k}`, half, (made) => {
       made.globalAlpha = alpha;
       made.lineWidth = width;
@@ -144,7 +145,11 @@ export class Marks {
     context.globalAlpha = 1;
     context.font = '600 11.5px system-ui, sans-serif';
     context.textAlign = 'center';
-    if (top) label(context, `${d} Å`, top[0], top[1] + 4, colour);
+    // of rings that are close only the first is named
+    if (top && !this.named.some(([x, y]) => Math.abs(x - top[0]) < 60 && Math.abs(y - top[1]) < 14)) {
+      this.named.push(top);
+      label(context, `${d} Å`, top[0], top[1] + 4, colour);
+    }
   }
 
   beam(context, [x, y]) {

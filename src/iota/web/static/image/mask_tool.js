@@ -196,9 +196,11 @@ export class MaskTool {
         make('div', { class: 'di-field' }, make('span', {}, 'Resolution range (Å)'), this.from, this.to, icon('add', 'Add the range', () => this.addRange())),
         make('div', { class: 'di-field' }, make('span', {}, 'Beamstop shadow below'), this.threshold, button('Find', () => this.findShadow()))),
       section('Shapes and files', this.items, button('Load a mask or PHIL...', () => this.detector.emit('choose-mask'))),
-      section('Save', make('div', { class: 'di-field' }, this.name, button('Save', () => this.save())),
-        button('Use for the next run', () => this.use(), { class: 'di-button di-main' }), this.said),
-      make('details', {}, make('summary', {}, 'PHIL of dials.generate_mask'), this.phil));
+      make('details', {}, make('summary', {}, 'PHIL of dials.generate_mask'), this.phil),
+      section(null, this.said, make('div', { class: 'di-field' }, this.name, button('Save', () => this.save())),
+        button('Use for the next run', () => this.use(), { class: 'di-button di-main' })));
+    this.element.firstChild.classList.add('di-tools');
+    this.element.lastChild.classList.add('di-save');
     this.list();
   }
 

@@ -108,7 +108,7 @@ export class Readout {
     context.fillStyle = dark ? '#1b2229' : '#fff';
     context.fillRect(0, 0, N * CELL, N * CELL);
     if (!this.table) return;
-    const { low, high } = this.detector.view.shades;
+    const { palette, low, high } = this.detector.view.shades;
     context.textAlign = 'center';
     context.textBaseline = 'middle';
     this.table.counts.forEach((row, y) => row.forEach((count, x) => {
@@ -118,10 +118,10 @@ export class Readout {
         return;
       }
       const share = Math.min(Math.max((count - low) / Math.max(high - low, 1e-6), 0), 1);
-      const [r, g, b] = colour(dark ? 'night' : 'grey', share * 0.85);
+      const [r, g, b] = colour(palette, share);
       context.fillStyle = `rgb(${r},${g},${b})`;
       context.fillRect(x * CELL, y * CELL, CELL - 0.5, CELL - 0.5);
-      context.fillStyle = r > 128 ? '#14202a' : '#f4f6f8';
+      context.fillStyle = 0.3 * r + 0.6 * g + 0.1 * b > 128 ? '#14202a' : '#f4f6f8';
       const text = short(count);
       context.font = `${text.length > 3 ? 7 : text.length > 2 ? 8.5 : 10}px ui-monospace, "DejaVu Sans Mono", monospace`;
       context.fillText(text, (x + 0.5) * CELL, (y + 0.55) * CELL);
