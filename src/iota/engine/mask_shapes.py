@@ -10,11 +10,11 @@ import numpy.typing as npt
 from dials.array_family import flex
 from dials.util import masking
 from dxtbx import flumpy
-from libtbx.phil import parse
 
 from iota.engine.beamstop import shadow
 from iota.engine.masks import Mask, check_shape, joined, load_mask, write_mask
 from iota.errors import UsageError
+from iota.params import safe_text
 
 Rectangle = tuple[int, int, int, int]  # fast from and to, slow from and to; the ends do not belong to it
 
@@ -26,11 +26,16 @@ def mask_from_phil(phil: str, imageset: Any) -> Mask:
         UsageError: DIALS does not take them.
     """
     try:
-        params = masking.phil_scope.fetch(source=parse(phil)).extract()
-        return tuple(masking.generate_mask(imageset, params))
+        return tuple(masking.generate_mask(imageset, _parameters(phil)))
     except Exception as error:  # PHIL, overflow in C++, shapes outside of a panel: all are the user's numbers
         said = (str(error).strip() or type(error).__name__).split("\n")[0]
         raise UsageError(f"DIALS does not make a mask of these shapes: {said}.") from error
+
+
+def _parameters(text: str) -> Any:
+    source = safe_text.parse(text)
+    safe_text.check_numbers({item.path: item.object for item in masking.phil_scope.all_definitions()}, source)
+    return masking.phil_scope.fetch(source=source).extract()
 
 
 def whole_mask(phil: str, base: list[str], imageset: Any) -> Mask:
@@ -127,7 +132,7 @@ def shapes_in_phil(text: str) -> dict[str, Any]:
         UsageError: it is no such PHIL, or it says something that the tool does not know.
     """
     try:
-        params = masking.phil_scope.fetch(source=parse(text)).extract()
+        params = _parameters(text)
     except Exception as error:
         raise UsageError(f"This is no PHIL of dials.generate_mask: {str(error).strip().splitlines()[0]}.") from error
     if params.ice_rings.filter:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections import OrderedDict
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from iota.engine.masks import load_mask
 from iota.engine.pixel_layout import Layout, layout_of
 from iota.engine.pixel_tiles import Pyramid, contrast_of, scale_of
 from iota.errors import UsageError
+from iota.params import safe_text
 from iota.records import FrameRef
 
 _MOST_BYTES = 500_000_000  # pixels of six frames of 18 megapixels
@@ -131,6 +132,8 @@ def parameters(target: str, *more: str) -> Any:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"The settings of the run, {target}, cannot be read: {error}.") from error
     try:
+        for one in (text, *more):
+            _check(one)
         params = backend.extract(text, *more)
     except Exception as error:  # PHIL raises what it likes
         raise UsageError(f"The settings are not understood: {str(error).strip().splitlines()[0]}.") from error
@@ -138,6 +141,13 @@ def parameters(target: str, *more: str) -> Any:
     if mask:
         load_mask(Path(mask))  # DIALS itself would run what is in it
     return params
+
+
+@lru_cache(maxsize=64)
+def _check(text: str) -> None:
+    """See that settings are values only; a run folder may be somebody else's."""
+    definitions = {item.path: item.object for item in backend.scope().all_definitions()}
+    safe_text.check_numbers(definitions, safe_text.parse(text))
 
 
 def _changed(path: str) -> tuple[int, int]:

@@ -184,7 +184,7 @@ class ImageApi:
         drawing, name = asked.drawing(), asked.query.get("name", "")
         if not _MASK_NAME.fullmatch(name):
             raise UsageError("Name the mask with letters, digits, dots and dashes.")
-        path = self._projects.home / "masks" / f"{name.removesuffix('.mask')}.mask"
+        path = self._projects.home / "masks" / f"{name.removesuffix('.pickle')}.pickle"
         if path.exists() and "replace" not in asked.query:
             raise UsageError(f"{path} is there already. Choose another name.")
         return _json(

@@ -186,7 +186,7 @@ export class MaskTool {
     this.to = make('input', { type: 'number', class: 'di-number', step: '0.01', placeholder: '3.64', 'aria-label': 'Range to (Å)' });
     this.items = make('div', { class: 'di-list' });
     this.said = make('div', { class: 'di-said', role: 'status' });
-    this.name = make('input', { type: 'text', class: 'di-text', value: 'mask_1', 'aria-label': 'Name of the mask' });
+    this.name = make('input', { type: 'text', class: 'di-text', value: 'mask', 'aria-label': 'Name of the mask' });
     this.phil = make('pre', { class: 'di-phil' });
     this.element.append(
       section(null, make('div', { class: 'di-row' }, ...Object.values(this.tools), make('span', { class: 'di-space' }),
