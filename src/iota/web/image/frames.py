@@ -157,7 +157,8 @@ def _numbers(text: str, what: str) -> list[int]:
         first, dash, last = part.strip().partition("-")
         if not first.isdigit() or (dash and not last.isdigit()):
             raise UsageError(f"{text[:60]} is no list of {what}; write it like 3,8,12-20.")
-        found += range(int(first), int(last if dash else first) + 1)
-        if len(found) > _MOST_IN_SET:
+        named = range(int(first), int(last if dash else first) + 1)
+        if len(found) + len(named) > _MOST_IN_SET:
             raise UsageError(f"{text[:60]} names more than {_MOST_IN_SET:,} {what}.")
+        found += named
     return found
