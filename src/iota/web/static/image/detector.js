@@ -95,9 +95,9 @@ export class Detector {
       const set = await this.film.load(place, this.query);
       this.film.show(this.film.at);
       this.tellPlace();
-      if (set.remarks?.length) this.emit('remark', set.remarks.join(' '));
       if (set.n && !set.run && !place.path) await this.show(this.film.place(0));
       else if (!set.n) this.wrong(set.remarks[0] ?? 'There is no image.');
+      if (set.remarks?.length && this.state !== 'error') this.emit('remark', set.remarks.join(' '));
       if (this.state === 'ready') this.rest();
     } catch (error) {
       if (this.state !== 'error') this.wrong(error.message);
@@ -146,6 +146,8 @@ export class Detector {
       if (this.wanted === source && error.name !== 'AbortError') {
         this.images.delete(JSON.stringify(place));
         this.title.textContent = place.path ? place.path.split('/').pop() : `frame ${Number(place.row) + 1}`;
+        this.view.blank();
+        this.readout.clear();
         this.wrong(error.message);
       }
       return;
@@ -451,7 +453,7 @@ export class Detector {
   }
 
   hoverAgain() {
-    if (!this.hover) return;
+    if (!this.hover || this.view.isBlank) return;
     this.readout.move(this.hover);
     const reflection = this.readout.reflection;
     this.tip.hidden = !reflection;

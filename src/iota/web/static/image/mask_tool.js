@@ -45,6 +45,7 @@ export class MaskTool {
 
   changed() {
     this.saved = null;
+    this.say('');
     this.list();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.refresh(), 120);
@@ -55,13 +56,13 @@ export class MaskTool {
   async refresh() {
     const { source, marks, view } = this.detector;
     if (!source?.head) return;
-    if (this.isEmpty) { marks.drawnMask = null; this.say(''); view.request(false); return; }
+    if (this.isEmpty) { marks.drawnMask = null; this.area.textContent = ''; view.request(false); return; }
     this.asked?.abort();
     this.asked = new AbortController();
     try {
       const answer = await (await ask('mask', source.query, { body: this.sent, signal: this.asked.signal })).json();
       marks.drawnMask = answer.rectangles;
-      this.say(`${answer.n_masked.toLocaleString('en')} of ${answer.n_pixels.toLocaleString('en')} pixels (${(100 * answer.n_masked / answer.n_pixels).toFixed(2)} %) are masked.`);
+      this.area.textContent = `${answer.n_masked.toLocaleString('en')} of ${answer.n_pixels.toLocaleString('en')} pixels (${(100 * answer.n_masked / answer.n_pixels).toFixed(2)} %) are masked.`;
       this.phil.textContent = answer.phil;
     } catch (error) {
       if (error.name === 'AbortError') return;
@@ -186,6 +187,7 @@ export class MaskTool {
     this.to = make('input', { type: 'number', class: 'di-number', step: '0.01', placeholder: '3.64', 'aria-label': 'Range to (Å)' });
     this.items = make('div', { class: 'di-list' });
     this.said = make('div', { class: 'di-said', role: 'status' });
+    this.area = make('div', { class: 'di-note' });
     this.name = make('input', { type: 'text', class: 'di-text', value: 'mask', 'aria-label': 'Name of the mask' });
     this.phil = make('pre', { class: 'di-phil' });
     this.element.append(
@@ -197,7 +199,7 @@ export class MaskTool {
         make('div', { class: 'di-field' }, make('span', {}, 'Beamstop shadow below'), this.threshold, button('Find', () => this.findShadow()))),
       section('Shapes and files', this.items, button('Load a mask or PHIL...', () => this.detector.emit('choose-mask'))),
       make('details', {}, make('summary', {}, 'PHIL of dials.generate_mask'), this.phil),
-      section(null, this.said, make('div', { class: 'di-field' }, this.name, button('Save', () => this.save())),
+      section(null, this.area, this.said, make('div', { class: 'di-field' }, this.name, button('Save', () => this.save())),
         button('Use for the next run', () => this.use(), { class: 'di-button di-main' })));
     this.element.firstChild.classList.add('di-tools');
     this.element.lastChild.classList.add('di-save');

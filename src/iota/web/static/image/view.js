@@ -26,6 +26,7 @@ export class DetectorView {
     this.nFrames = 0;
     this.requested = false;
     this.isOld = { picture: true, marks: true };
+    this.isBlank = false;
     this.background = '#888';
     new ResizeObserver(() => this.resize()).observe(canvas);
     this.resize();
@@ -53,10 +54,16 @@ export class DetectorView {
     this.base = geometry.panels.map((panel, k) => new PanelPicture(k, panel.size));
     this.detail = geometry.panels.map((panel, k) => new PanelPicture(k, panel.size));
     this.older = geometry.panels.map(() => null);
-    this.isReady = false;
+    this.isReady = this.isBlank = false;
     source.onTiles = () => this.request(true, this.scale >= NUMBERS_FROM);
     this.shade({});
     if (!isSame) this.fit();
+    this.request();
+  }
+
+  // Show nothing until the next image
+  blank() {
+    this.isBlank = true;
     this.request();
   }
 
@@ -138,8 +145,10 @@ export class DetectorView {
   draw() {
     this.nFrames++;
     const [width, height] = this.size;
-    if (!this.source?.head) {
+    if (this.isBlank || !this.source?.head) {
       this.paintBackground(this.context, width, height, this.ratio);
+      this.overContext.setTransform(1, 0, 0, 1, 0, 0);
+      this.overContext.clearRect(0, 0, this.over.width, this.over.height);
       return;
     }
     if (this.isOld.picture) {
