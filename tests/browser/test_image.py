@@ -60,16 +60,29 @@ def known_spots(request, tmp_path_factory):
                 if row % rows < 20 or row % rows > rows - 20 or (masked[around] & 1).any() or masked[at].any():
                     continue
                 counts[at] = 300
+                counts[row + 1 : row + 3, column + 1 : column + 3] = 600  # a peak, as the spot finder wants it
                 places.append((row // rows, column + 2.0, row % rows + 2.0))
         file["entry/data/data"][0] = counts
     return path, np.array(places)
 
 
-# Centres of the dark blob in the picture, and of the circle that is drawn over it, in CSS px of the canvas
+# Centres of the dark blob in the picture, and of the circle that is drawn over it, in CSS px of the canvas. Both are
+# drawn again FINE times as large by the same code, or nothing smaller than a pixel of the screen could be measured.
+FINE = 6
 CENTRES = """
-const [width, height] = d.view.size;
-const picture = d.view.context.getImageData(0, 0, width, height).data;
-const over = d.view.overContext.getImageData(0, 0, width, height).data;
+const [width, height] = d.view.size, fine = FINE;
+const drawn = (draw) => {
+  const canvas = document.createElement('canvas');
+  canvas.width = width * fine; canvas.height = height * fine;
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  draw(context);
+  return context.getImageData(0, 0, canvas.width, canvas.height).data;
+};
+const picture = drawn((context) => d.view.paint(context, width, height, fine));
+const over = drawn((context) => {
+  context.setTransform(fine, 0, 0, fine, 0, 0);
+  d.view.drawOver(context, width, height);
+});
 const half = Math.max(9, Math.ceil(5 * d.view.scale));
 const found = [];
 PLACES.forEach(([panel, fast, slow], k) => {
@@ -77,9 +90,10 @@ PLACES.forEach(([panel, fast, slow], k) => {
   if (cx < half + 2 || cy < half + 2 || cx > width - half - 2 || cy > height - half - 60) return;
   const centre = (weight) => {
     let n = 0, x = 0, y = 0;
-    for (let j = Math.round(cy) - half; j < cy + half; j++) for (let i = Math.round(cx) - half; i < cx + half; i++) {
-      const w = weight(4 * (j * width + i));
-      n += w; x += w * (i + 0.5); y += w * (j + 0.5);
+    const from = (c) => Math.round((c - half) * fine), to = (c) => Math.round((c + half) * fine);
+    for (let j = from(cy); j < to(cy); j++) for (let i = from(cx); i < to(cx); i++) {
+      const w = weight(4 * (j * width * fine + i));
+      n += w; x += w * (i + 0.5) / fine; y += w * (j + 0.5) / fine;
     }
     return n ? [x / n, y / n] : null;
   };
@@ -118,11 +132,14 @@ def test_spots_are_drawn_on_their_pixels(known_spots, start_server, open_page, p
             settle(page, f"d.view.goTo({middle[0]}, {middle[1]}, {scale})")
         else:
             settle(page, f"d.view.goTo(d.geometry.width * {x}, d.geometry.height * {y}, {scale})")
-        measured = np.array(detector(page, CENTRES.replace("PLACES", json.dumps(np.array(seen).tolist()))))
+        measured = np.array(
+            detector(page, CENTRES.replace("FINE", str(FINE)).replace("PLACES", json.dumps(np.array(seen).tolist())))
+        )
         assert len(measured) >= (1 if scale > 10 else 8)
         away = (measured[:, 1:3] - measured[:, 3:5]) / scale  # px of the detector
-        assert np.abs(away.mean(axis=0)).max() < 0.1
-        assert np.abs(away).max() < 0.1 + 0.7 / scale  # the edge of a blob is known to a pixel of the screen
+        assert np.abs(np.median(away, axis=0)).max() < 0.1
+        # edges of blobs are known to a sixth of a pixel of the screen; hot pixels near some pull at them
+        assert np.percentile(np.abs(away), 90) < 0.1 + 0.5 / (FINE * scale)
 
 
 def test_predictions_are_drawn_where_their_reflections_are(known_run, start_server, open_page, picture):
