@@ -66,7 +66,7 @@ def _detectors() -> dict[str, tuple[Detector, str]]:
     many = tuple(
         Panel(
             f"p{k}",
-            ((k % 8 - 4) * 525 * pixel_mm, (4 - k // 8) * 525 * pixel_mm, -distance_mm),
+            ((k % 8 - 3.9) * 525 * pixel_mm, (4.1 - k // 8) * 525 * pixel_mm, -distance_mm),
             (1, 0, 0),
             (0, -1, 0),
             (512, 512),

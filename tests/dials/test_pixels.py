@@ -78,6 +78,14 @@ def test_tiles_are_the_counts_and_their_maxima(pixels, lysozyme):
     assert ask(pixels, "tiles", source=source, tiles=[(0, 0, 99, 0), (7, 0, 0, 0)])[1] == bytes(8)
 
 
+def test_what_is_masked_is_what_dials_masks(pixels, lysozyme, eight):
+    for source in ({"path": str(sorted(lysozyme.glob("*.cbf"))[0])}, {"path": str(eight), "index": 1}):
+        frame = pixels._frame(source)
+        for ours, theirs in zip(frame.trusted, frame.imageset.get_mask(0), strict=True):
+            assert (ours == theirs.as_numpy_array()).all()
+            assert not ours.all()
+
+
 def test_the_region_holds_exact_counts_and_the_resolution_of_dials(pixels, lysozyme):
     path = sorted(lysozyme.glob("*.cbf"))[0]
     (counts,) = counts_of(path)

@@ -55,8 +55,20 @@ class OpenFrame:
 
     @cached_property
     def trusted(self) -> list[npt.NDArray[np.bool_]]:
-        """What DIALS looks at of each panel, `[slow, fast]`."""
-        return [flumpy.to_numpy(mask) for mask in self.imageset.get_mask(0)]
+        """What DIALS looks at of each panel, `[slow, fast]`: what ``get_mask`` gives, which reads the image again."""
+        if self.imageset.has_dynamic_mask():
+            return [flumpy.to_numpy(mask) for mask in self.imageset.get_mask(0)]
+        external = self.imageset.external_lookup.mask.data
+        panels = self.raw if isinstance(self.raw, tuple) else (self.raw,)
+        trusted = []
+        for k, (panel, raw) in enumerate(zip(self.imageset.get_detector(), panels, strict=True)):
+            mask = flumpy.to_numpy(panel.get_trusted_range_mask(raw))
+            if len(panel.get_mask()):
+                mask &= flumpy.to_numpy(panel.get_untrusted_rectangle_mask())
+            if not external.empty():
+                mask &= flumpy.to_numpy(external.tile(k).data())
+            trusted.append(mask)
+        return trusted
 
     @cached_property
     def valid(self) -> list[npt.NDArray[np.bool_]]:
@@ -104,6 +116,9 @@ class OpenFrames:
                     self._kept[key] = self._open(FrameRef(path, index), target, experiments)
             except ImportFailedError as error:
                 raise UsageError(f"{Path(path).name} cannot be shown. {error}") from error
+            except RuntimeError as error:  # what DIALS asserts of geometries that make no sense
+                said = (str(error).strip() or "it gave no reason").split("\n")[0]
+                raise UsageError(f"{Path(path).name} cannot be shown. DIALS says: {said}") from error
         self._kept.move_to_end(key)
         while len(self._kept) > 1 and sum(frame.n_bytes for frame in self._kept.values()) > _MOST_BYTES:
             self._kept.popitem(last=False)

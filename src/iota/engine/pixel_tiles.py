@@ -76,11 +76,12 @@ class Pyramid:
             scale: into 16 bits.
         """
         if scale == Scale() and counts.dtype.kind in "iu":
-            shifted = np.clip(counts, -1, _LARGEST).astype(np.uint16) + np.uint16(1)
+            shifted = np.minimum(counts, _LARGEST).astype(np.uint16)  # valid counts are not negative here
         else:
             values = (np.nan_to_num(counts, nan=-np.inf) - scale.offset) / scale.step
-            shifted = np.clip(np.rint(values), 0, _LARGEST).astype(np.uint16) + np.uint16(1)
-        shifted[~valid] = 0
+            shifted = np.clip(np.rint(values), 0, _LARGEST).astype(np.uint16)
+        shifted += np.uint16(1)
+        shifted *= valid
         self._levels: list[Shifted] = [shifted]
 
     @property

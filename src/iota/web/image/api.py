@@ -20,12 +20,14 @@ import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from iota.analysis.table import RunTable
 from iota.errors import IotaError, UsageError
 from iota.web.image.frames import Place, Shown, image_set, shown
 from iota.web.image.mask_phil import MaskDrawing, phil_of
 from iota.web.image.pixel_server import PixelServer
 from iota.web.image.preview_phil import assignments
 from iota.web.image.viewer import open_viewer
+from iota.web.live import live_runs
 from iota.web.projects import Projects
 
 _KEPT_BYTES = 64_000_000  # of tiles, deflated: what several people look at is made once
@@ -68,6 +70,8 @@ class ImageApi:
             asked = _Asked(dict(request.query_params), await request.body() if request.method == "POST" else b"")
             loop = asyncio.get_running_loop()
             try:
+                if asked.query.get("run"):
+                    asked.table = live_runs.get(self._projects.folder(asked.query["run"])).table
                 return await loop.run_in_executor(self._threads, answer, asked)
             except IotaError as error:
                 return _wrong(str(error))
@@ -75,7 +79,7 @@ class ImageApi:
         return route
 
     def _shown(self, asked: _Asked) -> Shown:
-        return shown(self._projects, asked.place)
+        return shown(self._projects, asked.place, asked.table)
 
     def _ask(self, image: Shown, do: str, **given: Any) -> tuple[Any, bytes]:
         about = (image.frame.path, image.frame.index, image.folder)
@@ -234,6 +238,7 @@ class _Asked:
     def __init__(self, query: dict[str, str], body: bytes) -> None:
         self.query = query
         self.body = body
+        self.table: RunTable | None = None  # of the run
 
     @property
     def place(self) -> Place:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from iota.analysis.table import RunTable
 from iota.errors import UsageError
 from iota.inputs import find_frames
 from iota.records import FrameRef, FrameResult
@@ -62,15 +63,21 @@ class Shown(msgspec.Struct, kw_only=True):
         return f"{status.st_mtime_ns:x}-{status.st_size:x}"
 
 
-def shown(projects: Projects, place: Place) -> Shown:
+def shown(projects: Projects, place: Place, table: RunTable | None = None) -> Shown:
     """The image at a place.
+
+    Args:
+        projects: where runs are looked up.
+        place: of the image.
+        table: of the run, if somebody follows it: it knows where in the ledger a row is.
 
     Raises:
         UsageError: there is no such run or row, or nothing was named.
     """
     if place.run:
         folder = projects.folder(place.run)
-        record = record_of(folder, place.row or 0)
+        row = place.row or 0
+        record = table.record(row) if table is not None and 0 <= row < table.n_rows else record_of(folder, row)
         return Shown(frame=record.frame, record=record, folder=str(folder.path))
     if not place.path:
         raise UsageError("Name an image: a run and a row, or a path.")
