@@ -59,18 +59,29 @@ class SpotFinder:
             raw: pixels as the format class reads them: a flex array, or one for each panel in a tuple.
         """
         images = _whole_numbers(raw)
-        imageset = experiments[0].imageset
+        strong = self.strong_pixels(experiments[0].imageset, raw)
+        if images is None or strong is None:
+            return None
+        logger.info("Finding Strong Spots (accelerated)\n")
+        most = self._spotfinder.filter.max_strong_pixel_fraction
+        if most < 1 and sum(map(len, strong)) > math.ceil(most * sum(image.size for image in images)):
+            return None  # the backend says what is wrong
+        return self._table(experiments, images, strong)
+
+    def strong_pixels(self, imageset: Any, raw: Any) -> list[npt.NDArray[np.int64]] | None:
+        """Strong pixels of each panel [n], numbered by rows, from which spots are made; None as for :meth:`find`.
+
+        Args:
+            imageset: of one image.
+            raw: its pixels, as for :meth:`find`.
+        """
+        images = _whole_numbers(raw)
         if not self._is_able or images is None or not _is_uncorrected(imageset):
             return None
         masks = self._masks.of(imageset, images)
         if masks is None:
             return None
-        logger.info("Finding Strong Spots (accelerated)\n")
-        strong = [self._threshold.find(image, *mask) for image, mask in zip(images, masks, strict=True)]
-        most = self._spotfinder.filter.max_strong_pixel_fraction
-        if most < 1 and sum(map(len, strong)) > math.ceil(most * sum(image.size for image in images)):
-            return None  # the backend says what is wrong
-        return self._table(experiments, images, strong)
+        return [self._threshold.find(image, *mask) for image, mask in zip(images, masks, strict=True)]
 
     def in_memory(self, imageset: Any, raw: Any) -> Any:
         """The same image set with its pixels kept, or, where they would need the backend's corrections, as it is.

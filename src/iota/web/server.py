@@ -17,6 +17,8 @@ from iota.errors import UsageError
 from iota.web import layout, report
 from iota.web.access import Access
 from iota.web.api import add_api
+from iota.web.image.api import ImageApi
+from iota.web.pages import image as image_page
 from iota.web.pages import run as run_page
 from iota.web.pages import runs as runs_page
 from iota.web.pages import start as start_page
@@ -97,6 +99,7 @@ class Server:
 def make_app(site: Site) -> FastAPI:
     """The application with all pages and the API, without its guard."""
     app = FastAPI(title="IOTA", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    app.include_router(ImageApi(site.projects, site.pixels).router)
     register_pages(site)
     app.include_router(report.make_router(site.projects))
     add_api(app, site.projects)
@@ -116,7 +119,7 @@ def _is_worth_telling(record: logging.LogRecord) -> bool:
 def register_pages(site: Site) -> None:
     """Make all pages known."""
     layout.serve_static()
-    for page in (start_page, runs_page, run_page):
+    for page in (start_page, runs_page, run_page, image_page):
         page.register(site)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from iota.web.backend import Backend
+from iota.web.image.pixel_server import PixelServer
 from iota.web.projects import Projects
 
 
@@ -17,6 +18,7 @@ class Site:
     projects: Projects
     arguments: Sequence[str] = field(default_factory=tuple)  # scripts, paths and name=value that fill the start page
     backend: Backend = field(default_factory=Backend)
+    pixels: PixelServer = field(default_factory=PixelServer)  # opens images; no process runs before it is asked
 
     @property
     def home(self) -> Path:

@@ -1,0 +1,113 @@
+"""What the server knows of images without opening them: masks as PHIL, settings, messages, sets."""
+
+import io
+
+import msgspec
+import pytest
+
+from iota.errors import UsageError
+from iota.messages import Reply, Request, read_message, write_message
+from iota.web.image.frames import Place, image_set, shown
+from iota.web.image.mask_phil import MaskDrawing, Shape, phil_of
+from iota.web.image.preview_phil import assignments
+from iota.web.projects import Projects
+
+
+@pytest.fixture
+def projects(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return Projects(tmp_path)
+
+
+def test_a_mask_is_written_as_generate_mask_reads_it():
+    drawing = MaskDrawing(
+        shapes=[Shape("circle", [10, -3, 7]), Shape("polygon", [0, 0, 9, 0, 9, 9], panel=2)],
+        border=3,
+        d_max=40.0,
+        resolution_ranges=[(3.7, 3.64)],
+    )
+    assert phil_of(drawing).split("\n") == [
+        "border = 3",
+        "d_max = 40",
+        "resolution_range = 3.64 3.7",
+        *("untrusted {", "  panel = 0", "  circle = 10 -3 7", "}"),
+        *("untrusted {", "  panel = 2", "  polygon = 0 0 9 0 9 9", "}"),
+        "",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("drawing", "words"),
+    [
+        ({"shapes": [{"kind": "circle", "numbers": [1, 2]}]}, "A circle has 3 numbers, not 2"),
+        ({"shapes": [{"kind": "polygon", "numbers": [1, 2, 3, 4]}]}, "three or more pairs"),
+        ({"shapes": [{"kind": "rectangle", "numbers": [-1, 2, 3, 4]}]}, "no negative numbers in a rectangle"),
+        ({"shapes": [{"kind": "circle", "numbers": [1, 2, 0]}]}, "radius above 0"),
+        ({"shapes": [{"kind": "circle", "numbers": [1, 2, 10**9]}]}, "outside of the detector"),
+        ({"border": -1}, "Edges are between"),
+        ({"d_min": 0}, "no limit"),
+        ({"resolution_ranges": [[3.0, 3.0]]}, "two different limits"),
+    ],
+)
+def test_numbers_that_dials_would_stumble_over_are_refused(drawing, words):
+    with pytest.raises((UsageError, msgspec.ValidationError), match=words):
+        msgspec.convert(drawing, MaskDrawing)
+
+
+def test_only_settings_of_spot_finding_pass_and_only_numbers():
+    given = {"sigma_strong": "4.5", "kernel_size": "2", "spotfinder.lookup.mask": "/evil.pickle", "d_min": ""}
+    dispersion = "spotfinder.threshold.dispersion"
+    assert assignments(given) == [f"{dispersion}.sigma_strong=4.5", f"{dispersion}.kernel_size=2 2"]
+    for text in ("3 spotfinder.lookup.mask=/evil.pickle", "nan", "-1", "__import__('os')"):
+        with pytest.raises(UsageError, match="sigma strong"):
+            assignments({"sigma_strong": text})
+
+
+def test_messages_arrive_whole_or_not_at_all():
+    pipe = io.BytesIO()
+    write_message(pipe, Request("tiles", {"path": "/ä.cbf"}), b"\0\1")
+    write_message(pipe, Reply(error="No."))
+    whole = pipe.getvalue()
+    pipe.seek(0)
+    assert read_message(pipe, Request) == (Request("tiles", {"path": "/ä.cbf"}), b"\0\1")
+    assert read_message(pipe, Reply) == (Reply(error="No."), b"")
+    with pytest.raises(EOFError):
+        read_message(pipe, Reply)
+    with pytest.raises(EOFError):
+        read_message(io.BytesIO(whole[:-1][:30]), Request)
+    with pytest.raises(ValueError, match="1 GB"):
+        read_message(io.BytesIO(b"\xff" * 8), Reply)
+
+
+def test_sets_of_images(projects, tmp_path):
+    for k in range(1, 6):
+        (tmp_path / f"img_{k}.cbf").write_bytes(b"x")
+    folder = Place(path=str(tmp_path))
+    assert image_set(projects, folder).n == 5
+    assert [frame.path[-5:] for frame in image_set(projects, folder, some="2-3,5").frames] == [
+        "2.cbf",
+        "3.cbf",
+        "5.cbf",
+    ]
+    assert image_set(projects, folder, some="first 2").n == 2
+    listed = tmp_path / "some.lst"
+    listed.write_text("img_4.cbf\nimg_1.cbf\n")
+    assert [frame.path[-5] for frame in image_set(projects, Place(path=str(listed))).frames] == ["4", "1"]
+    nothing = image_set(projects, Place(path=str(tmp_path / "none*.cbf")))
+    assert nothing.n == 0
+    assert nothing.remarks
+    with pytest.raises(UsageError, match=r"write it like 3,8,12-20"):
+        image_set(projects, folder, some="a few")
+    with pytest.raises(UsageError, match="more than 20,000"):
+        image_set(projects, folder, some="1-999999999")
+
+
+def test_what_names_no_image_is_a_sentence(projects):
+    for place, words in (
+        (Place(), "Name an image"),
+        (Place(path="img.cbf"), "absolute"),
+        (Place(path="/a\0b"), "absolute"),
+        (Place(run="009", row=0), "There is no run 009"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            shown(projects, place)

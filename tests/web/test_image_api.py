@@ -1,0 +1,88 @@
+"""Images over HTTP, as pages and programs ask for them; with the real helper process."""
+
+import pickle
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from iota.runs import read_ledger
+from iota.web.image.api import ImageApi
+from iota.web.image.pixel_server import PixelServer
+from iota.web.projects import Projects
+
+
+@pytest.fixture
+def ask(known_run):
+    app = FastAPI()
+    pixels = PixelServer()
+    app.include_router(ImageApi(Projects(known_run.path.parents[1]), pixels).router)
+    with TestClient(app) as client:
+        yield client
+    pixels.close()
+
+
+def test_an_image_of_a_run_with_its_marks(ask, known_run):
+    records = read_ledger(known_run.ledger)[0]
+    row = next(k for k, record in enumerate(records) if record.outcome == "integrated")
+    opened = ask.get("/api/image/open", params={"run": "001", "row": row}).json()
+    assert opened["path"] == records[row].frame.path
+    assert opened["record"]["n_spots"] == records[row].n_spots
+    assert [panel["size"] for panel in opened["layout"]["panels"]] == [[981, 1043]]
+    query = {"run": "001", "row": row, "v": opened["version"]}
+    answer = ask.get("/api/image/tiles", params={**query, "tiles": "0.2.0.0,0.2.0.1"})
+    assert "max-age" in answer.headers["cache-control"]
+    (n,) = struct.unpack_from("<I", answer.content)
+    assert np.frombuffer(zlib.decompress(answer.content[4 : 4 + n]), "<u2").size == 246 * 256
+    assert answer.content == ask.get("/api/image/tiles", params={**query, "tiles": "0.2.0.0,0.2.0.1"}).content
+    lattices = ask.get("/api/image/marks", params=query).json()
+    assert [len(one["h"]) for one in lattices] == [lattice.n_integrated for lattice in records[row].lattices]
+    spots = ask.get("/api/image/spots", params=query).json()
+    assert len(spots["x"]) == records[row].n_spots
+    assert ask.get("/api/image/set", params=query).json()["n"] == 12
+
+
+def test_masks_are_saved_in_the_project_and_never_over_another(ask, known_run):
+    query = {"path": read_ledger(known_run.ledger)[0][0].frame.path, "name": "stop"}
+    drawing = {"shapes": [{"kind": "circle", "panel": 0, "numbers": [490, 530, 40]}]}
+    saved = ask.post("/api/image/mask/save", params=query, json=drawing).json()
+    assert saved["mask"] == str(known_run.path.parents[1] / "masks" / "stop.pickle")
+    loaded = ask.get("/api/image/mask/load", params={**query, "file": saved["mask"]}).json()
+    assert loaded["n_masked"] == saved["n_masked"]
+    shapes = ask.get("/api/image/mask/load", params={**query, "file": saved["phil"]}).json()["drawing"]["shapes"]
+    assert shapes == drawing["shapes"]
+    again = ask.post("/api/image/mask/save", params=query, json=drawing)
+    assert (again.status_code, "is there already" in again.json()["error"]["message"]) == (400, True)
+    for name in ("../stop", "", "a/b", ".hidden"):
+        assert ask.post("/api/image/mask/save", params={**query, "name": name}, json=drawing).status_code == 400
+
+
+def test_what_is_wrong_is_a_sentence(ask, known_run, tmp_path):
+    path = read_ledger(known_run.ledger)[0][0].frame.path
+    (tmp_path / "mask.pickle").write_bytes(pickle.dumps(print))
+    for method, what, query, words in (
+        ("GET", "open", {"run": "001", "row": 99}, "has no row 99"),
+        ("GET", "open", {"run": "044", "row": 0}, "There is no run 044"),
+        ("GET", "open", {"path": "/nowhere/a_1.cbf"}, "There is no such file"),
+        ("GET", "open", {"path": path, "index": "x"}, "no whole number"),
+        ("GET", "open", {}, "Name an image"),
+        ("GET", "tiles", {"path": path, "tiles": "0.0"}, "is no tile"),
+        ("GET", "region", {"path": path, "panel": 3}, "no panel 3"),
+        ("GET", "strong", {"path": path, "sigma_strong": "x"}, "is a number"),
+        ("GET", "mask/load", {"path": path, "file": str(tmp_path / "mask.pickle")}, "is not a mask"),
+        ("GET", "shadow", {"path": path, "threshold": ""}, "Give a number"),
+        ("POST", "mask", {"path": path}, "This is no mask"),
+    ):
+        answer = ask.request(method, f"/api/image/{what}", params=query)
+        assert answer.status_code == 400
+        assert words in answer.json()["error"]["message"]
+
+
+async def test_the_page_says_how_to_name_an_image(visit, tmp_path):
+    user = await visit(tmp_path)
+    await user.open("/image")
+    await user.should_see("No image is named")
+    await user.should_see("Choose images...")
