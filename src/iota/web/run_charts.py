@@ -19,7 +19,6 @@ from iota.web.charts.outcomes import funnel, outcome_bar
 from iota.web.charts.rates import rates
 from iota.web.live import LiveRun
 
-
 _NARROW = ("wilson_b_A2", "d_min_A")  # stand beside a wide chart
 
 
