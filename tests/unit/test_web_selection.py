@@ -14,11 +14,11 @@ from iota.params.forms import iota_form
 from iota.records import FrameRef, GridPoint
 from iota.runs.lists import read_input_list, write_named_list
 from iota.web.hints import _HINTS, hint_for
+from iota.web.links import start_link
 from iota.web.live import LiveRun
 from iota.web.run_charts import RunCharts, rows_between, rows_of_outcome
 from iota.web.scatter import Box
 from iota.web.selection import Selection
-from iota.web.start_link import start_link
 from iota.web.tabs.frames import name_of_frame
 from iota.web.tabs.why import failures, rows_of_failure
 

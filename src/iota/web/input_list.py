@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from nicegui import events, ui
 
-from iota.errors import UsageError
 from iota.inputs import Inputs
 from iota.inputs.select import select_range
 from iota.records import FrameRef
 from iota.web.browse import choose_path
 from iota.web.counting import Cancelled, Counter, in_folder, kept_list, lines_of
-from iota.web.layout import notify_error
+from iota.web.layout import notify_error, sentences
+from iota.web.links import images_link
 from iota.web.setup import Setup
 
 _MOST_SHOWN = 200
@@ -221,13 +217,9 @@ class InputList:
         dialog.open()
 
     async def _view(self, key: int) -> None:
-        """Open images of an input in DIALS' viewer, as many as are asked for."""
-        frames = self._frames_of(key)
-        if not frames:
+        """Open images of an input, as many as are asked for."""
+        if not self._frames_of(key):
             ui.notify("There is no image to view.")
-            return
-        if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-            self._info(key)
             return
         with ui.dialog() as dialog, ui.card().classes("no-shadow iota-compact"):
             ui.label("How many images?").classes("iota-title")
@@ -239,26 +231,22 @@ class InputList:
                 ui.button("OK", on_click=lambda: dialog.submit((how_many.value, other.value))).props("unelevated")
         answer = await dialog
         dialog.delete()
-        if answer:
-            try:
-                _open_viewer(_chosen(frames, *answer))
-            except (UsageError, OSError) as error:
-                notify_error(str(error))
+        if answer is None:
+            return
+        with sentences():
+            ui.navigate.to(
+                images_link(self._setup.absolute(self._setup.inputs[key]), _some(self._frames_of(key), *answer)),
+                new_tab=True,
+            )
 
 
-def _chosen(frames: list[FrameRef], how_many: str, other: str) -> list[FrameRef]:
+def _some(frames: list[FrameRef], how_many: str, other: str) -> str:
+    """Which images, in the words of the image page.
+
+    Raises:
+        UsageError: the range is not one of these images.
+    """
     if how_many == "other":
-        return select_range(frames, other or "")
-    return frames if how_many == "all" else frames[: int(how_many)]
-
-
-def _open_viewer(frames: list[FrameRef]) -> None:
-    beside = Path(sys.executable).with_name("iota.image_viewer")
-    program = str(beside) if beside.exists() else shutil.which("iota.image_viewer") or "iota.image_viewer"
-    subprocess.Popen(
-        [program, *dict.fromkeys(frame.path for frame in frames)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+        select_range(frames, other or "")
+        return (other or "").replace(" ", "")
+    return "" if how_many == "all" else f"first {how_many}"

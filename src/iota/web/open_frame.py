@@ -14,9 +14,16 @@ from iota.records import FrameResult, Lattice
 from iota.symmetry import cell_text
 from iota.web.charts.colours import OUTCOME_COLOURS, OUTCOME_WORDS
 from iota.web.layout import sentences
+from iota.web.links import image_link
 from iota.web.selection import Selection
 
 _MOST_LOG = 200_000  # letters; of a longer log the end is shown
+
+
+def open_image(selection: Selection, row: int) -> None:
+    """Show the detector image of a frame in a tab of its own; next and previous go through the set it is in."""
+    rows = selection.rows if selection.rows is not None and bool((selection.rows == row).any()) else None
+    ui.navigate.to(image_link(selection.run_id, row, rows), new_tab=True)
 
 
 async def open_frame(selection: Selection, row: int) -> None:
@@ -89,6 +96,10 @@ def _contents(selection: Selection, result: FrameResult, log: str) -> None:
     command = viewer_command(selection.live.folder.path, result)
     with ui.row().classes("w-full items-center no-wrap gap-2"):
         ui.label(command).classes("iota-mono iota-path iota-muted").style("flex:1")
+        row = selection.frame or 0
+        ui.button("Image", icon="grid_on", on_click=lambda: open_image(selection, row)).props(
+            "unelevated dense no-caps"
+        )
         copy = ui.button("Copy", icon="content_copy", on_click=lambda: _copy(command)).props("outline dense no-caps")
         copy.tooltip("Copy the command that opens this image in dials.image_viewer")
     with ui.expansion("Log of the backend", value=result.outcome != "integrated" and bool(log)).classes("w-full"):

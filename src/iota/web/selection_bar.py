@@ -13,9 +13,9 @@ from iota.errors import RunFolderError
 from iota.records import FrameRef
 from iota.runs.lists import read_input_list, write_named_list
 from iota.web.layout import sentences
-from iota.web.open_frame import open_frame
+from iota.web.links import start_link
+from iota.web.open_frame import open_frame, open_image
 from iota.web.selection import Rows, Selection
-from iota.web.start_link import start_link
 
 _MOST_LISTED = 2000  # images in the dialog; the list that is saved has all
 
@@ -34,10 +34,13 @@ class SelectionBar:
             ui.icon("image").classes("iota-muted")
             self._name = ui.label().classes("iota-path iota-frame-name").mark("frame-name")
             self._view = ui.button("View", icon="visibility", on_click=self._open).props("outline dense no-caps")
-            self._view.tooltip("Record, log and image of this frame")
+            self._view.tooltip("Record and log of this frame")
+            self._image = ui.button("Image", icon="grid_on", on_click=self._open_image).props("outline dense no-caps")
+            self._image.tooltip("Detector image with spots and predictions, in a tab of its own")
             ui.space()
             with ui.row().classes("items-center gap-1") as self._set:
                 self._words = ui.label().mark("set-words")
+                self._button("View images", "grid_on", self._open_images)
                 self._button("View list", "list", self.view_list)
                 self._button("Save list", "save", self._save)
                 self._button("Exclude", "block", self._exclude).tooltip("Save a list of all frames but these")
@@ -68,6 +71,7 @@ class SelectionBar:
     def _show_frame(self) -> None:
         row = self._selection.frame
         self._view.set_visibility(row is not None)
+        self._image.set_visibility(row is not None)
         if row is None:
             self._name.set_text("No frame selected: click a point or a row")
             self._name.classes(add="iota-muted")
@@ -89,6 +93,14 @@ class SelectionBar:
     async def _open(self) -> None:
         if self._selection.frame is not None:
             await open_frame(self._selection, self._selection.frame)
+
+    def _open_image(self) -> None:
+        if self._selection.frame is not None:
+            open_image(self._selection, self._selection.frame)
+
+    def _open_images(self) -> None:
+        if self._selection.rows is not None and len(self._selection.rows):
+            open_image(self._selection, int(self._selection.rows.min()))
 
     async def view_list(self) -> None:
         """Show the images of the set; a click opens one."""

@@ -156,7 +156,7 @@ class Setup:
         if self.backend_form is None or not self.target_file:
             self.backend = {}
             return
-        path = Path(self._absolute(self.target_file))
+        path = Path(self.absolute(self.target_file))
         try:
             text = path.read_text(encoding="utf-8")
             values, unknown = self.backend_form.read(text, f"file {path}")
@@ -220,11 +220,11 @@ class Setup:
             ParameterError: a value is wrong.
         """
         values = self._all_values()
-        values["input"] = "\n".join(self._absolute(path) for path in self.inputs)
+        values["input"] = "\n".join(self.absolute(path) for path in self.inputs)
         values["output"] = str(self.project)
         for name, text in values.items():
             if iota_form().fields[name].kind == "path" and name not in _APART and text not in ("", "None"):
-                values[name] = self._absolute(text)
+                values[name] = self.absolute(text)
         return script_text(read(text=iota_form().phil_text(values)))
 
     def save(self, path: Path) -> list[Path]:
@@ -256,7 +256,7 @@ class Setup:
     @property
     def project(self) -> Path:
         """Project folder, absolute."""
-        return Path(self._absolute(self.output or "."))
+        return Path(self.absolute(self.output or "."))
 
     def problems(self) -> list[tuple[Field, str]]:
         """All wrong values, with what is wrong."""
@@ -266,5 +266,6 @@ class Setup:
             found += [(backend.fields[name], said) for name, said in backend.problems(self.backend).items()]
         return found
 
-    def _absolute(self, path: str) -> str:
+    def absolute(self, path: str) -> str:
+        """A path as it was typed, from the root."""
         return os.path.abspath(self.home / Path(path).expanduser())  # noqa: PTH100 - links stay as they were typed

@@ -10,11 +10,11 @@ from iota.web.charts.histograms import BEAM, RESOLUTION
 from iota.web.findings import Facts, lattice_facts, run_facts
 from iota.web.following import Following
 from iota.web.heat_maps import grid_tally
+from iota.web.links import start_link
 from iota.web.live import LiveRun
 from iota.web.run_charts import charts_of
 from iota.web.scatter import SvgChart
 from iota.web.selection import Selection
-from iota.web.start_link import start_link
 from iota.web.tabs.charts import picking_bars
 from iota.web.tabs.clusters_section import ClustersSection
 

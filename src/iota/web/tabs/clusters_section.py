@@ -14,8 +14,8 @@ from nicegui import ui
 from iota.analysis.cluster_job import ClusterAnswer, ClusterQuestion, FoundCluster
 from iota.symmetry import cell_text
 from iota.web.layout import sentences
+from iota.web.links import start_link
 from iota.web.selection import Selection
-from iota.web.start_link import start_link
 
 _ANSWER_BYTES = 256 * 1024 * 1024
 

@@ -14,13 +14,13 @@ from iota.web.charts.colours import OUTCOME_COLOURS, OUTCOME_WORDS
 from iota.web.charts.outcomes import percent
 from iota.web.following import Following
 from iota.web.hints import hint_for
+from iota.web.links import start_link
 from iota.web.live import LiveRun
 from iota.web.open_frame import open_frame
 from iota.web.run_charts import charts_of
 from iota.web.scatter import SvgChart
 from iota.web.selection import Rows, Selection
 from iota.web.selection_bar import view_list
-from iota.web.start_link import start_link
 from iota.web.tabs.charts import choose_outcome
 
 TAB = "why"

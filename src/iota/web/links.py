@@ -1,0 +1,65 @@
+"""Addresses of other pages: the start page filled from a run, the image of a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from urllib.parse import urlencode
+
+import numpy as np
+import numpy.typing as npt
+
+_LONGEST_ROWS = 1500  # characters of an address; of a larger set the first rows are gone through
+
+
+def start_link(
+    run_id: str, *, inputs: Iterable[Path] = (), values: Mapping[str, str] | None = None, setting: str = ""
+) -> str:
+    """Address of the start page with the settings of a run.
+
+    Args:
+        run_id: whose settings; its inputs too, where no others are given.
+        inputs: what is processed instead of the inputs of the run.
+        values: parameters that are changed.
+        setting: name of a parameter whose dialog opens.
+    """
+    words = [("recover", run_id)]
+    words += [("input", str(path)) for path in inputs]
+    words += [("set", f"{name}={value}") for name, value in (values or {}).items()]
+    if setting:
+        words.append(("setting", setting))
+    return f"/?{urlencode(words)}"
+
+
+def image_link(run_id: str, row: int, rows: npt.NDArray[np.int64] | None = None) -> str:
+    """Address of the detector image of a frame.
+
+    Args:
+        run_id: of the run.
+        row: of the frame in the table of the run.
+        rows: the set that next and previous go through; None for the whole run.
+    """
+    words: list[tuple[str, str]] = [("run", run_id), ("row", str(row))]
+    if rows is not None and len(rows):
+        words.append(("rows", _ranges(rows)))
+    return f"/image?{urlencode(words, safe=',')}"
+
+
+def images_link(source: str, some: str = "") -> str:
+    """Address of the images of an input (file, folder, wildcard, list); ``some`` is ``first 10``, ``5-20`` or empty."""
+    return f"/image?{urlencode([('sources', source), *([('some', some)] if some else [])])}"
+
+
+def _ranges(rows: npt.NDArray[np.int64]) -> str:
+    """Rows as ``3,8-12``."""
+    ordered = np.unique(rows)
+    starts = np.flatnonzero(np.diff(ordered, prepend=ordered[0] - 2) != 1)
+    ends = np.append(starts[1:], len(ordered)) - 1
+    words: list[str] = []
+    length = 0
+    for first, last in zip(ordered[starts].tolist(), ordered[ends].tolist(), strict=True):
+        words.append(str(first) if first == last else f"{first}-{last}")
+        length += len(words[-1]) + 1
+        if length > _LONGEST_ROWS:
+            break
+    return ",".join(words)
