@@ -79,6 +79,13 @@ def primitive_niggli(cell: Sequence[float], space_group: str = "P 1") -> Cell:
     return _as_cell(symmetry.primitive_setting().unit_cell().niggli_cell())
 
 
+@lru_cache(maxsize=64)
+def primitive_basis(space_group: str) -> npt.NDArray[np.float64]:
+    """Vectors of a primitive basis in the basis of the conventional cell, by columns, `[3, 3]`."""
+    to_primitive = sgtbx.space_group_info(space_group).group().z2p_op()
+    return np.array(to_primitive.c_inv().r().as_double(), dtype=float).reshape(3, 3)
+
+
 def setting_like(
     reference: Sequence[float],
     niggli: Sequence[float],

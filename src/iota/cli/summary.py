@@ -144,7 +144,8 @@ def _places(conclusion: Conclusion, folder: RunFolder) -> RenderableType:
     grid.add_row("   log", f"{folder.log.name} (all frames), logs/ (the backend's own, by frame)")
     grid.add_row("   lists", "input.lst, integrated.lst, not_integrated.lst, failed_*.lst")
     if summary.n_integrated:
-        prime = ", ".join(sorted(path.name for path in folder.path.glob("*.phil") if path != folder.target))
+        scripts = [path for path in folder.path.glob("*.phil") if not path.name.startswith("uc_cluster_")]
+        prime = ", ".join(sorted(path.name for path in scripts if path != folder.target))
         grid.add_row("   merging", f"{prime}, a script for PRIME filled in from these results")
         grid.add_row("   results", "final/int_*.pickle, dials/*_integrated.expt and .refl")
     if (folder.path / "visualization").is_dir():
