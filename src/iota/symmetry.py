@@ -200,6 +200,11 @@ def point_group(space_group: str) -> str:
     return str(sgtbx.space_group_info(group=group))
 
 
+def point_group_order(space_group: str) -> int:
+    """Number of operations of the point group, without those of the lattice."""
+    return int(sgtbx.space_group_info(space_group).group().order_p())
+
+
 @lru_cache(maxsize=8)
 def _hermite_matrices(index: int) -> tuple[npt.NDArray[np.int64], ...]:
     """All sublattices of an index as Hermite normal forms, each `[3, 3]` (Santoro & Mighell, Acta Cryst. A28, 284)."""

@@ -10,6 +10,7 @@ finds neighbours: distances of sorted vonorms never exceed the distance over all
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +49,7 @@ def metrics(cells: npt.ArrayLike) -> Floats:
     return found
 
 
-def vonorms(cells: npt.ArrayLike, codes: npt.NDArray[np.integer], space_groups: Sequence[str]) -> Floats:
+def vonorms(cells: npt.ArrayLike, codes: npt.NDArray[np.integer[Any]], space_groups: Sequence[str]) -> Floats:
     """Sorted vonorms (A^2) of the primitive lattices of cells, `[n, 7]`, the smallest first.
 
     Args:

@@ -7,6 +7,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import permutations
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -23,7 +24,7 @@ _MOST_DESCRIBED = 5000  # cells of which median and spread are taken
 _GROWTH = 1.1  # a growing collection is clustered again when it is so much larger
 
 Floats = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.integer]
+Codes = npt.NDArray[np.integer[Any]]
 Symmetries = Sequence[tuple[str, str]]  # Bravais symbol and space group, by code
 
 
