@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from cctbx import crystal, sgtbx, uctbx
+from cctbx import crystal, miller, sgtbx, uctbx
+from cctbx.array_family import flex
 from cctbx.sgtbx import bravais_types, lattice_symmetry
 
 from iota.errors import ParameterError
@@ -164,6 +165,33 @@ def symmetries(cell: Sequence[float], max_distortion_deg: float = 2.5) -> list[S
             )
         )
     return found
+
+
+def unique_reflections(
+    cell: Sequence[float], space_group: str, d_min_A: float, hkl: npt.NDArray[np.integer[Any]]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """All unique reflections that are not absent, Friedel mates as one, and which of them given indices are.
+
+    Returns:
+        Miller indices in the asymmetric unit `[n, 3]`, their resolution (A) `[n]`, and for each of ``hkl`` `[m, 3]` the
+        number of its unique reflection, -1 where it is absent or beyond the resolution, `[m]`.
+    """
+    symmetry = crystal.symmetry(
+        unit_cell=tuple(cell), space_group_symbol=space_group, assert_is_compatible_unit_cell=False
+    )
+    possible = miller.build_set(symmetry, anomalous_flag=False, d_min=d_min_A)
+    unique = possible.indices().as_vec3_double().as_double().as_numpy_array().reshape(-1, 3).astype(np.int32)
+    d_A = possible.d_spacings().data().as_numpy_array()
+    given = flex.miller_index(*(flex.int(np.ascontiguousarray(column, dtype=np.int32)) for column in np.asarray(hkl).T))
+    miller.map_to_asu(symmetry.space_group().type(), False, given)
+    mapped = given.as_vec3_double().as_double().as_numpy_array().reshape(-1, 3).astype(np.int64)
+    reach = int(max(np.abs(unique).max(initial=0), np.abs(mapped).max(initial=0))) + 1
+    keys, wanted = (
+        ((x + reach) @ np.array([4 * reach * reach, 2 * reach, 1])) for x in (unique.astype(np.int64), mapped)
+    )
+    order = np.argsort(keys)
+    place = np.minimum(np.searchsorted(keys[order], wanted), len(keys) - 1)
+    return unique, d_A, np.where(keys[order][place] == wanted, order[place], -1)
 
 
 def bravais_symbol(space_group: str) -> str:
