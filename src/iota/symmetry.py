@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from cctbx import crystal, miller, sgtbx, uctbx
 from cctbx.array_family import flex
-from cctbx.sgtbx import bravais_types, lattice_symmetry
+from cctbx.sgtbx import bravais_types, cosets, lattice_symmetry
 
 from iota.errors import ParameterError
 
@@ -231,6 +231,27 @@ def point_group(space_group: str) -> str:
 def point_group_order(space_group: str) -> int:
     """Number of operations of the point group, without those of the lattice."""
     return int(sgtbx.space_group_info(space_group).group().order_p())
+
+
+def indexing_ambiguities(cell: Sequence[float], space_group: str, max_distortion_deg: float = 1.0) -> list[str]:
+    """Other ways to index a crystal that its cell cannot tell apart, such as ``-x,y,-z``; none for most crystals.
+
+    There are some where the lattice has a higher symmetry than the crystal, by its point group (as in P 4 or I 2 3) or
+    because a cell happens to be that of a higher lattice.
+    """
+    own = sgtbx.space_group_info(space_group).group().build_derived_patterson_group()
+    symmetry = crystal.symmetry(unit_cell=tuple(cell), space_group=own, assert_is_compatible_unit_cell=False)
+    to_niggli = symmetry.change_of_basis_op_to_niggli_cell()
+    niggli = symmetry.change_basis(to_niggli)
+    lattice = lattice_symmetry.group(niggli.unit_cell(), max_delta=max_distortion_deg)
+    lattice.expand_inv(sgtbx.tr_vec((0, 0, 0)))
+    mine = niggli.space_group().build_derived_laue_group()
+    decomposition = cosets.left_decomposition_point_groups_only(g=lattice, h=mine)
+    found = []
+    for partition in decomposition.partitions[1:]:
+        proper = next((operation for operation in partition if operation.r().determinant() > 0), partition[0])
+        found.append(str(to_niggli.inverse().apply(sgtbx.rt_mx(proper.r())).as_xyz()))
+    return found
 
 
 @lru_cache(maxsize=8)

@@ -195,6 +195,8 @@ def next_steps(conclusion: Conclusion, folder: RunFolder) -> list[str]:
             f"look at the best frame:  {_view(conclusion.viewer, files, folder)}",
             f"see its numbers:         dials.show {' '.join(files)}",
         ]
+        if consensus.n_lattices > 1:
+            steps.append(f"merge the intensities:   {_command('iota.merge')} {shlex.quote(str(folder.path))}")
         if any("learnt" in label or "metric" in label for label in summary.settings):
             steps.append(
                 f"when the space group is known:  {_command('iota.run')} ... "
