@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from cctbx import crystal, sgtbx, uctbx
-from cctbx.sgtbx import bravais_types, lattice_symmetry
+from cctbx import crystal, miller, sgtbx, uctbx
+from cctbx.array_family import flex
+from cctbx.sgtbx import bravais_types, cosets, lattice_symmetry
 
 from iota.errors import ParameterError
 
@@ -77,6 +78,13 @@ def primitive_niggli(cell: Sequence[float], space_group: str = "P 1") -> Cell:
         unit_cell=tuple(cell), space_group_symbol=space_group, assert_is_compatible_unit_cell=False
     )
     return _as_cell(symmetry.primitive_setting().unit_cell().niggli_cell())
+
+
+@lru_cache(maxsize=64)
+def primitive_basis(space_group: str) -> npt.NDArray[np.float64]:
+    """Vectors of a primitive basis in the basis of the conventional cell, by columns, `[3, 3]`."""
+    to_primitive = sgtbx.space_group_info(space_group).group().z2p_op()
+    return np.array(to_primitive.c_inv().r().as_double(), dtype=float).reshape(3, 3)
 
 
 def setting_like(
@@ -159,6 +167,33 @@ def symmetries(cell: Sequence[float], max_distortion_deg: float = 2.5) -> list[S
     return found
 
 
+def unique_reflections(
+    cell: Sequence[float], space_group: str, d_min_A: float, hkl: npt.NDArray[np.integer[Any]]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """All unique reflections that are not absent, Friedel mates as one, and which of them given indices are.
+
+    Returns:
+        Miller indices in the asymmetric unit `[n, 3]`, their resolution (A) `[n]`, and for each of ``hkl`` `[m, 3]` the
+        number of its unique reflection, -1 where it is absent or beyond the resolution, `[m]`.
+    """
+    symmetry = crystal.symmetry(
+        unit_cell=tuple(cell), space_group_symbol=space_group, assert_is_compatible_unit_cell=False
+    )
+    possible = miller.build_set(symmetry, anomalous_flag=False, d_min=d_min_A)
+    unique = possible.indices().as_vec3_double().as_double().as_numpy_array().reshape(-1, 3).astype(np.int32)
+    d_A = possible.d_spacings().data().as_numpy_array()
+    given = flex.miller_index(*(flex.int(np.ascontiguousarray(column, dtype=np.int32)) for column in np.asarray(hkl).T))
+    miller.map_to_asu(symmetry.space_group().type(), False, given)
+    mapped = given.as_vec3_double().as_double().as_numpy_array().reshape(-1, 3).astype(np.int64)
+    reach = int(max(np.abs(unique).max(initial=0), np.abs(mapped).max(initial=0))) + 1
+    keys, wanted = (
+        ((x + reach) @ np.array([4 * reach * reach, 2 * reach, 1])) for x in (unique.astype(np.int64), mapped)
+    )
+    order = np.argsort(keys)
+    place = np.minimum(np.searchsorted(keys[order], wanted), len(keys) - 1)
+    return unique, d_A, np.where(keys[order][place] == wanted, order[place], -1)
+
+
 def bravais_symbol(space_group: str) -> str:
     """Bravais symbol of a space group, e.g. ``tP``."""
     return str(bravais_types.bravais_lattice(group=sgtbx.space_group_info(space_group).group()))
@@ -191,6 +226,32 @@ def point_group(space_group: str) -> str:
     """Point group with the centring of a space group, e.g. ``P 4 2 2`` for P 43 21 2."""
     group = sgtbx.space_group_info(space_group).group().build_derived_point_group()
     return str(sgtbx.space_group_info(group=group))
+
+
+def point_group_order(space_group: str) -> int:
+    """Number of operations of the point group, without those of the lattice."""
+    return int(sgtbx.space_group_info(space_group).group().order_p())
+
+
+def indexing_ambiguities(cell: Sequence[float], space_group: str, max_distortion_deg: float = 1.0) -> list[str]:
+    """Other ways to index a crystal that its cell cannot tell apart, such as ``-x,y,-z``; none for most crystals.
+
+    There are some where the lattice has a higher symmetry than the crystal, by its point group (as in P 4 or I 2 3) or
+    because a cell happens to be that of a higher lattice.
+    """
+    own = sgtbx.space_group_info(space_group).group().build_derived_patterson_group()
+    symmetry = crystal.symmetry(unit_cell=tuple(cell), space_group=own, assert_is_compatible_unit_cell=False)
+    to_niggli = symmetry.change_of_basis_op_to_niggli_cell()
+    niggli = symmetry.change_basis(to_niggli)
+    lattice = lattice_symmetry.group(niggli.unit_cell(), max_delta=max_distortion_deg)
+    lattice.expand_inv(sgtbx.tr_vec((0, 0, 0)))
+    mine = niggli.space_group().build_derived_laue_group()
+    decomposition = cosets.left_decomposition_point_groups_only(g=lattice, h=mine)
+    found = []
+    for partition in decomposition.partitions[1:]:
+        proper = next((operation for operation in partition if operation.r().determinant() > 0), partition[0])
+        found.append(str(to_niggli.inverse().apply(sgtbx.rt_mx(proper.r())).as_xyz()))
+    return found
 
 
 @lru_cache(maxsize=8)

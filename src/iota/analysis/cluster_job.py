@@ -17,14 +17,14 @@ from iota.analysis.clustering import Cluster, cluster_cells
 from iota.analysis.table import RunTable
 from iota.errors import IotaError
 from iota.runs import RunFolder
-from iota.runs.lists import write_cluster_lists
+from iota.runs.lists import write_cluster_files
 
 
 class ClusterQuestion(msgspec.Struct, kw_only=True):
     """Which run, and the options of ``analysis.clustering``."""
 
     folder: str
-    threshold: float = 5000.0  # A^2
+    threshold: float | None = None  # A^2; None: by the peaks of density
     n_images: int | None = None
     limit: int = 5
     write_files: bool = True
@@ -70,7 +70,7 @@ def find_clusters(question: ClusterQuestion) -> list[FoundCluster]:
         lambda share: _say(ClusterAnswer(progress=share)),
     )
     if question.write_files:
-        write_cluster_lists(folder, [cluster.frames for cluster in clusters])
+        write_cluster_files(folder, [(cluster.frames, cluster.target_script()) for cluster in clusters])
     found = [FoundCluster(cluster=cluster, rows=[row_of[f] for f in cluster.frames]) for cluster in clusters]
     for one in found:
         one.cluster.frames = []

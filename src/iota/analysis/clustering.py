@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import random
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from itertools import permutations
+from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from cctbx.uctbx.determine_unit_cell import NCDist
 
+from iota.analysis.cell_space import absolute_positions, relative_positions, vonorms
+from iota.analysis.density import Labels, density_clusters, linked
 from iota.records import FrameRef, FrameResult
-from iota.symmetry import Cell, median_cell, primitive_niggli
+from iota.symmetry import ANGLE_TOLERANCE_DEG, LENGTH_TOLERANCE, Cell, cell_text, median_cell, point_group
 
-MOST_CELLS = 1000  # 42 us a pair of cells and quadratic: 20 s
-_SEED = 1057  # which cells are taken, when there are more, is the same each time
+_REACH = 0.012  # relative; cells of one crystal form are nearer to their neighbours, and less spread, than this
+_SEED = 1057  # which cells are taken, when fewer are wanted, is the same each time
+_MOST_DESCRIBED = 5000  # cells of which median and spread are taken
+_GROWTH = 1.1  # a growing collection is clustered again when it is so much larger
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.integer[Any]]
+Symmetries = Sequence[tuple[str, str]]  # Bravais symbol and space group, by code
 
 
 class Cluster(msgspec.Struct, kw_only=True):
@@ -28,115 +38,195 @@ class Cluster(msgspec.Struct, kw_only=True):
     unit_cell_spread: Cell  # standard deviation of the same
     frames: list[FrameRef] = []  # each once, in the order of the ledger
 
+    def target_script(self) -> str:
+        """Script that makes this cluster the target of a run."""
+        return f"""\
+cctbx_xfel {{
+  target_unit_cell = {cell_text(self.unit_cell)}
+  target_space_group = "{self.space_group}"
+}}
+"""
 
-class _Member(msgspec.Struct, frozen=True):
-    frame: FrameRef
-    bravais: str
-    space_group: str
-    unit_cell: Cell
+    def filter_script(self) -> str:
+        """Script that keeps the lattices of this cluster only, those within five standard deviations and 1 to 5 %."""
+        spread = max(sd / value for sd, value in zip(self.unit_cell_spread, self.unit_cell, strict=True))
+        return f"""\
+cctbx_xfel {{
+  filter {{
+    flag_on = True
+    pointgroup = "{point_group(self.space_group)}"
+    unit_cell = {cell_text(self.unit_cell)}
+    uc_tolerance = {min(0.05, max(0.01, 5 * spread)):.3f}
+  }}
+}}
+"""
+
+
+def label_cells(
+    cells: npt.ArrayLike, codes: Codes, symmetries: Symmetries, threshold_A2: float | None = None
+) -> Labels:
+    """Cluster of each cell, without a number of clusters in advance.
+
+    Cells are compared as lattices (:mod:`iota.analysis.cell_space`), so neither the setting nor the centring matters.
+
+    Args:
+        cells: conventional cells (A, degrees), `[n, 6]`.
+        codes: symmetry of each cell, `[n]`.
+        symmetries: Bravais symbol and space group, by code.
+        threshold_A2: None finds clusters by the peaks of their density, relative to the size of cells; a number links
+            cells that are nearer than this, in the measure of NCDist (A^2), as the predecessor did.
+
+    Returns:
+        Number of the cluster, the largest is 0; -1 for cells that belong to none, `[n]`.
+    """
+    table = np.asarray(cells, dtype=np.float64).reshape(-1, 6)
+    norms = vonorms(table, codes, [space_group for _, space_group in symmetries])
+    if threshold_A2 is None:
+        return density_clusters(relative_positions(norms), _REACH)
+    return linked(absolute_positions(norms), threshold_A2)
+
+
+def describe_clusters(
+    labels: Labels, cells: npt.ArrayLike, codes: Codes, symmetries: Symmetries, least: int = 5
+) -> list[Cluster]:
+    """Size, symmetry and cell of the clusters that have so many members, without their frames; the k-th is label k."""
+    table = np.asarray(cells, dtype=np.float64).reshape(-1, 6)
+    counts = np.bincount(labels[labels >= 0])
+    order = np.argsort(labels, kind="stable")[np.count_nonzero(labels < 0) :]
+    found = []
+    for members in np.split(order, np.cumsum(counts)[:-1]) if len(order) else []:
+        if len(members) < least:
+            break
+        found.append(_describe(table[members], codes[members], symmetries))
+    return found
+
+
+def _describe(cells: Floats, codes: Codes, symmetries: Symmetries) -> Cluster:
+    common = Counter(dict(zip(*(x.tolist() for x in np.unique(codes, return_counts=True)), strict=True)))
+    bravais_counts: Counter[str] = Counter()
+    for code, number in common.items():
+        bravais_counts[symmetries[code][0]] += number
+    bravais = bravais_counts.most_common(1)[0][0]
+    code = next(code for code, _ in common.most_common() if symmetries[code][0] == bravais)
+    same = np.isin(codes, [k for k, (name, _) in enumerate(symmetries) if name == bravais])
+    alike = in_one_setting(cells[same][:: 1 + np.count_nonzero(same) // _MOST_DESCRIBED], bravais)
+    a, b, c, alpha, beta, gamma = alike.std(axis=0).tolist()
+    return Cluster(
+        n_lattices=len(cells),
+        bravais=bravais,
+        space_group=symmetries[code][1],
+        unit_cell=median_cell(alike),
+        unit_cell_spread=(a, b, c, alpha, beta, gamma),
+    )
+
+
+def in_one_setting(cells: Floats, bravais: str) -> Floats:
+    """Cells of one lattice, each in the setting nearest to their middle; those that no exchange of axes brings near go.
+
+    Args:
+        cells: cells of this Bravais type (A, degrees), `[n, 6]`.
+        bravais: Bravais symbol, which says what axes may be exchanged.
+    """
+    middle = np.median(cells, axis=0)
+    reference = cells[np.argmin(_differences(cells, middle))]
+    settings = np.stack([setting for setting in _settings(cells, bravais)])  # [n_settings, n, 6]
+    best = np.argmin(_differences(settings, reference), axis=0)
+    alike = settings[best, np.arange(len(cells))]
+    near = (np.abs(alike[:, :3] / reference[:3] - 1) < LENGTH_TOLERANCE).all(axis=1)
+    near &= (np.abs(alike[:, 3:] - reference[3:]) < ANGLE_TOLERANCE_DEG).all(axis=1)
+    found: Floats = alike[near]
+    return found
+
+
+def _differences(cells: Floats, reference: Floats) -> Floats:
+    lengths = cells[..., :3] / reference[:3] - 1
+    angles = np.radians(cells[..., 3:] - reference[3:])
+    total: Floats = (lengths**2).sum(axis=-1) + (angles**2).sum(axis=-1)
+    return total
+
+
+def _settings(cells: Floats, bravais: str) -> Iterable[Floats]:
+    """Settings of one Bravais type that differ in the names and signs of axes, each `[n, 6]`."""
+    exchanges: Iterable[tuple[int, ...]] = [(0, 1, 2)]
+    signs: Iterable[tuple[int, ...]] = [()]
+    if bravais == "aP":
+        exchanges, signs = permutations(range(3)), [(), (1, 2), (0, 2), (0, 1)]
+    elif bravais in ("oP", "oF", "oI"):
+        exchanges = permutations(range(3))
+    elif bravais == "mP":
+        exchanges = [(0, 1, 2), (2, 1, 0)]
+    for exchange in list(exchanges):
+        columns = [*exchange, *(3 + k for k in exchange)]
+        for reversed_angles in signs:
+            setting = cells[:, columns]
+            for k in reversed_angles:
+                setting[:, 3 + k] = 180.0 - setting[:, 3 + k]
+            yield setting
+
+
+class CellClusters:
+    """Cells of a run, also of one that goes on: clustered again each time that they have grown by a tenth."""
+
+    def __init__(self, threshold_A2: float | None = None, least: int = 5) -> None:
+        self._threshold_A2, self._least = threshold_A2, least
+        self._codes_of: dict[tuple[str, str], int] = {}
+        self._cells, self._codes, self._rows = array("d"), array("H"), array("l")
+        self._frames: list[FrameRef] = []
+        self._labels: Labels = np.empty(0, dtype=np.intp)
+        self._clusters: list[Cluster] = []
+
+    def add(self, result: FrameResult) -> None:
+        """Take the lattices of a frame."""
+        if not result.lattices:
+            return
+        for lattice in result.lattices:
+            key = (lattice.bravais, lattice.space_group)
+            self._codes.append(self._codes_of.setdefault(key, len(self._codes_of)))
+            self._cells.extend(lattice.unit_cell)
+            self._rows.append(len(self._frames))
+        self._frames.append(result.frame)
+
+    def clusters(self) -> list[Cluster]:
+        """Clusters of all cells that there are, or of nine tenths of them, the largest first."""
+        if len(self._codes) > _GROWTH * len(self._labels):
+            cells, codes = np.array(self._cells).reshape(-1, 6), np.array(self._codes)
+            symmetries = list(self._codes_of)
+            self._labels = label_cells(cells, codes, symmetries, self._threshold_A2)
+            self._clusters = describe_clusters(self._labels, cells, codes, symmetries, self._least)
+            rows = np.array(self._rows)
+            for number, cluster in enumerate(self._clusters):
+                cluster.frames = [self._frames[k] for k in np.unique(rows[self._labels == number]).tolist()]
+        return self._clusters
 
 
 def cluster_cells(
     results: Iterable[FrameResult],
-    threshold_A2: float = 5000.0,
+    threshold_A2: float | None = None,
     n_images: int | None = None,
     least: int = 5,
     progress: Callable[[float], None] = lambda share: None,
 ) -> list[Cluster]:
-    """Cluster the cells of integrated lattices, as the predecessor did: single linkage of NCDist distances.
-
-    NCDist (Andrews & Bernstein, J. Appl. Cryst. (2014) 47, 346) compares Niggli-reduced cells without minding how
-    noise makes the reduction jump.
+    """Cluster the cells of integrated lattices.
 
     Args:
         results: records of a run.
-        threshold_A2: a cell that is nearer than this to any cell of a cluster belongs to it (A^2).
-        n_images: how many frames, chosen at random; None is all up to 1000, and the cells of the others join the
-            cluster whose median is nearest, if it is near enough.
+        threshold_A2: see :func:`label_cells`.
+        n_images: how many frames, chosen at random; None is all.
         least: clusters with fewer lattices are left out.
-        progress: called now and then with the share of the work that is done, 0 to 1.
+        progress: called with the share of the work that is done, 0 to 1.
 
     Returns:
         Clusters, the largest first; none when nothing was integrated.
     """
-    integrated = [result for result in results if result.lattices]
-    chosen = random.Random(_SEED)
-    n_taken = n_images or MOST_CELLS
-    if len(integrated) > n_taken:
-        picked = set(chosen.sample(range(len(integrated)), n_taken))
-        taken = [result for k, result in enumerate(integrated) if k in picked]
-        others = [] if n_images else [result for k, result in enumerate(integrated) if k not in picked]
-    else:
-        taken, others = integrated, []
-    members = _members(taken)
-    if not members:
-        return []
-    joining = _members(others)
-    n_pairs = len(members) * (len(members) - 1) // 2
-    n_all = max(1, n_pairs + len(joining))
-    groups = _linked(members, threshold_A2, lambda n: progress(n / n_all))
-    middles = [_middle_g6(group) for group in groups]
-    for number, member in enumerate(joining):
-        if number % 100 == 0:
-            progress((n_pairs + number) / n_all)
-        distances = [NCDist(_g6(member), middle) for middle in middles]
-        nearest = int(np.argmin(distances))
-        if distances[nearest] < threshold_A2:
-            groups[nearest].append(member)
-    clusters = [_describe(group) for group in groups if len(group) >= least]
-    return sorted(clusters, key=lambda cluster: -cluster.n_lattices)
-
-
-def _members(results: Sequence[FrameResult]) -> list[_Member]:
-    return [
-        _Member(result.frame, lattice.bravais, lattice.space_group, lattice.unit_cell)
-        for result in results
-        for lattice in result.lattices
-    ]
-
-
-def _linked(members: Sequence[_Member], threshold_A2: float, compared: Callable[[int], None]) -> list[list[_Member]]:
-    if len(members) == 1:
-        return [list(members)]
-    from scipy.cluster import hierarchy  # 0.4 s, which is too much for commands that do not cluster
-
-    points = [_g6(member) for member in members]
-    distances: list[float] = []
-    for k, a in enumerate(points):
-        distances += [NCDist(a, b) for b in points[k + 1 :]]
-        compared(len(distances))
-    numbers = hierarchy.fcluster(hierarchy.linkage(distances, method="single"), threshold_A2, criterion="distance")
-    groups: dict[int, list[_Member]] = {}
-    for number, member in zip(numbers.tolist(), members, strict=True):
-        groups.setdefault(number, []).append(member)
-    return list(groups.values())
-
-
-def _g6(member: _Member) -> tuple[float, ...]:
-    return g6(primitive_niggli(member.unit_cell, member.space_group))
-
-
-def _middle_g6(group: Sequence[_Member]) -> tuple[float, ...]:
-    middle: npt.NDArray[np.float64] = np.median([_g6(member) for member in group[:50]], axis=0)
-    return tuple(middle.tolist())
-
-
-def g6(cell: Cell) -> tuple[float, ...]:
-    """A reduced cell as a point in the space G6 of Andrews and Bernstein (A^2): a.a b.b c.c 2b.c 2a.c 2a.b."""
-    a, b, c = cell[:3]
-    alpha, beta, gamma = np.cos(np.radians(cell[3:])).tolist()
-    return (a * a, b * b, c * c, 2 * b * c * alpha, 2 * a * c * beta, 2 * a * b * gamma)
-
-
-def _describe(group: Sequence[_Member]) -> Cluster:
-    (bravais, space_group), _ = Counter((m.bravais, m.space_group) for m in group).most_common(1)[0]
-    cells = np.array([m.unit_cell for m in group if m.bravais == bravais])
-    a, b, c, alpha, beta, gamma = cells.std(axis=0).tolist()
-    return Cluster(
-        n_lattices=len(group),
-        bravais=bravais,
-        space_group=space_group,
-        unit_cell=median_cell(cells),
-        unit_cell_spread=(a, b, c, alpha, beta, gamma),
-        frames=list(dict.fromkeys(m.frame for m in group)),
-    )
+    collected = CellClusters(threshold_A2, least)
+    integrated: Iterable[FrameResult] = (result for result in results if result.lattices)
+    if n_images is not None:
+        integrated = list(integrated)
+        picked = set(random.Random(_SEED).sample(range(len(integrated)), min(n_images, len(integrated))))
+        integrated = [result for k, result in enumerate(integrated) if k in picked]
+    for result in integrated:
+        collected.add(result)
+    progress(0.5)  # reading takes longer than what is left
+    clusters = collected.clusters()
+    progress(1.0)
+    return clusters

@@ -13,23 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from iota.analysis.columns import CELL, OTHER, OTHER_CODE
-from iota.analysis.lattices import group_lattices
+from iota.analysis.consensus import MOST_CELLS, Consensus, consensus
 from iota.analysis.table import RunTable
 from iota.errors import RunFolderError
 from iota.records import NOT_HITS, OUTCOMES, FrameResult, Lattice, Outcome
-from iota.symmetry import Cell, median_cell, primitive_niggli
-
-_MOST_CELLS = 5000  # grouping compares cells with groups; more than this many add nothing to a median
-
-
-class Consensus(msgspec.Struct, kw_only=True):
-    """The lattice of most integrated lattices."""
-
-    bravais: str
-    space_group: str
-    n_lattices: int  # of this Bravais type and cell
-    unit_cell: Cell  # median
-    unit_cell_spread: Cell  # robust standard deviation: 1.4826 times the median absolute deviation
 
 
 class Summary(msgspec.Struct, kw_only=True):
@@ -133,7 +120,7 @@ class SummaryBuilder:
 _COLUMNS = ("n_integrated", "d_min_A", "wilson_b_A2", "distance_mm", "beam_fast_px", "beam_slow_px")
 
 
-def summary_of(table: RunTable, n_frames: int, most_cells: int = _MOST_CELLS) -> Summary:
+def summary_of(table: RunTable, n_frames: int, most_cells: int = MOST_CELLS) -> Summary:
     """Make the summary of a run from its columns.
 
     Args:
@@ -181,7 +168,7 @@ def _describe(
     codes: npt.NDArray[np.uint16],
     cells: npt.NDArray[np.float64],
     values: Mapping[str, npt.NDArray[np.floating[Any]]],
-    most_cells: int = _MOST_CELLS,
+    most_cells: int = MOST_CELLS,
 ) -> None:
     """Fill in what lattices say, as :func:`consensus` takes them; values are `[n_lattices]` each, nan where unknown."""
     summary.consensus = consensus(symmetries, codes, cells, most_cells)
@@ -203,34 +190,3 @@ def _describe(
 def _median(values: npt.NDArray[np.floating[Any]]) -> float | None:
     known = values[np.isfinite(values)]
     return float(np.median(known)) if len(known) else None
-
-
-def consensus(
-    symmetries: Sequence[tuple[str, str]],
-    codes: npt.NDArray[np.uint16],
-    cells: npt.NDArray[np.float64],
-    most_cells: int = _MOST_CELLS,
-) -> Consensus:
-    """Bravais type of most lattices, and among these the largest group of one cell.
-
-    Args:
-        symmetries: Bravais symbol and space group, by code.
-        codes: symmetry of each lattice, `[n]`, n > 0.
-        cells: cell of each lattice (A, degrees), `[n, 6]`.
-        most_cells: of more cells than this some are taken.
-    """
-    bravais_of_code = [bravais for bravais, _ in symmetries]
-    bravais = Counter(bravais_of_code[code] for code in codes.tolist()).most_common(1)[0][0]
-    members = np.flatnonzero(np.isin(codes, [k for k, name in enumerate(bravais_of_code) if name == bravais]))
-    sample = members[:: max(1, len(members) // most_cells)]
-    groups = group_lattices((str(k), primitive_niggli(cells[k], symmetries[codes[k]][1])) for k in sample.tolist())
-    largest = np.array([int(name) for name in groups[0].members])
-    middle = median_cell(cells[largest])
-    a, b, c, alpha, beta, gamma = (1.4826 * np.median(np.abs(cells[largest] - np.array(middle)), axis=0)).tolist()
-    return Consensus(
-        bravais=bravais,
-        space_group=symmetries[Counter(codes[largest].tolist()).most_common(1)[0][0]][1],
-        n_lattices=round(len(largest) * len(members) / len(sample)),
-        unit_cell=middle,
-        unit_cell_spread=(a, b, c, alpha, beta, gamma),
-    )

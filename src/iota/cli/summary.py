@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from iota.analysis.clustering import Cluster
+from iota.analysis.consensus import Consensus
 from iota.analysis.summary import Summary
 from iota.installation import program
 from iota.records import Outcome
@@ -89,9 +90,11 @@ def _findings(summary: Summary, lattices: Sequence[Learnt]) -> RenderableType:
     grid.add_row(
         " Integrated", f"{summary.n_integrated} of {summary.n_hits} hits ({100 * summary.n_integrated / n_hits:.0f} %)"
     )
+    low, high = consensus.share_interval
     grid.add_row(
         " Consensus",
-        f"{consensus.bravais} ({consensus.space_group}), {consensus.n_lattices} of {summary.n_lattices} lattices",
+        f"{consensus.bravais} ({consensus.space_group}), {consensus.n_lattices} of {summary.n_lattices} lattices"
+        f" ({100 * consensus.share:.0f} %, 95 % confidence {100 * low:.0f} to {100 * high:.0f} %)",
     )
     grid.add_row(" Unit cell", f"{cell_text(consensus.unit_cell)}  (A, degrees)")
     grid.add_row("   spread", cell_text(consensus.unit_cell_spread))
@@ -99,9 +102,7 @@ def _findings(summary: Summary, lattices: Sequence[Learnt]) -> RenderableType:
         grid.add_row(
             f" Learnt {lattice.number}", f"{lattice.label.partition(': ')[2]}, from {lattice.n_scouted} frames"
         )
-    if summary.other_bravais:
-        others = ", ".join(f"{number} {bravais}" for bravais, number in summary.other_bravais.items())
-        grid.add_row(" Others", others)
+    _add_candidates(grid, summary, consensus)
     if summary.n_multi_lattice_frames:
         grid.add_row(" Multiple", f"{summary.n_multi_lattice_frames} frames hold more than one lattice")
     if summary.d_min_A:
@@ -116,6 +117,22 @@ def _findings(summary: Summary, lattices: Sequence[Learnt]) -> RenderableType:
             " Geometry", f"beam {fast:.1f} {slow:.1f} px, distance {summary.distance_mm_median:.2f} mm (median)"
         )
     return grid
+
+
+def _add_candidates(grid: Table, summary: Summary, consensus: Consensus) -> None:
+    """Rows that say what the other lattices are, and when the vote is close."""
+    for k, candidate in enumerate(consensus.candidates):
+        grid.add_row(
+            " Others" if k == 0 else "",
+            f"{candidate.n_lattices} {candidate.bravais} ({candidate.space_group})"
+            f" {cell_text(candidate.unit_cell, 1)}: {candidate.relation}",
+        )
+    if summary.other_bravais and not consensus.candidates:
+        grid.add_row(" Others", ", ".join(f"{number} {name}" for name, number in summary.other_bravais.items()))
+    if consensus.is_close:
+        grid.add_row("", "The vote is close: try both as targets, or collect more images.")
+    if consensus.metric_symmetry and consensus.metric_cell:
+        grid.add_row(" Metric", f"allows {consensus.metric_symmetry}, {cell_text(consensus.metric_cell)}")
 
 
 def _clusters(clusters: Sequence[Cluster]) -> RenderableType:
@@ -144,7 +161,8 @@ def _places(conclusion: Conclusion, folder: RunFolder) -> RenderableType:
     grid.add_row("   log", f"{folder.log.name} (all frames), logs/ (the backend's own, by frame)")
     grid.add_row("   lists", "input.lst, integrated.lst, not_integrated.lst, failed_*.lst")
     if summary.n_integrated:
-        prime = ", ".join(sorted(path.name for path in folder.path.glob("*.phil") if path != folder.target))
+        scripts = [path for path in folder.path.glob("*.phil") if not path.name.startswith("uc_cluster_")]
+        prime = ", ".join(sorted(path.name for path in scripts if path != folder.target))
         grid.add_row("   merging", f"{prime}, a script for PRIME filled in from these results")
         grid.add_row("   results", "final/int_*.pickle, dials/*_integrated.expt and .refl")
     if (folder.path / "visualization").is_dir():
@@ -177,6 +195,8 @@ def next_steps(conclusion: Conclusion, folder: RunFolder) -> list[str]:
             f"look at the best frame:  {_view(conclusion.viewer, files, folder)}",
             f"see its numbers:         dials.show {' '.join(files)}",
         ]
+        if consensus.n_lattices > 1:
+            steps.append(f"merge the intensities:   {_command('iota.merge')} {shlex.quote(str(folder.path))}")
         if any("learnt" in label or "metric" in label for label in summary.settings):
             steps.append(
                 f"when the space group is known:  {_command('iota.run')} ... "

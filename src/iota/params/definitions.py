@@ -347,14 +347,14 @@ analysis
       .type = bool
       .help = Cluster the unit cells when the run ends
       .expert_level = 0
-    threshold = 5000
+    threshold = None
       .type = float(value_min=0)
-      .help = Cells nearer than this to one of a cluster belong to it (A^2, NCDist of Andrews and Bernstein)
+      .help = Cells nearer than this to one of a cluster belong to it (A^2, as NCDist of Andrews and Bernstein). None \
+              finds clusters by the peaks of their density, which tells forms apart that differ by 1 %.
       .expert_level = 1
     n_images = None
       .type = int(value_min=1)
-      .help = Cluster the cells of so many images, chosen at random. None is up to 1000, and \
-              all others join the nearest cluster.
+      .help = Cluster the cells of so many images, chosen at random. None is all of them.
       .expert_level = 1
     limit = 5
       .type = int(value_min=1)
@@ -362,7 +362,8 @@ analysis
       .expert_level = 1
     write_files = True
       .type = bool
-      .help = Write a list of the images of each cluster, uc_cluster_N.lst
+      .help = Write a list of the images of each cluster, uc_cluster_N.lst, and a script that makes the cluster the \
+              target of a run, uc_cluster_N.phil
       .expert_level = 1
   }
   viz = *no_visualization integration cv_vectors

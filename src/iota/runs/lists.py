@@ -63,12 +63,16 @@ def write_outcome_lists(folder: RunFolder, frames: Sequence[FrameRef], outcomes:
     )
 
 
-def write_cluster_lists(folder: RunFolder, clusters: Sequence[Sequence[FrameRef]]) -> None:
-    """Write ``uc_cluster_1.lst`` and so on, the images of each cluster of cells; those of before are removed."""
-    for old in folder.path.glob("uc_cluster_*.lst"):
+def write_cluster_files(folder: RunFolder, clusters: Sequence[tuple[Sequence[FrameRef], str]]) -> None:
+    """Write ``uc_cluster_1.lst`` and so on, the images of each cluster of cells, and ``uc_cluster_1.phil``, its script.
+
+    Those of before are removed.
+    """
+    for old in [*folder.path.glob("uc_cluster_*.lst"), *folder.path.glob("uc_cluster_*.phil")]:
         old.unlink()
-    for number, frames in enumerate(clusters, start=1):
+    for number, (frames, script) in enumerate(clusters, start=1):
         _write(folder, f"uc_cluster_{number}.lst", frames)
+        folder.write_text(folder.path / f"uc_cluster_{number}.phil", script)
 
 
 def _write(folder: RunFolder, name: str, frames: Iterable[FrameRef]) -> None:

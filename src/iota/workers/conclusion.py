@@ -15,7 +15,7 @@ from iota.params import Parameters, read
 from iota.records import FrameRef, Outcome
 from iota.runs import RunFolder, iterate_ledger
 from iota.runs.folder import cannot_write
-from iota.runs.lists import read_input_list, write_cluster_lists, write_outcome_lists
+from iota.runs.lists import read_input_list, write_cluster_files, write_outcome_lists
 from iota.runs.lock import RunLock
 from iota.workers.cores import default_processes
 from iota.workers.learning import Learning, Learnt
@@ -103,7 +103,8 @@ def _clusters(folder: RunFolder, parameters: Parameters) -> list[Cluster] | None
     if not options.flag_on:
         return None
     clusters = cluster_cells(iterate_ledger(folder.ledger), options.threshold, options.n_images, options.limit)
-    write_cluster_lists(folder, [cluster.frames for cluster in clusters] if options.write_files else [])
+    files = [(cluster.frames, cluster.target_script()) for cluster in clusters]
+    write_cluster_files(folder, files if options.write_files else [])
     return clusters
 
 

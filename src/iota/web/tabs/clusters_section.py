@@ -29,7 +29,9 @@ class ClustersSection:
         with ui.column().classes("iota-card gap-2"):
             ui.label("Clusters of unit cells").classes("iota-title")
             with ui.row().classes("w-full items-center gap-3"):
-                self._threshold = _number("Threshold (Å²)", 5000, "analysis.clustering.threshold")
+                self._threshold = _number(
+                    "Threshold (Å²)", None, "analysis.clustering.threshold: empty finds clusters by their density"
+                )
                 self._n_images = _number(
                     "Images", None, "analysis.clustering.n_images: so many at random; empty is all"
                 )
@@ -58,7 +60,7 @@ class ClustersSection:
     async def _start(self) -> None:
         question = ClusterQuestion(
             folder=str(self._selection.live.folder.path),
-            threshold=float(self._threshold.value or 5000),
+            threshold=float(self._threshold.value) if self._threshold.value else None,
             n_images=int(self._n_images.value) if self._n_images.value else None,
             limit=int(self._limit.value or 1),
             write_files=bool(self._write.value),
@@ -97,7 +99,7 @@ class ClustersSection:
             return
         if not clusters:
             self._sentence.set_text(
-                f"No cluster has {question.limit} lattices or more. Lower the least number, or raise the threshold."
+                f"No cluster has {question.limit} lattices or more. Lower the least number, or give a larger threshold."
             )
             return
         lists = (

@@ -1,0 +1,221 @@
+"""Points in clusters without a number of clusters: by the peaks of their density, or linked below a distance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.intp]  # cluster of each point, from 0; -1 for strays
+
+_MOST_POINTS = 10_000  # whose density is looked at; more say nothing new about large clusters
+_SEED = 1057  # which points are taken, when there are more, is the same each time
+_MOST_NEIGHBOURS = 20
+_FEW = 30  # fewer points have no density worth the name
+_PROMINENCE = 4.5  # a peak is one when it stands out of the saddle by so many standard deviations of the density
+_FLOOR = 1e-5  # of distances, for points that coincide
+_LEAST_SPREAD = 1e-3  # of a cluster in any direction, when its strays are looked for
+_STRAY_P = 1e-6  # a member that is farther from the middle than this is probable is none
+_CORE = 0.7  # share of a cluster, the densest part, from which its spread is estimated first
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """Middle and spread of a cluster."""
+
+    middle: Floats  # `[d]`
+    inverse: Floats  # of the covariance, `[d, d]`
+    limit: float  # of squared distances in this measure; beyond are strays
+
+    def holds(self, points: Floats) -> npt.NDArray[np.bool_]:
+        """Whether points `[n, d]` are no strays."""
+        away = points - self.middle
+        inside: npt.NDArray[np.bool_] = np.einsum("ni,ij,nj->n", away, self.inverse, away) < self.limit
+        return inside
+
+
+def density_clusters(points: Floats, reach: float) -> Labels:
+    """Cluster points by the peaks of their density.
+
+    The density at a point follows from the distance of its k-th neighbour.  Each point belongs to the peak that is
+    reached by going to the densest neighbour again and again; peaks that do not stand out significantly of the saddle
+    to a higher one are joined with it (Chazal et al., J. ACM (2013) 60, 41).  So clusters that touch are told apart
+    where single linkage makes one of them.  Members far outside of the spread of their cluster are strays.
+
+    Of many points a sample is clustered; the others join the cluster of their neighbour in the sample, and those that
+    fit none are clustered by themselves, so that no small cluster is lost.
+
+    Args:
+        points: `[n, d]`.
+        reach: points farther than this from their nearest neighbours are strays, clusters are not joined across, and
+            whatever has a larger spread is none.
+
+    Returns:
+        Cluster of each point, `[n]`, the largest first; -1 for strays.
+    """
+    n = len(points)
+    if n < _FEW:
+        return linked(points, reach)
+    if n <= _MOST_POINTS:
+        return _by_size(_peaks(points, reach)[0])
+    from scipy.spatial import cKDTree
+
+    sample = np.zeros(n, dtype=bool)
+    sample[np.random.default_rng(_SEED).choice(n, _MOST_POINTS, replace=False)] = True
+    labels = np.full(n, -1, dtype=np.intp)
+    labels[sample], shapes = _peaks(points[sample], reach)
+    clustered = labels >= 0
+    if clustered.any():
+        others = np.flatnonzero(~clustered)
+        _, nearest = cKDTree(points[clustered]).query(points[others], k=1, eps=0.3)
+        wanted = labels[clustered][nearest]
+        for label, shape in shapes.items():
+            joining = others[wanted == label]
+            labels[joining[shape.holds(points[joining])]] = label
+    left = np.flatnonzero(labels < 0)
+    if 0 < len(left) < n:
+        small = density_clusters(points[left], reach)
+        labels[left] = np.where(small >= 0, small + labels.max() + 1, -1)
+    return _by_size(labels)
+
+
+def _peaks(points: Floats, reach: float) -> tuple[Labels, dict[int, _Shape]]:
+    """Clusters of points that are not too many, and the shapes of those with enough members to have one."""
+    from scipy.spatial import cKDTree
+
+    n = len(points)
+    k = int(np.clip(round(np.sqrt(n)), 5, _MOST_NEIGHBOURS))
+    distances, neighbours = cKDTree(points).query(points, k=k + 1)
+    distances, neighbours = distances[:, 1:], neighbours[:, 1:]
+    near = np.maximum(distances, _FLOOR)
+    log_density = -_dimension(near) * np.log(near[:, -1])
+    log_density -= 1e-9 * np.arange(n)  # no two are equal
+    labels = _basins(neighbours, distances <= reach, log_density, _PROMINENCE / np.sqrt(k))
+    labels[distances[:, 3] > reach] = -1
+    shapes = {}
+    for label in np.unique(labels[labels >= 0]).tolist():
+        members = np.flatnonzero(labels == label)
+        shape = _shape(points[members], log_density[members])
+        if shape is not None:
+            shapes[label] = shape
+            labels[members[~shape.holds(points[members])]] = -1
+        members = np.flatnonzero(labels == label)
+        if (
+            len(members) and np.sqrt(points[members].var(axis=0).sum()) > reach
+        ):  # strays crowd, too, when there are many
+            labels[members] = -1
+            shapes.pop(label, None)
+    return labels, shapes
+
+
+def _dimension(near: Floats) -> float:
+    """How many directions points spread in (Levina & Bickel, Adv. Neural Inf. Process. Syst. (2004) 17, 777)."""
+    inverse = np.mean(np.log(near[:, -1:] / near[:, :-1]), axis=1)
+    typical = float(np.median(inverse))
+    return float(np.clip(1.0 / typical, 1.0, 6.0)) if typical > 0 else 1.0
+
+
+def _basins(
+    neighbours: npt.NDArray[np.intp], linked_: npt.NDArray[np.bool_], log_density: Floats, prominence: float
+) -> Labels:
+    """Peak of each point, after peaks without prominence were joined with higher ones."""
+    n, k = neighbours.shape
+    own = np.arange(n)
+    heights = np.where(linked_, log_density[neighbours], -np.inf)
+    best = np.argmax(heights, axis=1)
+    parent = np.where(heights[own, best] > log_density, neighbours[own, best], own)
+    while not np.array_equal(parent, parent[parent]):
+        parent = parent[parent]
+    peaks, basin = np.unique(parent, return_inverse=True)
+    one, other = np.repeat(basin, k)[linked_.ravel()], basin[neighbours[linked_]]
+    saddle = np.minimum(np.repeat(log_density, k)[linked_.ravel()], log_density[neighbours[linked_]])
+    between = one != other
+    low, high = np.minimum(one, other)[between], np.maximum(one, other)[between]
+    order = np.argsort(-saddle[between], kind="stable")
+    pair = low[order] * len(peaks) + high[order]
+    _, first = np.unique(pair, return_index=True)  # the highest saddle between each pair
+    root = list(range(len(peaks)))
+    height = log_density[peaks]
+    for k_ in np.sort(first).tolist():
+        a, b = _root(root, int(low[order[k_]])), _root(root, int(high[order[k_]]))
+        if a != b:
+            if height[a] < height[b]:
+                a, b = b, a
+            if height[b] - saddle[between][order[k_]] < prominence:
+                root[b] = a
+    return np.array([_root(root, k_) for k_ in range(len(peaks))], dtype=np.intp)[basin]
+
+
+def _root(root: list[int], k: int) -> int:
+    while root[k] != k:
+        root[k] = root[root[k]]
+        k = root[k]
+    return k
+
+
+def _shape(members: Floats, log_density: Floats) -> _Shape | None:
+    """Middle and spread of a cluster without its strays; None when it has too few members to tell."""
+    from scipy.stats import chi2
+
+    n, d = members.shape
+    if n < 2 * d:
+        return None
+    kept = np.argsort(-log_density)[: max(2 * d, int(_CORE * n))]
+    limit = float(chi2.ppf(1.0 - _STRAY_P, d))
+    for _ in range(4):
+        covariance = np.cov(members[kept].T) + np.eye(d) * _LEAST_SPREAD**2
+        shape = _Shape(members[kept].mean(axis=0), np.linalg.inv(covariance), limit)
+        kept = np.flatnonzero(shape.holds(members))
+    return shape
+
+
+def linked(points: Floats, threshold: float) -> Labels:
+    """Cluster points by single linkage: whoever is nearer than the threshold to a member is one.
+
+    Returns:
+        Cluster of each point, `[n]`, the largest first.
+    """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
+    n = len(points)
+    if n < 2:
+        return np.zeros(n, dtype=np.intp)
+    k = min(n, _MOST_NEIGHBOURS)
+    distances, neighbours = cKDTree(points).query(points, k=k)
+    near = distances <= threshold
+    links = coo_matrix((np.ones(near.sum()), (np.nonzero(near)[0], neighbours[near])), shape=(n, n))
+    n_groups, labels = connected_components(links, directed=False)
+    # a link can be missing only between points all of whose k neighbours are near: dense groups, and few of them
+    if k < n and n_groups > 1:
+        labels = _join_dense(points, labels, near[:, -1], threshold)
+    return _by_size(labels.astype(np.intp))
+
+
+def _join_dense(points: Floats, labels: Labels, dense: npt.NDArray[np.bool_], threshold: float) -> Labels:
+    from scipy.spatial import cKDTree
+
+    groups = np.unique(labels[dense])
+    members = {int(group): points[dense & (labels == group)] for group in groups}
+    trees: dict[int, Any] = {group: cKDTree(where) for group, where in members.items()}
+    root = list(range(int(labels.max()) + 1))
+    for a in trees:
+        for b in trees:
+            if a < b and _root(root, a) != _root(root, b):
+                nearest, _ = trees[a].query(members[b], k=1, distance_upper_bound=threshold)
+                if np.isfinite(nearest).any():
+                    root[_root(root, a)] = _root(root, b)
+    return np.array([_root(root, k) for k in range(len(root))], dtype=np.intp)[labels]
+
+
+def _by_size(labels: Labels) -> Labels:
+    """Labels 0, 1 ... from the largest cluster on; -1 stays."""
+    names, first, counts = np.unique(labels[labels >= 0], return_index=True, return_counts=True)
+    order = np.lexsort((first, -counts))
+    new = np.full(int(labels.max(initial=-1)) + 2, -1, dtype=np.intp)
+    new[names[order]] = np.arange(len(names))
+    return new[labels]

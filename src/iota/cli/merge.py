@@ -1,0 +1,173 @@
+"""``iota.merge``: from the integrated stills of a run to one set of intensities."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.table import Table
+
+import iota
+from iota.analysis.enough import FramesNeeded
+from iota.cli.terminal import Terminal
+from iota.errors import IotaError, UsageError
+from iota.params import is_assignment
+from iota.params.merging import merging_help, read_merging
+from iota.runs import RunFolder
+from iota.symmetry import cell_text
+from iota.workers.merging import Merging, merge_run
+
+_DESCRIPTION = """\
+Merge the integrated stills of a run into one set of intensities: choose the lattices that fit the consensus, find the
+way of indexing of each where the cell leaves it open, scale, merge. Writes RUN/merge/NNN with merged.mtz, table 1
+(table.txt, merge.json), charts, logs and the script that repeats it.
+"""
+_EXAMPLES = """\
+parameters
+  name=value or a script (.phil, .param); merging. may be left out of names. iota.merge --parameters prints all with
+  their help.
+
+examples
+  Run 3 of this project, in the space group that it was processed with:
+      iota.merge 3
+  The space group is known by now, and data beyond 2.1 A are not wanted:
+      iota.merge integration/003 space_group=P43212 d_min=2.1
+  With PRIME, where it is installed with all its parts:
+      iota.merge 3 engine=prime
+  As it was done before:
+      iota.merge 3 integration/003/merge/001/merge.phil
+
+exit status
+  0 done, 2 wrong use or input, or the engine cannot run or failed, 130 interrupted
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="iota.merge",
+        usage="iota.merge [options] RUN [SCRIPT ...] [name=value ...]",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("arguments", nargs="*", metavar="RUN | SCRIPT | name=value", help="run: number or folder")
+    parser.add_argument("--parameters", action="store_true", help="print all parameters with help, and stop")
+    parser.add_argument("--silent", action="store_true", help="print nothing but errors")
+    parser.add_argument("--version", action="version", version=f"IOTA {iota.__version__}")
+    options = parser.parse_intermixed_args(argv)
+    if options.parameters:
+        print(merging_help())
+        return 0
+    terminal = Terminal(silent=options.silent)
+    try:
+        run, scripts, assignments = _sorted_arguments(options.arguments)
+        values = read_merging(scripts, assignments)
+        merging, folder = merge_run(run, values, terminal.step)
+    except IotaError as error:
+        terminal.errors.print(f"iota.merge: {error}", markup=False, soft_wrap=True)
+        return error.exit_status
+    except KeyboardInterrupt:
+        terminal.errors.print("iota.merge: stopped.")
+        return 130
+    print_merging(terminal.console, merging, folder)
+    run.write_text(folder / "table.txt", merging_as_text(merging, folder))
+    return 0
+
+
+def _sorted_arguments(arguments: Sequence[str]) -> tuple[RunFolder, list[Path], list[str]]:
+    """The run, scripts and assignments among the arguments."""
+    assignments = [argument for argument in arguments if is_assignment(argument)]
+    paths = [argument for argument in arguments if not is_assignment(argument)]
+    scripts = [Path(path) for path in paths if Path(path).suffix in (".phil", ".param")]
+    runs = [path for path in paths if Path(path).suffix not in (".phil", ".param")]
+    if len(runs) != 1:
+        raise UsageError("iota.merge takes one run: its number, or its folder such as integration/001.")
+    path = Path("integration", f"{int(runs[0]):03d}") if runs[0].isdigit() else Path(runs[0])
+    return RunFolder.open(path.absolute()), scripts, assignments
+
+
+def print_merging(console: Console, merging: Merging, folder: Path) -> None:
+    """Print what was merged, table 1 and what to do next."""
+    console.print()
+    console.print(_findings(merging))
+    if merging.overall is not None:
+        console.print(_table(merging))
+    console.print(f" Folder  {folder}", soft_wrap=True, markup=False)
+    if (folder / "merged.mtz").is_file():
+        console.print(f" MTZ     {shlex.quote(str(folder / 'merged.mtz'))}", soft_wrap=True)
+
+
+def merging_as_text(merging: Merging, folder: Path) -> str:
+    """The same as text, for a file."""
+    console = Console(width=110, no_color=True, force_terminal=False, legacy_windows=False, highlight=False)
+    with console.capture() as capture:
+        print_merging(console, merging, folder)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+
+
+def _findings(merging: Merging) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column()
+    left_out = ", ".join(f"{number} {reason}" for reason, number in merging.left_out.items())
+    grid.add_row(" Merged", f"{merging.n_lattices} lattices{f'; left out: {left_out}' if left_out else ''}")
+    grid.add_row(" Crystal", f"{merging.space_group}, {cell_text(merging.unit_cell)}  (A, degrees)")
+    if merging.ambiguities:
+        ways = ", ".join(merging.ambiguities)
+        grid.add_row(" Ambiguity", f"the cell cannot tell x,y,z from {ways}: the lattice has a higher symmetry")
+        if merging.reindexed:
+            counts = ", ".join(f"{number} {way}" for way, number in merging.reindexed.items())
+            grid.add_row("", f"dials.cosym told the lattices apart: {counts}")
+    else:
+        grid.add_row(" Ambiguity", "none: there is one way to index this crystal")
+    for needed in merging.frames_needed:
+        grid.add_row(f" {100 * needed.completeness:.0f} % complete", _needed_text(needed))
+    for remark in merging.remarks:
+        grid.add_row(" Note", remark)
+    return grid
+
+
+def _needed_text(needed: FramesNeeded) -> str:
+    low, high = needed.interval
+    if not math.isfinite(needed.n_frames):
+        return "cannot be foretold: these lattices have nearly one orientation, or are too few"
+    most = f"{high:.0f}" if math.isfinite(high) else "any number"
+    return f"with {needed.n_frames:.0f} lattices ({low:.0f} to {most}, 95 % confidence)"
+
+
+def _table(merging: Merging) -> RenderableType:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), title="TABLE 1", title_justify="left", title_style="bold")
+    for name in ("d max", "d min", "obs", "uniq", "compl", "mult", "<I>", "I/sigma", "CC1/2", "Rsplit"):
+        table.add_column(name, justify="right", no_wrap=True)
+    assert merging.overall is not None
+    for k, shell in enumerate([*merging.shells, merging.overall]):
+        if k == len(merging.shells):
+            table.add_section()
+        table.add_row(
+            f"{shell.d_max_A:.2f}",
+            f"{shell.d_min_A:.2f}",
+            str(shell.n_observations),
+            str(shell.n_unique),
+            f"{100 * shell.completeness:.1f}",
+            f"{shell.multiplicity:.1f}",
+            _text(shell.mean_intensity, 1),
+            _text(shell.i_over_sigma, 1),
+            _text(shell.cc_half, 3),
+            _text(shell.r_split, 3),
+        )
+    return table
+
+
+def _text(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,169 @@
+"""Merging with DIALS: one file of all lattices, one way of indexing, one scale, one MTZ."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from iota.engine.installation import prepare
+from iota.errors import BackendError
+
+prepare()
+
+from cctbx import sgtbx  # noqa: E402
+from dials.array_family import flex  # noqa: E402
+from dxtbx.model import ExperimentList  # noqa: E402
+
+# what scaling and merging read
+_COLUMNS = (
+    "miller_index",
+    "id",
+    "panel",
+    "flags",
+    "d",
+    "partiality",
+    "partial_id",
+    "s1",
+    "xyzobs.px.value",
+    "xyzobs.mm.value",
+    "xyzcal.px",
+    "xyzcal.mm",
+    "intensity.sum.value",
+    "intensity.sum.variance",
+    "background.mean",
+    "background.sum.value",
+    "num_pixels.valid",
+    "qe",
+    "lp",
+)
+
+
+class Source(NamedTuple):
+    """One lattice: its files, and which of the lattices in them it is."""
+
+    experiments: Path
+    reflections: Path
+    number: int
+
+
+class Scaled(NamedTuple):
+    """Scaled observations; variances are those of counting."""
+
+    hkl: npt.NDArray[np.int32]  # `[n, 3]`
+    lattice: npt.NDArray[np.int64]  # `[n]`
+    intensity: npt.NDArray[np.float64]  # `[n]`
+    variance: npt.NDArray[np.float64]  # `[n]`
+
+
+def combine(sources: Sequence[Source], space_group: str, folder: Path) -> None:
+    """Write ``combined.expt`` and ``combined.refl`` with these lattices, in order.
+
+    Raises:
+        BackendError: a file cannot be read.
+    """
+    experiments, tables = ExperimentList(), []
+    group = sgtbx.space_group_info(space_group).group()
+    detector = None
+    for k, source in enumerate(sources):
+        try:
+            experiment = ExperimentList.from_file(str(source.experiments), check_format=False)[source.number]
+            table = flex.reflection_table.from_file(str(source.reflections))
+        except (OSError, RuntimeError, IndexError) as error:
+            raise BackendError(f"{source.experiments} and its .refl cannot be read: {error}.") from error
+        table = table.select(table["id"] == source.number)
+        for name in list(table.keys()):
+            if name not in _COLUMNS:
+                del table[name]
+        for identifier in list(table.experiment_identifiers().keys()):
+            del table.experiment_identifiers()[identifier]
+        detector = detector or experiment.detector
+        experiment.detector, experiment.imageset = detector, None  # one geometry is enough, and pixels are not needed
+        experiment.crystal.set_space_group(group)
+        experiment.identifier = f"lattice_{k + 1}"
+        table["id"] = flex.int(len(table), k)
+        table.experiment_identifiers()[k] = experiment.identifier
+        experiments.append(experiment)
+        tables.append(table)
+    experiments.as_file(str(folder / "combined.expt"))
+    flex.reflection_table.concat(tables).as_file(str(folder / "combined.refl"))
+
+
+def run_program(program: str, arguments: Sequence[str], folder: Path) -> list[str]:
+    """Run a program of DIALS in a folder, its words in ``program.log``; returns its command line.
+
+    Raises:
+        BackendError: it failed; with its last words.
+    """
+    command = [sys.executable, "-m", f"dials.command_line.{program}", *arguments]
+    log = folder / f"{program}.log"
+    with log.open("w", encoding="utf-8") as words:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            stdout=words,
+            stderr=subprocess.STDOUT,
+            check=False,
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        )
+    (folder / f"dials.{program}.log").unlink(missing_ok=True)  # the same words
+    if done.returncode:
+        said = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+        raise BackendError(f"dials.{program} failed: {said[-1] if said else 'without a word'}. See {log}.")
+    return [f"dials.{program}", *arguments]
+
+
+def read_scaled(folder: Path, lattices: Sequence[str]) -> Scaled:
+    """Observations of ``scaled.refl`` that scaling did not reject; their lattices by identifier, in the given order."""
+    table = flex.reflection_table.from_file(str(folder / "scaled.refl"))
+    table = table.select(~table.get_flags(table.flags.bad_for_scaling, all=False))
+    table = table.select(table["intensity.scale.variance"] > 0)
+    scale = table["inverse_scale_factor"].as_numpy_array()
+    place = {name: k for k, name in enumerate(lattices)}
+    of_id = {number: place[name] for number, name in dict(table.experiment_identifiers()).items()}
+    to_place = np.full(max(of_id) + 1, -1, dtype=np.int64)
+    to_place[list(of_id)] = list(of_id.values())
+    h, k, l = (column.as_numpy_array() for column in table["miller_index"].as_vec3_double().parts())  # noqa: E741
+    return Scaled(
+        np.stack([h, k, l], axis=1).astype(np.int32),
+        to_place[table["id"].as_numpy_array()],
+        table["intensity.scale.value"].as_numpy_array() / scale,
+        table["intensity.scale.variance"].as_numpy_array() / scale**2,
+    )
+
+
+def write_weighted(folder: Path, variance: npt.NDArray[np.float64]) -> None:
+    """Write ``weighted.refl``: the observations of :func:`read_scaled` with these variances of scaled intensities.
+
+    DIALS merges with weights by variance, so equal variances of a reflection give its plain mean.
+    """
+    table = flex.reflection_table.from_file(str(folder / "scaled.refl"))
+    table = table.select(~table.get_flags(table.flags.bad_for_scaling, all=False))
+    table = table.select(table["intensity.scale.variance"] > 0)
+    scale = table["inverse_scale_factor"].as_numpy_array()
+    table["intensity.scale.variance"] = flex.double(np.ascontiguousarray(variance * scale**2))
+    table.as_file(str(folder / "weighted.refl"))
+
+
+def use_symmetrized(folder: Path, space_group: str) -> dict[str, int]:
+    """Write ``reindexed.expt`` and ``.refl`` in a space group from what dials.cosym wrote.
+
+    Returns:
+        Way of indexing, such as ``-x,y,-z``, to the number of lattices that are indexed so now.
+    """
+    experiments = ExperimentList.from_file(str(folder / "symmetrized.expt"), check_format=False)
+    group = sgtbx.space_group_info(space_group).group()
+    for crystal in experiments.crystals():
+        crystal.set_space_group(group)
+    experiments.as_file(str(folder / "reindexed.expt"))
+    (folder / "symmetrized.refl").rename(folder / "reindexed.refl")
+    words = (folder / "cosym.log").read_text(encoding="utf-8", errors="replace").split("Reindexing operators:")[-1]
+    found = re.findall(r"^([-+xyz/\d,]+): \[([\d, ]*)\]$", words, flags=re.MULTILINE)
+    return {operator: len(numbers.split(",")) for operator, numbers in found if numbers}

@@ -1,0 +1,92 @@
+"""Parameters of ``iota.merge``, in PHIL, apart from those of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from iotbx import phil as iotbx_phil
+from libtbx.utils import Sorry
+
+from iota.errors import ParameterError
+
+MERGING_PHIL = """
+merging
+  .help = How integrated stills of a run become one set of intensities
+{
+  engine = *dials prime xia2
+    .type = choice
+    .help = dials is the installed DIALS with merging for stills. prime is PRIME with the prime.phil of the run, \\
+            xia2 is xia2.ssx_reduce. Both have to be installed and able to run.
+    .expert_level = 0
+  space_group = None
+    .type = space_group
+    .help = Space group of the crystal. None is that of the consensus lattice, without screw axes if none was given.
+    .expert_level = 0
+  d_min = None
+    .type = float(value_min=0.1)
+    .help = Highest resolution (A). None is what half of the lattices reach.
+    .expert_level = 0
+  min_partiality = 0.4
+    .type = float(value_min=0, value_max=1)
+    .help = Reflections that are recorded to less than this are left out
+    .expert_level = 1
+  uc_tolerance = 0.02
+    .type = float(value_min=0)
+    .help = Lattices whose cell differs by more than this (relative) from the consensus are left out
+    .expert_level = 1
+  resolve_ambiguity = True
+    .type = bool
+    .help = Where the lattice has a higher symmetry than the crystal, find the indexing of each lattice with dials.cosym
+    .expert_level = 0
+  n_shells = 10
+    .type = int(value_min=1)
+    .help = Resolution shells of the table
+    .expert_level = 1
+  seed = 1
+    .type = int(value_min=0)
+    .help = Which frames are in which half for CC1/2 and Rsplit
+    .expert_level = 2
+}
+"""
+
+
+def _master() -> Any:
+    return iotbx_phil.parse(MERGING_PHIL)
+
+
+def read_merging(scripts: Sequence[Path] = (), assignments: Sequence[str] = ()) -> Any:
+    """Values of the scope ``merging``; names on the command line may leave out ``merging.``.
+
+    Raises:
+        ParameterError: a name or value is not understood.
+    """
+    master = _master()
+    try:
+        sources = [iotbx_phil.parse(file_name=str(path)) for path in scripts]
+        for text in assignments:
+            name, value = (part.strip() for part in text.split("=", 1))
+            name = name if name.startswith("merging.") else f"merging.{name}"
+            quoted = f'"{value}"' if " " in value and value[:1] not in ("'", '"') else value
+            sources.append(iotbx_phil.parse(f"{name} = {quoted}"))
+        scope, unused = master.fetch(sources=sources, track_unused_definitions=True)
+        if unused:
+            raise ParameterError(
+                f"iota.merge has no parameter named {unused[0].path}. iota.merge --parameters lists all."
+            )
+        return scope.extract().merging
+    except (Sorry, RuntimeError, ValueError, OSError) as error:
+        raise ParameterError(str(error).strip().splitlines()[0]) from error
+
+
+def merging_text(values: Any) -> str:
+    """The script that repeats these parameters."""
+    scope = _master().extract()
+    scope.merging = values
+    return str(_master().format(scope).as_str())
+
+
+def merging_help() -> str:
+    """All parameters with their help."""
+    return str(_master().as_str(attributes_level=1))

@@ -1,0 +1,277 @@
+"""Merging the lattices of a run: which, how, and what is written down about it."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+import iota
+from iota.analysis.consensus import Consensus
+from iota.analysis.enough import FramesNeeded, growth
+from iota.analysis.merged import CurvePoint, Observations, Shell, cumulative, scatter_variance, table_one
+from iota.analysis.merged_charts import write_merging_charts
+from iota.analysis.summary import SummaryBuilder
+from iota.errors import BackendError, RunFolderError, UsageError
+from iota.params.merging import merging_text
+from iota.records import FrameResult, Lattice
+from iota.runs import RunFolder, iterate_ledger
+from iota.symmetry import bravais_symbol, indexing_ambiguities, point_group, unique_reflections
+
+_MOST_FOR_COSYM = 400  # it compares all pairs of lattices
+_LEAST_LATTICES = 2
+
+Step = Callable[[str], AbstractContextManager[None]]
+
+
+class Merging(msgspec.Struct, kw_only=True):
+    """``merge.json``: what was merged, how, and what came out."""
+
+    run: str
+    engine: str
+    started: float  # s since the epoch
+    versions: dict[str, str]
+    space_group: str
+    unit_cell: tuple[float, ...]
+    d_min_A: float
+    n_lattices: int  # merged
+    left_out: dict[str, int] = {}  # why -> lattices
+    ambiguities: list[str] = []  # other ways to index that the cell cannot tell apart
+    reindexed: dict[str, int] = {}  # way of indexing -> lattices
+    commands: list[list[str]] = []
+    shells: list[Shell] = []
+    overall: Shell | None = None
+    cumulative: list[CurvePoint] = []
+    frames_needed: list[FramesNeeded] = []
+    remarks: list[str] = []
+
+
+def merge_run(run: RunFolder, values: Any, step: Step) -> tuple[Merging, Path]:
+    """Merge the integrated lattices of a run into ``merge/NNN`` of its folder.
+
+    Args:
+        run: folder of the run.
+        values: parameters, see :mod:`iota.params.merging`.
+        step: shows what is being done.
+
+    Returns:
+        What came out, and the folder it is in.
+
+    Raises:
+        UsageError: there is nothing to merge, or the space group does not fit the lattice.
+        BackendError: the engine cannot run, or failed.
+    """
+    check_engine(values.engine)
+    results = [result for result in iterate_ledger(run.ledger) if result.lattices]
+    builder = SummaryBuilder(len(results))
+    for result in results:
+        builder.add(result)
+    summary = builder.summary()
+    if summary.consensus is None:
+        raise UsageError(f"Nothing is integrated in {run.path}, so there is nothing to merge.")
+    space_group = str(values.space_group or summary.consensus.space_group)
+    if bravais_symbol(space_group) != summary.consensus.bravais:
+        raise UsageError(
+            f"Space group {space_group} does not fit the lattice of the run, {summary.consensus.bravais}. Process again"
+            f" with cctbx_xfel.target_space_group={space_group.replace(' ', '')} if it is right."
+        )
+    merging = Merging(
+        run=str(run.path),
+        engine=values.engine,
+        started=time.time(),
+        versions={"iota": iota.__version__},
+        space_group=space_group,
+        unit_cell=summary.consensus.unit_cell,
+        d_min_A=round(float(values.d_min or (summary.d_min_A or (2.0, 2.0, 2.0))[1]), 2),
+        n_lattices=0,
+        ambiguities=indexing_ambiguities(summary.consensus.unit_cell, space_group),
+    )
+    chosen = _fitting(results, summary.consensus, values.uc_tolerance, merging)
+    if len(chosen) < _LEAST_LATTICES:
+        raise UsageError(f"{len(chosen)} lattice fits the consensus; at least {_LEAST_LATTICES} are needed to merge.")
+    merging.n_lattices = len(chosen)
+    folder = _new_folder(run)
+    (folder / "merge.phil").write_text(merging_text(values), encoding="utf-8")
+    if values.engine == "dials":
+        _with_dials(run, folder, chosen, values, merging, step)
+    else:
+        with step(f"Merging with {values.engine}"):
+            _with_program(run, folder, values.engine, merging)
+    run.write_text(folder / "merge.json", msgspec.json.format(msgspec.json.encode(merging), indent=1).decode() + "\n")
+    return merging, folder
+
+
+def check_engine(engine: str) -> None:
+    """See that an engine can run.
+
+    Raises:
+        BackendError: it cannot; says why and what to do.
+    """
+    if engine == "prime":
+        if importlib.util.find_spec("prime") is None:
+            raise BackendError("PRIME is not installed here. It comes with Phenix; merging.engine=dials works without.")
+        if importlib.util.find_spec("prime_ext") is None:
+            raise BackendError(
+                "PRIME is installed but lacks its compiled module prime_ext, as in Debian's cctbx, so it cannot merge."
+                " The prime.phil of the run can be used where PRIME is complete; merging.engine=dials works here."
+            )
+    if engine == "xia2" and shutil.which("xia2.ssx_reduce") is None:
+        raise BackendError(
+            "xia2.ssx_reduce is not on the PATH. It comes with CCP4 and with xia2 of conda-forge;"
+            " merging.engine=dials works without."
+        )
+
+
+def _fitting(
+    results: list[FrameResult], consensus: Consensus, tolerance: float, merging: Merging
+) -> list[tuple[FrameResult, int]]:
+    """Lattices of the consensus and its symmetry, in the order of collection; counts the others."""
+    wanted = np.array(consensus.unit_cell)
+    reasons = {"another Bravais type": 0, "another cell": 0, "no files": 0}
+    chosen = []
+    for result in sorted(results, key=lambda result: result.frame):
+        for k, lattice in enumerate(result.lattices):
+            reason = _misfit(result, lattice, consensus.bravais, wanted, tolerance)
+            if reason:
+                reasons[reason] += 1
+            else:
+                chosen.append((result, k))
+    merging.left_out = {reason: number for reason, number in reasons.items() if number}
+    return chosen
+
+
+def _misfit(result: FrameResult, lattice: Lattice, bravais: str, wanted: Any, tolerance: float) -> str:
+    if lattice.bravais != bravais:
+        return "another Bravais type"
+    if np.abs(np.array(lattice.unit_cell) / wanted - 1).max() > tolerance:
+        return "another cell"
+    return "" if {"experiments", "reflections"} <= set(result.files) else "no files"
+
+
+def _new_folder(run: RunFolder) -> Path:
+    above = run.path / "merge"
+    try:
+        above.mkdir(exist_ok=True)
+        number = 1 + max((int(path.name) for path in above.iterdir() if path.name.isdigit()), default=0)
+        folder = above / f"{number:03d}"
+        folder.mkdir()
+    except OSError as error:
+        raise RunFolderError(f"No folder can be made in {above}: {error.strerror}.") from error
+    return folder
+
+
+def _with_dials(
+    run: RunFolder, folder: Path, chosen: list[tuple[FrameResult, int]], values: Any, merging: Merging, step: Step
+) -> None:
+    from iota.engine import merging as dials  # imports DIALS
+    from iota.engine.installation import dials_version
+
+    merging.versions["DIALS"] = dials_version()
+    names = [f"lattice_{k + 1}" for k in range(len(chosen))]
+    with step(f"Combining {len(chosen)} lattices"):
+        sources = [
+            dials.Source(run.path / result.files["experiments"], run.path / result.files["reflections"], k)
+            for result, k in chosen
+        ]
+        dials.combine(sources, merging.space_group, folder)
+    prefix = "combined"
+    if merging.ambiguities and values.resolve_ambiguity:
+        if len(chosen) > _MOST_FOR_COSYM:
+            raise UsageError(
+                f"{merging.space_group} can be indexed in {1 + len(merging.ambiguities)} ways, and dials.cosym compares"
+                f" all pairs of lattices: {len(chosen)} are too many, {_MOST_FOR_COSYM} at most. Merge a smaller run,"
+                " or all as they are with merging.resolve_ambiguity=False."
+            )
+        with step("Finding the way of indexing of each lattice"):
+            arguments = [
+                "combined.expt",
+                "combined.refl",
+                f"space_group={point_group(merging.space_group)}",
+                f"d_min={max(2.5, merging.d_min_A):.2f}",
+                "output.html=None",
+            ]
+            merging.commands.append(dials.run_program("cosym", arguments, folder))
+            merging.reindexed = dials.use_symmetrized(folder, merging.space_group)
+        prefix = "reindexed"
+    elif merging.ambiguities:
+        merging.remarks.append("The ways of indexing were not told apart, so the intensities look twinned.")
+    with step("Scaling"):
+        arguments = [
+            f"{prefix}.expt",
+            f"{prefix}.refl",
+            f"d_min={merging.d_min_A:.2f}",
+            f"partiality_cutoff={values.min_partiality:g}",
+            "model=KB",  # one scale a still; a B factor of each follows its partialities and makes all worse
+            "KB.decay_correction=False",
+            "error_model=None",
+            "outlier_rejection=None",
+            "full_matrix=False",
+            "output.html=None",
+        ]
+        merging.commands.append(dials.run_program("scale", arguments, folder))
+    with step("Merging"):
+        scaled = dials.read_scaled(folder, names)
+        data = _observations(scaled, merging)
+        dials.write_weighted(folder, _variances(scaled, data, merging))
+        arguments = ["scaled.expt", "weighted.refl", f"d_min={merging.d_min_A:.2f}", "assess_space_group=False"]
+        merging.commands.append(dials.run_program("merge", [*arguments, "output.html=None"], folder))
+        merging.shells, merging.overall = table_one(data, values.n_shells, values.seed)
+        merging.cumulative = cumulative(data, values.seed)
+        reached = [result.lattices[k].d_min_A or np.nan for result, k in chosen]
+        grown = growth(np.bincount(data.unique, minlength=len(data.d_A)), data.d_A, reached)
+        merging.frames_needed = [grown.frames_needed(share) for share in (0.95, 0.99)]
+        write_merging_charts(merging.shells, merging.cumulative, folder)
+    for name in ("combined", "reindexed", "symmetrized", "weighted"):  # large, and in the run or in scaled.* already
+        for ending in ("expt", "refl"):
+            (folder / f"{name}.{ending}").unlink(missing_ok=True)
+
+
+def _numbers(scaled: Any, merging: Merging) -> tuple[Any, Any]:
+    _, d_A, number = unique_reflections(merging.unit_cell, merging.space_group, merging.d_min_A, scaled.hkl)
+    return d_A, number
+
+
+def _observations(scaled: Any, merging: Merging) -> Observations:
+    d_A, number = _numbers(scaled, merging)
+    used = number >= 0
+    return Observations(
+        number[used], scaled.lattice[used], scaled.intensity[used], scaled.variance[used], np.asarray(d_A)
+    )
+
+
+def _variances(scaled: Any, data: Observations, merging: Merging) -> Any:
+    """Variances for all scaled observations; those that table 1 does not count keep their own."""
+    _, number = _numbers(scaled, merging)
+    variance = scaled.variance.copy()
+    variance[number >= 0] = scatter_variance(data)
+    return variance
+
+
+def _with_program(run: RunFolder, folder: Path, engine: str, merging: Merging) -> None:
+    """Let PRIME or xia2 merge, in the folder."""
+    if engine == "prime":
+        command = ["prime.run", str(run.path / "prime.phil"), f"run_no={folder / 'prime'}"]
+    else:
+        command = [
+            "xia2.ssx_reduce",
+            f"directory={run.path / 'dials'}",
+            f"space_group={merging.space_group.replace(' ', '')}",
+            f"d_min={merging.d_min_A:.2f}",
+        ]
+    log = folder / f"{engine}.log"
+    with log.open("w", encoding="utf-8") as words:
+        try:
+            done = subprocess.run(command, cwd=folder, stdout=words, stderr=subprocess.STDOUT, check=False)
+        except OSError as error:
+            raise BackendError(f"{command[0]} cannot be started: {error.strerror}.") from error
+    merging.commands.append(command)
+    if done.returncode or not list(folder.rglob("*.mtz")):
+        raise BackendError(f"{command[0]} wrote no MTZ file; {log} has its words.")

@@ -1,0 +1,100 @@
+"""iota.merge on frames whose true intensities are known, read back by gemmi."""
+
+import json
+import math
+
+import gemmi
+import numpy as np
+import pytest
+from commands import command
+
+from iota.simulate.truth import read_intensities
+from iota.symmetry import unique_reflections
+
+CELL = (79.2, 79.2, 38.1, 90, 90, 90)
+
+
+def _run(folder, space_group, n):
+    images = folder / "images"
+    options = ("--blank-fraction", 0, "--weak-fraction", 0, "--multi-fraction", 0, "--space-group", space_group)
+    done = command("iota.simulate", images, "-n", n, "--seed", 6, *options, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    cell = "target_unit_cell=79.2 79.2 38.1 90 90 90"
+    done = command("iota.run", images, "-n", 2, cell, f"target_space_group={space_group}", cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return images
+
+
+def _truth_correlation(mtz, images, operation=((1, 0, 0), (0, 1, 0), (0, 0, 1))):
+    """CC of merged and true intensities, the merged ones indexed by this operation."""
+    merged = gemmi.read_mtz_file(str(mtz))
+    hkl = (np.array(merged)[:, :3] @ np.array(operation)).astype(int)
+    true_hkl, true = read_intensities(images, "lyso")
+    symbol = merged.spacegroup.hm
+    unique, _, number = unique_reflections(CELL, symbol, 1.7, hkl)
+    _, _, true_number = unique_reflections(CELL, symbol, 1.7, true_hkl)
+    wanted, found = np.full(len(unique), np.nan), np.full(len(unique), np.nan)
+    wanted[true_number[true_number >= 0]] = true[true_number >= 0]
+    found[number[number >= 0]] = np.array(merged.column_with_label("IMEAN"))[number >= 0]
+    both = np.isfinite(wanted) & np.isfinite(found)
+    assert both.sum() > 2000
+    return merged, float(np.corrcoef(wanted[both], found[both])[0, 1])
+
+
+@pytest.mark.slow
+def test_merged_intensities_are_the_true_ones_and_cc_half_says_so(tmp_path):
+    images = _run(tmp_path, "P43212", 120)
+    done = command("iota.merge", 1, "d_min=1.7", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = tmp_path / "integration" / "001" / "merge" / "001"
+    merged, correlation = _truth_correlation(folder / "merged.mtz", images)
+    assert merged.spacegroup.hm == "P 43 21 2"
+    assert merged.cell.parameters == pytest.approx(CELL, rel=1e-3)
+    assert correlation > 0.9
+    result = json.loads((folder / "merge.json").read_text())
+    cc_half = result["overall"]["cc_half"]
+    assert math.sqrt(2 * cc_half / (1 + cc_half)) == pytest.approx(correlation, abs=0.05)  # CC* of Karplus & Diederichs
+    assert result["ambiguities"] == [] and result["n_lattices"] > 100
+    assert [point["n_lattices"] for point in result["cumulative"]][-1] == result["n_lattices"]
+    assert "none: there is one way to index" in done.stdout
+    assert {"merge.phil", "table.txt", "merging.png", "scale.log", "merge.log"} <= {p.name for p in folder.iterdir()}
+    again = command("iota.merge", 1, folder / "merge.phil", "--silent", cwd=tmp_path)
+    assert (again.returncode, again.stdout) == (0, "")
+    repeated = json.loads((folder.parent / "002" / "merge.json").read_text())
+    assert repeated["overall"] == result["overall"]
+
+
+@pytest.mark.slow
+def test_ways_of_indexing_are_told_apart(tmp_path):
+    images = _run(tmp_path, "P43", 60)
+    for options in ((), ("resolve_ambiguity=False",)):
+        done = command("iota.merge", 1, "d_min=1.7", *options, cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "-x,y,-z" in done.stdout
+    above = tmp_path / "integration" / "001" / "merge"
+    result = json.loads((above / "001" / "merge.json").read_text())
+    assert result["ambiguities"] == ["-x,y,-z"]
+    assert sum(result["reindexed"].values()) == result["n_lattices"]
+    # which of the two is the first way is chance
+    told_apart, as_they_are = (
+        max(_truth_correlation(above / n / "merged.mtz", images, way)[1] for way in (np.eye(3), np.diag([-1, 1, -1])))
+        for n in ("001", "002")
+    )
+    assert told_apart > 0.8
+    assert told_apart > as_they_are + 0.1
+
+
+def test_what_cannot_be_merged_gets_a_sentence(known_run):
+    project = known_run.path.parents[1]
+    for arguments, words in (
+        (("1", "engine=xia2"), "xia2.ssx_reduce is not on the PATH"),
+        (("1", "engine=prime"), "PRIME is"),
+        (("1", "space_group=P222"), "does not fit the lattice"),
+        (("1", "dmin=2"), "no parameter named merging.dmin"),
+        (("99",), "is not a run folder"),
+        ((), "takes one run"),
+    ):
+        done = command("iota.merge", *arguments, cwd=project)
+        assert done.returncode == 2
+        assert words in done.stderr and "Traceback" not in done.stderr
+    assert not (known_run.path / "merge").exists()
