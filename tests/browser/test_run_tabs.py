@@ -322,8 +322,8 @@ def test_a_line_of_the_ledger_is_in_the_charts_within_a_second(open_page, run, a
 @pytest.mark.parametrize("width", [1280, 1920])
 @pytest.mark.parametrize("tab", ["charts", "frames", "why", "analysis"])
 def test_nothing_is_cut_at_any_width(show, picture, tab, width, dark):
-    page = show(tab, width=width, dark=dark)
-    page.wait_for_timeout(1500)
+    page = show(tab, width=width, height=1900, dark=dark)
+    page.wait_for_timeout(2500)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     cut = page.evaluate(
         """() => [...document.querySelectorAll('.iota-chart svg')].flatMap((svg) => {

@@ -19,8 +19,6 @@ from iota.web.charts.outcomes import funnel, outcome_bar
 from iota.web.charts.rates import rates
 from iota.web.live import LiveRun
 
-_NARROW = ("wilson_b_A2", "d_min_A")  # stand beside a wide chart
-
 
 class RunCharts:
     """Counts of a run that grow with its table, and the pictures of them; get it from :func:`charts_of`."""
@@ -88,7 +86,7 @@ class RunCharts:
         """Rates over time."""
         return self._picture("rates", lambda: rates(*self._rates.points()))
 
-    def histogram(self, name: str) -> str:
+    def histogram(self, name: str, width: float = 300.0) -> str:
         """Histogram of a quantity over lattices; cells show the median of the consensus."""
 
         def make() -> str:
@@ -96,11 +94,10 @@ class RunCharts:
             bars = self._fine[name].bars()
             if name in CELL and consensus is not None:
                 value = consensus.unit_cell[CELL.index(name)]
-                return histogram(QUANTITIES[name], bars, mark=value, mark_words="consensus")
-            width = 240.0 if name in _NARROW else 300.0
+                return histogram(QUANTITIES[name], bars, mark=value, mark_words="consensus", width=width)
             return histogram(QUANTITIES[name], bars, width=width)
 
-        return self._picture(name, make)
+        return self._picture(f"{name} {width}", make)
 
     def beam(self) -> str:
         """Beam centres of lattices."""

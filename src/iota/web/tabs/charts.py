@@ -19,6 +19,7 @@ from iota.web.selection_bar import view_list
 from iota.web.tabs.index_section import IndexSection
 
 TAB = "charts"
+_WIDTHS = {WILSON.name: 240.0, RESOLUTION.name: 240.0}  # of histograms that stand beside a wide chart (px)
 _CHOICES = (
     "d_min_A", "n_strong", "n_integrated", "n_spots", "spots_d_min_A", "n_indexed", "rmsd_px", "wilson_b_A2",
     "mosaicity_deg", "domain_size_A", "a_A", "b_A", "c_A", "beam_fast_px", "beam_slow_px", "seconds",
@@ -59,7 +60,7 @@ class ChartsTab:
 
     def _histogram(self, name: str, width: str) -> SvgChart:
         with ui.column().classes(f"iota-card iota-card-tight {width}"):
-            return SvgChart(self._charts.histogram(name), *picking_bars(self._selection, name))
+            return SvgChart("", *picking_bars(self._selection, name))
 
     def _choices(self) -> None:
         options = {name: COLUMNS[name].title for name in _CHOICES}
@@ -112,7 +113,7 @@ class ChartsTab:
         self._outcomes.show(self._charts.outcome_bar())
         self._rates.show(self._charts.rates())
         for name, chart in self._histograms.items():
-            chart.show(self._charts.histogram(name))
+            chart.show(self._charts.histogram(name, _WIDTHS.get(name, 300.0)))
 
 
 def choose_outcome(selection: Selection, name: str) -> None:
