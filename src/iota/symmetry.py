@@ -234,7 +234,7 @@ def point_group_order(space_group: str) -> int:
 
 
 def indexing_ambiguities(cell: Sequence[float], space_group: str, max_distortion_deg: float = 1.0) -> list[str]:
-    """Other ways to index a crystal that its cell cannot tell apart, such as ``-x,y,-z``; none for most crystals.
+    """Other ways to index a crystal that its cell cannot tell apart, such as ``y,x,-z``; none for most crystals.
 
     There are some where the lattice has a higher symmetry than the crystal, by its point group (as in P 4 or I 2 3) or
     because a cell happens to be that of a higher lattice.
@@ -249,8 +249,8 @@ def indexing_ambiguities(cell: Sequence[float], space_group: str, max_distortion
     decomposition = cosets.left_decomposition_point_groups_only(g=lattice, h=mine)
     found = []
     for partition in decomposition.partitions[1:]:
-        proper = next((operation for operation in partition if operation.r().determinant() > 0), partition[0])
-        found.append(str(to_niggli.inverse().apply(sgtbx.rt_mx(proper.r())).as_xyz()))
+        ways = [str(to_niggli.inverse().apply(x).as_xyz()) for x in partition if x.r().determinant() > 0]
+        found.append(min(ways, key=lambda way: (len(way), way)))  # all ways of a coset come to the same
     return found
 
 

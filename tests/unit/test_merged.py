@@ -80,6 +80,10 @@ def test_ambiguities_are_those_of_the_tables(space_group, cell, ways):
     assert len(indexing_ambiguities(cell, space_group)) == ways
 
 
+def test_a_way_of_indexing_is_written_as_people_do():
+    assert indexing_ambiguities((79, 79, 38, 90, 90, 90), "P 43") == ["y,x,-z"]
+
+
 def test_parameters_of_merging_are_read_and_written(tmp_path):
     values = read_merging([], ["space_group=P43212", "merging.d_min=2.1"])
     script = tmp_path / "merge.phil"

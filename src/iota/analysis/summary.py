@@ -148,8 +148,9 @@ def summary_of(table: RunTable, n_frames: int, most_cells: int = MOST_CELLS) -> 
     cells = np.stack([table.lattice_column(name)[chosen] for name in CELL], axis=1).astype(float)
     _describe(summary, table.symmetries, table.lattice_column("symmetry")[chosen], cells, values, most_cells)
     reflections = np.bincount(of_frame[chosen], weights=values["n_integrated"])
+    rows = np.unique(of_frame[chosen])  # reflections may be none on all of them
     with contextlib.suppress(RunFolderError):  # the ledger may be away by now
-        best = table.record(int(np.argmax(reflections)))
+        best = table.record(int(rows[np.argmax(reflections[rows])]))
         summary.best_files = best.files
         summary.pixel_size_mm = best.lattices[0].pixel_size_mm
     return summary
