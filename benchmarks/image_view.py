@@ -100,7 +100,7 @@ def main() -> None:
     for k, (name, (detector, kind)) in enumerate(_detectors().items()):
         images = folder / f"detector_{k}"
         if not images.exists():
-            write_dataset(images, Experiment(detector=detector), 4, file_format=kind)
+            write_dataset(images, Experiment(detector=detector), 4, file_format=kind, nproc=2)
         places[name] = images
     said = folder / "server.txt"
     environment = {**os.environ, "XDG_STATE_HOME": str(folder / "state")}

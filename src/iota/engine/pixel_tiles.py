@@ -15,7 +15,7 @@ import numpy.typing as npt
 TILE = 256  # pixels
 MASKED = 65535
 _LARGEST = 65534
-_SAMPLES = 200_000  # pixels from which contrast is guessed
+_SAMPLES = 200_000  # pixels of an image from which contrast is guessed
 
 Counts = npt.NDArray[Any]
 Shifted = npt.NDArray[np.uint16]  # count + 1, and 0 where masked: so that a maximum prefers any count to a masked one
@@ -40,7 +40,7 @@ def scale_of(panels: list[Counts], valid: list[npt.NDArray[np.bool_]]) -> Scale:
     if all(panel.dtype.kind in "iu" for panel in panels):
         least = min(int(np.min(p, where=v, initial=0)) for p, v in zip(panels, valid, strict=True))
         return Scale(float(max(least, -30_000)))
-    found = np.concatenate([_sample(p, v) for p, v in zip(panels, valid, strict=True)])
+    found = np.concatenate([_sample(p, v, _SAMPLES // len(panels)) for p, v in zip(panels, valid, strict=True)])
     if not found.size:
         return Scale()
     low, high = np.percentile(found, [0.01, 99.99])
@@ -50,15 +50,15 @@ def scale_of(panels: list[Counts], valid: list[npt.NDArray[np.bool_]]) -> Scale:
 
 def contrast_of(panels: list[Counts], valid: list[npt.NDArray[np.bool_]]) -> Contrast:
     """Counts between which background and spots can both be seen."""
-    found = np.concatenate([_sample(p, v) for p, v in zip(panels, valid, strict=True)])
+    found = np.concatenate([_sample(p, v, _SAMPLES // len(panels)) for p, v in zip(panels, valid, strict=True)])
     if not found.size:
         return Contrast(0.0, 10.0)
     low, middle, high = (float(x) for x in np.percentile(found, [1, 50, 99.5]))
     return Contrast(min(0.0, low) if low < 0 else 0.0, max(high * 2, middle + 10 * np.sqrt(abs(middle)), 5.0))
 
 
-def _sample(panel: Counts, valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    step = max(1, int(np.sqrt(panel.size / _SAMPLES))) | 1  # odd: no pattern of even chips is followed
+def _sample(panel: Counts, valid: npt.NDArray[np.bool_], n: int) -> npt.NDArray[np.float64]:
+    step = max(1, int(np.sqrt(panel.size / n))) | 1  # odd: no pattern of even chips is followed
     some = panel[::step, ::step][valid[::step, ::step]].astype(np.float64)
     finite: npt.NDArray[np.float64] = some[np.isfinite(some)]
     return finite

@@ -5,7 +5,7 @@ import { makeTable } from './palette.js';
 import { PanelPicture } from './panel_picture.js';
 import { TILE } from './source.js';
 
-const BASE_SIZE = 300; // px; a picture of the whole panel that is at most twice this size is always there
+const BASE_SIZE = 600; // px; a picture of the whole detector of this size at most is there before its details are
 const MOST_SCALE = 120;
 export const NUMBERS_FROM = 26; // px of the screen a pixel, in which its counts can be read
 
@@ -217,7 +217,7 @@ export class DetectorView {
     return Math.max(0, Math.ceil(Math.log2(1 / pixel) - 0.001));
   }
 
-  baseLevel(panel) { return Math.max(0, Math.ceil(Math.log2(Math.max(...panel.size) / (2 * BASE_SIZE)))); }
+  baseLevel(panel) { return Math.max(0, Math.ceil(Math.log2(Math.max(...panel.size) * Math.sqrt(this.geometry.panels.length) / BASE_SIZE))); }
 
   wantTiles() {
     const wanted = [];
@@ -225,7 +225,6 @@ export class DetectorView {
       const base = this.base[k], detail = this.detail[k];
       const baseLevel = this.baseLevel(panel);
       base.frame(baseLevel, 0, Math.ceil(base.columns(baseLevel) / TILE), 0, Math.ceil(base.rows(baseLevel) / TILE));
-      base.fill(this.source, this.table);
       const seen = this.seen(panel);
       if (!seen) return;
       const level = Math.min(this.level(panel), baseLevel);
@@ -235,7 +234,9 @@ export class DetectorView {
       this.detail[k].frame(level, ...range);
       this.detail[k].fill(this.source, this.table);
       wanted.push(...this.detail[k].keys.filter((key) => !this.detail[k].done.has(key)));
-      if (!this.detail[k].isComplete) wanted.push(...base.keys.filter((key) => !base.done.has(key)));
+      if (this.detail[k].isComplete) return; // nothing of the base is seen
+      base.fill(this.source, this.table);
+      wanted.push(...base.keys.filter((key) => !base.done.has(key)));
     });
     if (wanted.length) this.source.want(this.nearestFirst([...new Set(wanted)]));
   }
