@@ -102,7 +102,7 @@ def describe_clusters(
 
 
 def _describe(cells: Floats, codes: Codes, symmetries: Symmetries) -> Cluster:
-    common = Counter(dict(zip(*(x.tolist() for x in np.unique(codes, return_counts=True)), strict=True)))
+    common = Counter(codes.tolist())  # of equal numbers the first cell's goes first, whatever codes there are
     bravais_counts: Counter[str] = Counter()
     for code, number in common.items():
         bravais_counts[symmetries[code][0]] += number
