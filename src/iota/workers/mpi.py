@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 from iota.errors import BackendError, UsageError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _RANKS = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK")
+_END_LAST_S = 5.0  # unless killed before, as by Open MPI after 1 s
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
 
 
@@ -40,6 +42,7 @@ def is_serving_rank() -> bool:
 def serve() -> int:
     """Run tasks for the first process until it ends; returns the exit status."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the first process
+    signal.signal(signal.SIGTERM, _end_last)
     try:
         communicator, executor = _mpi()
     except BackendError:
@@ -49,6 +52,12 @@ def serve() -> int:
     if _pool is not None:
         _pool.stop()
     return 0
+
+
+def _end_last(*_: object) -> None:
+    """Let the first process say what it has to: Open MPI kills it the moment another one has followed its SIGTERM."""
+    time.sleep(_END_LAST_S)
+    os._exit(128 + signal.SIGTERM)
 
 
 def release(exit_status: int) -> None:
