@@ -344,3 +344,38 @@ def test_outcomes_have_names_in_the_legend(show, results):
     present = {result.outcome for result in results}
     for outcome in OUTCOMES:
         assert page.locator(f'[data-pick="{outcome}"]').count() == (2 if outcome in present else 0)
+
+
+@pytest.mark.slow
+def test_lattices_are_merged_and_what_does_not_fit_is_a_sentence(show, results, run, picture):
+    page = show("analysis", height=1400)
+    card = page.locator(".iota-card").filter(has_text="Merging").last
+    card.get_by_label("Space group").fill("P63")
+    card.get_by_role("button", name="Merge", exact=True).click()
+    expect(card.get_by_text("does not fit the lattice of the run")).to_be_visible(timeout=60_000)
+    card.get_by_label("Space group").fill("P43212")
+    card.get_by_role("button", name="Merge", exact=True).click()
+    expect(card.get_by_text("Merged.", exact=True)).to_be_visible(timeout=120_000)
+    expect(card.get_by_text("TABLE 1")).to_be_visible()
+    n_integrated = sum(len(result.lattices) for result in results if result.outcome == "integrated")
+    expect(card.locator("pre")).to_contain_text(f"{n_integrated} lattices")
+    with page.expect_download() as download:
+        card.get_by_role("button", name="merged.mtz").click()
+    assert Path(download.value.path()).read_bytes() == (run.path / "merge" / "001" / "merged.mtz").read_bytes()
+    picture(page, "run-merged")
+
+
+@pytest.mark.slow
+def test_selected_images_alone_are_merged(show, results, run):
+    page = show("frames")
+    page.get_by_label("Outcome").click()
+    page.get_by_role("option", name=re.compile("^integrated")).click()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Select these").click()
+    page.get_by_role("tab", name="Analysis").click()
+    card = page.locator(".iota-card").filter(has_text="Merging").last
+    card.get_by_text("Selected images only").click()
+    card.get_by_role("button", name="Merge", exact=True).click()
+    expect(card.get_by_text("Merged.", exact=True)).to_be_visible(timeout=120_000)
+    listed = (run.path / "selected_for_merging.lst").read_text().splitlines()
+    assert sorted(listed) == sorted(str(result.frame) for result in results if result.outcome == "integrated")

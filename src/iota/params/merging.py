@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from iotbx import phil as iotbx_phil
+from libtbx.phil import parse
 from libtbx.utils import Sorry
 
 from iota.errors import ParameterError
+from iota.params import safe_text
 
 MERGING_PHIL = """
 merging
@@ -19,6 +20,10 @@ merging
     .type = choice
     .help = dials is the installed DIALS with merging for stills. prime is PRIME with the prime.phil of the run, \\
             xia2 is xia2.ssx_reduce. Both have to be installed and able to run.
+    .expert_level = 0
+  frames = None
+    .type = path
+    .help = List of images. Only lattices on these are merged. None is all of the run.
     .expert_level = 0
   space_group = None
     .type = space_group
@@ -53,7 +58,7 @@ merging
 
 
 def _master() -> Any:
-    return iotbx_phil.parse(MERGING_PHIL)
+    return parse(MERGING_PHIL, converter_registry=safe_text.converters())
 
 
 def read_merging(scripts: Sequence[Path] = (), assignments: Sequence[str] = ()) -> Any:
@@ -64,12 +69,12 @@ def read_merging(scripts: Sequence[Path] = (), assignments: Sequence[str] = ()) 
     """
     master = _master()
     try:
-        sources = [iotbx_phil.parse(file_name=str(path)) for path in scripts]
+        sources = [safe_text.parse(path.read_text(encoding="utf-8"), f"file {path}") for path in scripts]
         for text in assignments:
             name, value = (part.strip() for part in text.split("=", 1))
             name = name if name.startswith("merging.") else f"merging.{name}"
             quoted = f'"{value}"' if " " in value and value[:1] not in ("'", '"') else value
-            sources.append(iotbx_phil.parse(f"{name} = {quoted}"))
+            sources.append(safe_text.parse(f"{name} = {quoted}", f"{name}={value}"))
         scope, unused = master.fetch(sources=sources, track_unused_definitions=True)
         if unused:
             raise ParameterError(

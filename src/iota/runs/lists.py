@@ -37,7 +37,15 @@ def read_input_list(folder: RunFolder) -> list[FrameRef]:
     Raises:
         RunFolderError: the list cannot be read.
     """
-    path = folder.path / "input.lst"
+    return read_list(folder.path / "input.lst")
+
+
+def read_list(path: Path) -> list[FrameRef]:
+    """Frames of a list that IOTA wrote, in order, without a look at the files.
+
+    Raises:
+        RunFolderError: the list cannot be read.
+    """
     try:
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError as error:

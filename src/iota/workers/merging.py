@@ -24,6 +24,7 @@ from iota.errors import BackendError, RunFolderError, UsageError
 from iota.params.merging import merging_text
 from iota.records import FrameResult, Lattice
 from iota.runs import RunFolder, iterate_ledger
+from iota.runs.lists import read_list
 from iota.symmetry import bravais_symbol, indexing_ambiguities, point_group, unique_reflections
 
 _MOST_FOR_COSYM = 400  # it compares all pairs of lattices
@@ -70,13 +71,17 @@ def merge_run(run: RunFolder, values: Any, step: Step) -> tuple[Merging, Path]:
         BackendError: the engine cannot run, or failed.
     """
     check_engine(values.engine)
-    results = [result for result in iterate_ledger(run.ledger) if result.lattices]
+    only = set(read_list(Path(values.frames))) if values.frames else None
+    results = [
+        result for result in iterate_ledger(run.ledger) if result.lattices and (only is None or result.frame in only)
+    ]
     builder = SummaryBuilder(len(results))
     for result in results:
         builder.add(result)
     summary = builder.summary()
     if summary.consensus is None:
-        raise UsageError(f"Nothing is integrated in {run.path}, so there is nothing to merge.")
+        of = f" of the images in {values.frames}" if values.frames else ""
+        raise UsageError(f"Nothing{of} is integrated in {run.path}, so there is nothing to merge.")
     space_group = str(values.space_group or summary.consensus.space_group)
     if bravais_symbol(space_group) != summary.consensus.bravais:
         raise UsageError(

@@ -1,0 +1,173 @@
+"""Merging on a page: options, what the command says, table 1, charts and files."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import os
+import signal
+import sys
+import time
+from asyncio.subprocess import DEVNULL, STDOUT, Process
+from pathlib import Path
+
+from nicegui import ui
+
+from iota.errors import UsageError
+from iota.runs.lists import write_named_list
+from iota.web.layout import ago, sentences
+from iota.web.selection import Selection
+
+_EVERY_S = 0.5
+_SAID = "merge.txt"  # in the run's folder of logs: what the command says
+_SELECTED = "selected_for_merging"  # list of images in the run folder
+_FILES = ("merged.mtz", "table.txt", "merge.json", "merging.pdf", "merge.phil", "merge.log")
+
+
+class MergingSection:
+    """A card; the work is ``iota.merge`` in a process of its own, which goes on when the page is closed."""
+
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
+        self._folder = selection.live.folder.path
+        self._process: Process | None = None
+        with ui.column().classes("iota-card gap-2"):
+            ui.label("Merging").classes("iota-title")
+            with ui.row().classes("w-full items-center gap-3"):
+                self._engine = ui.select(["dials", "prime", "xia2"], value="dials", label="Engine")
+                self._engine.props("dense outlined options-dense").classes("iota-number-field")
+                self._space_group = _field("Space group", "merging.space_group: empty is that of the consensus")
+                self._d_min = _field("Resolution (Å)", "merging.d_min: empty is what half of the lattices reach")
+                self._only = ui.checkbox("Selected images only")
+                self._run = ui.button("Merge", icon="call_merge", on_click=self._start).props("unelevated")
+                self._cancel = ui.button("Cancel", on_click=self._end).props("flat")
+                self._spinner = ui.spinner(size="sm")
+            self._sentence = ui.label(
+                "One set of intensities from all lattices that fit the consensus: MTZ, table 1, charts."
+            ).classes("iota-muted iota-path")
+            self._merges = ui.select({}, label="Result").props("dense outlined options-dense").style("min-width: 260px")
+            self._merges.on_value_change(self._show)
+            self._result = ui.column().classes("w-full gap-2")
+        self._show_work(False)
+        self._show_selection()
+        selection.on_rows(self._show_selection)
+        self._list_merges()
+
+    def _show_work(self, is_at_work: bool) -> None:
+        self._run.set_enabled(not is_at_work)
+        self._cancel.set_visibility(is_at_work)
+        self._spinner.set_visibility(is_at_work)
+
+    def _show_selection(self) -> None:
+        rows = self._selection.rows
+        self._only.set_visibility(rows is not None and len(rows) > 0)
+
+    async def _start(self) -> None:
+        self._show_work(True)
+        with sentences():
+            status, said = await self._merge(self._arguments())
+            if status == 0:
+                self._sentence.set_text("Merged.")
+                self._list_merges()
+            elif status is not None and status < 0:
+                self._sentence.set_text("Merging was cancelled.")
+            else:
+                self._sentence.set_text(said.rpartition("iota.merge: ")[2] or f"iota.merge ended with status {status}.")
+        self._show_work(False)
+
+    def _arguments(self) -> list[str]:
+        """Words of the command line.
+
+        Raises:
+            UsageError: a list of the selected images is wanted, and none is selected.
+            RunFolderError: the list cannot be written.
+        """
+        values = {
+            "engine": self._engine.value,
+            "space_group": self._space_group.value,
+            "d_min": self._d_min.value,
+        }
+        words = [f"merging.{name}={value.strip()}" for name, value in values.items() if value and value.strip()]
+        if self._only.visible and self._only.value:
+            rows, table = self._selection.rows, self._selection.live.table
+            if rows is None or not len(rows):
+                raise UsageError("No image is selected.")
+            frames = (table.record(row).frame for row in rows.tolist())
+            words.append(f"merging.frames={write_named_list(self._folder, _SELECTED, frames)}")
+        return words
+
+    async def _merge(self, words: list[str]) -> tuple[int | None, str]:
+        """Run the command; returns its exit status and what it said."""
+        path = self._folder / "logs" / _SAID
+        program = Path(sys.executable).with_name("iota.merge")
+        command = [str(program)] if program.exists() else [sys.executable, "-m", "iota.cli.merge"]
+        try:
+            with path.open("wb") as output:
+                self._process = process = await asyncio.create_subprocess_exec(
+                    *command, str(self._folder), *words,
+                    stdin=DEVNULL, stdout=output, stderr=STDOUT, start_new_session=True,
+                )  # fmt: skip
+        except OSError as error:
+            raise UsageError(f"Merging cannot be started: {error.strerror}.") from error
+        began = time.monotonic()
+        ended = asyncio.create_task(process.wait())
+        while not ended.done():
+            await asyncio.wait([ended], timeout=_EVERY_S)
+            lines = [line.strip() for line in _text(path).splitlines() if line.strip()]
+            last = lines[-1].partition(" -- ")[0] if lines else "Starting"
+            self._sentence.set_text(f"{last}, {time.monotonic() - began:.0f} s")
+        self._process = None
+        return process.returncode, " ".join(_text(path).split())
+
+    def _end(self) -> None:
+        """End the work, with the programs that it has started."""
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    # -- what came out
+
+    def _list_merges(self) -> None:
+        """Offer the results there are, the newest chosen."""
+        found = sorted((self._folder / "merge").glob("[0-9]*/merge.json"), reverse=True)
+        options = {str(path.parent): f"merge/{path.parent.name}, {ago(path.stat().st_mtime)}" for path in found}
+        self._merges.set_visibility(bool(options))
+        self._merges.set_options(options, value=next(iter(options), None))
+
+    def _show(self) -> None:
+        self._result.clear()
+        if not self._merges.value:
+            return
+        folder = Path(self._merges.value)
+        with self._result:
+            with ui.row().classes("gap-1"):
+                for name in _FILES:
+                    if (folder / name).is_file():
+                        button = ui.button(name, icon="download", on_click=lambda name=name: _download(folder / name))
+                        button.props("outline dense")
+            with ui.element("div").classes("iota-two"):
+                table = ui.element("pre").classes("iota-log iota-mono").style("overflow-x: auto; white-space: pre")
+                table.props["textContent"] = _text(folder / "table.txt")
+                chart = folder / "merging.png"
+                if chart.is_file():
+                    data = base64.b64encode(chart.read_bytes()).decode()
+                    ui.image(f"data:image/png;base64,{data}").props('fit="contain"').style("background: white")
+
+
+def _field(label: str, tip: str) -> ui.input:
+    field = ui.input(label).props("dense outlined").classes("iota-number-field")
+    field.tooltip(tip)
+    return field
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _download(path: Path) -> None:
+    with sentences():
+        ui.download(path.read_bytes(), path.name)
