@@ -39,12 +39,22 @@ def lattice_facts(summary: Summary) -> Facts:
     consensus = summary.consensus
     if consensus is None:
         return []
-    n = f"{consensus.n_lattices} of {summary.n_lattices} lattices"
-    others = ", ".join(f"{number} {bravais}" for bravais, number in summary.other_bravais.items())
-    return [
-        ("Bravais lattice", f"{consensus.bravais}, {n}"),
+    low, high = consensus.share_interval
+    facts = [
+        ("Bravais lattice", f"{consensus.bravais}, {consensus.n_lattices} of {summary.n_lattices} lattices"),
+        ("Share", f"{100 * consensus.share:.0f} %, 95 % confidence {100 * low:.0f} to {100 * high:.0f} %"),
         ("Space group", f"{consensus.space_group}, as indexed"),
         ("Unit cell", f"{cell_text(consensus.unit_cell)} (Å, °)"),
         ("Spread", f"{cell_text(consensus.unit_cell_spread)} (Å, °; robust standard deviation)"),
-        ("Other Bravais lattices", others or "none"),
     ]
+    for k, candidate in enumerate(consensus.candidates):
+        words = f"{candidate.n_lattices} {candidate.bravais} ({candidate.space_group})"
+        facts.append(("Others" if k == 0 else "", f"{words} {cell_text(candidate.unit_cell, 1)}: {candidate.relation}"))
+    if not consensus.candidates:
+        others = ", ".join(f"{number} {bravais}" for bravais, number in summary.other_bravais.items())
+        facts.append(("Others", others or "none"))
+    if consensus.is_close:
+        facts.append(("Note", "The vote is close: try both as targets, or collect more images."))
+    if consensus.metric_symmetry and consensus.metric_cell:
+        facts.append(("Metric", f"allows {consensus.metric_symmetry}, {cell_text(consensus.metric_cell)} (Å, °)"))
+    return facts
