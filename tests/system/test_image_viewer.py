@@ -40,7 +40,10 @@ def test_it_draws_the_reflections_of_a_run(tmp_path):
     program = Path(sys.executable).with_name("iota.image_viewer")
     # unmended, the viewer dies of a TypeError on the first reflection; mended, it is still there when time is up
     viewer = subprocess.run(
-        ["xvfb-run", "-a", "timeout", "25", str(program), *map(str, files)], capture_output=True, text=True, check=False
+        ["xvfb-run", "-a", "-s", "-screen 0 1280x1024x24 -noreset", "timeout", "25", str(program), *map(str, files)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert viewer.returncode == 124, viewer.stdout + viewer.stderr
     assert "Traceback" not in viewer.stderr
