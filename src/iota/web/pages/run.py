@@ -144,13 +144,15 @@ class _Header:
         self._reason.set_visibility(bool(reason))
         n_finished = max(state.n_finished, self._live.table.n_rows)
         self._bar.set_value(n_finished / state.n_frames if state.n_frames else 0)
-        n_hits = n_finished - sum(state.counts.get(outcome, 0) for outcome in NOT_HITS)
-        n_integrated = state.counts.get("integrated", 0)
+        n_hits, n_integrated = self._hits_of(state)
         self._count.set_text(f"{n_finished:,} of {state.n_frames:,} frames")
         waiting = f", {state.n_waiting:,} hits wait" if state.n_waiting else ""  # for the lattice, or for a worker
         self._hits.set_text(f"{n_hits + state.n_waiting:,} hits, {n_integrated:,} integrated{waiting}")
         self._tell_rate(state, n_finished, at_work)
-        self._doing.set_text(state.doing if at_work else "")
+        table = self._live.table
+        is_reading = not table.is_complete and table.progress < 0.99
+        reading = f"reading the ledger, {100 * table.progress:.0f} %" if is_reading else ""
+        self._doing.set_text(reading or (state.doing if at_work else ""))
         self._stop.set_visibility(at_work)
         self._resume.set_visibility(not at_work and state.status != "finished")
         self._monitor.set_visibility(state.status != "queued")
@@ -159,6 +161,14 @@ class _Header:
             self._is_told = True
             self._monitor.set_value(is_watching)
             self._is_told = False
+
+    def _hits_of(self, state: RunState) -> tuple[int, int]:
+        """Hits and integrated frames: of the ledger, or of the state while less of the ledger is read."""
+        summary, n_in_state = self._live.summary(), sum(state.counts.values())
+        if summary.n_finished >= n_in_state:
+            return summary.n_hits, summary.n_integrated
+        n_hits = n_in_state - sum(state.counts.get(outcome, 0) for outcome in NOT_HITS)
+        return n_hits, state.counts.get("integrated", 0)
 
     def _tell_rate(self, state: RunState, n_finished: int, at_work: bool) -> None:
         now = time.monotonic()
