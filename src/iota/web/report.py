@@ -91,7 +91,8 @@ def _origin(live: LiveRun) -> str:
         return f"Report of {written}, IOTA {iota.__version__}"
     started = time.strftime("%Y-%m-%d %H:%M", time.localtime(info.started))
     versions = ", ".join(
-        version if version.lower().startswith(name) else f"{name} {version}" for name, version in info.versions.items()
+        version if version.lower().startswith(name.lower()) else f"{name} {version}"
+        for name, version in info.versions.items()
     )
     return f"Started {started} on {info.host} with {versions}. Report of {written}."
 
