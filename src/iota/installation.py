@@ -72,6 +72,12 @@ def program(name: str) -> str | None:
     return shutil.which(name) or (str(beside) if os.access(beside, os.X_OK) else None)
 
 
+def own_command(name: str, module: str) -> list[str]:
+    """Words that start a command of IOTA with this Python: the installed one beside it, else its module."""
+    beside = Path(sys.executable).with_name(name)
+    return [str(beside)] if beside.exists() else [sys.executable, "-m", module]
+
+
 def look() -> Installation:
     """Look at DIALS in a process of its own; takes about as long as starting DIALS, 2 s."""
     command = [sys.executable, "-m", "iota.installation"]

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from iota.errors import RunFolderError, UsageError
+from iota.installation import own_command
 from iota.runs import RunFolder, read_state
 from iota.runs.control import give_order
 from iota.runs.state import is_at_work
@@ -119,14 +119,12 @@ class _Command:
     """An ``iota.run`` on its own: it lives on when the server ends."""
 
     def __init__(self, arguments: Sequence[str], folder: Path, said: Path) -> None:
-        beside = Path(sys.executable).with_name("iota.run")
-        program = [str(beside)] if beside.exists() else [sys.executable, "-m", "iota.cli.start"]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("NICEGUI_")}
         self._said_path = said
         try:
             with said.open("wb") as output:
                 self._process = subprocess.Popen(
-                    [*program, *arguments],
+                    [*own_command("iota.run", "iota.cli.start"), *arguments],
                     cwd=folder,
                     stdin=subprocess.DEVNULL,
                     stdout=output,

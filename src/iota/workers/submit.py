@@ -10,13 +10,13 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from iota.errors import ParameterError, RunFolderError, UsageError
+from iota.installation import own_command
 from iota.runs.state import BatchJob
 
 _COMMAND, _SCRIPT, _JOB_ID = "<iota_command>", "<iota_script>", "<job_id>"
@@ -47,9 +47,7 @@ def is_asked_for(mp: Any) -> bool:
 
 def iota_command(run_folder: Path) -> list[str]:
     """Words of the command that processes a prepared run folder, wherever it is started."""
-    program = Path(sys.executable).with_name("iota.run")
-    start = [str(program)] if program.exists() else [sys.executable, "-m", "iota.cli.start"]
-    return [*start, "--here", "--resume", str(run_folder)]
+    return [*own_command("iota.run", "iota.cli.start"), "--here", "--resume", str(run_folder)]
 
 
 def submit_words(mp: Any, command: list[str], run_folder: Path) -> list[str]:

@@ -7,7 +7,6 @@ import base64
 import contextlib
 import os
 import signal
-import sys
 import time
 from asyncio.subprocess import DEVNULL, STDOUT, Process
 from pathlib import Path
@@ -15,9 +14,11 @@ from pathlib import Path
 from nicegui import ui
 
 from iota.errors import UsageError
+from iota.installation import own_command
 from iota.runs.lists import write_named_list
 from iota.web.layout import ago, sentences
 from iota.web.selection import Selection
+from iota.web.selection_bar import frames_of
 
 _EVERY_S = 0.5
 _SAID = "merge.txt"  # in the run's folder of logs: what the command says
@@ -66,7 +67,7 @@ class MergingSection:
     async def _start(self) -> None:
         self._show_work(True)
         with sentences():
-            status, said = await self._merge(self._arguments())
+            status, said = await self._merge(await self._arguments())
             if status == 0:
                 self._sentence.set_text("Merged.")
                 self._list_merges()
@@ -76,7 +77,7 @@ class MergingSection:
                 self._sentence.set_text(said.rpartition("iota.merge: ")[2] or f"iota.merge ended with status {status}.")
         self._show_work(False)
 
-    def _arguments(self) -> list[str]:
+    async def _arguments(self) -> list[str]:
         """Words of the command line.
 
         Raises:
@@ -90,22 +91,21 @@ class MergingSection:
         }
         words = [f"merging.{name}={value.strip()}" for name, value in values.items() if value and value.strip()]
         if self._only.visible and self._only.value:
-            rows, table = self._selection.rows, self._selection.live.table
+            rows = self._selection.rows
             if rows is None or not len(rows):
                 raise UsageError("No image is selected.")
-            frames = (table.record(row).frame for row in rows.tolist())
-            words.append(f"merging.frames={write_named_list(self._folder, _SELECTED, frames)}")
+            frames = await asyncio.to_thread(frames_of, self._selection, rows)
+            path = await asyncio.to_thread(write_named_list, self._folder, _SELECTED, frames)
+            words.append(f"merging.frames={path}")
         return words
 
     async def _merge(self, words: list[str]) -> tuple[int | None, str]:
         """Run the command; returns its exit status and what it said."""
         path = self._folder / "logs" / _SAID
-        program = Path(sys.executable).with_name("iota.merge")
-        command = [str(program)] if program.exists() else [sys.executable, "-m", "iota.cli.merge"]
         try:
             with path.open("wb") as output:
                 self._process = process = await asyncio.create_subprocess_exec(
-                    *command, str(self._folder), *words,
+                    *own_command("iota.merge", "iota.cli.merge"), str(self._folder), *words,
                     stdin=DEVNULL, stdout=output, stderr=STDOUT, start_new_session=True,
                 )  # fmt: skip
         except OSError as error:
