@@ -9,6 +9,7 @@ from iota.inputs import Inputs
 from iota.params import read
 from iota.records import FrameRef
 from iota.runs import RunFolder
+from iota.workers.from_parameters import engine_config
 from iota.workers.local import LocalPool
 from iota.workers.run import Run
 
@@ -31,7 +32,9 @@ def main(n_frames):
         frames = [FrameRef(f"/data/{'segfault' if k % 40 == 7 else 'slow'}_{k}.cbf") for k in range(n_frames)]
         parameters = read([], ["target_unit_cell=79 79 38 90 90 90", "target_space_group=P422"])
         run = Run.create(RunFolder.create(Path.cwd()), parameters, Inputs(frames, [], []), [], {})
-    run.execute(Nobody(), LocalPool(2, run.engine_config(), 30.0, hostile_engine))
+    run.execute(
+        Nobody(), LocalPool(2, engine_config(run.parameters.values, run.target, run.folder), 30.0, hostile_engine)
+    )
 
 
 if __name__ == "__main__":

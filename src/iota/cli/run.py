@@ -32,7 +32,8 @@ from iota.runs.control import give_order
 from iota.workers import conversion, dials, mpi, submit
 from iota.workers.conclusion import conclude_again
 from iota.workers.executors import check_workers, job_script_text
-from iota.workers.run import Run, check_can_watch
+from iota.workers.from_parameters import check_can_watch
+from iota.workers.run import Run
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import shutil
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
 from iota.analysis.summary import Summary, SummaryBuilder
 from iota.engine import questions
-from iota.engine.filter import LatticeFilter
-from iota.engine.grid import Grid
-from iota.engine.known_symmetry import with_lattice
-from iota.engine.picture_choice import Pictures
 from iota.engine.prepared import looked_at
 from iota.engine.worker import EngineConfig
-from iota.errors import RunFolderError, UsageError
+from iota.errors import RunFolderError
 from iota.inputs import Inputs, Watcher, find_frames
 from iota.params import Parameters, read, script_text
 from iota.records import FrameRef, FrameResult, Outcome, Settings
@@ -31,12 +25,13 @@ from iota.runs.folder import cannot_write
 from iota.runs.lists import append_input_list, read_input_list, write_input_list
 from iota.runs.lock import RunLock
 from iota.runs.state import BatchJob, Status, read_state
-from iota.symmetry import cell_from_text, cell_text
+from iota.symmetry import cell_text
 from iota.workers import dials
 from iota.workers.conclusion import Conclusion, conclude
 from iota.workers.coordinator import Coordinator, Workers
 from iota.workers.executors import RunWorkers, make_workers
 from iota.workers.feed import WatchFeed
+from iota.workers.from_parameters import check_can_watch, engine_config, grid_points, scratch_folder, strategy
 from iota.workers.learning import Learning, LearningRules, Learnt
 from iota.workers.optimise import WithMore, candidates, optimise
 from iota.workers.run_log import RunLog
@@ -143,32 +138,6 @@ class Run:
         """Frames that have their record."""
         return len(self._outcomes)
 
-    def engine_config(self) -> EngineConfig:
-        """What the workers need to know."""
-        xfel, mp = self._values.cctbx_xfel, self._values.mp
-        return EngineConfig(
-            target=self.target,
-            run_folder=str(self.folder.path),
-            strong_sigma=self._values.data_selection.image_triage.strong_sigma,
-            find_symmetry=xfel.determine_sg_and_reindex,
-            lattice_filter=_lattice_filter(xfel.filter),
-            memory_GB=mp.frame_memory,
-            accelerate=self._values.advanced.acceleration == "on",
-            files_grow=self._values.gui.monitor_mode,
-            grid=_grid(self._values),
-            pictures=_pictures(self._values.analysis),
-            scratch=str(self._scratch),
-        )
-
-    @property
-    def _scratch(self) -> Path:
-        """Where files in the making are: unique to the run, since several may share a folder for such files."""
-        given = self._values.advanced.temporary_output_folder
-        if not given:
-            return self.folder.path / "tmp"
-        digest = hashlib.blake2b(str(self.folder.path).encode(), digest_size=6).hexdigest()
-        return Path(given) / f"iota_{self.folder.path.name}_{digest}"
-
     def execute(self, display: Display, workers: Workers | None = None) -> Summary:
         """Process all frames, then write lists and summary, whatever happened.
 
@@ -180,12 +149,13 @@ class Run:
             RunFolderError: the folder cannot be written any more; what was finished is kept.
             KeyboardInterrupt: a person stopped the run; what was finished is kept.
         """
-        config = self.engine_config()
+        config = engine_config(self._values, self.target, self.folder)
         dials.ask(questions.check_engine, config)  # a wrong mask or geometry is found here, before any frame
+        scratch = scratch_folder(self._values, self.folder)
         try:
-            self._scratch.mkdir(parents=True, exist_ok=True)
+            scratch.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunFolderError(cannot_write(self._scratch, error)) from error
+            raise RunFolderError(cannot_write(scratch, error)) from error
         with self._lock:
             return self._execute(display, config, workers)
 
@@ -201,7 +171,7 @@ class Run:
                 if workers is None:
                     self._made = workers = make_workers(self._values.mp, config)
                 try:
-                    settings, rules = self._strategy()
+                    settings, rules = strategy(self._values, self.target)
                     self._names.add(self.frames)
                     winner = self._optimised(workers, settings, rules)
                     dials.no_more_questions()
@@ -219,7 +189,9 @@ class Run:
                     ).run()
                 finally:
                     workers.stop()
-                    shutil.rmtree(self._scratch, ignore_errors=True)  # of frames that were not finished
+                    shutil.rmtree(
+                        scratch_folder(self._values, self.folder), ignore_errors=True
+                    )  # of frames that were not finished
             self._state.status = "finished"
         except KeyboardInterrupt:
             self._state.status, self._state.reason = "aborted", "Stopped by a person or by the batch system."
@@ -273,26 +245,6 @@ class Run:
     def _status_at_work(self) -> Status:
         return "watching" if self._values.gui.monitor_mode else "running"
 
-    def _strategy(self) -> tuple[tuple[Settings, ...], LearningRules | None]:
-        """Settings for every frame, and rules for learning where the lattice is not given."""
-        xfel = self._values.cctbx_xfel
-        has_cell, space_group = dials.ask(questions.given_lattice, self.target)
-        if has_cell:
-            return (Settings("given lattice"),), None
-        in_turn = xfel.learning.try_settings_in_turn
-        rungs = dials.ask(questions.settings_to_try, self.target) if in_turn else [Settings("given settings")]
-        if not xfel.learning.flag_on:
-            return tuple(rungs), None
-        rules = LearningRules(
-            ladder=rungs,
-            with_lattice=lambda label, cell, group: with_lattice(label, cell, group, space_group),
-            min_agreement=xfel.learning.min_agreement,
-            max_frames=xfel.learning.max_frames,
-            find_symmetry=xfel.determine_sg_and_reindex,
-            given_space_group=space_group,
-        )
-        return tuple(rungs), rules
-
     def _optimised(self, workers: Workers, settings: tuple[Settings, ...], rules: LearningRules | None) -> str:
         """Find out which settings are best where that is asked for; what they add to the target is written into it."""
         options = self._values.cctbx_xfel.optimise
@@ -306,7 +258,7 @@ class Run:
             self._display.progress(0, len(self.frames), 0, {}, doing)
             self._write_state()
 
-        tried = candidates(options.parameter, _grid_points(self._values))
+        tried = candidates(options.parameter, grid_points(self._values))
         found = optimise(options, self.frames, tried, workers, settings, rules, tick)
         self._display.note(found.sentence())
         self.target = dials.ask(questions.with_lines, self.target, [found.phil])
@@ -401,69 +353,6 @@ class Run:
             if self._state.status == "finished":
                 raise
             logger.error("%s", error)  # the first error is the one to report
-
-
-def check_can_watch(values: Any) -> None:
-    """Check that nothing in the parameters speaks against monitor mode.
-
-    Raises:
-        UsageError: they ask for a selection of images that are there already.
-    """
-    selection = values.data_selection
-    if selection.image_range.flag_on or selection.random_sample.flag_on:
-        raise UsageError("Monitor mode takes every image that arrives; leave range and random sample out.")
-    if values.cctbx_xfel.optimise.flag_on:
-        raise UsageError("Settings are tried on a sample of images that are there; leave cctbx_xfel.optimise out.")
-
-
-def _lattice_filter(scope: Any) -> LatticeFilter | None:
-    if not scope.flag_on:
-        return None
-    return LatticeFilter(
-        crystal_system=None if scope.crystal_system == "None" else scope.crystal_system,  # one of the choices
-        point_group=None if scope.pointgroup is None else str(scope.pointgroup),
-        unit_cell=None if scope.unit_cell is None else cell_from_text(str(scope.unit_cell).strip("()")),
-        uc_tolerance=0.05 if scope.uc_tolerance is None else scope.uc_tolerance,
-        min_reflections=scope.min_reflections,
-        min_resolution_A=scope.min_resolution,
-    )
-
-
-def _pictures(analysis: Any) -> Pictures | None:
-    """Pictures of each frame; None where none are asked for."""
-    pictures = Pictures(
-        predictions=analysis.viz == "integration", vectors=analysis.viz == "cv_vectors", trumpet=analysis.charts
-    )
-    return None if pictures == Pictures() else pictures
-
-
-def _grid(values: Any) -> Grid | None:
-    """The grid of spot-finding settings to search for each frame; None where it is not asked for."""
-    kind = values.cctbx_xfel.grid_search.type
-    if kind == "by_backend":
-        kind = "brute_force" if values.advanced.processing_backend == "ha14" else "no_grid_search"
-    return None if kind == "no_grid_search" else msgspec.structs.replace(_grid_points(values), kind=kind)
-
-
-def _grid_points(values: Any) -> Grid:
-    search, selection = values.cctbx_xfel.grid_search, values.cctbx_xfel.selection
-    before = selection.prefilter
-    prefilter = LatticeFilter(
-        point_group=None if before.target_pointgroup is None else str(before.target_pointgroup),
-        unit_cell=None if before.target_unit_cell is None else before.target_unit_cell.parameters(),
-        uc_tolerance=0.05 if before.target_uc_tolerance is None else before.target_uc_tolerance,
-        min_reflections=before.min_reflections,
-        min_resolution_A=before.min_resolution,
-    )
-    return Grid(
-        area_median=search.area_median,
-        area_range=search.area_range,
-        height_median=search.height_median,
-        height_range=search.height_range,
-        scan_signal=search.sig_height_search,
-        select_by=selection.select_by,
-        prefilter=prefilter if before.flag_on else None,
-    )
 
 
 def _log_line(result: FrameResult) -> str:
