@@ -16,7 +16,7 @@ from iota.runs import RunFolder
 TARGET = "cctbx_xfel.target"
 _APART = ("input", "output")  # not in dialogs: the page has its own places for them
 # Parameters of IOTA and those of the backend that a run makes of them; the target of a run has both.
-_SAID_TWICE = {
+SAID_TWICE = {
     "data_selection.image_triage.flag_on": ("dispatch.hit_finder.enable",),
     "data_selection.image_triage.minimum_Bragg_peaks": ("dispatch.hit_finder.minimum_number_of_reflections",),
     "cctbx_xfel.use_fft3d": ("indexing.stills.method_list",),
@@ -170,7 +170,7 @@ class Setup:
             where = item.object.where_str.strip(" ()")
             remark = ha14_target_remark(item.path, where)
             self.remarks.append(remark or f"The backend has no parameter named {item.path} ({where}).")
-        for own, twins in _SAID_TWICE.items():
+        for own, twins in SAID_TWICE.items():
             if own in self.iota:
                 for twin in twins:  # IOTA's parameter wins in a run, and can be taken back here
                     values.pop(twin, None)

@@ -189,9 +189,8 @@ class Run:
                     ).run()
                 finally:
                     workers.stop()
-                    shutil.rmtree(
-                        scratch_folder(self._values, self.folder), ignore_errors=True
-                    )  # of frames that were not finished
+                    # of frames that were not finished
+                    shutil.rmtree(scratch_folder(self._values, self.folder), ignore_errors=True)
             self._state.status = "finished"
         except KeyboardInterrupt:
             self._state.status, self._state.reason = "aborted", "Stopped by a person or by the batch system."
