@@ -14,7 +14,7 @@ import pytest
 
 import iota.web
 from iota.records import OUTCOMES
-from iota.web.charts.colours import BY_CODE
+from iota.report.charts.colours import BY_CODE
 
 MODULE = Path(iota.web.__file__).parent / "static" / "scatter.js"
 PAGE = """<!doctype html><meta charset="utf-8"><title>scatter</title>

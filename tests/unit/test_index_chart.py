@@ -7,8 +7,8 @@ from cctbx.array_family import flex
 
 from iota.analysis.index_chart import ABSENT, BEYOND, index_chart, run_index_chart
 from iota.errors import ParameterError
+from iota.report.charts.indices import colour_bar, completeness_chart, largest_multiplicity, slice_chart
 from iota.runs.miller_counts import FILE_NAME, LatticeCounts, MillerCounts, read_miller_counts, write_miller_counts
-from iota.web.charts.indices import colour_bar, completeness_chart, largest_multiplicity, slice_chart
 
 CELL = (79.2, 79.2, 38.1, 90.0, 90.0, 90.0)
 

@@ -10,13 +10,14 @@ import zlib
 import numpy as np
 import pytest
 
+from iota.analysis.shares import wilson_intervals
 from iota.records import OUTCOMES
-from iota.web.charts import geometry, histograms, outcomes
-from iota.web.charts.axes import number_text, ticks
-from iota.web.charts.colours import BY_CODE, few_to_many
-from iota.web.charts.counting import FineHistogram, RatesOverTime, wilson_interval
-from iota.web.charts.rates import rates
-from iota.web.charts.svg import png
+from iota.report.charts import geometry, histograms, outcomes
+from iota.report.charts.axes import number_text, ticks
+from iota.report.charts.colours import BY_CODE, few_to_many
+from iota.report.charts.counting import FineHistogram, RatesOverTime
+from iota.report.charts.rates import rates
+from iota.report.charts.svg import png
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -137,7 +138,7 @@ def test_rates_grow_with_doubling_steps():
 
 
 def test_interval_is_wilsons():
-    low, high = wilson_interval(np.array([8, 0]), np.array([10, 20]))
+    low, high = wilson_intervals(np.array([8, 0]), np.array([10, 20]))
     assert low.tolist() == pytest.approx([0.4902, 0.0], abs=1e-3)
     assert high.tolist() == pytest.approx([0.9433, 0.1611], abs=1e-3)
 

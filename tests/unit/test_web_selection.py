@@ -8,6 +8,7 @@ import pytest
 from made_up_run import add, finished_run, result
 
 from iota.analysis.cluster_job import ClusterQuestion, find_clusters
+from iota.analysis.failures import failures, rows_of_failure
 from iota.analysis.grid_tally import add_to_tally
 from iota.analysis.table import RunTable
 from iota.errors import UsageError
@@ -17,11 +18,10 @@ from iota.runs.lists import read_input_list, write_named_list
 from iota.web.hints import _HINTS, hint_for
 from iota.web.links import start_link
 from iota.web.live import LiveRun
-from iota.web.run_charts import RunCharts, rows_between, rows_of_outcome
+from iota.web.run_charts import LiveCharts, rows_between, rows_of_outcome
 from iota.web.scatter import Box
 from iota.web.selection import Selection
 from iota.web.tabs.frames import name_of_frame
-from iota.web.tabs.why import failures, rows_of_failure
 
 
 @pytest.fixture
@@ -108,13 +108,13 @@ def test_bars_and_segments_hold_the_rows_that_records_say(run):
 
 async def test_charts_of_a_growing_run_are_those_of_the_whole(run):
     live = LiveRun(run)
-    charts = RunCharts(live)
+    charts = LiveCharts(live)
     lines = run.ledger.read_bytes().splitlines(keepends=True)
     for n in (3, 100, 101, 400):
         run.ledger.write_bytes(b"".join(lines[:n]))
         live.table.update()
         await charts.update()
-    whole = RunCharts(live)
+    whole = LiveCharts(live)
     await whole.update()
     for name in ("outcome_bar", "rates", "funnel", "beam"):
         assert getattr(charts, name)() == getattr(whole, name)()

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from iota.analysis.clustering import Cluster, Codes, Symmetries, describe_clusters, in_one_setting, label_cells
+from iota.analysis.shares import Z_95, wilson_interval
 from iota.symmetry import Cell, median_cell, multiple_of, point_group_order, primitive_niggli, symmetries, volume
 
 MOST_CELLS = 5000  # more than this many add nothing to a median
 _MOST_CANDIDATES = 5
 _LEAST_SHARE = 0.02  # of all lattices, for a candidate to be shown
-_Z = 1.96  # 95 % confidence
 _RIVAL = 0.5  # a sub-cell with so many votes for one of its super-cell wins: super-cells explain every spot, too
 _DISTORTION_DEG = 0.5  # of a median cell; single frames need more
 
@@ -96,20 +96,9 @@ def consensus(symmetries_: Symmetries, codes: Codes, cells: Floats, most_cells: 
     return found
 
 
-def wilson_interval(n: int, n_all: int) -> tuple[float, float]:
-    """Interval of a share, 95 % (Wilson, J. Am. Stat. Assoc. (1927) 22, 209)."""
-    if n_all == 0:
-        return 0.0, 1.0
-    p, z = n / n_all, _Z
-    middle = p + z * z / (2 * n_all)
-    half = z * math.sqrt(p * (1 - p) / n_all + z * z / (4 * n_all**2))
-    below = 1 + z * z / n_all
-    return max(0.0, (middle - half) / below), min(1.0, (middle + half) / below)
-
-
 def _is_close(first: float, second: float) -> bool:
     """Whether two counts of votes do not differ significantly (sign test, normal approximation)."""
-    return first - second < _Z * math.sqrt(first + second)
+    return first - second < Z_95 * math.sqrt(first + second)
 
 
 def _votes(codes: Codes, symmetries_: Symmetries) -> dict[str, int]:

@@ -10,8 +10,8 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 
 import msgspec
 
+from iota.report.index_pictures import IndexPictures, Question
 from iota.runs.miller_counts import FILE_NAME
-from iota.web.index_pictures import IndexPictures, Question
 from iota.web.live import LiveRun
 
 _IDLE_S = 60.0  # a process that nobody asked for so long is ended
@@ -35,7 +35,7 @@ class _Drawing:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
                 if self._process is None or self._process.returncode is not None:
                     self._process = await asyncio.create_subprocess_exec(
-                        sys.executable, "-m", "iota.web.index_pictures", stdin=PIPE, stdout=PIPE, limit=_ANSWER_BYTES
+                        sys.executable, "-m", "iota.report.index_pictures", stdin=PIPE, stdout=PIPE, limit=_ANSWER_BYTES
                     )
                 assert self._process.stdin is not None and self._process.stdout is not None
                 self._process.stdin.write(msgspec.json.encode(question) + b"\n")

@@ -11,8 +11,8 @@ from nicegui import ui
 
 from iota.installation import program
 from iota.records import FrameResult, Lattice
+from iota.report.charts.colours import OUTCOME_COLOURS, OUTCOME_WORDS
 from iota.symmetry import cell_text
-from iota.web.charts.colours import OUTCOME_COLOURS, OUTCOME_WORDS
 from iota.web.layout import sentences
 from iota.web.links import image_link
 from iota.web.selection import Selection

@@ -10,16 +10,16 @@ from fastapi import APIRouter, Response
 
 import iota
 from iota.analysis.columns import CELL
+from iota.analysis.facts import Facts, lattice_facts, run_facts
+from iota.analysis.failures import failures
+from iota.report.charts.geometry import heat_map
+from iota.report.charts.histograms import BEAM, RESOLUTION, WILSON
 from iota.runs.folder import RunInfo
-from iota.web.charts.geometry import heat_map
-from iota.web.charts.histograms import BEAM, RESOLUTION, WILSON
-from iota.web.findings import Facts, lattice_facts, run_facts
 from iota.web.heat_maps import grid_tally
 from iota.web.index_counting import index_counting
 from iota.web.live import LiveRun, live_runs
 from iota.web.projects import Projects
 from iota.web.run_charts import charts_of
-from iota.web.tabs.why import failures
 
 _STYLE = """
 body { font: 13px/1.45 system-ui, sans-serif; max-width: 1000px; margin: 24px auto; padding: 0 16px; color: #1c2730;

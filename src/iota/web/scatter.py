@@ -16,7 +16,7 @@ from nicegui.events import GenericEventArguments
 
 from iota.analysis.columns import COLUMNS
 from iota.records import OUTCOMES
-from iota.web.charts.colours import BY_CODE, OUTCOME_WORDS, SELECTED
+from iota.report.charts.colours import BY_CODE, OUTCOME_WORDS, SELECTED
 
 STATIC = Path(__file__).parent / "static"
 FLIPPED = ("d_min_A", "spots_d_min_A")  # better is smaller, and stands higher

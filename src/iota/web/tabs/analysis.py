@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from nicegui import ui
 
+from iota.analysis.facts import Facts, lattice_facts, run_facts
+from iota.report.charts.geometry import heat_map
+from iota.report.charts.histograms import BEAM, RESOLUTION
 from iota.symmetry import cell_text
-from iota.web.charts.geometry import heat_map
-from iota.web.charts.histograms import BEAM, RESOLUTION
-from iota.web.findings import Facts, lattice_facts, run_facts
 from iota.web.following import Following
 from iota.web.heat_maps import grid_tally
 from iota.web.links import start_link

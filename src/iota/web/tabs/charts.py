@@ -8,8 +8,8 @@ from nicegui import ui
 
 from iota.analysis.columns import COLUMNS
 from iota.records import OUTCOMES
-from iota.web.charts.colours import OUTCOME_WORDS
-from iota.web.charts.histograms import CELL, QUANTITIES, RESOLUTION, WILSON
+from iota.report.charts.colours import OUTCOME_WORDS
+from iota.report.charts.histograms import CELL, QUANTITIES, RESOLUTION, WILSON
 from iota.web.following import Following
 from iota.web.live import LiveRun
 from iota.web.run_charts import charts_of, rows_between, rows_of_outcome

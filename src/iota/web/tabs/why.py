@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple
 
-import numpy as np
 from nicegui import ui
 
-from iota.analysis.table import RunTable
-from iota.records import OUTCOMES, Outcome
-from iota.web.charts.colours import OUTCOME_COLOURS, OUTCOME_WORDS
-from iota.web.charts.outcomes import percent
+from iota.analysis.failures import Failure, failures, rows_of_failure
+from iota.analysis.shares import percent
+from iota.records import Outcome
+from iota.report.charts.colours import OUTCOME_COLOURS, OUTCOME_WORDS
 from iota.web.following import Following
 from iota.web.hints import hint_for
 from iota.web.links import start_link
@@ -19,51 +17,12 @@ from iota.web.live import LiveRun
 from iota.web.open_frame import open_frame
 from iota.web.run_charts import charts_of
 from iota.web.scatter import SvgChart
-from iota.web.selection import Rows, Selection
+from iota.web.selection import Selection
 from iota.web.selection_bar import view_list
 from iota.web.tabs.charts import choose_outcome
 
 TAB = "why"
 _MOST_REASONS = 40  # that are shown; the rarest are many when sentences quote file names
-_STAGES: tuple[Outcome, ...] = (
-    "failed_import", "failed_triage", "failed_spotfinding", "failed_indexing", "failed_refinement",
-    "failed_integration", "failed_filter", "timed_out", "crashed",
-)  # fmt: skip
-
-
-class Failure(NamedTuple):
-    """Frames of one outcome and one reason."""
-
-    outcome: Outcome
-    reason: str  # numbers are … in it
-    code: int  # of the reason
-    n: int
-
-    @property
-    def key(self) -> tuple[Outcome, int]:
-        """What tells it from others."""
-        return (self.outcome, self.code)
-
-
-def failures(table: RunTable) -> list[Failure]:
-    """How often each reason occurs: by stage, and in a stage the most frequent first."""
-    n_rows = table.n_rows
-    outcome, reason = table.column("outcome", stop=n_rows), table.column("reason", stop=n_rows)
-    reasons = list(table.reasons)
-    keys, numbers = np.unique(outcome.astype(np.int64) * 65536 + reason, return_counts=True)
-    found = [
-        Failure(OUTCOMES[key // 65536], reasons[key % 65536] if key % 65536 < len(reasons) else "", key % 65536, n)
-        for key, n in zip(keys.tolist(), numbers.tolist(), strict=True)
-        if OUTCOMES[key // 65536] != "integrated"
-    ]
-    return sorted(found, key=lambda failure: (_STAGES.index(failure.outcome), -failure.n))
-
-
-def rows_of_failure(table: RunTable, failure: Failure) -> Rows:
-    """Rows of the frames that failed so."""
-    n_rows = table.n_rows
-    is_it = table.column("outcome", stop=n_rows) == OUTCOMES.index(failure.outcome)
-    return np.flatnonzero(is_it & (table.column("reason", stop=n_rows) == failure.code))
 
 
 def build(live: LiveRun, selection: Selection) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from iota.web.charts.colours import LATTICES, SELECTED
-from iota.web.charts.counting import wilson_interval
-from iota.web.charts.svg import LETTER_PX, Plot, empty, label, shape
+from iota.analysis.shares import wilson_intervals
+from iota.report.charts.colours import LATTICES, SELECTED
+from iota.report.charts.svg import LETTER_PX, Plot, empty, label, shape
 
 _LINES = (
     ("hits, % of frames", 1, 0, "currentColor", 1.8, None),
@@ -39,7 +39,7 @@ def rates(
         known = counts[:, whole] > 0
         if known.any():
             n, of = counts[known, part], counts[known, whole]
-            low, high = (100 * limit for limit in wilson_interval(n, of))
+            low, high = (100 * limit for limit in wilson_intervals(n, of))
             at = middles[known].tolist()
             plot.band(list(zip(at, low.tolist(), strict=True)), list(zip(at, high.tolist(), strict=True)), colour)
             points = list(zip(at, (100 * n / of).tolist(), strict=True))

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from iota.web.charts.axes import number_text
-from iota.web.charts.colours import few_to_many
-from iota.web.charts.svg import Plot, document, empty, label, picture, shape
+from iota.report.charts.axes import number_text
+from iota.report.charts.colours import few_to_many
+from iota.report.charts.svg import Plot, document, empty, label, picture, shape
 
 MOST_POINTS = 50_000  # more change no picture that a person can see
 

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from iota.analysis.shares import percent
 from iota.records import NOT_HITS, OUTCOMES, Outcome
-from iota.web.charts.colours import OUTCOME_COLOURS, OUTCOME_WORDS
-from iota.web.charts.svg import LETTER_PX, document, empty, label, shape
+from iota.report.charts.colours import OUTCOME_COLOURS, OUTCOME_WORDS
+from iota.report.charts.svg import LETTER_PX, document, empty, label, shape
 
 _ORDER: tuple[Outcome, ...] = ("integrated", *(o for o in reversed(OUTCOMES) if o not in ("integrated", *NOT_HITS)))
 BAR_ORDER: tuple[Outcome, ...] = (*_ORDER, *(o for o in reversed(NOT_HITS)))  # from best to worst
-
-
-def percent(part: int, whole: int) -> str:
-    """A share as people write it; never 0 % for what is there nor 100 % for what is not all."""
-    share = 100 * part / max(whole, 1)
-    if 0 < share < 0.1:
-        return "<0.1 %"
-    if 99.9 < share < 100:
-        return ">99.9 %"
-    return f"{share:.0f} %" if share in (0, 100) else f"{share:.1f} %"
 
 
 def outcome_bar(counts: Mapping[Outcome, int], n_frames: int, width: float = 1200) -> str:

@@ -121,17 +121,3 @@ class RatesOverTime:
         padded = np.concatenate([self.counts, np.zeros((-len(self.counts) % width, 4), np.int64)])
         counts = padded.reshape(-1, width, 4).sum(axis=1)
         return np.arange(len(counts) + 1) * width * self.step, counts
-
-
-def wilson_interval(
-    successes: npt.NDArray[np.int64], trials: npt.NDArray[np.int64], z: float = 1.96
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Limits of a share within which the true one lies with 95 %; trials > 0.
-
-    Source: Wilson, J. Am. Stat. Assoc. (1927) 22, 209.
-    """
-    n = trials.astype(np.float64)
-    p = successes / n
-    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return middle - half, middle + half

@@ -1,4 +1,4 @@
-"""Index charts made by a process of its own, ``python -m iota.web.index_pictures``: cctbx would hold up a server.
+"""Index charts made by a process of its own, ``python -m iota.report.index_pictures``: cctbx would hold up a server.
 
 It answers lines: a :class:`Question` as JSON comes in, an :class:`IndexPictures` goes out.  It ends when its standard
 input is closed, so that it never outlives the server.
@@ -14,9 +14,9 @@ import msgspec
 
 from iota.analysis.index_chart import IndexChart, run_index_chart
 from iota.errors import IotaError
+from iota.report.charts.indices import colour_bar, completeness_chart, largest_multiplicity, slice_chart
 from iota.runs.miller_counts import read_miller_counts
 from iota.symmetry import cell_text
-from iota.web.charts.indices import colour_bar, completeness_chart, largest_multiplicity, slice_chart
 
 
 class Question(msgspec.Struct, kw_only=True):

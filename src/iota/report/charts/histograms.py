@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from iota.web.charts.axes import number_text
-from iota.web.charts.colours import LATTICES
-from iota.web.charts.counting import Bars, FineHistogram
-from iota.web.charts.svg import Plot, empty
+from iota.report.charts.axes import number_text
+from iota.report.charts.colours import LATTICES
+from iota.report.charts.counting import Bars, FineHistogram
+from iota.report.charts.svg import Plot, empty
 
 
 class Quantity(NamedTuple):

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from iota.analysis.index_chart import ABSENT, BEYOND, IndexChart, Shell, Slice
-from iota.web.charts.axes import number_text, step_for
-from iota.web.charts.colours import LATTICES, few_to_many
-from iota.web.charts.outcomes import percent
-from iota.web.charts.svg import Plot, document, label, picture, shape
+from iota.analysis.shares import percent
+from iota.report.charts.axes import number_text, step_for
+from iota.report.charts.colours import LATTICES, few_to_many
+from iota.report.charts.svg import Plot, document, label, picture, shape
 
 _MISSING = (128, 128, 128, 60)  # possible, never measured
 

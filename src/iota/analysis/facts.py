@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from iota.analysis.shares import percent
 from iota.analysis.summary import Summary
 from iota.symmetry import cell_text
-from iota.web.charts.outcomes import percent
 
 Facts = list[tuple[str, str]]
 

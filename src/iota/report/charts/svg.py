@@ -14,7 +14,7 @@ from html import escape
 import numpy as np
 import numpy.typing as npt
 
-from iota.web.charts.axes import Scale, number_text, step_for
+from iota.report.charts.axes import Scale, number_text, step_for
 
 LETTER_PX = 5.6  # mean width of a letter of the size below
 _FONT = 'font-family="inherit" font-size="11"'
