@@ -16,12 +16,14 @@ from iota.installation import predecessor_warning
 from iota.simulate import (
     DETECTORS,
     FORMATS,
+    TUTORIAL_FRAMES,
     Beam,
     Crystal,
     Dataset,
     Experiment,
     Frames,
     make_detector,
+    tutorial,
     write_dataset,
 )
 
@@ -39,6 +41,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("folder", metavar="DIR", type=Path, help="folder for the frames, new or empty")
     _add_output_options(parser)
+    parser.add_argument(
+        "--tutorial",
+        action="store_true",
+        help=f"the {TUTORIAL_FRAMES} images of docs/tutorial.md, or the first N of them",
+    )
     group = parser.add_argument_group("crystals")
     group.add_argument("--name", default=crystal.name, help="beginning of the file names")
     group.add_argument("--cell", type=_cell, default=crystal.unit_cell, metavar="a,b,c,al,be,ga", help="A and degrees")
@@ -80,7 +87,9 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _add_output_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-n", "--frames", type=int, default=36, metavar="N", help="number of frames")
+    parser.add_argument(
+        "-n", "--frames", type=int, default=None, metavar="N", help=f"number of frames; None: 36, {TUTORIAL_FRAMES} of the tutorial"
+    )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="same seed, same frames")
     parser.add_argument("--nproc", type=int, default=2, metavar="N", help="processes")
     parser.add_argument(
@@ -91,7 +100,19 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
 
 
 def experiment_from_options(options: argparse.Namespace) -> Experiment:
-    """Settings that the options ask for."""
+    """Settings that the options ask for.
+
+    Raises:
+        UsageError: the images of the tutorial are asked for, and others as well.
+    """
+    if options.tutorial:
+        free = ("folder", "frames", "nproc", "format", "force", "silent", "tutorial")
+        parser = make_parser()
+        others = [name for name in vars(options) if name not in free]
+        given = [name for name in others if getattr(options, name) != parser.get_default(name)]
+        if given:
+            raise UsageError(f"--tutorial has settings of its own; leave out --{given[0].replace('_', '-')}.")
+        return tutorial()
     first = Crystal(
         name=options.name,
         unit_cell=options.cell,
@@ -152,16 +173,17 @@ def main(argv: list[str] | None = None) -> int:
 def _write(options: argparse.Namespace, experiment: Experiment) -> tuple[Dataset, float]:
     """Write the data set while a bar on the terminal (stderr) says how far it is."""
     start = time.monotonic()
+    n_frames = options.frames if options.frames is not None else TUTORIAL_FRAMES if options.tutorial else 36
     file_format = options.format or ("cbf" if len(experiment.detector.panels) == 1 else "nxs")
     columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     # No thread that refreshes: the processes that make frames are forked from this one.
     with Progress(*columns, console=console, disable=options.silent, transient=True, auto_refresh=False) as bar:
-        task = bar.add_task("frames", total=options.frames)
+        task = bar.add_task("frames", total=n_frames)
         dataset = write_dataset(
             options.folder,
             experiment,
-            options.frames,
+            n_frames,
             file_format=file_format,
             nproc=options.nproc,
             force=options.force,

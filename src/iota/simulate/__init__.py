@@ -16,12 +16,14 @@ from iota.simulate.diffraction import Beam
 from iota.simulate.experiment import Crystal, Defects, Experiment, Frames
 from iota.simulate.frames import simulate_frame
 from iota.simulate.intensities import Reflections, draw_intensities
+from iota.simulate.recipes import TUTORIAL_FRAMES, tutorial
 from iota.simulate.spots import SpotShape
 from iota.simulate.truth import FrameTruth, LatticeTruth, read_frames, read_intensities
 
 __all__ = [
     "DETECTORS",
     "FORMATS",
+    "TUTORIAL_FRAMES",
     "Beam",
     "BeamStop",
     "Crystal",
@@ -44,5 +46,6 @@ __all__ = [
     "read_frames",
     "read_intensities",
     "simulate_frame",
+    "tutorial",
     "write_dataset",
 ]

@@ -10,22 +10,31 @@ import numpy.typing as npt
 from iota.simulate.detector import Detector
 from iota.simulate.diffraction import Beam, polarisation
 from iota.simulate.intensities import form_factor
+from iota.simulate.spots import Spots, add_spots
 
 FloatArray = npt.NDArray[np.float64]
 FloatImage = npt.NDArray[np.float32]
 
 NITROGEN_BOND_A = 1.098
 BAND_ROWS = 256
+SPECK_SIGMA_PX = 0.9
 
 
 @dataclass(frozen=True)
 class BeamStop:
-    """A disc on an arm that hangs from the top edge: radius of the shadow and half width of the arm in mm."""
+    """A disc on an arm that hangs from the top edge: radius of the shadow and half width of the arm in mm.
+
+    ``n_specks`` small bright places lie within ``glare_mm`` of its rim, where the tail of the beam scatters from the
+    metal: about ``speck_photons`` each, at the same places on all frames. Spot finders take them for spots.
+    """
 
     radius_mm: float = 3.0
     arm_half_width_mm: float = 0.7
     arm_transmission: float = 0.35
     edge_mm: float = 0.25
+    n_specks: int = 0
+    speck_photons: float = 300.0
+    glare_mm: float = 3.5
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,22 @@ def make_background(detector: Detector, beam: Beam, stop: BeamStop) -> Backgroun
     air /= air[live].mean(dtype=np.float64)
     solvent /= solvent[live].mean(dtype=np.float64)
     return BackgroundMaps(air, solvent, transmission)
+
+
+def make_specks(detector: Detector, stop: BeamStop, rng: np.random.Generator) -> FloatImage:
+    """Mean photons [rows, columns] of the specks around the disc of the beamstop."""
+    image = np.zeros(detector.shape, dtype=np.float32)
+    angle = rng.uniform(0.0, 2.0 * np.pi, stop.n_specks)
+    radius_mm = stop.radius_mm + stop.glare_mm * rng.random(stop.n_specks)
+    photons = stop.speck_photons * np.exp(0.4 * rng.standard_normal(stop.n_specks))
+    x_mm, y_mm = radius_mm * np.cos(angle), radius_mm * np.sin(angle)
+    for panel in detector.panels:
+        away = np.stack([x_mm, y_mm, np.broadcast_to(panel.origin_mm[2], x_mm.shape)], axis=1) - panel.origin_mm
+        centre_px = np.stack([away @ np.asarray(panel.fast), away @ np.asarray(panel.slow)], axis=1) / panel.pixel_mm
+        shape = np.tile([SPECK_SIGMA_PX**2, SPECK_SIGMA_PX**2, 0.0], (stop.n_specks, 1))
+        spots = Spots(panel, np.arange(stop.n_specks), centre_px, shape)
+        add_spots(image, spots, photons)
+    return image
 
 
 def air_scattering(q: FloatArray) -> FloatArray:

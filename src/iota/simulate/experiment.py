@@ -21,7 +21,8 @@ class Crystal:
 
     ``mosaic_deg`` is the standard deviation of the orientations of domains, ``domain_size_A`` their size,
     ``cell_spread`` the relative standard deviation of the axes from crystal to crystal. ``d_min_A`` is where
-    reflections end; None takes them to the corner of the detector, 1.2 A at most.
+    reflections end; None takes them to the corner of the detector, 1.2 A at most. ``like`` names another form, whose
+    intensities this one has too: a distorted cell of the same crystal.
     """
 
     name: str = "lyso"
@@ -33,6 +34,7 @@ class Crystal:
     cell_spread: float = 0.001
     share: float = 1.0
     d_min_A: float | None = None
+    like: str | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,12 @@ def _complaints(experiment: Experiment) -> list[str]:
             found.append(f"A unit cell has 6 numbers, not {len(crystal.unit_cell)}: a,b,c,alpha,beta,gamma.")
     found += [f"The {name} is {x:g}; give a number above 0." for name, x in positive.items() if not x > 0]
     found += [f"The {name} is {x:g}; give 0 or more." for name, x in not_negative.items() if not x >= 0]
+    drawn = {crystal.name for crystal in experiment.crystals if crystal.like is None}
+    found += [
+        f"The form {crystal.name} is to be like {crystal.like}, which is not among the forms with intensities."
+        for crystal in experiment.crystals
+        if crystal.like is not None and crystal.like not in drawn
+    ]
     if not experiment.crystals:
         found.append("There is no crystal form to simulate; give at least one.")
     return found

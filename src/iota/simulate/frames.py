@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from iota.simulate.background import BackgroundMaps, make_background
+from iota.simulate.background import BackgroundMaps, make_background, make_specks
 from iota.simulate.detector import BAD_PIXEL, GAP
 from iota.simulate.diffraction import excite, polarisation
 from iota.simulate.experiment import Experiment
@@ -22,10 +22,11 @@ FloatImage = npt.NDArray[np.float32]
 IntImage = npt.NDArray[np.int32]
 
 # Streams of random numbers that must not meet: children of the seed.
-CRYSTAL_STREAM, DEFECT_STREAM, FRAME_STREAM = 0, 1, 2
+CRYSTAL_STREAM, DEFECT_STREAM, FRAME_STREAM, SPECK_STREAM = 0, 1, 2, 3
 # Multiples of these, modulo 1, fill 0 to 1 evenly: any run of frames has close to the fractions asked for.
 GOLDEN, SILVER, BRONZE = 0.6180339887, 0.4142135624, 0.3027756377
 HOT_COUNTS = 300.0
+SPECK_SPREAD = 0.25  # of the logarithm of what reaches the beamstop, from frame to frame
 # A spot counts as visible when its photons are five times the noise of the background under it.
 VISIBLE_SIGMAS = 5.0
 
@@ -37,6 +38,7 @@ class Prepared:
     experiment: Experiment
     reflections: tuple[Reflections, ...]
     maps: BackgroundMaps
+    specks: FloatImage | None
     gap: npt.NDArray[np.bool_]
     dead: npt.NDArray[np.int64]
     hot: npt.NDArray[np.int64]
@@ -46,8 +48,8 @@ class Prepared:
 @lru_cache(maxsize=2)
 def prepare(experiment: Experiment) -> Prepared:
     """Draw the intensities, the bad pixels and the background maps: under a second for a megapixel."""
-    reflections = tuple(
-        draw_intensities(
+    drawn = {
+        crystal.name: draw_intensities(
             crystal.unit_cell,
             crystal.space_group,
             # Cells differ between crystals: a margin, so that none of them runs out of reflections.
@@ -56,13 +58,17 @@ def prepare(experiment: Experiment) -> Prepared:
             _generator(experiment.seed, CRYSTAL_STREAM, form),
         )
         for form, crystal in enumerate(experiment.crystals)
-    )
+        if crystal.like is None
+    }
+    reflections = tuple(drawn[crystal.like or crystal.name] for crystal in experiment.crystals)
+    stop = experiment.stop
     gap = experiment.detector.gap_mask()
     dead, hot = _bad_pixels(experiment, gap)
     return Prepared(
         experiment,
         reflections,
-        make_background(experiment.detector, experiment.beam, experiment.stop),
+        make_background(experiment.detector, experiment.beam, stop),
+        make_specks(experiment.detector, stop, _generator(experiment.seed, SPECK_STREAM)) if stop.n_specks else None,
         gap,
         dead,
         hot,
@@ -84,6 +90,9 @@ def simulate_frame(experiment: Experiment, index: int) -> tuple[IntImage, FrameT
     image = prepared.maps.air * np.float32(background * (1.0 - solvent_part))
     image += prepared.maps.solvent * np.float32(background * solvent_part)
     smooth = image.copy()
+    if prepared.specks is not None:
+        glare = _generator(experiment.seed, SPECK_STREAM, index).standard_normal()
+        image += prepared.specks * np.float32(np.exp(SPECK_SPREAD * glare))
     told = [_add_lattice(prepared, image, smooth, lattice) for lattice in lattices]
     counts = _count(prepared, image, rng)
     truth = FrameTruth(index=index, kind=kind, background=background, lattices=tuple(told))
