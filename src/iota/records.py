@@ -25,6 +25,18 @@ Outcome = Literal[
     "timed_out",
 ]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+MEANINGS: dict[Outcome, str] = {
+    "integrated": "At least one lattice was found and integrated, and passed the filter if there is one.",
+    "failed_import": "The image, or its header, could not be read.",
+    "failed_triage": "It has fewer spots than an image with diffraction must have, or more than it may have: a blank.",
+    "failed_spotfinding": "Looking for spots ended with an error.",
+    "failed_indexing": "It has spots, and no lattice explains them well enough.",
+    "failed_refinement": "A lattice was found, and its refinement against the spots failed.",
+    "failed_integration": "A lattice was refined, and none of its reflections could be integrated or is significant.",
+    "failed_filter": "Lattices were integrated, and none of them is what cctbx_xfel.filter asks for.",
+    "crashed": "Its process ended without an answer: the backend crashed, memory ran out, or its job was lost twice.",
+    "timed_out": "It took longer than mp.frame_timeout allows.",
+}
 NOT_HITS: tuple[Outcome, ...] = ("failed_import", "failed_triage", "failed_spotfinding", "crashed", "timed_out")
 
 

@@ -29,17 +29,23 @@ _SHOWN: dict[State, tuple[str, str, str]] = {
 }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns 0 when runs can work here, else 1."""
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="iota.doctor",
-        description="Say what was found on this machine - DIALS and its version, compiled modules, HDF5 filters, batch"
-        " systems, PRIME, viewers - and how to mend what was not.",
-        epilog="Exit status: 0 runs can work, 1 they cannot.",
+        description="Say what was found on this machine - DIALS and its version, compiled modules, HDF5 filters,\n"
+        "batch systems, PRIME, viewers - and how to mend what was not.",
+        epilog="exit status\n  0 runs can work, 1 they cannot, 2 wrong use\n",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"IOTA {iota.__version__}")
     parser.add_argument("--json", action="store_true", help="print the result as JSON, for programs")
-    options = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns 0 when runs can work here, else 1."""
+    options = make_parser().parse_args(argv)
     checks = list(all_checks(look()))
     ready = all(check.state != "bad" for check in checks)
     if options.json:

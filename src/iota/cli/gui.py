@@ -33,6 +33,9 @@ examples
 from another machine
   ssh -L 8765:localhost:8765 beamline, start iota --no-browser there, and open the address that it prints here.
   Behind a proxy (nginx, jupyter-server-proxy) say how people see the server: --base-url https://host/iota
+
+exit status
+  0 the server was stopped, 2 wrong use, or there is no port for it
 """
 
 

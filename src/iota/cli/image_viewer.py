@@ -9,18 +9,38 @@ from collections.abc import Sequence
 from iota.errors import IotaError
 from iota.installation import predecessor_warning
 
+_DESCRIPTION = """\
+Open dials.image_viewer, mended where the installed wxPython would end it as soon as there are reflections to draw.
+"""
+_EXAMPLES = """\
+example
+  iota.image_viewer integration/001/dials/img_1_integrated.expt integration/001/dials/img_1_integrated.refl
+
+exit status
+  0 the window was closed, 2 wrong use, or there is no screen, viewer or DIALS
+"""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="iota.image_viewer",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "arguments",
+        nargs="+",
+        metavar="FILE | name=value",
+        help="images, .expt and .refl files, and parameters, all as dials.image_viewer takes them",
+    )
+    return parser
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="iota.image_viewer",
-        description="Opens dials.image_viewer, mended where the installed wxPython would end it as soon as there are"
-        " reflections to draw. All arguments are those of dials.image_viewer.",
-        epilog="Example: iota.image_viewer integration/001/dials/img_1_integrated.expt"
-        " integration/001/dials/img_1_integrated.refl",
-    )
-    parser.add_argument("arguments", nargs="+", metavar="FILE | name=value", help="images, .expt and .refl files")
-    options = parser.parse_args(argv)
+    options = make_parser().parse_args(argv)
     warning = predecessor_warning()
     if warning:
         print(f"iota.image_viewer: {warning}", file=sys.stderr)

@@ -48,8 +48,8 @@ exit status
 """
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status."""
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="iota.merge",
         usage="iota.merge [options] RUN [SCRIPT ...] [name=value ...]",
@@ -61,7 +61,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--parameters", action="store_true", help="print all parameters with help, and stop")
     parser.add_argument("--silent", action="store_true", help="print nothing but errors")
     parser.add_argument("--version", action="version", version=f"IOTA {iota.__version__}")
-    options = parser.parse_intermixed_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    options = make_parser().parse_intermixed_args(argv)
     if options.parameters:
         print(merging_help())
         return 0

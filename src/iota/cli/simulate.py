@@ -32,12 +32,17 @@ Writes diffraction stills of randomly oriented crystals, made from nothing but t
 about them beside: the orientation of each crystal in truth_frames.jsonl, the true intensities in truth_<form>.hkl, all
 settings in truth.json. Without options: 36 frames of lysozyme on a detector of one megapixel, a fifth of them blank."""
 
+_EXIT_STATUS = "Exit status: 0 done, 2 wrong use or a folder that is not empty, 130 interrupted."
+
 
 def make_parser() -> argparse.ArgumentParser:
     """Options of the command; the defaults are those of the settings they fill."""
     crystal, frames, beam = Crystal(), Frames(), Beam()
     parser = argparse.ArgumentParser(
-        prog="iota.simulate", description=DESCRIPTION, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        prog="iota.simulate",
+        description=DESCRIPTION,
+        epilog=_EXIT_STATUS,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("folder", metavar="DIR", type=Path, help="folder for the frames, new or empty")
     _add_output_options(parser)

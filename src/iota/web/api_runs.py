@@ -29,6 +29,8 @@ from iota.web.live import LiveRun
 from iota.web.log_reader import read_end, read_since, search
 from iota.web.projects import Projects, RunEntry
 
+Order = Annotated[Literal["stop", "finish", "resume"], Path(description="What the run is told.")]
+
 
 def add_runs(api: APIRouter, projects: Projects) -> None:
     """Add the routes."""
@@ -58,7 +60,7 @@ def add_runs(api: APIRouter, projects: Projects) -> None:
         return json_answer(await asyncio.to_thread(_detail, entry, live))
 
     @api.post("/runs/{run}/{order}", status_code=202, responses=answers(Ordered, 202, errors=(400, 404, 409)))
-    async def give(run: RunId, order: Annotated[Literal["stop", "finish", "resume"], Path()]) -> Response:
+    async def give(run: RunId, order: Order) -> Response:
         """Stop a run now, have it look for no more images, or go on with one that was stopped."""
         folder = run_folder(projects, run)
         if order == "stop":

@@ -49,9 +49,14 @@ _HINTS: tuple[tuple[str, str, Hint], ...] = (
 )  # fmt: skip
 
 
+def hints_of(outcome: Outcome) -> list[tuple[str, Hint]]:
+    """Hints for an outcome, each with words that the reason has, separated by ``|``; without words for any other."""
+    return [(pattern, hint) for of, pattern, hint in _HINTS if of == outcome]
+
+
 def hint_for(outcome: Outcome, reason: str) -> Hint | None:
     """What to try, None where nothing is known."""
-    for of, pattern, hint in _HINTS:
-        if of == outcome and re.search(pattern, reason, re.IGNORECASE):
+    for pattern, hint in hints_of(outcome):
+        if re.search(pattern, reason, re.IGNORECASE):
             return hint
     return None

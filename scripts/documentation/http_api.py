@@ -1,0 +1,113 @@
+"""The page of the HTTP API, from the OpenAPI description of the server."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from documentation.markdown import code, prose, table
+from iota.web.projects import Projects
+from iota.web.server import make_app
+from iota.web.site import Site
+
+_INTRODUCTION = """\
+# HTTP API
+
+How to ask, with examples: [IOTA for programs](../api.md). A server shows the same as this page at `/api/docs`.
+"""
+_VIEWER = "/api/image/"  # it and the page of images are one: its queries are no promise
+
+
+@lru_cache(maxsize=1)
+def application() -> FastAPI:
+    """A server of an empty project, which is not started."""
+    with tempfile.TemporaryDirectory() as folder:
+        return make_app(Site(Projects(Path(folder))))
+
+
+def page() -> str:
+    """The page."""
+    described = application().openapi()
+    lines = [_INTRODUCTION]
+    for path, methods in described["paths"].items():
+        if not path.startswith(_VIEWER):
+            for method, operation in methods.items():
+                lines += _operation(method.upper(), path, operation)
+    lines.append(f"## Images\n\nWhat the page of images asks, under `{_VIEWER}`; its queries may change.\n")
+    images = [(path, *item) for path, methods in described["paths"].items() for item in methods.items()]
+    rows = [(code(f"{method.upper()} {path}"), prose(operation["summary"])) for path, method, operation in images
+            if path.startswith(_VIEWER)]  # fmt: skip
+    lines += table(("address", "gives"), rows)
+    lines.append("## What is answered\n")
+    for name, schema in sorted(described["components"]["schemas"].items()):
+        lines += _schema(name, schema)
+    return "\n".join(lines)
+
+
+def undocumented() -> Iterator[str]:
+    """Routes and parameters without a word on what they are."""
+    app = application()
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.include_in_schema and not (route.summary or route.description):
+            yield f"The route {'/'.join(sorted(route.methods or ()))} {route.path} has no docstring."
+    for path, methods in app.openapi()["paths"].items():
+        for operation in methods.values():
+            for parameter in operation.get("parameters", []):
+                if not parameter.get("description"):
+                    yield f"The parameter {parameter['name']} of {path} has no description."
+    for name, schema in app.openapi()["components"]["schemas"].items():
+        if not schema.get("description"):
+            yield f"{name}, which the API takes or gives, has no docstring."
+
+
+def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[str]:
+    yield f"## {method} {path}\n"
+    yield f"{operation.get('description') or operation['summary']}\n".replace("``", "`")
+    parameters = operation.get("parameters", [])
+    if parameters:
+        rows = [(code(one["name"]), _type(one["schema"]), prose(one.get("description", ""))) for one in parameters]
+        yield from table(("parameter", "type", "meaning"), rows)
+    taken = [content["schema"] for content in operation.get("requestBody", {}).get("content", {}).values()]
+    if taken:
+        yield f"Takes {_type(taken[0])}.\n"
+    rows = [
+        (status, prose(answer.get("description", "")),
+         ", ".join(f"{_type(content.get('schema', {}))} as {code(media)}" for media, content in
+                   answer.get("content", {}).items()))
+        for status, answer in operation["responses"].items()
+    ]  # fmt: skip
+    yield from table(("status", "meaning", "answer"), rows)
+
+
+def _schema(name: str, schema: dict[str, Any]) -> Iterator[str]:
+    yield f"### {name}\n"
+    yield f"{' '.join(schema.get('description', '').split())}\n".replace("``", "`")
+    rows = [
+        (code(field), _type(of), code(str(of["default"])) if of.get("default") not in (None, "") else "")
+        for field, of in schema.get("properties", {}).items()
+    ]
+    if rows:
+        yield from table(("field", "type", "default"), rows)
+
+
+def _type(schema: dict[str, Any]) -> str:
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    for several in ("anyOf", "oneOf", "allOf"):
+        if several in schema:
+            return " or ".join(map(_type, schema[several]))
+    if "enum" in schema:
+        return code(" | ".join(map(str, schema["enum"])))
+    if schema.get("type") == "array":
+        inside: Any = schema.get("items") or next(iter(schema.get("prefixItems", [])), {})
+        return f"list of {_type(inside) if isinstance(inside, dict) else 'anything'}"
+    if schema.get("type") == "object" and isinstance(schema.get("additionalProperties"), dict):
+        return f"name → {_type(schema['additionalProperties'])}"
+    return str(schema.get("type", "anything"))

@@ -1,0 +1,41 @@
+"""The page of outcomes: what each means, and what to try."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from documentation.markdown import code, prose, table
+from iota.records import MEANINGS, OUTCOMES
+from iota.web.hints import hints_of
+
+_INTRODUCTION = """\
+# Outcomes
+
+Every image ends in exactly one outcome, with one sentence of reason in `iota.log`, in the ledger and in the browser,
+where the tab Why has the same hints beside what failed, with examples. Images of each are listed in `OUTCOME.lst`, and
+all but `integrated` in `not_integrated.lst`.
+"""
+
+
+def page() -> str:
+    """The page."""
+    lines = [_INTRODUCTION]
+    for outcome in OUTCOMES:
+        lines += [f"## {outcome}\n", f"{prose(MEANINGS[outcome])}\n"]
+        rows = [(_said(pattern), prose(hint.sentence), code(hint.setting)) for pattern, hint in hints_of(outcome)]
+        if rows:
+            lines += table(("the reason says", "what to try", "parameter"), rows)
+    return "\n".join(lines)
+
+
+def _said(pattern: str) -> str:
+    return " or ".join(f'"{words}"' for words in pattern.split("|")) if pattern else "any other"
+
+
+def undocumented() -> Iterator[str]:
+    """Outcomes without a meaning, and failures about which nothing can be done."""
+    for outcome in OUTCOMES:
+        if not MEANINGS.get(outcome):
+            yield f"The outcome {outcome} has no meaning in iota.records.MEANINGS."
+        if outcome != "integrated" and not hints_of(outcome):
+            yield f"The outcome {outcome} has no hint in iota.web.hints."
