@@ -237,7 +237,7 @@ def indexing_ambiguities(cell: Sequence[float], space_group: str, max_distortion
     """Other ways to index a crystal that its cell cannot tell apart, such as ``y,x,-z``; none for most crystals.
 
     There are some where the lattice has a higher symmetry than the crystal, by its point group (as in P 4 or I 2 3) or
-    because a cell happens to be that of a higher lattice.
+    because a cell happens to be that of a higher lattice. They are operators for :func:`reindexed`.
     """
     own = sgtbx.space_group_info(space_group).group().build_derived_patterson_group()
     symmetry = crystal.symmetry(unit_cell=tuple(cell), space_group=own, assert_is_compatible_unit_cell=False)
@@ -249,9 +249,18 @@ def indexing_ambiguities(cell: Sequence[float], space_group: str, max_distortion
     decomposition = cosets.left_decomposition_point_groups_only(g=lattice, h=mine)
     found = []
     for partition in decomposition.partitions[1:]:
-        ways = [str(to_niggli.inverse().apply(x).as_xyz()) for x in partition if x.r().determinant() > 0]
+        # inverses, because g H is what is here and what operates after reindexing is H
+        ways = [str(to_niggli.inverse().apply(x.inverse()).as_xyz()) for x in partition if x.r().determinant() > 0]
         found.append(min(ways, key=lambda way: (len(way), way)))  # all ways of a coset come to the same
     return found
+
+
+def reindexed(hkl: npt.NDArray[np.integer[Any]], way: str) -> npt.NDArray[np.int32]:
+    """Miller indices `[n, 3]` in another way of indexing, given as ``y,x,-z``."""
+    given = flex.miller_index(*(flex.int(np.ascontiguousarray(column, dtype=np.int32)) for column in np.asarray(hkl).T))
+    other = sgtbx.change_of_basis_op(way).apply(given)
+    new: npt.NDArray[np.int32] = np.array(other.as_vec3_double().parts(), dtype=np.int32).T
+    return new
 
 
 @lru_cache(maxsize=8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -71,6 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(merging_help())
         return 0
     terminal = Terminal(silent=options.silent)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the page's Cancel ends it like Ctrl-C
     try:
         run, scripts, assignments = _sorted_arguments(options.arguments)
         values = read_merging(scripts, assignments)
@@ -79,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         terminal.errors.print(f"iota.merge: {error}", markup=False, soft_wrap=True)
         return error.exit_status
     except KeyboardInterrupt:
-        terminal.errors.print("iota.merge: stopped.")
+        terminal.errors.print("iota.merge: stopped; nothing was merged.")
         return 130
     print_merging(terminal.console, merging, folder)
     run.write_text(folder / "table.txt", merging_as_text(merging, folder))
@@ -129,7 +131,8 @@ def _findings(merging: Merging) -> RenderableType:
         grid.add_row(" Ambiguity", f"the cell cannot tell x,y,z from {ways}: the lattice has a higher symmetry")
         if merging.reindexed:
             counts = ", ".join(f"{number} {way}" for way, number in merging.reindexed.items())
-            grid.add_row("", f"dials.cosym told the lattices apart: {counts}")
+            unclear = f"; {merging.n_unclear} of them hardly prefer one, and are kept" if merging.n_unclear else ""
+            grid.add_row("", f"told apart by their intensities: {counts}{unclear}")
     else:
         grid.add_row(" Ambiguity", "none: there is one way to index this crystal")
     for needed in merging.frames_needed:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +20,8 @@ prepare()
 from cctbx import sgtbx  # noqa: E402
 from dials.array_family import flex  # noqa: E402
 from dxtbx.model import ExperimentList  # noqa: E402
+
+Ints = npt.NDArray[np.int64]
 
 # what scaling and merging read
 _COLUMNS = (
@@ -61,6 +62,16 @@ class Scaled(NamedTuple):
     lattice: npt.NDArray[np.int64]  # `[n]`
     intensity: npt.NDArray[np.float64]  # `[n]`
     variance: npt.NDArray[np.float64]  # `[n]`
+
+
+class Observed(NamedTuple):
+    """Observations as they were integrated."""
+
+    hkl: npt.NDArray[np.int32]  # `[n, 3]`
+    lattice: npt.NDArray[np.int32]  # `[n]`
+    intensity: npt.NDArray[np.float64]  # `[n]`
+    variance: npt.NDArray[np.float64]  # `[n]`
+    partiality: npt.NDArray[np.float64]  # `[n]`
 
 
 def combine(sources: Sequence[Source], space_group: str, folder: Path) -> None:
@@ -130,9 +141,8 @@ def read_scaled(folder: Path, lattices: Sequence[str]) -> Scaled:
     of_id = {number: place[name] for number, name in dict(table.experiment_identifiers()).items()}
     to_place = np.full(max(of_id) + 1, -1, dtype=np.int64)
     to_place[list(of_id)] = list(of_id.values())
-    h, k, l = (column.as_numpy_array() for column in table["miller_index"].as_vec3_double().parts())  # noqa: E741
     return Scaled(
-        np.stack([h, k, l], axis=1).astype(np.int32),
+        _indices(table),
         to_place[table["id"].as_numpy_array()],
         table["intensity.scale.value"].as_numpy_array() / scale,
         table["intensity.scale.variance"].as_numpy_array() / scale**2,
@@ -152,18 +162,78 @@ def write_weighted(folder: Path, variance: npt.NDArray[np.float64]) -> None:
     table.as_file(str(folder / "weighted.refl"))
 
 
-def use_symmetrized(folder: Path, space_group: str) -> dict[str, int]:
-    """Write ``reindexed.expt`` and ``.refl`` in a space group from what dials.cosym wrote.
+def read_combined(folder: Path) -> Observed:
+    """Observations of ``combined.refl``, as integrated."""
+    table = flex.reflection_table.from_file(str(folder / "combined.refl"))
+    table = table.select(table["intensity.sum.variance"] > 0)
+    return Observed(
+        _indices(table),
+        table["id"].as_numpy_array(),
+        table["intensity.sum.value"].as_numpy_array(),
+        table["intensity.sum.variance"].as_numpy_array(),
+        table["partiality"].as_numpy_array() if "partiality" in table else np.ones(len(table)),
+    )
+
+
+def write_part(folder: Path, lattices: Ints, name: str) -> None:
+    """Write some lattices of ``combined`` to files of this name, in the given order."""
+    experiments = ExperimentList.from_file(str(folder / "combined.expt"), check_format=False)
+    table = flex.reflection_table.from_file(str(folder / "combined.refl"))
+    place = np.full(len(experiments), -1, dtype=np.int32)
+    place[lattices] = np.arange(len(lattices))
+    table["id"] = flex.int(np.ascontiguousarray(place[table["id"].as_numpy_array()]))
+    table = table.select(table["id"] >= 0)
+    for identifier in list(table.experiment_identifiers().keys()):
+        del table.experiment_identifiers()[identifier]
+    part = ExperimentList([experiments[int(k)] for k in lattices])
+    for k, experiment in enumerate(part):
+        table.experiment_identifiers()[k] = experiment.identifier
+    part.as_file(str(folder / f"{name}.expt"))
+    table.as_file(str(folder / f"{name}.refl"))
+
+
+def changes_of_cosym(folder: Path) -> dict[int, npt.NDArray[np.int64]]:
+    """What dials.cosym did to the Miller indices of lattices of ``combined``, relative to what it did to the first.
 
     Returns:
-        Way of indexing, such as ``-x,y,-z``, to the number of lattices that are indexed so now.
+        Number of the lattice to the matrix that its indices (columns) are multiplied with, `[3, 3]`.
     """
-    experiments = ExperimentList.from_file(str(folder / "symmetrized.expt"), check_format=False)
-    group = sgtbx.space_group_info(space_group).group()
-    for crystal in experiments.crystals():
-        crystal.set_space_group(group)
+    before = ExperimentList.from_file(str(folder / "combined.expt"), check_format=False)
+    after = ExperimentList.from_file(str(folder / "symmetrized.expt"), check_format=False)
+    number = {experiment.identifier: k for k, experiment in enumerate(before)}
+    found: dict[int, npt.NDArray[np.int64]] = {}
+    first = None  # cosym may prefer another setting, which is none of our business
+    for experiment in after:
+        k = number[experiment.identifier]
+        a_before, a_after = (np.array(x.crystal.get_A()).reshape(3, 3) for x in (before[k], experiment))
+        change = np.linalg.inv(a_after) @ a_before
+        first = np.linalg.inv(change) if first is None else first
+        found[k] = np.rint(first @ change).astype(np.int64)
+    return found
+
+
+def write_reindexed(folder: Path, ways: Sequence[str]) -> None:
+    """Write ``reindexed.expt`` and ``.refl``: the lattices of ``combined``, each indexed in its way (``y,x,-z``)."""
+    experiments = ExperimentList.from_file(str(folder / "combined.expt"), check_format=False)
+    table = flex.reflection_table.from_file(str(folder / "combined.refl"))
+    group = experiments[0].crystal.get_space_group()
+    number = table["id"].as_numpy_array()
+    for way in set(ways) - {"x,y,z"}:
+        operation = sgtbx.change_of_basis_op(way)
+        for k in (k for k, other in enumerate(ways) if other == way):
+            crystal = experiments[k].crystal
+            crystal.set_space_group(sgtbx.space_group("P 1"))  # the cell may be only nearly of the lattice's symmetry
+            crystal = crystal.change_basis(operation)
+            crystal.set_space_group(group)
+            crystal.set_unit_cell(group.average_unit_cell(crystal.get_unit_cell()))
+            experiments[k].crystal = crystal
+        chosen = flex.bool(np.array([other == way for other in ways])[number])
+        table["miller_index"].set_selected(chosen, operation.apply(table["miller_index"].select(chosen)))
     experiments.as_file(str(folder / "reindexed.expt"))
-    (folder / "symmetrized.refl").rename(folder / "reindexed.refl")
-    words = (folder / "cosym.log").read_text(encoding="utf-8", errors="replace").split("Reindexing operators:")[-1]
-    found = re.findall(r"^([-+xyz/\d,]+): \[([\d, ]*)\]$", words, flags=re.MULTILINE)
-    return {operator: len(numbers.split(",")) for operator, numbers in found if numbers}
+    table.as_file(str(folder / "reindexed.refl"))
+
+
+def _indices(table: Any) -> npt.NDArray[np.int32]:
+    h, k, l = (column.as_numpy_array() for column in table["miller_index"].as_vec3_double().parts())  # noqa: E741
+    hkl: npt.NDArray[np.int32] = np.stack([h, k, l], axis=1).astype(np.int32)
+    return hkl

@@ -43,8 +43,14 @@ merging
     .expert_level = 1
   resolve_ambiguity = True
     .type = bool
-    .help = Where the lattice has a higher symmetry than the crystal, find the indexing of each lattice with dials.cosym
+    .help = Where the lattice has a higher symmetry than the crystal, find the way of indexing of each lattice by its \\
+            intensities
     .expert_level = 0
+  cosym_lattices = 200
+    .type = int(value_min=2)
+    .help = Lattices whose ways of indexing dials.cosym finds from all pairs: the strongest ones. All others are \\
+            compared with the mean of these.
+    .expert_level = 2
   n_shells = 10
     .type = int(value_min=1)
     .help = Resolution shells of the table

@@ -78,8 +78,13 @@ def is_at_work(state: RunState) -> bool:
         return silent_s < STALE_AFTER_S
     if silent_s > 10 * STALE_AFTER_S:  # by now its number may be that of another process
         return False
+    return process_lives(state.process_id)
+
+
+def process_lives(process_id: int) -> bool:
+    """Whether there is a process of this number on this host."""
     try:
-        os.kill(state.process_id, 0)
+        os.kill(process_id, 0)
     except ProcessLookupError:
         return False
     except PermissionError:  # it lives and is somebody else's

@@ -20,14 +20,16 @@ from iota.analysis.enough import FramesNeeded, growth
 from iota.analysis.merged import CurvePoint, Observations, Shell, cumulative, scatter_variance, table_one
 from iota.analysis.merged_charts import write_merging_charts
 from iota.analysis.summary import SummaryBuilder
-from iota.errors import BackendError, RunFolderError, UsageError
+from iota.errors import BackendError, IotaError, RunFolderError, UsageError
 from iota.params.merging import merging_text
 from iota.records import FrameResult, Lattice
-from iota.runs import RunFolder, iterate_ledger
+from iota.runs import RunFolder, iterate_ledger, read_state
 from iota.runs.lists import read_list
-from iota.symmetry import bravais_symbol, indexing_ambiguities, point_group, unique_reflections
+from iota.runs.state import is_at_work
+from iota.symmetry import bravais_symbol, indexing_ambiguities, unique_reflections
+from iota.workers.indexing_ways import tell_ways_apart
+from iota.workers.merge_folders import end_merge, new_merge_folder
 
-_MOST_FOR_COSYM = 400  # it compares all pairs of lattices
 _LEAST_LATTICES = 2
 
 Step = Callable[[str], AbstractContextManager[None]]
@@ -43,10 +45,13 @@ class Merging(msgspec.Struct, kw_only=True):
     space_group: str
     unit_cell: tuple[float, ...]
     d_min_A: float
+    n_frames: int = 0  # of the run
+    n_frames_finished: int = 0  # of these when merging began
     n_lattices: int  # merged
     left_out: dict[str, int] = {}  # why -> lattices
     ambiguities: list[str] = []  # other ways to index that the cell cannot tell apart
     reindexed: dict[str, int] = {}  # way of indexing -> lattices
+    n_unclear: int = 0  # lattices among these that hardly prefer one way
     commands: list[list[str]] = []
     shells: list[Shell] = []
     overall: Shell | None = None
@@ -72,9 +77,11 @@ def merge_run(run: RunFolder, values: Any, step: Step) -> tuple[Merging, Path]:
     """
     check_engine(values.engine)
     only = set(read_list(Path(values.frames))) if values.frames else None
-    results = [
-        result for result in iterate_ledger(run.ledger) if result.lattices and (only is None or result.frame in only)
-    ]
+    results, n_finished = [], 0
+    for result in iterate_ledger(run.ledger):
+        n_finished += 1
+        if result.lattices and (only is None or result.frame in only):
+            results.append(result)
     builder = SummaryBuilder(len(results))
     for result in results:
         builder.add(result)
@@ -99,19 +106,43 @@ def merge_run(run: RunFolder, values: Any, step: Step) -> tuple[Merging, Path]:
         n_lattices=0,
         ambiguities=indexing_ambiguities(summary.consensus.unit_cell, space_group),
     )
+    _progress(run, n_finished, merging)
     chosen = _fitting(results, summary.consensus, values.uc_tolerance, merging)
     if len(chosen) < _LEAST_LATTICES:
         raise UsageError(f"{len(chosen)} lattice fits the consensus; at least {_LEAST_LATTICES} are needed to merge.")
     merging.n_lattices = len(chosen)
-    folder = _new_folder(run)
-    (folder / "merge.phil").write_text(merging_text(values), encoding="utf-8")
-    if values.engine == "dials":
-        _with_dials(run, folder, chosen, values, merging, step)
-    else:
-        with step(f"Merging with {values.engine}"):
-            _with_program(run, folder, values.engine, merging)
-    run.write_text(folder / "merge.json", msgspec.json.format(msgspec.json.encode(merging), indent=1).decode() + "\n")
+    folder = new_merge_folder(run)
+    try:
+        run.write_text(folder / "merge.phil", merging_text(values))
+        if values.engine == "dials":
+            _with_dials(run, folder, chosen, values, merging, step)
+        else:
+            with step(f"Merging with {values.engine}"):
+                _with_program(run, folder, values.engine, merging)
+        record = msgspec.json.format(msgspec.json.encode(merging), indent=1).decode() + "\n"
+        run.write_text(folder / "merge.json", record)
+    except IotaError as error:
+        end_merge(folder, "failed", str(error))
+        raise
+    except OSError as error:
+        end_merge(folder, "failed", str(error))
+        raise RunFolderError(f"{folder} cannot be written: {error.strerror}.") from error
+    except BaseException:
+        end_merge(folder, "stopped")
+        raise
+    end_merge(folder, "done")
     return merging, folder
+
+
+def _progress(run: RunFolder, n_finished: int, merging: Merging) -> None:
+    """Say it when a run has not finished all its frames."""
+    state = read_state(run.state) if run.state.exists() else None
+    merging.n_frames_finished, merging.n_frames = n_finished, state.n_frames if state else n_finished
+    if state is None or state.status == "finished":
+        return
+    how = "still goes on" if is_at_work(state) else "did not come to its end"
+    what = f"{n_finished} of {state.n_frames} images were finished when merging began"
+    merging.remarks.append(f"The run {how}: {what}, and the lattices of those are merged.")
 
 
 def check_engine(engine: str) -> None:
@@ -161,18 +192,6 @@ def _misfit(result: FrameResult, lattice: Lattice, bravais: str, wanted: Any, to
     return "" if {"experiments", "reflections"} <= set(result.files) else "no files"
 
 
-def _new_folder(run: RunFolder) -> Path:
-    above = run.path / "merge"
-    try:
-        above.mkdir(exist_ok=True)
-        number = 1 + max((int(path.name) for path in above.iterdir() if path.name.isdigit()), default=0)
-        folder = above / f"{number:03d}"
-        folder.mkdir()
-    except OSError as error:
-        raise RunFolderError(f"No folder can be made in {above}: {error.strerror}.") from error
-    return folder
-
-
 def _with_dials(
     run: RunFolder, folder: Path, chosen: list[tuple[FrameResult, int]], values: Any, merging: Merging, step: Step
 ) -> None:
@@ -189,22 +208,10 @@ def _with_dials(
         dials.combine(sources, merging.space_group, folder)
     prefix = "combined"
     if merging.ambiguities and values.resolve_ambiguity:
-        if len(chosen) > _MOST_FOR_COSYM:
-            raise UsageError(
-                f"{merging.space_group} can be indexed in {1 + len(merging.ambiguities)} ways, and dials.cosym compares"
-                f" all pairs of lattices: {len(chosen)} are too many, {_MOST_FOR_COSYM} at most. Merge a smaller run,"
-                " or all as they are with merging.resolve_ambiguity=False."
-            )
-        with step("Finding the way of indexing of each lattice"):
-            arguments = [
-                "combined.expt",
-                "combined.refl",
-                f"space_group={point_group(merging.space_group)}",
-                f"d_min={max(2.5, merging.d_min_A):.2f}",
-                "output.html=None",
-            ]
-            merging.commands.append(dials.run_program("cosym", arguments, folder))
-            merging.reindexed = dials.use_symmetrized(folder, merging.space_group)
+        crystal = (merging.unit_cell, merging.space_group, merging.d_min_A)
+        told = tell_ways_apart(folder, merging.ambiguities, crystal, values, step)
+        merging.commands += told.commands
+        merging.reindexed, merging.n_unclear = told.counts, told.n_unclear
         prefix = "reindexed"
     elif merging.ambiguities:
         merging.remarks.append("The ways of indexing were not told apart, so the intensities look twinned.")
@@ -234,7 +241,8 @@ def _with_dials(
         grown = growth(np.bincount(data.unique, minlength=len(data.d_A)), data.d_A, reached)
         merging.frames_needed = [grown.frames_needed(share) for share in (0.95, 0.99)]
         write_merging_charts(merging.shells, merging.cumulative, folder)
-    for name in ("combined", "reindexed", "symmetrized", "weighted"):  # large, and in the run or in scaled.* already
+    # large, and in the run or in scaled.* already
+    for name in ("combined", "strongest", "symmetrized", "reindexed", "weighted"):
         for ending in ("expt", "refl"):
             (folder / f"{name}.{ending}").unlink(missing_ok=True)
 

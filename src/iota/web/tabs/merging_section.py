@@ -19,11 +19,15 @@ from iota.runs.lists import write_named_list
 from iota.web.layout import ago, sentences
 from iota.web.selection import Selection
 from iota.web.selection_bar import frames_of
+from iota.workers.merge_folders import merge_folders, merge_state
 
 _EVERY_S = 0.5
+_STOPPED = 130  # exit status of a command that was ended
 _SAID = "merge.txt"  # in the run's folder of logs: what the command says
 _SELECTED = "selected_for_merging"  # list of images in the run folder
-_FILES = ("merged.mtz", "table.txt", "merge.json", "merging.pdf", "merge.phil", "merge.log")
+_GRACE_S = 10.0  # to end and to write down that it was stopped
+_FILES = ("merged.mtz", "table.txt", "merge.json", "merging.pdf", "merge.phil")
+_WORDS = {"merging": "is being made", "stopped": "was stopped", "failed": "failed"}
 
 
 class MergingSection:
@@ -70,11 +74,11 @@ class MergingSection:
             status, said = await self._merge(await self._arguments())
             if status == 0:
                 self._sentence.set_text("Merged.")
-                self._list_merges()
-            elif status is not None and status < 0:
+            elif status == _STOPPED or (status is not None and status < 0):
                 self._sentence.set_text("Merging was cancelled.")
             else:
                 self._sentence.set_text(said.rpartition("iota.merge: ")[2] or f"iota.merge ended with status {status}.")
+        self._list_merges()
         self._show_work(False)
 
     async def _arguments(self) -> list[str]:
@@ -120,32 +124,50 @@ class MergingSection:
         self._process = None
         return process.returncode, " ".join(_text(path).split())
 
-    def _end(self) -> None:
+    async def _end(self) -> None:
         """End the work, with the programs that it has started."""
-        if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        self._cancel.set_visibility(False)
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(asyncio.shield(process.wait()), _GRACE_S)
+            os.killpg(process.pid, signal.SIGKILL)
 
     # -- what came out
 
     def _list_merges(self) -> None:
-        """Offer the results there are, the newest chosen."""
-        found = sorted((self._folder / "merge").glob("[0-9]*/merge.json"), reverse=True)
-        options = {str(path.parent): f"merge/{path.parent.name}, {ago(path.stat().st_mtime)}" for path in found}
+        """Offer the results there are, the newest that is done chosen."""
+        options, done = {}, []
+        for folder in merge_folders(self._folder):
+            state = merge_state(folder)
+            if state.status == "done":
+                done.append(str(folder))
+            words = _WORDS.get(state.status) or ago(state.ended or folder.stat().st_mtime)
+            options[str(folder)] = f"merge/{folder.name}, {words}"
         self._merges.set_visibility(bool(options))
-        self._merges.set_options(options, value=next(iter(options), None))
+        self._merges.set_options(options, value=next(iter(done or options), None))
+        self._show()
 
     def _show(self) -> None:
         self._result.clear()
         if not self._merges.value:
             return
         folder = Path(self._merges.value)
+        state = merge_state(folder)
+        logs = sorted(path.name for path in folder.glob("*.log"))
         with self._result:
+            if state.status != "done":
+                ui.label(f"{folder.name} {_WORDS[state.status]}. {state.reason}".strip()).classes("iota-path")
             with ui.row().classes("gap-1"):
-                for name in _FILES:
-                    if (folder / name).is_file():
+                for name in (*_FILES, *logs):
+                    if (folder / name).is_file() and (state.status == "done" or name in (*logs, "merge.phil")):
                         button = ui.button(name, icon="download", on_click=lambda name=name: _download(folder / name))
                         button.props("outline dense")
+            if state.status != "done":
+                return
             with ui.element("div").classes("iota-two"):
                 table = ui.element("pre").classes("iota-log iota-mono").style("overflow-x: auto; white-space: pre")
                 table.props["textContent"] = _text(folder / "table.txt")

@@ -1,0 +1,103 @@
+"""One way of indexing for all lattices of a run whose cell leaves several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from iota.analysis.indexing_ways import UNCLEAR, settle_ways
+from iota.errors import BackendError
+from iota.symmetry import point_group, reindexed, unique_reflections
+
+AS_IT_IS = "x,y,z"
+_STRONG = 3.0  # standard deviations
+_D_MIN_COSYM_A = 2.5
+_SAME = 0.9  # share of a lattice's indices that have to be those of a way
+
+Ints = npt.NDArray[np.int64]
+Step = Callable[[str], AbstractContextManager[None]]
+
+
+class ToldApart(NamedTuple):
+    """What was found, for the record."""
+
+    commands: list[list[str]]
+    counts: dict[str, int]  # way -> lattices that were indexed otherwise and got it
+    n_unclear: int  # lattices that hardly prefer one way
+
+
+def tell_ways_apart(
+    folder: Path,
+    others: Sequence[str],
+    crystal: tuple[tuple[float, ...], str, float],
+    values: Any,
+    step: Step,
+) -> ToldApart:
+    """Write ``reindexed.expt`` and ``.refl``: the lattices of ``combined`` in one way of indexing.
+
+    dials.cosym tells the strongest lattices apart; all follow those by their correlation with the mean.
+
+    Args:
+        folder: of ``combined.expt`` and ``.refl``.
+        others: ways of indexing but the present one.
+        crystal: cell, space group and resolution limit (A).
+        values: parameters of merging.
+        step: shows what is being done.
+
+    Raises:
+        BackendError: dials.cosym failed, or has seen nothing in common.
+    """
+    from iota.engine import merging as dials  # imports DIALS
+
+    cell, space_group, d_min_A = crystal
+    ways = [AS_IT_IS, *others]
+    seen = dials.read_combined(folder)
+    _, d_A, as_it_is = unique_reflections(cell, space_group, d_min_A, seen.hkl)
+    in_others = [unique_reflections(cell, space_group, d_min_A, reindexed(seen.hkl, way))[2] for way in others]
+    numbers = np.array([as_it_is, *in_others], dtype=np.int32)
+    n_lattices = int(seen.lattice.max()) + 1
+    strongest = _strongest(seen, n_lattices, values.cosym_lattices)
+    with step(f"dials.cosym: ways of indexing of {len(strongest)} of {n_lattices} lattices"):
+        dials.write_part(folder, strongest, "strongest")
+        arguments = [
+            "strongest.expt",
+            "strongest.refl",
+            f"space_group={point_group(space_group)}",
+            f"d_min={max(_D_MIN_COSYM_A, d_min_A):.2f}",
+            "output.html=None",
+        ]
+        command = dials.run_program("cosym", arguments, folder)
+        changes = dials.changes_of_cosym(folder)
+        given = np.isin(seen.lattice, list(changes))
+        matrices = np.zeros((n_lattices, 3, 3), dtype=np.int64)
+        matrices[list(changes)] = list(changes.values())
+        lattice = seen.lattice[given]
+        changed = np.einsum("nij,nj->ni", matrices[lattice], seen.hkl[given])
+        _, _, number = unique_reflections(cell, space_group, d_min_A, changed)
+        same = np.array([np.bincount(lattice, in_it == number, n_lattices) for in_it in numbers[:, given]])
+        same /= np.maximum(np.bincount(lattice, minlength=n_lattices), 1)
+        known = np.where(same.max(axis=0) > _SAME, same.argmax(axis=0), -1)
+        if not np.any(known >= 0):
+            raise BackendError(f"dials.cosym told no lattice from another. See {folder / 'cosym.log'}.")
+    with step(f"Ways of indexing of all {n_lattices} lattices"):
+        used = (numbers >= 0).all(axis=0) & (seen.partiality >= values.min_partiality)
+        settled = settle_ways(numbers[:, used], seen.lattice[used], seen.intensity[used], d_A, known)
+        dials.write_reindexed(folder, [ways[k] for k in settled.way])
+    counts = np.bincount(settled.way, minlength=len(ways)).tolist()
+    return ToldApart(
+        [command],
+        {way: n for way, n in zip(ways, counts, strict=True) if n},
+        int(np.count_nonzero(settled.clarity < UNCLEAR)),
+    )
+
+
+def _strongest(seen: Any, n_lattices: int, wanted: int) -> Ints:
+    """The lattices with most strong reflections, in order."""
+    strong = seen.intensity > _STRONG * np.sqrt(seen.variance)
+    n_strong = np.bincount(seen.lattice[strong], minlength=n_lattices)
+    return np.sort(np.argsort(-n_strong, kind="stable")[:wanted])
