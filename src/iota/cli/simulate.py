@@ -93,7 +93,12 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _add_output_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-n", "--frames", type=int, default=None, metavar="N", help=f"number of frames; None: 36, {TUTORIAL_FRAMES} of the tutorial"
+        "-n",
+        "--frames",
+        type=int,
+        default=None,
+        metavar="N",
+        help=f"number of frames; None: 36, {TUTORIAL_FRAMES} of the tutorial",
     )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="same seed, same frames")
     parser.add_argument("--nproc", type=int, default=2, metavar="N", help="processes")
