@@ -170,3 +170,18 @@ def _promised_images(file: h5py.File) -> int:
         value = file.get(f"entry/instrument/detector/detectorSpecific/{name}")
         numbers.append(int(value[()]) if isinstance(value, h5py.Dataset) and value.size == 1 else 1)
     return math.prod(numbers)
+
+
+def stack_of_images(path: str) -> str | None:
+    """Name of the one dataset of an HDF5 file that holds its images, `[n, slow, fast]`; None where there is none."""
+    try:
+        with open_hdf5(path) as file:
+            for group in data_groups(file):
+                names = image_keys(group)
+                if names:
+                    data = group.get(names[0])
+                    whole = len(names) == 1 and isinstance(data, h5py.Dataset) and data.ndim == 3
+                    return str(data.name) if whole else None
+    except OSError:  # not HDF5, or not there any more
+        return None
+    return None

@@ -6,11 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from libtbx.phil import parse
-from libtbx.utils import Sorry
-
-from iota.errors import ParameterError
-from iota.params import safe_text
+from iota.params.own_scope import OwnScope
 
 MERGING_PHIL = """
 merging
@@ -63,8 +59,7 @@ merging
 """
 
 
-def _master() -> Any:
-    return parse(MERGING_PHIL, converter_registry=safe_text.converters())
+_SCOPE = OwnScope("merging", "iota.merge", MERGING_PHIL)
 
 
 def read_merging(scripts: Sequence[Path] = (), assignments: Sequence[str] = ()) -> Any:
@@ -73,31 +68,14 @@ def read_merging(scripts: Sequence[Path] = (), assignments: Sequence[str] = ()) 
     Raises:
         ParameterError: a name or value is not understood.
     """
-    master = _master()
-    try:
-        sources = [safe_text.parse(path.read_text(encoding="utf-8"), f"file {path}") for path in scripts]
-        for text in assignments:
-            name, value = (part.strip() for part in text.split("=", 1))
-            name = name if name.startswith("merging.") else f"merging.{name}"
-            quoted = f'"{value}"' if " " in value and value[:1] not in ("'", '"') else value
-            sources.append(safe_text.parse(f"{name} = {quoted}", f"{name}={value}"))
-        scope, unused = master.fetch(sources=sources, track_unused_definitions=True)
-        if unused:
-            raise ParameterError(
-                f"iota.merge has no parameter named {unused[0].path}. iota.merge --parameters lists all."
-            )
-        return scope.extract().merging
-    except (Sorry, RuntimeError, ValueError, OSError) as error:
-        raise ParameterError(str(error).strip().splitlines()[0]) from error
+    return _SCOPE.read(scripts, assignments)
 
 
 def merging_text(values: Any) -> str:
     """The script that repeats these parameters."""
-    scope = _master().extract()
-    scope.merging = values
-    return str(_master().format(scope).as_str())
+    return _SCOPE.text(values)
 
 
 def merging_help() -> str:
     """All parameters with their help."""
-    return str(_master().as_str(attributes_level=1))
+    return _SCOPE.help()

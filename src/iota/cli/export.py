@@ -1,0 +1,132 @@
+"""``iota.export``: hand-over files of a run, for DIALS, xia2 and CrystFEL."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+import iota
+from iota.cli.terminal import Terminal
+from iota.errors import IotaError, UsageError
+from iota.params import is_assignment
+from iota.params.exporting import export_help, read_export
+from iota.runs import RunFolder
+from iota.symmetry import cell_text
+from iota.workers.export import Export, export_run
+
+_DESCRIPTION = """\
+Write hand-over files of a run for programs of others: composite .expt and .refl of all lattices for DIALS and xia2, a
+stream with its geometry for CrystFEL, lists of images. They go to RUN/export/NNN, with export.json, which says what
+they are and from what. A run that goes on can be exported, too; nothing of before is replaced.
+"""
+_EXAMPLES = """\
+parameters
+  name=value or a script (.phil, .param); export. may be left out of names. iota.export --parameters prints all with
+  their help.
+
+examples
+  Everything of run 3:
+      iota.export 3
+  For CrystFEL only, with blanks, so that it can count the hit rate:
+      iota.export 3 format=crystfel chunks=all
+  One crystal form, as composite files:
+      iota.export 3 format=dials frames=integration/003/uc_cluster_1.lst lattices=consensus
+
+exit status
+  0 done, 2 wrong use or input, or nothing is integrated, 130 interrupted
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of ``iota.export``."""
+    found = argparse.ArgumentParser(
+        prog="iota.export",
+        usage="iota.export [options] RUN [SCRIPT ...] [name=value ...]",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    found.add_argument("arguments", nargs="*", metavar="RUN | SCRIPT | name=value", help="run: number or folder")
+    found.add_argument("--parameters", action="store_true", help="print all parameters with help, and stop")
+    found.add_argument("--silent", action="store_true", help="print nothing but errors")
+    found.add_argument("--version", action="version", version=f"IOTA {iota.__version__}")
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    options = parser().parse_intermixed_args(argv)
+    if options.parameters:
+        print(export_help())
+        return 0
+    terminal = Terminal(silent=options.silent)
+    try:
+        run, scripts, assignments = _sorted_arguments(options.arguments)
+        export, folder = export_run(run, read_export(scripts, assignments), terminal.step)
+    except IotaError as error:
+        terminal.errors.print(f"iota.export: {error}", markup=False, soft_wrap=True)
+        return error.exit_status
+    except KeyboardInterrupt:
+        terminal.errors.print("iota.export: stopped; nothing is kept of what was written.")
+        return 130
+    _print_export(terminal.console, export, folder)
+    return 0
+
+
+def _sorted_arguments(arguments: Sequence[str]) -> tuple[RunFolder, list[Path], list[str]]:
+    """The run, scripts and assignments among the arguments."""
+    assignments = [argument for argument in arguments if is_assignment(argument)]
+    paths = [Path(argument) for argument in arguments if not is_assignment(argument)]
+    scripts = [path for path in paths if path.suffix in (".phil", ".param")]
+    runs = [path for path in paths if path not in scripts]
+    if len(runs) != 1:
+        raise UsageError("iota.export takes one run: its number, or its folder such as integration/001.")
+    number = str(runs[0])
+    path = Path("integration", f"{int(number):03d}") if number.isdigit() else runs[0]
+    return RunFolder.open(path.absolute()), scripts, assignments
+
+
+def _print_export(console: Console, export: Export, folder: Path) -> None:
+    """Print what was written and what can be done with it."""
+    left_out = ", ".join(f"{number} {reason}" for reason, number in export.left_out.items())
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column()
+    lattices = f"{export.n_lattices} lattices on {export.n_frames} images"
+    grid.add_row(" Exported", f"{lattices}{f'; left out: {left_out}' if left_out else ''}")
+    grid.add_row(" Crystal", f"{export.space_group}, {cell_text(export.unit_cell)}  (A, degrees)")
+    for remark in export.remarks:
+        grid.add_row(" Note", remark)
+    console.print()
+    console.print(grid)
+    console.print(f" Folder    {folder}", soft_wrap=True, markup=False)
+    files = Table.grid(padding=(0, 2))
+    for _ in range(3):
+        files.add_column()
+    for file in export.files:
+        files.add_row(f"   {file.name}", file.what, _size(file.n_bytes))
+    console.print(files)
+    place = shlex.quote(str(folder))
+    steps = []
+    if "dials" in export.formats:
+        steps.append(f"scale with DIALS:    dials.scale {place}/integrated_*.expt {place}/integrated_*.refl")
+    if "crystfel" in export.formats:
+        steps.append(f"merge with CrystFEL: partialator -i {place}/run.stream -o run.hkl -y POINTGROUP")
+    if steps:
+        console.print("\n Next")
+    for text in steps:
+        console.print(f"   {text}", soft_wrap=True, markup=False)
+
+
+def _size(n_bytes: int) -> str:
+    return f"{n_bytes / 1e6:.1f} MB" if n_bytes >= 1e5 else f"{n_bytes / 1e3:.1f} kB"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""Composite files: lattices of many frames in one ``.expt`` and one ``.refl``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from iota.engine.installation import prepare
+
+prepare()
+
+from dials.array_family import flex  # noqa: E402
+from dxtbx.model import ExperimentList  # noqa: E402
+
+
+class Composite:
+    """Collects lattices, and writes a pair of files whenever there are enough.
+
+    Args:
+        folder: where the files go, ``integrated_001.expt`` and so on.
+        most: lattices a file.
+    """
+
+    def __init__(self, folder: Path, most: int) -> None:
+        self._folder = folder
+        self._most = most
+        self._experiments = ExperimentList()
+        self._tables: list[Any] = []
+        self._models: dict[str, Any] = {}  # the last beam and detector, shared as long as they stay equal
+        self.written: list[tuple[Path, int]] = []  # each .expt, and how many lattices it has
+
+    def add(self, name: str, experiment: Any, table: Any) -> None:
+        """Take a lattice.
+
+        Args:
+            name: identifier, unique in all that is collected.
+            experiment: the lattice; its beam and detector become those of others where they are equal.
+            table: its reflections.
+        """
+        for what in ("beam", "detector"):
+            own = getattr(experiment, what)
+            if self._models.get(what) != own:
+                self._models[what] = own
+            setattr(experiment, what, self._models[what])
+        number = len(self._experiments)
+        for identifier in list(table.experiment_identifiers().keys()):
+            del table.experiment_identifiers()[identifier]
+        experiment.identifier = name
+        table["id"] = flex.int(len(table), number)
+        table.experiment_identifiers()[number] = name
+        self._experiments.append(experiment)
+        self._tables.append(table)
+        if len(self._experiments) == self._most:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was collected and not written yet."""
+        if not self._tables:
+            return
+        path = self._folder / f"integrated_{len(self.written) + 1:03d}.expt"
+        self._experiments.as_file(str(path))
+        flex.reflection_table.concat(self._tables).as_file(str(path.with_suffix(".refl")))
+        self.written.append((path, len(self._tables)))
+        self._experiments, self._tables = ExperimentList(), []
