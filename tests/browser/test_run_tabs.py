@@ -379,3 +379,22 @@ def test_selected_images_alone_are_merged(show, results, run):
     expect(card.get_by_text("Merged.", exact=True)).to_be_visible(timeout=120_000)
     listed = (run.path / "selected_for_merging.lst").read_text().splitlines()
     assert sorted(listed) == sorted(str(result.frame) for result in results if result.outcome == "integrated")
+
+
+def test_files_are_handed_over(show, results, run, picture):
+    page = show("analysis", height=1700)
+    card = page.locator(".iota-card").filter(has_text="Hand over").last
+    for label in ("DIALS", "CrystFEL", "Lists"):
+        card.get_by_text(label, exact=True).click()
+    card.get_by_role("button", name="Export").click()
+    expect(page.get_by_text("Tick at least one format.")).to_be_visible()
+    card.get_by_text("CrystFEL", exact=True).click()
+    card.get_by_role("button", name="Export").click()
+    expect(card.get_by_text("Exported.", exact=True)).to_be_visible(timeout=60_000)
+    n_lattices = sum(len(result.lattices) for result in results if result.outcome == "integrated")
+    expect(card.get_by_text(f"{n_lattices} lattices on")).to_be_visible()
+    with page.expect_download() as download:
+        card.get_by_role("button", name="run.geom").click()
+    assert Path(download.value.path()).read_bytes() == (run.path / "export" / "001" / "run.geom").read_bytes()
+    assert not list((run.path / "export" / "001").glob("*.expt"))
+    picture(page, "run-export")

@@ -224,7 +224,7 @@ def test_a_damaged_file_costs_its_image_only(run, results, tmp_path):
 
 def test_lattices_that_share_an_image_and_files_of_many_images(tmp_path):
     fractions = ("--blank-fraction", 0, "--weak-fraction", 0, "--multi-fraction", 1)
-    done = command("iota.simulate", "images", "-n", 4, "--seed", 5, "--format", "nexus", *fractions, cwd=tmp_path)
+    done = command("iota.simulate", "images", "-n", 4, "--seed", 5, "--format", "nxs", *fractions, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     more = ("indexing.multiple_lattice_search.max_lattices=2",)
     done = command("iota.run", tmp_path / "images", "-n", 2, *LYSOZYME, *more, cwd=tmp_path)
@@ -248,15 +248,17 @@ def test_lattices_that_share_an_image_and_files_of_many_images(tmp_path):
     assert {line.split(" ")[1] for line in (folder / "crystfel.lst").read_text().splitlines()} == events
 
 
-def test_what_cannot_be_handed_over_gets_a_sentence(run, results):
-    before = sorted((run.path / "export").iterdir())
+def test_what_cannot_be_handed_over_gets_a_sentence(exported, run, results):
+    before = sorted(exported.parent.iterdir())
     blanks = run.path / "blanks.lst"
     blanks.write_text("".join(f"{result.frame}\n" for result in results if result.outcome != "integrated"))
+    two = run.path / "two.lst"  # neither has the mean cell
+    two.write_text("".join(f"{frame}\n" for frame in read_list(exported / "integrated.lst")[:2]))
     for arguments, words in (
         (("1", f"frames={blanks}"), "nothing to hand over"),
         (("1", "format=xds"), "xds"),
         (("1", "format=None"), "No format is chosen"),
-        (("1", "lattices=consensus", "uc_tolerance=0"), "No lattice is left to hand over"),
+        (("1", f"frames={two}", "lattices=consensus", "uc_tolerance=0"), "No lattice is left to hand over"),
         (("1", "chunk=all"), "no parameter named export.chunk"),
         (("99",), "is not a run folder"),
         ((), "takes one run"),
@@ -264,7 +266,7 @@ def test_what_cannot_be_handed_over_gets_a_sentence(run, results):
         done = command("iota.export", *arguments, cwd=run.path.parents[1])
         assert done.returncode == 2, (arguments, done.stdout)
         assert words in done.stderr and "Traceback" not in done.stderr, (arguments, done.stderr)
-    assert sorted((run.path / "export").iterdir()) == before
+    assert sorted(exported.parent.iterdir()) == before
 
 
 # -- geometry that no simulated run has
@@ -272,7 +274,7 @@ def test_what_cannot_be_handed_over_gets_a_sentence(run, results):
 
 def experiment(s0=(0, 0, -1), normal=(0, 1, 0)):
     """Two tilted panels, of which the second is to the right of the first, and a beam."""
-    beam = BeamFactory.make_beam(unit_s0=s0, wavelength=1.2, polarization_normal=normal)
+    beam = BeamFactory.make_polarized_beam(unit_s0=s0, wavelength=1.2, polarization=normal, polarization_fraction=0.99)
     detector = DetectorFactory.simple(
         sensor="PAD",
         distance=100,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -66,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(export_help())
         return 0
     terminal = Terminal(silent=options.silent)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it, half of an export is not left
     try:
         run, scripts, assignments = _sorted_arguments(options.arguments)
         export, folder = export_run(run, read_export(scripts, assignments), terminal.step)

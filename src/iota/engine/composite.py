@@ -12,13 +12,15 @@ prepare()
 from dials.array_family import flex  # noqa: E402
 from dxtbx.model import ExperimentList  # noqa: E402
 
+_MOST_REFLECTIONS = 1_000_000  # in a file, whatever its lattices: they are 0.3 GB, and twice that while it is written
+
 
 class Composite:
     """Collects lattices, and writes a pair of files whenever there are enough.
 
     Args:
         folder: where the files go, ``integrated_001.expt`` and so on.
-        most: lattices a file.
+        most: lattices a file; fewer where they have very many reflections, so that memory is bounded.
     """
 
     def __init__(self, folder: Path, most: int) -> None:
@@ -26,6 +28,7 @@ class Composite:
         self._most = most
         self._experiments = ExperimentList()
         self._tables: list[Any] = []
+        self._n_reflections = 0
         self._models: dict[str, Any] = {}  # the last beam and detector, shared as long as they stay equal
         self.written: list[tuple[Path, int]] = []  # each .expt, and how many lattices it has
 
@@ -50,7 +53,8 @@ class Composite:
         table.experiment_identifiers()[number] = name
         self._experiments.append(experiment)
         self._tables.append(table)
-        if len(self._experiments) == self._most:
+        self._n_reflections += len(table)
+        if len(self._experiments) == self._most or self._n_reflections >= _MOST_REFLECTIONS:
             self.flush()
 
     def flush(self) -> None:
@@ -61,4 +65,4 @@ class Composite:
         self._experiments.as_file(str(path))
         flex.reflection_table.concat(self._tables).as_file(str(path.with_suffix(".refl")))
         self.written.append((path, len(self._tables)))
-        self._experiments, self._tables = ExperimentList(), []
+        self._experiments, self._tables, self._n_reflections = ExperimentList(), [], 0

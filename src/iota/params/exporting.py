@@ -32,7 +32,7 @@ export
     .expert_level = 1
   lattices_per_file = 1000
     .type = int(value_min=1)
-    .help = Most lattices in one composite file. Memory grows with it, about 0.5 MB a lattice of 600 reflections.
+    .help = Most lattices in one composite file. A file is ended sooner when it has a million reflections.
     .expert_level = 1
   chunks = integrated *diffraction all
     .type = choice

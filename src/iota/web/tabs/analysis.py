@@ -17,6 +17,7 @@ from iota.web.scatter import SvgChart
 from iota.web.selection import Selection
 from iota.web.tabs.charts import picking_bars
 from iota.web.tabs.clusters_section import ClustersSection
+from iota.web.tabs.export_section import ExportSection
 from iota.web.tabs.merging_section import MergingSection
 
 TAB = "analysis"
@@ -56,6 +57,7 @@ class AnalysisTab:
                 self._no_lattice = ui.label("No frame is integrated yet.").classes("iota-muted")
         ClustersSection(selection)
         MergingSection(selection)
+        ExportSection(selection)
         with ui.element("div").classes("iota-geometry"):
             with ui.column().classes("iota-card iota-card-tight"):
                 self._beam = SvgChart()

@@ -1,0 +1,75 @@
+"""A command of IOTA that a page starts, whose words it shows, and which it can end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from asyncio.subprocess import DEVNULL, STDOUT, Process
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from iota.errors import UsageError
+from iota.installation import own_command
+
+_EVERY_S = 0.5
+
+
+class OwnProcess:
+    """One command at a time, in a process of its own, which goes on when the page is closed.
+
+    Args:
+        name: of the command, e.g. ``iota.export``.
+        module: that it is in.
+        words: file for what it says.
+    """
+
+    def __init__(self, name: str, module: str, words: Path) -> None:
+        self._name = name
+        self._command = own_command(name, module)
+        self._words = words
+        self._process: Process | None = None
+
+    async def run(self, arguments: Sequence[str], show: Callable[[str], object]) -> tuple[int | None, str]:
+        """Run the command to its end.
+
+        Args:
+            arguments: of the command.
+            show: is told, twice a second, what the command did last.
+
+        Returns:
+            Exit status, and the sentence with which it refused, or all that it said.
+
+        Raises:
+            UsageError: it cannot be started.
+        """
+        try:
+            with self._words.open("wb") as output:
+                self._process = process = await asyncio.create_subprocess_exec(
+                    *self._command, *arguments, stdin=DEVNULL, stdout=output, stderr=STDOUT, start_new_session=True
+                )
+        except OSError as error:
+            raise UsageError(f"{self._name} cannot be started: {error.strerror}.") from error
+        began = time.monotonic()
+        ended = asyncio.create_task(process.wait())
+        while not ended.done():
+            await asyncio.wait([ended], timeout=_EVERY_S)
+            lines = [line.strip() for line in self._said().splitlines() if line.strip()]
+            last = lines[-1].partition(" -- ")[0] if lines else "Starting"
+            show(f"{last}, {time.monotonic() - began:.0f} s")
+        self._process = None
+        return process.returncode, " ".join(self._said().split()).rpartition(f"{self._name}: ")[2]
+
+    def end(self) -> None:
+        """Ask the command to end, with the programs that it has started."""
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGTERM)
+
+    def _said(self) -> str:
+        try:
+            return self._words.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
