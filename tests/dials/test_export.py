@@ -248,14 +248,17 @@ def test_a_damaged_file_costs_its_image_only(run, results, tmp_path):
 
 def test_an_export_that_is_ended_leaves_nothing_behind(run, tmp_path):
     copy = shutil.copytree(run.path, tmp_path / "integration" / "001", ignore=shutil.ignore_patterns("export"))
-    lines = (copy / "frames.jsonl").read_text().splitlines()
-    many = (line.replace(".cbf", f"_{k}.cbf") for k in range(300) for line in lines)  # a minute's work
-    (copy / "frames.jsonl").write_text("".join(f"{line}\n" for line in many))
+    records = [json.loads(line) for line in (copy / "frames.jsonl").read_text().splitlines()]
+    many = (
+        record | {"name": f"{record['name']}_{k}"} for k in range(300) for record in records
+    )  # half a minute's work
+    (copy / "frames.jsonl").write_text("".join(f"{json.dumps(record)}\n" for record in many))
     program = Path(sys.executable).with_name("iota.export")
     with subprocess.Popen([program, copy], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         began = time.monotonic()
         while not list(copy.glob("export/001/run.stream")):
-            assert process.poll() is None and time.monotonic() - began < 60
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() - began < 60
             time.sleep(0.05)
         process.terminate()
         _, said = process.communicate(timeout=60)
