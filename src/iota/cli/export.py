@@ -44,8 +44,8 @@ exit status
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line of ``iota.export``."""
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of the command line."""
     found = argparse.ArgumentParser(
         prog="iota.export",
         usage="iota.export [options] RUN [SCRIPT ...] [name=value ...]",
@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
-    options = parser().parse_intermixed_args(argv)
+    options = make_parser().parse_intermixed_args(argv)
     if options.parameters:
         print(export_help())
         return 0
