@@ -292,6 +292,27 @@ def test_lattices_that_share_an_image_and_files_of_many_images(tmp_path):
     assert {line.split(" ")[1] for line in (folder / "crystfel.lst").read_text().splitlines()} == events
 
 
+def test_images_with_diffraction_but_no_lattice_are_in_the_stream_alone(lysozyme, results, tmp_path):
+    numbers = sorted(lattice.n_integrated for result in results for lattice in result.lattices)
+    limits = ("filter.flag_on=True", f"filter.min_reflections={numbers[-2]}")  # a filter that two images pass
+    only = (f"cctbx_xfel.{limit}" for limit in limits)
+    done = command("iota.run", lysozyme, "-n", 2, *LYSOZYME, *only, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = command("iota.export", 1, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = RunFolder(tmp_path / "integration" / "001")
+    hits = {result.frame.path: result for result in read_ledger(run.ledger)[0] if result.outcome != "failed_triage"}
+    folder = run.path / "export" / "001"
+    chunks = list(parse_chunks(folder / "run.stream"))
+    assert {chunk["Image filename"] for chunk in chunks} == set(hits)
+    for chunk in chunks:
+        result = hits[chunk["Image filename"]]
+        assert chunk["hit"] == "1" and len(chunk["crystals"]) == len(result.lattices)
+        if result.outcome != "integrated":
+            assert chunk["indexed_by"] == "none" and int(chunk["num_peaks"]) == result.n_spots
+    assert sum(bool(chunk["crystals"]) for chunk in chunks) == len(read_list(folder / "integrated.lst")) < len(chunks)
+
+
 def test_what_cannot_be_handed_over_gets_a_sentence(exported, run, results):
     before = sorted(exported.parent.iterdir())
     blanks = run.path / "blanks.lst"

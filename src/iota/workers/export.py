@@ -108,7 +108,7 @@ def export_run(run: RunFolder, values: Any, step: Step) -> tuple[Export, Path]:
         (folder / "export.phil").write_text(export_text(values), encoding="utf-8")
         _write(run, folder, sorted(frames), values, export, step)
         export.files = [
-            ExportedFile(path.name, _what(path), path.stat().st_size)
+            ExportedFile(path.name, _what(path, export.n_chunks), path.stat().st_size)
             for path in sorted(folder.iterdir())
             if path.name != "export.phil"
         ]
@@ -314,7 +314,6 @@ def _write_lists(folder: Path, frames: Sequence[FrameRef]) -> None:
 
 
 _WHATS = {
-    "run.stream": "CrystFEL stream",
     "run.geom": "CrystFEL geometry",
     "run.cell": "CrystFEL unit cell",
     "integrated.lst": "integrated images, for iota.run and iota.merge",
@@ -324,5 +323,7 @@ _WHATS = {
 }
 
 
-def _what(path: Path) -> str:
+def _what(path: Path, n_chunks: int) -> str:
+    if path.suffix == ".stream":
+        return f"CrystFEL stream of {n_chunks} images"
     return _WHATS.get(path.name) or _WHATS[path.suffix]
