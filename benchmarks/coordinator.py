@@ -13,13 +13,15 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from iota.engine.bundle import run_bundle
 from iota.inputs import Inputs
 from iota.params import read
-from iota.records import FrameRef, FrameResult, Lattice, Task
+from iota.records import FrameRef, FrameResult, Lattice, Report, Task
 from iota.runs import RunFolder
 from iota.workers.learning import Learnt
 from iota.workers.run import Run
@@ -67,8 +69,12 @@ class AtOnce:
 
     n_processes = 64
 
-    def submit(self, task: Task) -> concurrent.futures.Future[FrameResult]:
-        future: concurrent.futures.Future[FrameResult] = concurrent.futures.Future()
+    def submit(self, tasks: Sequence[Task]) -> concurrent.futures.Future[list[Report]]:
+        future: concurrent.futures.Future[list[Report]] = concurrent.futures.Future()
+        future.set_result(run_bundle(self._do, tasks))
+        return future
+
+    def _do(self, task: Task) -> FrameResult:
         result = FrameResult(frame=task.frame, name=task.name, outcome="failed_triage", n_spots=2)
         result.reason = "2 spots found; at least 10 are needed."
         result.seconds = {"import": 0.0123, "spotfinding": 0.4321}
@@ -78,8 +84,7 @@ class AtOnce:
             result.outcome, result.reason, result.lattices = "integrated", "", [lattice]
             result.settings = "given lattice"
             result.files = {"experiments": f"dials/{task.name}_integrated.expt", "log": f"logs/{task.name}.log"}
-        future.set_result(result)
-        return future
+        return result
 
     def stop(self) -> None:
         pass

@@ -29,6 +29,9 @@ def run(task):
         time.sleep(0.05)
     elif what == "raise":
         raise ValueError("what DIALS\nmight say")
+    elif what == "blank":
+        time.sleep(0.002)
+        return FrameResult(frame=task.frame, name=task.name, outcome="failed_triage", seconds={"import": 0.002})
     return FrameResult(
         frame=task.frame, name=task.name, outcome="integrated", seconds={"began": began, "pid": os.getpid()}
     )

@@ -27,19 +27,28 @@ class Book:
         pass
 
 
+class Pool(LocalPool):
+    """Writes down what goes to a process at once."""
+
+    def submit(self, tasks):
+        self.bundles = [*getattr(self, "bundles", ()), [task.name for task in tasks]]
+        return super().submit(tasks)
+
+
 def _run(names, n_processes=2):
     book = Book()
     limit_s = SHORT_S if "hang_1" in names else TIME_LIMIT_S
-    pool = LocalPool(n_processes, EngineConfig(target="", run_folder="", memory_GB=1.0), limit_s, hostile_engine)
+    pool = Pool(n_processes, EngineConfig(target="", run_folder="", memory_GB=1.0), limit_s, hostile_engine)
     frames = [FrameRef(f"/data/{name}.cbf") for name in names]
     try:
         Coordinator(frames, lambda frame: frame.path[6:-4], pool, book, ()).run()
     finally:
         pool.stop()
+    book.bundles = pool.bundles
     return book
 
 
-@pytest.mark.parametrize(
+BAD = pytest.mark.parametrize(
     ("what", "outcome", "sentence"),
     [
         ("segfault", "crashed", "ended unexpectedly"),
@@ -49,6 +58,9 @@ def _run(names, n_processes=2):
         ("raise", "crashed", "what DIALS might say"),
     ],
 )
+
+
+@BAD
 def test_a_bad_frame_has_its_outcome_and_a_sentence_and_nobody_else_notices(what, outcome, sentence):
     good = [f"good_{k}" for k in range(12)]
     book = _run([*good[:4], f"{what}_1", *good[4:8], f"{what}_2", *good[8:]])
@@ -56,6 +68,37 @@ def test_a_bad_frame_has_its_outcome_and_a_sentence_and_nobody_else_notices(what
     for name in (f"{what}_1", f"{what}_2"):
         assert book.results[name].outcome == outcome
         assert sentence in book.results[name].reason
+
+
+@BAD
+def test_a_bad_frame_among_blanks_that_go_together_costs_itself_only(what, outcome, sentence):
+    names = [f"blank_{k:03d}" for k in range(150)]
+    bad = [f"{what}_1", f"{what}_2"]
+    names[60:60], names[90:90] = bad[:1], bad[1:]
+    book = _run(names)
+    assert sorted(book.results) == sorted(names)
+    assert {result.outcome for name, result in book.results.items() if name not in bad} == {"failed_triage"}
+    for name in bad:
+        assert book.results[name].outcome == outcome
+        assert sentence in book.results[name].reason
+        first, *more = [bundle for bundle in book.bundles if name in bundle]
+        assert len(first) > 1, "it went alone, so nothing was tried here"
+        assert more[-1] == [name]
+        before = first[: first.index(name)]
+        assert all([other] in book.bundles for other in before), "which was to blame could not be known"
+
+
+def test_frames_behind_a_hit_are_taken_in_their_order():
+    names = [f"blank_{k:03d}" for k in range(60)]
+    names[40:40] = ["slow_1"]
+    book = _run(names, n_processes=1)
+    (bundle,) = (bundle for bundle in book.bundles if "slow_1" in bundle)
+    left = bundle[bundle.index("slow_1") + 1 :]
+    assert left
+    waiting_in_line, *later = book.bundles[book.bundles.index(bundle) + 1 :]
+    after_it = names[names.index(waiting_in_line[-1]) + 1 :]
+    assert [name for other in later for name in other] == [*left, *after_it]
+    assert sorted(book.results) == sorted(names)
 
 
 def test_a_dead_worker_is_replaced_within_a_second():

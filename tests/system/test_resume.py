@@ -120,5 +120,5 @@ def test_kill_9_at_twenty_random_moments_loses_and_doubles_nothing(tmp_path):
     assert start_fast(tmp_path / "killed").wait(200) == 0
     assert essence(folder) == essence(first_run(tmp_path / "undisturbed"))
     assert len(essence(folder)) == n_frames
-    for name in ("integrated.lst", "crashed.lst", "not_integrated.lst", "input.lst"):
+    for name in ("integrated.lst", "failed_triage.lst", "crashed.lst", "not_integrated.lst", "input.lst"):
         assert (folder.path / name).read_text() == (tmp_path / "undisturbed/integration/001" / name).read_text()

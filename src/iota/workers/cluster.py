@@ -16,7 +16,7 @@ import os
 import re
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -61,7 +61,7 @@ class ClusterWorkers:
         self.n_processes = options.n_jobs * options.cores
         self._jobs: list[tuple[str, BatchJob]] = []  # with the names of their workers, of which a new job can take over
         self._refused: BackendError | None = None
-        self._waiting: deque[tuple[Task, concurrent.futures.Future[Any]]] = deque()
+        self._waiting: deque[tuple[Sequence[Task], concurrent.futures.Future[Any]]] = deque()
         self._in_work: dict[concurrent.futures.Future[Any], Any] = {}  # ours -> Dask's
         self._lock = threading.Lock()
         self._stopped = False
@@ -80,15 +80,15 @@ class ClusterWorkers:
         )
         threading.Thread(target=self._look_after_queue, name="queue", daemon=True).start()
 
-    def submit(self, task: Task) -> concurrent.futures.Future[Any]:
-        """Queue a task; the future gives the worker's report."""
-        ours: concurrent.futures.Future[Any] = concurrent.futures.Future()
+    def submit(self, tasks: Sequence[Task]) -> concurrent.futures.Future[list[Report]]:
+        """Queue tasks for one process; the future gives its reports of the first of them, at least of one."""
+        ours: concurrent.futures.Future[list[Report]] = concurrent.futures.Future()
         ours.set_running_or_notify_cancel()
         if self._refused is not None:
             ours.set_exception(self._refused)
             return ours
         with self._lock:
-            self._waiting.append((task, ours))
+            self._waiting.append((tasks, ours))
         self._feed()
         return ours
 
@@ -125,20 +125,20 @@ class ClusterWorkers:
             logger.warning("Jobs of this run may be left in the queue (%r): %s", error, left or "none")
 
     def _feed(self) -> int:
-        """Give Dask as many tasks as there are processes now, and return for how many jobs there is work.
+        """Give Dask as many bundles as there are processes now, and return for how many jobs there is work.
 
-        A job that is lost counts against every task that Dask has sent to it, begun or not: so it gets none to keep.
+        A job that is lost counts against every bundle that Dask has sent to it, begun or not: so it gets none to keep.
         """
         n_processes = len(self._cluster.scheduler.running) * self._options.cores
         with self._lock:
             while self._waiting and len(self._in_work) < n_processes:
-                task, ours = self._waiting.popleft()
-                inner = self._in_work[ours] = self._client.submit(_run_in_pool, task, pure=False)
+                tasks, ours = self._waiting.popleft()
+                inner = self._in_work[ours] = self._client.submit(_run_in_pool, tasks, pure=False)
                 inner.add_done_callback(lambda _, ours=ours: self._done(ours))
             return math.ceil((len(self._waiting) + len(self._in_work)) / self._options.cores)
 
     def _done(self, ours: concurrent.futures.Future[Any]) -> None:
-        """Pass the end of a task on; called in a thread of Dask's."""
+        """Pass the end of a bundle on; called in a thread of Dask's."""
         with self._lock:
             inner = self._in_work.pop(ours, None)
         if inner is None or ours.done():
@@ -260,11 +260,11 @@ class _FramePool(WorkerPlugin):  # type: ignore[misc]
         last_resort.start()
 
 
-def _run_in_pool(task: Task) -> Report:
-    """Run a task in the job that this is called in."""
+def _run_in_pool(tasks: Sequence[Task]) -> list[Report]:
+    """Run a bundle of tasks in the job that this is called in."""
     frame_pool = distributed.get_worker().plugins[_PLUGIN]
     try:
-        return cast("Report", frame_pool.pool.submit(task).result())
+        return cast("list[Report]", frame_pool.pool.submit(tasks).result())
     except BaseException:
         if frame_pool.is_closing:  # the job ends before the frame did, which is not the frame's fault
             raise distributed.Reschedule from None

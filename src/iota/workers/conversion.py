@@ -63,12 +63,12 @@ def convert_frames(
     result = Converted(folder=folder, frames=list(frames), remarks=prepared.remarks)
     pool = LocalPool(parameters.values.mp.n_processors or default_processes(), conversion, 600.0, convert_worker)
     try:
-        waiting = [pool.submit(ConvertTask(frame, str(path))) for frame, path in zip(frames, paths, strict=True)]
+        waiting = [pool.submit([ConvertTask(frame, str(path))]) for frame, path in zip(frames, paths, strict=True)]
         for number, (future, path) in enumerate(zip(waiting, paths, strict=True)):
             error = future.exception()
             if isinstance(error, OSError):
                 raise RunFolderError(f"{folder} cannot be written: {error.strerror}.") from error
-            why = future.result() if error is None else f"It cannot be converted: {error}."
+            why = future.result()[0] if error is None else f"It cannot be converted: {error}."
             if why:
                 result.failures.append(f"{frames[number]}: {why}")
             else:

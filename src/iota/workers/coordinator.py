@@ -1,7 +1,7 @@
 """The coordinator: hands frames to workers, takes back records, writes the ledger.
 
-It knows nothing of pixels, DIALS or what kind of workers there are: they are an object with ``submit(task)`` that gives
-a ``concurrent.futures.Future``.
+It knows nothing of pixels, DIALS or what kind of workers there are: they are an object with ``submit(tasks)`` that
+gives a ``concurrent.futures.Future``.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn, Protocol
+from typing import NoReturn, Protocol
 
 from iota.errors import IotaError
 from iota.records import NOT_HITS, FrameRef, FrameResult, Outcome, Report, Scouted, Screened, Settings, Task
+from iota.workers.bundles import Bundles, put_back
 from iota.workers.learning import Learning, LearningRules, learn_lattice, scouting_key
 from iota.workers.lesson import LessonInWork, Screening
 
@@ -31,8 +32,8 @@ class Workers(Protocol):
 
     n_processes: int
 
-    def submit(self, task: Task) -> concurrent.futures.Future[Any]:
-        """Queue a task; the future gives the report of the worker."""
+    def submit(self, tasks: Sequence[Task]) -> concurrent.futures.Future[list[Report]]:
+        """Queue tasks for one worker; the future gives its reports of the first of them, at least of one."""
 
     def stop(self) -> None:
         """End all workers; what they were doing is dropped."""
@@ -110,8 +111,10 @@ class Coordinator:
         self._feed = feed
         self._newest_first = newest_first
         self._n_hits = sum(outcome not in NOT_HITS for outcome in (finished or {}).values())
-        self._done: queue.SimpleQueue[tuple[Task, concurrent.futures.Future[Any]]] = queue.SimpleQueue()
-        self._in_work = 0
+        self._bundles = Bundles(workers.n_processes)
+        self._done: queue.SimpleQueue[tuple[Sequence[Task], concurrent.futures.Future[list[Report]]]]
+        self._done = queue.SimpleQueue()
+        self._in_work = 0  # bundles
         # what is to be done, in order of urgency
         self._to_scout: deque[Task] = deque()
         self._to_screen: deque[FrameRef] = deque()
@@ -135,13 +138,13 @@ class Coordinator:
             if not self._in_work and (self._feed is None or self._feed.closed) and not self._go_on():
                 return
             try:
-                task, future = (
+                tasks, future = (
                     self._done.get(timeout=_POLL_S if self._feed else _TICK_S) if self._in_work else _nothing()
                 )
             except queue.Empty:
                 continue
             self._in_work -= 1
-            self._take(task, _report(task, future))
+            self._take_reports(tasks, future)
 
     # -- what there is to do
 
@@ -164,25 +167,24 @@ class Coordinator:
         (self._to_screen if self._lesson is not None or self._newest_first else self._to_process).extend(frames)
 
     def _keep_workers_busy(self) -> None:
-        """Give the workers what is most urgent; one task more than there are workers waits in line."""
+        """Give the workers what is most urgent; one bundle more than there are workers waits in line."""
         while self._in_work <= self._workers.n_processes:
-            task = self._next_task()
-            if task is None:
+            tasks = self._next_tasks()
+            if not tasks:
                 return
             self._in_work += 1
-            future = self._workers.submit(task)
-            future.add_done_callback(lambda done, task=task: self._done.put((task, done)))  # type: ignore[misc]
+            future = self._workers.submit(tasks)
+            future.add_done_callback(lambda done, tasks=tasks: self._done.put((tasks, done)))  # type: ignore[misc]
 
-    def _next_task(self) -> Task | None:
+    def _next_tasks(self) -> list[Task]:
+        """What goes to one worker; nothing when there is nothing to do."""
         if self._to_scout:
-            return self._to_scout.popleft()
+            return [self._to_scout.popleft()]
         if self._to_screen:
-            frame = self._to_screen.popleft()
-            return Task("screen", frame, self._name_of(frame))
-        if self._to_process:
-            frame = self._to_process.pop() if self._newest_first else self._to_process.popleft()
-            return Task("process", frame, self._name_of(frame), self._settings_now())
-        return None
+            return [Task("screen", frame, self._name_of(frame)) for frame in self._bundles.take(self._to_screen)]
+        frames = self._bundles.take(self._to_process, newest_first=self._newest_first)
+        settings = self._settings_now() if frames else ()
+        return [Task("process", frame, self._name_of(frame), settings) for frame in frames]
 
     def _settings_now(self) -> tuple[Settings, ...]:
         """Learnt lattices, the newest alone for frames that the others did not explain; else what was given."""
@@ -205,6 +207,36 @@ class Coordinator:
         return bool(self._to_scout or self._to_screen or self._to_process or self._misfits)
 
     # -- what comes back
+
+    def _take_reports(self, tasks: Sequence[Task], future: concurrent.futures.Future[list[Report]]) -> None:
+        """Take what came of a bundle; what its worker did not come to, and a bundle that failed, is to be done again.
+
+        Raises:
+            IotaError: no frame is to blame: the worker could not write, or the workers as a whole cannot go on.
+        """
+        error = future.exception() if not future.cancelled() else concurrent.futures.CancelledError()
+        reports: list[Report] = []
+        if error is None:
+            reports = future.result()
+        elif isinstance(error, IotaError):
+            raise error
+        elif len(tasks) == 1:
+            reports = [_failure(tasks[0], error)]
+        else:
+            self._bundles.failed(task.frame for task in tasks)
+        left = tasks[len(reports) :]
+        if left:  # put back first: a report may tell that the queue is not to be screened any more
+            self._put_back(left[0].kind, [task.frame for task in left])
+        if reports:
+            self._bundles.came_back(len(tasks), reports)
+        for task, report in zip(tasks, reports, strict=False):
+            self._take(task, report)
+
+    def _put_back(self, kind: str, frames: Sequence[FrameRef]) -> None:
+        if kind == "screen" and (self._lesson is not None or self._newest_first):
+            put_back(self._to_screen, frames)
+        else:
+            put_back(self._to_process, frames, newest_first=self._newest_first)
 
     def _take(self, task: Task, report: Report) -> None:
         if isinstance(report, Scouted):
@@ -284,17 +316,8 @@ class Coordinator:
         self._advance_lesson()
 
 
-def _report(task: Task, future: concurrent.futures.Future[Any]) -> Report:
-    """The worker's report, or a record of how the worker ended.
-
-    Raises:
-        IotaError: no frame is to blame: the worker could not write, or the workers as a whole cannot go on.
-    """
-    error = future.exception() if not future.cancelled() else concurrent.futures.CancelledError()
-    if error is None:
-        return future.result()  # type: ignore[no-any-return]
-    if isinstance(error, IotaError):
-        raise error
+def _failure(task: Task, error: BaseException) -> Report:
+    """What is reported of a task whose worker did not end well."""
     outcome: Outcome = "crashed"
     if isinstance(error, TimeoutError | concurrent.futures.TimeoutError):
         outcome, reason = "timed_out", "It took longer than allowed (mp.frame_timeout)."

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import concurrent.futures
+from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pebble import CONSTS, ProcessPool
 
 from iota.engine import worker
+from iota.engine.bundle import run_bundle
 from iota.engine.worker import EngineConfig
 from iota.records import Task
 from iota.workers import dials
@@ -21,11 +23,14 @@ if TYPE_CHECKING:
 CONSTS.sleep_unit = 0.2
 
 
-class LocalPool:
-    """Processes that have DIALS and take one task after another.
+_LIMIT_OF_SEVERAL_S = 60.0  # a bundle may end with a frame that hangs; alone it gets all of its time
 
-    A task that exceeds its time limit, or whose process dies, costs that task only: its future raises, and another
-    process takes the place.
+
+class LocalPool:
+    """Processes that have DIALS and take one bundle of tasks after another.
+
+    When a task exceeds its time limit, or its process dies, the future of its bundle raises, and another process takes
+    the place; no other bundle notices.
     """
 
     def __init__(
@@ -40,7 +45,7 @@ class LocalPool:
         Args:
             n_processes: how many.
             config: what each of them needs to know.
-            time_limit_s: longest time that one task may take (s).
+            time_limit_s: longest time that one task may take (s); several that were submitted together get a minute.
             engine: module with the functions ``start(config)`` and ``run(task)``.
         """
         self.n_processes = n_processes
@@ -50,9 +55,12 @@ class LocalPool:
             max_workers=n_processes, initializer=engine.start, initargs=(config,), context=dials.start()
         )
 
-    def submit(self, task: Task | ConvertTask) -> concurrent.futures.Future[Any]:
-        """Queue a task; the future gives the worker's report."""
-        future: concurrent.futures.Future[Any] = self._pool.schedule(self._run, args=(task,), timeout=self.time_limit_s)
+    def submit(self, tasks: Sequence[Task] | Sequence[ConvertTask]) -> concurrent.futures.Future[list[Any]]:
+        """Queue tasks for one process; the future gives its reports of the first of them, at least of one."""
+        limit_s = self.time_limit_s if len(tasks) == 1 else min(self.time_limit_s, _LIMIT_OF_SEVERAL_S)
+        future: concurrent.futures.Future[list[Any]] = self._pool.schedule(
+            run_bundle, args=(self._run, tasks), timeout=limit_s
+        )
         return future
 
     def stop(self) -> None:

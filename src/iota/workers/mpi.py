@@ -1,6 +1,6 @@
 """Workers that ``mpirun`` starts: the first process is the coordinator, each other one runs one frame at a time.
 
-Every process runs a frame in a process of its own, so that a frame that crashes or hangs costs that frame only. A
+Every process runs its frames in a process of its own, so that a frame that crashes or hangs costs that frame only. A
 process of MPI that dies ends all of them, as MPI has it; the run folder can be resumed.
 """
 
@@ -18,6 +18,8 @@ from iota.errors import BackendError, UsageError
 from iota.workers.local import LocalPool
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from iota.engine.worker import EngineConfig
     from iota.records import Report, Task
     from iota.runs.state import BatchJob
@@ -113,9 +115,9 @@ class MpiWorkers:
         self._context = executor(communicator, root=0, initializer=_start_pool, initargs=(config, time_limit_s))
         self._executor = self._context.__enter__()
 
-    def submit(self, task: Task) -> concurrent.futures.Future[Any]:
-        """Queue a task; the future gives the worker's report."""
-        future: concurrent.futures.Future[Any] = self._executor.submit(_run_in_pool, task)
+    def submit(self, tasks: Sequence[Task]) -> concurrent.futures.Future[list[Report]]:
+        """Queue tasks for one worker; the future gives its reports of the first of them, at least of one."""
+        future: concurrent.futures.Future[list[Report]] = self._executor.submit(_run_in_pool, tasks)
         self._in_work.add(future)
         future.add_done_callback(self._in_work.discard)
         return future
@@ -145,11 +147,10 @@ def _start_pool(config: EngineConfig, time_limit_s: float) -> None:
     _pool = LocalPool(1, config, time_limit_s)
 
 
-def _run_in_pool(task: Task) -> Report:
+def _run_in_pool(tasks: Sequence[Task]) -> list[Report]:
     if _pool is None:
         raise RuntimeError("the MPI process has not been set up")
-    report: Report = _pool.submit(task).result()
-    return report
+    return _pool.submit(tasks).result()
 
 
 def _mpi() -> tuple[Any, type[Any]]:

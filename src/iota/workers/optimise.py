@@ -16,7 +16,7 @@ from iota.analysis.paired import Comparison, compare, holm
 from iota.engine import questions
 from iota.engine.grid import Grid, Point
 from iota.errors import ParameterError, UsageError
-from iota.records import FrameRef, FrameResult, Settings, Task
+from iota.records import FrameRef, FrameResult, Report, Settings, Task
 from iota.workers import dials
 from iota.workers.coordinator import Coordinator, Workers
 from iota.workers.learning import Learning, LearningRules
@@ -74,9 +74,12 @@ class WithMore:
         self._workers, self._phil, self._trial = workers, phil, trial
         self.n_processes = workers.n_processes
 
-    def submit(self, task: Task) -> concurrent.futures.Future[Any]:
-        """Queue a task with the additional parameters."""
-        return self._workers.submit(msgspec.structs.replace(task, more=self._phil, trial=self._trial))
+    def submit(self, tasks: Sequence[Task]) -> concurrent.futures.Future[list[Report]]:
+        """Queue tasks with the additional parameters; of a trial, the first one only."""
+        wanted = tasks[:1] if self._trial else tasks
+        return self._workers.submit(
+            [msgspec.structs.replace(task, more=self._phil, trial=self._trial) for task in wanted]
+        )
 
     def stop(self) -> None:
         """Leave the workers to who made them."""
