@@ -14,6 +14,7 @@ Labels = npt.NDArray[np.intp]  # cluster of each point, from 0; -1 for strays
 _MOST_POINTS = 10_000  # whose density is looked at; more say nothing new about large clusters
 _SEED = 1057  # which points are taken, when there are more, is the same each time
 _MOST_NEIGHBOURS = 20
+_PAIRS = 100  # fewer points are compared each with each
 _FEW = 30  # fewer points have no density worth the name
 _PROMINENCE = 4.5  # a peak is one when it stands out of the saddle by so many standard deviations of the density
 _FLOOR = 1e-5  # of distances, for points that coincide
@@ -158,13 +159,13 @@ def _root(root: list[int], k: int) -> int:
 
 def _shape(members: Floats, log_density: Floats) -> _Shape | None:
     """Middle and spread of a cluster without its strays; None when it has too few members to tell."""
-    from scipy.stats import chi2
+    from scipy.special import chdtri  # scipy.stats, which has the same, takes 0.25 s to import
 
     n, d = members.shape
     if n < 2 * d:
         return None
     kept = np.argsort(-log_density)[: max(2 * d, int(_CORE * n))]
-    limit = float(chi2.ppf(1.0 - _STRAY_P, d))
+    limit = float(chdtri(d, _STRAY_P))
     for _ in range(4):
         covariance = np.cov(members[kept].T) + np.eye(d) * _LEAST_SPREAD**2
         shape = _Shape(members[kept].mean(axis=0), np.linalg.inv(covariance), limit)
@@ -178,13 +179,15 @@ def linked(points: Floats, threshold: float) -> Labels:
     Returns:
         Cluster of each point, `[n]`, the largest first.
     """
+    n = len(points)
+    if n < 2:
+        return np.zeros(n, dtype=np.intp)
+    if n < _PAIRS:
+        return _by_size(_linked_pairs(points, threshold))
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
 
-    n = len(points)
-    if n < 2:
-        return np.zeros(n, dtype=np.intp)
     k = min(n, _MOST_NEIGHBOURS)
     distances, neighbours = cKDTree(points).query(points, k=k)
     near = distances <= threshold
@@ -194,6 +197,18 @@ def linked(points: Floats, threshold: float) -> Labels:
     if k < n and n_groups > 1:
         labels = _join_dense(points, labels, near[:, -1], threshold)
     return _by_size(labels.astype(np.intp))
+
+
+def _linked_pairs(points: Floats, threshold: float) -> Labels:
+    """Single linkage from all pairs of points; needs none of scipy, which takes longer to import than this takes."""
+    near = np.linalg.norm(points[:, None] - points, axis=2) <= threshold
+    first = np.argmax(near, axis=1)  # of the points known to be linked to each
+    while True:
+        earlier = np.where(near, first, len(points)).min(axis=1)
+        earlier = earlier[earlier]
+        if np.array_equal(earlier, first):
+            return np.unique(first, return_inverse=True)[1].astype(np.intp)
+        first = earlier
 
 
 def _join_dense(points: Floats, labels: Labels, dense: npt.NDArray[np.bool_], threshold: float) -> Labels:

@@ -228,7 +228,7 @@ class Run:
 
     def summary(self) -> Summary:
         """Summary of the frames finished so far."""
-        return self._summary.summary()
+        return self._summary.summary() if self._conclusion is None else self._conclusion.summary
 
     @property
     def conclusion(self) -> Conclusion:
