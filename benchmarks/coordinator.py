@@ -99,6 +99,9 @@ class Nobody:
     def learnt(self, lattice: Learnt) -> None:
         pass
 
+    def note(self, text: str) -> None:
+        pass
+
 
 def memory_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

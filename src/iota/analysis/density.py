@@ -207,7 +207,8 @@ def _linked_pairs(points: Floats, threshold: float) -> Labels:
         earlier = np.where(near, first, len(points)).min(axis=1)
         earlier = earlier[earlier]
         if np.array_equal(earlier, first):
-            return np.unique(first, return_inverse=True)[1].astype(np.intp)
+            labels: Labels = np.unique(first, return_inverse=True)[1]
+            return labels
         first = earlier
 
 
