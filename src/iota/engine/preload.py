@@ -7,6 +7,8 @@ import sys
 from importlib import import_module
 from types import TracebackType
 
+from iota.engine.later import imported_later
+
 _MODULES = (
     "iota.engine.frame",
     "iota.engine.grid_search",
@@ -23,9 +25,11 @@ _MODULES = (
 )
 
 # what is missing or broken is told by who needs it, in a process that can say so; this one would end without a word
-for _name in _MODULES:
-    with contextlib.suppress(Exception):
-        import_module(_name)
+# of viewers and of comparing reflection tables; both take a second together, half of all
+with imported_later("sklearn.cluster", "pandas"):
+    for _name in _MODULES:
+        with contextlib.suppress(Exception):
+            import_module(_name)
 
 with contextlib.suppress(Exception):
     from iota.engine.strong_pixels import warm_up

@@ -1,0 +1,54 @@
+"""Libraries that DIALS imports but hardly ever uses: imported when they are first used."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+
+class _StandIn(ModuleType):
+    """Stands for a package and one of its modules until something of them is used; then both are imported."""
+
+    def __init__(self, package: str, wanted: str) -> None:
+        super().__init__(package)
+        self._wanted = wanted
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name not in ("__path__", "__version__"):
+            raise AttributeError(name)  # whoever looks at all modules, as inspect does, uses none
+        self._step_aside()
+        import_module(self._wanted)
+        return getattr(sys.modules[self.__name__], name)
+
+    def _step_aside(self) -> None:
+        """Have the next import be a real one."""
+        for name in (self.__name__, self._wanted):
+            if sys.modules.get(name) is self:
+                del sys.modules[name]
+
+
+@contextlib.contextmanager
+def imported_later(*names: str) -> Iterator[None]:
+    """Have ``import NAME`` cost nothing while this lasts; whoever did it gets the module at the first use of it.
+
+    ``from NAME import`` is a use.  What is imported already is left alone, and so is what is not installed.
+
+    Args:
+        names: modules, as ``a`` or ``a.b``.
+    """
+    stand_ins = []
+    for name in names:
+        package = name.partition(".")[0]
+        if package not in sys.modules and importlib.util.find_spec(package) is not None:
+            stand_in = sys.modules[package] = sys.modules[name] = _StandIn(package, name)
+            stand_ins.append(stand_in)
+    try:
+        yield
+    finally:
+        for stand_in in stand_ins:
+            stand_in._step_aside()
