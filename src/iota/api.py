@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import iota.runs.state
+from iota.analysis.facts import Fact, lattice_facts, run_facts
 from iota.analysis.selection import Wanted, select_rows
 from iota.analysis.summary import Summary, summary_of
 from iota.analysis.table import RunTable
@@ -36,7 +37,7 @@ from iota.web.launch import resume_run, start_run, stop_run
 if TYPE_CHECKING:
     import pandas as pd  # 0.5 s, and not wanted by everybody
 
-__all__ = ["FrameRef", "FrameResult", "Run", "RunState", "Summary", "open_run", "runs", "start"]
+__all__ = ["Fact", "FrameRef", "FrameResult", "Run", "RunState", "Summary", "open_run", "runs", "start"]
 
 _PREPARED_S = 60.0  # a run without a state for longer than this was killed while it was prepared
 
@@ -135,6 +136,15 @@ class Run:
         """
         table = self._current()
         return summary_of(table, max(self.state.n_frames, table.n_rows))
+
+    def facts(self) -> list[Fact]:
+        """What the summary says, as log, pages and report show it: name, label, text, numbers and their unit.
+
+        Raises:
+            RunFolderError: the ledger or the state cannot be read.
+        """
+        summary = self.summary()
+        return [*run_facts(summary), *lattice_facts(summary)]
 
     def record(self, row: int) -> FrameResult:
         """All that is known of one frame.

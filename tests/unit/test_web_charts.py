@@ -10,12 +10,13 @@ import zlib
 import numpy as np
 import pytest
 
+from iota.analysis.rates import RatesOverTime
 from iota.analysis.shares import wilson_intervals
 from iota.records import OUTCOMES
 from iota.report.charts import geometry, histograms, outcomes
 from iota.report.charts.axes import number_text, ticks
 from iota.report.charts.colours import BY_CODE, few_to_many
-from iota.report.charts.counting import FineHistogram, RatesOverTime
+from iota.report.charts.counting import FineHistogram
 from iota.report.charts.rates import rates
 from iota.report.charts.svg import png
 

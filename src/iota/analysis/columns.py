@@ -37,12 +37,23 @@ def _lattice(name: str, label: str, unit: str, form: str, meaning: str) -> Colum
     return Column(name=name, label=label, unit=unit, format=form, meaning=meaning)
 
 
+STAGES: Mapping[str, str] = {
+    "import": "import",
+    "spotfinding": "spot finding",
+    "indexing": "indexing",
+    "refinement": "refinement",
+    "integration": "integration",
+}  # as records name them, and for people
 _ALL = (
     _frame("outcome", "Outcome", "", ".0f", "u1", "How the frame ended: position in the list of outcomes."),
     _frame("reason", "Reason", "", ".0f", "u2", "Why it is not integrated: position in the list of reasons."),
     _frame("settings", "Settings", "", ".0f", "u2", "Settings of its lattice: position in the list of settings."),
     _frame("finished", "Finished", "s", ".3f", "f8", "When the frame was finished, in seconds since 1970 (UTC)."),
     _frame("seconds", "Time", "s", ".2f", "f4", "What processing the frame took, all stages."),
+    *(
+        _frame(f"seconds_{stage}", f"Time, {words}", "s", ".3f", "f4", f"What {words} took; unknown without it.")
+        for stage, words in STAGES.items()
+    ),
     _frame("n_spots", "Spots", "", ".0f", "f4", "Spots found; unknown when spot finding was not reached."),
     _frame("spots_d_min_A", "Resolution of spots", "Å", ".2f", "f4", "Resolution to which spots were found."),
     _frame("n_lattices", "Lattices", "", ".0f", "u1", "Lattices on the frame."),

@@ -1,60 +1,226 @@
-"""What the summary of a run says, as names and values for people; pages and reports show the same."""
+"""What the summary of a run says, as names and values: log, API, pages and reports all show these and no others."""
 
 from __future__ import annotations
 
-from iota.analysis.shares import percent
+from collections.abc import Mapping
+
+import msgspec
+
+from iota.analysis.columns import STAGES
+from iota.analysis.shares import percent, wilson_interval
 from iota.analysis.summary import Summary
 from iota.symmetry import cell_text
 
-Facts = list[tuple[str, str]]
+_MINUS = "\N{MINUS SIGN}"
 
 
-def run_facts(summary: Summary) -> Facts:
-    """Counts and typical values."""
-    facts = [
-        ("Frames", f"{summary.n_finished} of {summary.n_frames} finished"),
-        ("Hits", f"{summary.n_hits} ({percent(summary.n_hits, summary.n_finished)} of finished)"),
-        ("Integrated", f"{summary.n_integrated} ({percent(summary.n_integrated, summary.n_hits)} of hits)"),
-        ("Lattices", str(summary.n_lattices)),
-    ]
-    if summary.n_multi_lattice_frames:
-        facts.append(("Multiple lattices", f"on {summary.n_multi_lattice_frames} frames"))
-    if summary.d_min_A:
-        best, median, worst = summary.d_min_A
-        facts.append(("Resolution", f"{median:.2f} Å median, {best:.2f} Å best, {worst:.2f} Å worst"))
-    if summary.n_integrated_median is not None:
-        facts.append(("Reflections", f"{summary.n_integrated_median:.0f} a lattice (median)"))
-    if summary.wilson_b_A2_median is not None:
-        facts.append(("Wilson B", f"{summary.wilson_b_A2_median:.1f} Å² (median)"))
-    if summary.beam_centre_px_median is not None:
-        fast, slow = summary.beam_centre_px_median
-        facts.append(("Beam centre", f"{fast:.1f} {slow:.1f} px, fast and slow (median)"))
-    if summary.distance_mm_median is not None:
-        facts.append(("Distance", f"{summary.distance_mm_median:.2f} mm (median)"))
-    return facts
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is known of a run."""
+
+    name: str  # for programs
+    label: str  # for people
+    text: str  # the same everywhere it is shown
+    values: Mapping[str, float] = {}  # the numbers of the text, as exact as they are known
+    unit: str = ""  # of the values; those in percent and those that are counted have none
 
 
-def lattice_facts(summary: Summary) -> Facts:
+def run_facts(summary: Summary) -> list[Fact]:
+    """Counts, typical values of frames and lattices, geometry, time."""
+    return [*_counts(summary), *_data(summary), *_geometry(summary), *_time(summary)]
+
+
+def lattice_facts(summary: Summary) -> list[Fact]:
     """The consensus lattice and others; none when nothing is integrated."""
     consensus = summary.consensus
     if consensus is None:
         return []
-    low, high = consensus.share_interval
+    low, high = (100 * limit for limit in consensus.share_interval)
     facts = [
-        ("Bravais lattice", f"{consensus.bravais}, {consensus.n_lattices} of {summary.n_lattices} lattices"),
-        ("Share", f"{100 * consensus.share:.0f} %, 95 % confidence {100 * low:.0f} to {100 * high:.0f} %"),
-        ("Space group", f"{consensus.space_group}, as indexed"),
-        ("Unit cell", f"{cell_text(consensus.unit_cell)} (Å, °)"),
-        ("Spread", f"{cell_text(consensus.unit_cell_spread)} (Å, °; robust standard deviation)"),
+        Fact(
+            name="consensus",
+            label="Consensus",
+            text=f"{consensus.bravais} ({consensus.space_group}, as indexed), {consensus.n_lattices:,} of"
+            f" {summary.n_lattices:,} lattices",
+            values={"n": consensus.n_lattices, "of": summary.n_lattices},
+        ),
+        Fact(
+            name="consensus_share",
+            label="Share",
+            text=f"{100 * consensus.share:.0f} % (95 % confidence: {low:.0f} to {high:.0f} %)",
+            values={"percent": 100 * consensus.share, "low": low, "high": high},
+        ),
+        _cell("unit_cell", "Unit cell", consensus.unit_cell, "(Å, °)"),
+        _cell("unit_cell_spread", "Spread", consensus.unit_cell_spread, "(Å, °; robust standard deviation)"),
     ]
     for k, candidate in enumerate(consensus.candidates):
-        words = f"{candidate.n_lattices} {candidate.bravais} ({candidate.space_group})"
-        facts.append(("Others" if k == 0 else "", f"{words} {cell_text(candidate.unit_cell, 1)}: {candidate.relation}"))
+        words = f"{candidate.n_lattices:,} {candidate.bravais} ({candidate.space_group})"
+        facts.append(
+            Fact(
+                name=f"candidate_{k + 1}",
+                label="Others" if k == 0 else "",
+                text=f"{words} {cell_text(candidate.unit_cell, 1)}: {candidate.relation}",
+                values={"n": candidate.n_lattices},
+            )
+        )
     if not consensus.candidates:
-        others = ", ".join(f"{number} {bravais}" for bravais, number in summary.other_bravais.items())
-        facts.append(("Others", others or "none"))
+        others = ", ".join(f"{number:,} {bravais}" for bravais, number in summary.other_bravais.items())
+        n_others = sum(summary.other_bravais.values())
+        facts.append(Fact(name="others", label="Others", text=others or "none", values={"n": n_others}))
     if consensus.is_close:
-        facts.append(("Note", "The vote is close: try both as targets, or collect more images."))
+        text = "The vote is close: try both as targets, or collect more images."
+        facts.append(Fact(name="close", label="Note", text=text))
     if consensus.metric_symmetry and consensus.metric_cell:
-        facts.append(("Metric", f"allows {consensus.metric_symmetry}, {cell_text(consensus.metric_cell)} (Å, °)"))
+        facts.append(_cell("metric_cell", "Metric", consensus.metric_cell, "(Å, °)", f"{consensus.metric_symmetry}, "))
     return facts
+
+
+def _counts(summary: Summary) -> list[Fact]:
+    multiple = summary.n_multi_lattice_frames
+    several = f"; {multiple:,} frame{'' if multiple == 1 else 's'} with more than one" if multiple else ""
+    return [
+        Fact(
+            name="finished",
+            label="Frames",
+            text=f"{summary.n_finished:,} of {summary.n_frames:,} finished",
+            values={"n": summary.n_finished, "of": summary.n_frames},
+        ),
+        _share("hits", "Hits", summary.n_hits, summary.n_finished, "finished frames"),
+        _share("indexed", "Indexed", summary.n_indexed, summary.n_hits, "hits"),
+        _share("integrated", "Integrated", summary.n_integrated, summary.n_hits, "hits"),
+        Fact(
+            name="lattices",
+            label="Lattices",
+            text=f"{summary.n_lattices:,}{several}",
+            values={"n": summary.n_lattices, "n_frames_with_several": multiple},
+        ),
+    ]
+
+
+def _share(name: str, label: str, n: int, of: int, what: str) -> Fact:
+    if not of:
+        return Fact(name=name, label=label, text=f"{n:,}", values={"n": n, "of": of})
+    low, high = (100 * limit for limit in wilson_interval(n, of))
+    return Fact(
+        name=name,
+        label=label,
+        text=f"{n:,} of {of:,} {what}, {percent(n, of)} (95 % confidence: {_limit(low)} to {_limit(high)} %)",
+        values={"n": n, "of": of, "percent": 100 * n / of, "low": low, "high": high},
+    )
+
+
+def _limit(share: float) -> str:
+    """A limit in percent, with as many digits as tell it from 0 and from 100."""
+    return f"{share:.0f}" if 10 <= share <= 90 or share in (0, 100) else f"{share:.1f}"
+
+
+def _data(summary: Summary) -> list[Fact]:
+    """Medians over hits and lattices."""
+    facts = []
+    if summary.n_spots_median is not None:
+        facts.append(_median("spots", "Spots", summary.n_spots_median, 0, "", " a hit"))
+    if summary.d_min_A:
+        best, median, worst = summary.d_min_A
+        facts.append(
+            Fact(
+                name="resolution",
+                label="Resolution",
+                text=f"{median:.2f} Å median, {best:.2f} Å best, {worst:.2f} Å worst",
+                values={"median": median, "best": best, "worst": worst},
+                unit="Å",
+            )
+        )
+    if summary.n_integrated_median is not None:
+        strong = summary.n_strong_median or 0.0
+        facts.append(
+            Fact(
+                name="reflections",
+                label="Reflections",
+                text=f"{summary.n_integrated_median:,.0f} a lattice, {strong:,.0f} of them strong (medians)",
+                values={"integrated": summary.n_integrated_median, "strong": strong},
+            )
+        )
+    if summary.wilson_b_A2_median is not None:
+        facts.append(_median("wilson_b", "Wilson B", summary.wilson_b_A2_median, 1, "Å²"))
+    if summary.rmsd_px_median is not None:
+        facts.append(_median("rmsd", "Rmsd", summary.rmsd_px_median, 2, "px", " of spot positions"))
+    if summary.mosaicity_deg_median is not None:
+        facts.append(_median("mosaicity", "Mosaicity", summary.mosaicity_deg_median, 3, "°", " half width"))
+    if summary.domain_size_A_median is not None:
+        facts.append(_median("domain_size", "Domain size", summary.domain_size_A_median, 0, "Å"))
+    return facts
+
+
+def _geometry(summary: Summary) -> list[Fact]:
+    facts = []
+    if summary.beam_centre_px_median is not None:
+        fast, slow = summary.beam_centre_px_median
+        text, values = f"{fast:.1f}, {slow:.1f} px", {"fast_px": fast, "slow_px": slow}
+        if summary.beam_centre_mm_median is not None:
+            x, y = summary.beam_centre_mm_median
+            text, values = f"{text}; {x:.3f}, {y:.3f} mm", values | {"x_mm": x, "y_mm": y}
+        text += " (fast, slow; median)"
+        facts.append(Fact(name="beam_centre", label="Beam centre", text=text, values=values))
+    if summary.distance_mm_median is not None:
+        facts.append(_median("distance", "Distance", summary.distance_mm_median, 2, "mm"))
+    if summary.drifts:
+        moved = [drift.axis for drift in summary.drifts if drift.is_significant]
+        changes = ", ".join(f"{d.axis} {_signed(d.change_mm)} ± {d.half_width_mm:.3f}" for d in summary.drifts)
+        text = f"{changes} mm, first to last third (99 % confidence): {' and '.join(moved) or 'none'} significant"
+        if not any(d.change_mm or d.half_width_mm for d in summary.drifts):
+            text = "none: all lattices have the geometry of their images"
+        facts.append(
+            Fact(
+                name="drift",
+                label="Drift",
+                text=text,
+                values={d.axis: d.change_mm for d in summary.drifts}
+                | {f"{d.axis}_half_width": d.half_width_mm for d in summary.drifts}
+                | {f"{d.axis}_is_significant": d.is_significant for d in summary.drifts},
+                unit="mm",
+            )
+        )
+    return facts
+
+
+def _time(summary: Summary) -> list[Fact]:
+    if not summary.stages:
+        return []
+    medians = ", ".join(f"{STAGES[stage.stage]} {_seconds(stage.median_s)}" for stage in summary.stages)
+    total = sum(stage.total_s for stage in summary.stages)
+    return [
+        Fact(
+            name="seconds",
+            label="Time",
+            text=f"{medians} s a frame (medians); {_duration(total)} in all",
+            values={stage.stage: stage.median_s for stage in summary.stages} | {"total": total},
+            unit="s",
+        )
+    ]
+
+
+def _median(name: str, label: str, value: float, digits: int, unit: str, what: str = "") -> Fact:
+    text = f"{value:,.{digits}f}"
+    spaced = text + ("" if unit == "°" or not unit else " ") + unit
+    return Fact(name=name, label=label, text=f"{spaced}{what} (median)", values={"median": value}, unit=unit)
+
+
+def _cell(name: str, label: str, cell: tuple[float, ...], units: str, before: str = "") -> Fact:
+    text = f"{before or ''}{cell_text(cell)} {units}"
+    values = dict(zip(("a", "b", "c", "alpha", "beta", "gamma"), cell, strict=True))
+    return Fact(name=name, label=label, text=f"allows {text}" if before else text, values=values, unit="Å, °")
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}".replace("-", _MINUS)
+
+
+def _seconds(value: float) -> str:
+    if value < 0.0005:
+        return "<0.001"
+    return f"{value:.3f}" if value < 0.0995 else f"{value:.2f}" if value < 9.95 else f"{value:.0f}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

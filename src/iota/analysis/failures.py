@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -16,7 +15,7 @@ _STAGES: tuple[Outcome, ...] = (
 )  # fmt: skip
 
 
-class Failure(NamedTuple):
+class Failure(msgspec.Struct, frozen=True):
     """Frames of one outcome and one reason."""
 
     outcome: Outcome
@@ -30,9 +29,9 @@ class Failure(NamedTuple):
         return (self.outcome, self.code)
 
 
-def failures(table: RunTable) -> list[Failure]:
-    """How often each reason occurs: by stage, and in a stage the most frequent first."""
-    n_rows = table.n_rows
+def failures(table: RunTable, n_rows: int | None = None) -> list[Failure]:
+    """How often each reason occurs in the first ``n_rows``: by stage, and in a stage the most frequent first."""
+    n_rows = table.n_rows if n_rows is None else n_rows
     outcome, reason = table.column("outcome", stop=n_rows), table.column("reason", stop=n_rows)
     reasons = list(table.reasons)
     keys, numbers = np.unique(outcome.astype(np.int64) * 65536 + reason, return_counts=True)

@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from iota.analysis.codes import Codes, without_numbers
-from iota.analysis.columns import COLUMNS
+from iota.analysis.columns import COLUMNS, STAGES
 from iota.analysis.growing import GrowingColumns
 from iota.analysis.ledger_lines import Line, line_digest
 from iota.records import OUTCOMES
 
+_NAN = float("nan")
 _OUTCOME_CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 FRAME_DTYPES: dict[str, str] = {column.name: column.dtype for column in COLUMNS.values() if column.of == "frame"} | {
     "_offset": "i8",  # where the line begins (bytes)
@@ -56,6 +57,7 @@ class Rows:
                 "settings": self.settings.codes([line.settings for line in lines]),
                 "finished": [line.finished for line in lines],
                 "seconds": [sum(line.seconds.values()) for line in lines],
+                **{f"seconds_{stage}": [line.seconds.get(stage, _NAN) for line in lines] for stage in STAGES},
                 "n_spots": [line.n_spots for line in lines],
                 "spots_d_min_A": [line.spots_d_min_A for line in lines],
                 "n_lattices": np.minimum(n_lattices, 255),

@@ -12,11 +12,34 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from iota.analysis.columns import CELL, OTHER, OTHER_CODE
+from iota.analysis.columns import CELL, OTHER, OTHER_CODE, STAGES
 from iota.analysis.consensus import MOST_CELLS, Consensus, consensus
+from iota.analysis.drift import Drift, drifts
+from iota.analysis.failures import Failure, failures
+from iota.analysis.rates import RatesOverTime
 from iota.analysis.table import RunTable
 from iota.errors import RunFolderError
 from iota.records import NOT_HITS, OUTCOMES, FrameResult, Lattice, Outcome
+
+
+class StageTime(msgspec.Struct, frozen=True, kw_only=True):
+    """What a stage took."""
+
+    stage: str  # as records name it
+    n_frames: int  # that reached it
+    median_s: float
+    total_s: float
+
+
+class RateStep(msgspec.Struct, frozen=True, kw_only=True):
+    """Frames of a step in time."""
+
+    start_s: float  # since the first frame was finished
+    end_s: float
+    n_finished: int
+    n_hits: int
+    n_indexed: int
+    n_integrated: int
 
 
 class Summary(msgspec.Struct, kw_only=True):
@@ -30,9 +53,19 @@ class Summary(msgspec.Struct, kw_only=True):
     other_bravais: dict[str, int] = {}  # Bravais symbol -> lattices that are not of the consensus
     d_min_A: tuple[float, float, float] | None = None  # best, median, worst
     n_integrated_median: float | None = None
+    n_strong_median: float | None = None
+    n_spots_median: float | None = None  # of hits
+    rmsd_px_median: float | None = None
+    mosaicity_deg_median: float | None = None  # half mosaicity
+    domain_size_A_median: float | None = None
     wilson_b_A2_median: float | None = None
     beam_centre_px_median: tuple[float, float] | None = None
+    beam_centre_mm_median: tuple[float, float] | None = None
     distance_mm_median: float | None = None
+    drifts: list[Drift] = []  # of beam centre and distance
+    failures: list[Failure] = []  # reasons, the rarest left out
+    stages: list[StageTime] = []
+    rates: list[RateStep] = []  # over time
     pixel_size_mm: float | None = None
     best_files: dict[str, str] = {}  # files of the frame with most integrated reflections, relative to the run folder
     settings: dict[str, int] = {}  # integrated frames by the settings that their lattice was found with
@@ -48,13 +81,18 @@ class Summary(msgspec.Struct, kw_only=True):
         return self.n_finished - sum(self.counts.get(outcome, 0) for outcome in NOT_HITS)
 
     @property
+    def n_indexed(self) -> int:
+        """Hits of which a lattice was found, whatever became of it."""
+        return self.n_hits - self.counts.get("failed_indexing", 0)
+
+    @property
     def n_integrated(self) -> int:
         """Frames that were integrated."""
         return self.counts.get("integrated", 0)
 
 
 class SummaryBuilder:
-    """Takes records one by one and keeps only what the summary needs, about 120 bytes a lattice."""
+    """Takes records that were chosen, as for merging, and says what their lattices are; about 120 bytes a lattice."""
 
     def __init__(self, n_frames: int) -> None:
         self.n_frames = n_frames
@@ -87,7 +125,8 @@ class SummaryBuilder:
         self._codes.append(self._symmetries.setdefault(key, len(self._symmetries)))
         self._cells.extend(lattice.unit_cell)
         fast, slow = lattice.beam_centre_px or (None, None)
-        known = (lattice.n_integrated, lattice.d_min_A, lattice.wilson_b_A2, lattice.distance_mm, fast, slow)
+        fast_mm, slow_mm = lattice.beam_centre_mm or (None, None)
+        known = (*(getattr(lattice, name) for name in _OF_LATTICE), fast, slow, fast_mm, slow_mm)
         for column, value in zip(self._values.values(), known, strict=True):
             column.append(np.nan if value is None else value)
         self._pixel_size_mm = lattice.pixel_size_mm
@@ -117,7 +156,11 @@ class SummaryBuilder:
         summary.best_files = self._best_files
 
 
-_COLUMNS = ("n_integrated", "d_min_A", "wilson_b_A2", "distance_mm", "beam_fast_px", "beam_slow_px")
+_OF_LATTICE = (
+    "n_integrated", "n_strong", "d_min_A", "rmsd_px", "wilson_b_A2", "mosaicity_deg", "domain_size_A", "distance_mm",
+)  # fmt: skip
+_COLUMNS = (*_OF_LATTICE, "beam_fast_px", "beam_slow_px", "beam_fast_mm", "beam_slow_mm")
+_MOST_REASONS = 40
 
 
 def summary_of(table: RunTable, n_frames: int, most_cells: int = MOST_CELLS) -> Summary:
@@ -138,6 +181,11 @@ def summary_of(table: RunTable, n_frames: int, most_cells: int = MOST_CELLS) -> 
         n_multi_lattice_frames=int(np.count_nonzero(table.column("n_lattices", stop=n_rows)[is_integrated] > 1)),
         settings=_numbers_of(table.settings, table.column("settings", stop=n_rows)[is_integrated]),
     )
+    is_hit = ~np.isin(outcome, [OUTCOMES.index(name) for name in NOT_HITS])
+    summary.n_spots_median = _median(table.column("n_spots", stop=n_rows)[is_hit])
+    summary.failures = _most_frequent(failures(table, n_rows))
+    summary.stages = _stages(table, n_rows)
+    summary.rates = _rates(table, outcome)
     of_frame = table.lattice_column("row")[:n_lattices]
     chosen = np.flatnonzero(of_frame < n_rows)
     chosen = chosen[is_integrated[of_frame[chosen]]]
@@ -154,6 +202,36 @@ def summary_of(table: RunTable, n_frames: int, most_cells: int = MOST_CELLS) -> 
         summary.best_files = best.files
         summary.pixel_size_mm = best.lattices[0].pixel_size_mm
     return summary
+
+
+def _most_frequent(found: list[Failure]) -> list[Failure]:
+    least = sorted((failure.n for failure in found), reverse=True)[:_MOST_REASONS][-1:] or [0]
+    return [failure for failure in found if failure.n >= least[0]][:_MOST_REASONS]
+
+
+def _stages(table: RunTable, n_rows: int) -> list[StageTime]:
+    found = []
+    for stage in STAGES:
+        seconds = table.column(f"seconds_{stage}", stop=n_rows)
+        known = seconds[np.isfinite(seconds)]
+        if len(known):
+            total = float(known.sum(dtype=np.float64))
+            found.append(StageTime(stage=stage, n_frames=len(known), median_s=float(np.median(known)), total_s=total))
+    return found
+
+
+def _rates(table: RunTable, outcome: npt.NDArray[np.uint8]) -> list[RateStep]:
+    counting = RatesOverTime()
+    counting.add(table.column("finished", stop=len(outcome)), outcome)
+    if not len(counting.counts):
+        return []
+    edges, counts = counting.points()
+    return [
+        RateStep(start_s=start, end_s=end, n_finished=finished, n_hits=hits, n_indexed=indexed, n_integrated=integrated)
+        for start, end, (finished, hits, indexed, integrated) in zip(
+            edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True
+        )
+    ]
 
 
 def _numbers_of(words: Sequence[str], codes: npt.NDArray[np.uint16]) -> dict[str, int]:
@@ -181,11 +259,15 @@ def _describe(
     d_min = values["d_min_A"][np.isfinite(values["d_min_A"])]
     if len(d_min):
         summary.d_min_A = (float(d_min.min()), float(np.median(d_min)), float(d_min.max()))
-    summary.n_integrated_median = _median(values["n_integrated"])
-    summary.wilson_b_A2_median = _median(values["wilson_b_A2"])
-    summary.distance_mm_median = _median(values["distance_mm"])
-    fast, slow = _median(values["beam_fast_px"]), _median(values["beam_slow_px"])
-    summary.beam_centre_px_median = None if fast is None or slow is None else (fast, slow)
+    for name in (*_OF_LATTICE[:2], *_OF_LATTICE[3:]):
+        setattr(summary, f"{name}_median", _median(values[name]))
+    summary.beam_centre_px_median = _both(_median(values["beam_fast_px"]), _median(values["beam_slow_px"]))
+    summary.beam_centre_mm_median = _both(_median(values["beam_fast_mm"]), _median(values["beam_slow_mm"]))
+    summary.drifts = drifts(values)
+
+
+def _both(fast: float | None, slow: float | None) -> tuple[float, float] | None:
+    return None if fast is None or slow is None else (fast, slow)
 
 
 def _median(values: npt.NDArray[np.floating[Any]]) -> float | None:

@@ -31,7 +31,7 @@ _decoder = msgspec.json.Decoder(FrameResult)
 class RunTable:
     """Columns of a run, one row for each finished frame in the order of the ledger.
 
-    One thread may :meth:`update` and :meth:`save` while others read.  Memory: 44 bytes a frame and 86 a lattice.
+    One thread may :meth:`update` and :meth:`save` while others read.  Memory: 64 bytes a frame and 86 a lattice.
     """
 
     def __init__(self, folder: RunFolder) -> None:

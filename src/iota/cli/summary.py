@@ -12,7 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from iota.analysis.clustering import Cluster
-from iota.analysis.consensus import Consensus
+from iota.analysis.facts import lattice_facts, run_facts
+from iota.analysis.failures import Failure
+from iota.analysis.shares import percent
 from iota.analysis.summary import Summary
 from iota.installation import program
 from iota.records import Outcome
@@ -21,6 +23,7 @@ from iota.symmetry import cell_text
 from iota.workers.conclusion import Conclusion
 from iota.workers.learning import Learnt
 
+_MOST_REASONS = 5
 # colours that differ in lightness too, so that they can be told apart without colour vision
 OUTCOME_STYLES: dict[Outcome, str] = {
     "integrated": "bold bright_green",
@@ -42,6 +45,8 @@ def print_summary(console: Console, conclusion: Conclusion, lattices: Sequence[L
     console.print()
     console.print(_outcomes(summary))
     console.print(_findings(summary, lattices))
+    if summary.failures:
+        console.print(_reasons(summary.failures))
     if conclusion.clusters is not None:
         console.print(_clusters(conclusion.clusters))
     console.print()
@@ -64,7 +69,7 @@ def _outcomes(summary: Summary) -> Table:
     table = Table(box=box.SIMPLE_HEAD, title="SUMMARY", title_justify="left", title_style="bold", pad_edge=True)
     table.add_column("outcome")
     table.add_column("frames", justify="right")
-    table.add_column("%", justify="right")
+    table.add_column("share", justify="right")
     table.add_column("", no_wrap=True)
     total = max(1, summary.n_frames)
     rows = [(o.replace("_", " "), n, OUTCOME_STYLES[o]) for o, n in summary.counts.items()]
@@ -72,9 +77,9 @@ def _outcomes(summary: Summary) -> Table:
         rows.append(("not processed", summary.n_frames - summary.n_finished, "dim"))
     for name, number, style in rows:
         bar = "█" * max(1, round(30 * number / total))
-        table.add_row(name, str(number), f"{100 * number / total:.1f}", Text(bar, style=style))
+        table.add_row(name, f"{number:,}", percent(number, total), Text(bar, style=style))
     table.add_section()
-    table.add_row("all frames", str(summary.n_frames), "100.0", "")
+    table.add_row("all frames", f"{summary.n_frames:,}", "100 %", "")
     return table
 
 
@@ -82,57 +87,32 @@ def _findings(summary: Summary, lattices: Sequence[Learnt]) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column()
-    consensus = summary.consensus
-    if consensus is None:
+    for fact in run_facts(summary):
+        grid.add_row(f" {fact.label}", fact.text)
+    grid.add_row()
+    facts = lattice_facts(summary)
+    if not facts:
         grid.add_row(" Lattice", "none: no frame was integrated")
-        return grid
-    n_hits = max(1, summary.n_hits)
-    grid.add_row(
-        " Integrated", f"{summary.n_integrated} of {summary.n_hits} hits ({100 * summary.n_integrated / n_hits:.0f} %)"
-    )
-    low, high = consensus.share_interval
-    grid.add_row(
-        " Consensus",
-        f"{consensus.bravais} ({consensus.space_group}), {consensus.n_lattices} of {summary.n_lattices} lattices"
-        f" ({100 * consensus.share:.0f} %, 95 % confidence {100 * low:.0f} to {100 * high:.0f} %)",
-    )
-    grid.add_row(" Unit cell", f"{cell_text(consensus.unit_cell)}  (A, degrees)")
-    grid.add_row("   spread", cell_text(consensus.unit_cell_spread))
+    for fact in facts:
+        grid.add_row(f" {fact.label}", fact.text)
     for lattice in lattices:
         grid.add_row(
             f" Learnt {lattice.number}", f"{lattice.label.partition(': ')[2]}, from {lattice.n_scouted} frames"
         )
-    _add_candidates(grid, summary, consensus)
-    if summary.n_multi_lattice_frames:
-        grid.add_row(" Multiple", f"{summary.n_multi_lattice_frames} frames hold more than one lattice")
-    if summary.d_min_A:
-        best, median, worst = summary.d_min_A
-        grid.add_row(" Resolution", f"{median:.2f} A median, {best:.2f} best, {worst:.2f} worst")
-    grid.add_row(" Reflections", f"{summary.n_integrated_median:.0f} per lattice (median)")
-    if summary.wilson_b_A2_median is not None:
-        grid.add_row(" Wilson B", f"{summary.wilson_b_A2_median:.0f} A^2 (median)")
-    if summary.beam_centre_px_median and summary.distance_mm_median:
-        fast, slow = summary.beam_centre_px_median
-        grid.add_row(
-            " Geometry", f"beam {fast:.1f} {slow:.1f} px, distance {summary.distance_mm_median:.2f} mm (median)"
-        )
     return grid
 
 
-def _add_candidates(grid: Table, summary: Summary, consensus: Consensus) -> None:
-    """Rows that say what the other lattices are, and when the vote is close."""
-    for k, candidate in enumerate(consensus.candidates):
-        grid.add_row(
-            " Others" if k == 0 else "",
-            f"{candidate.n_lattices} {candidate.bravais} ({candidate.space_group})"
-            f" {cell_text(candidate.unit_cell, 1)}: {candidate.relation}",
-        )
-    if summary.other_bravais and not consensus.candidates:
-        grid.add_row(" Others", ", ".join(f"{number} {name}" for name, number in summary.other_bravais.items()))
-    if consensus.is_close:
-        grid.add_row("", "The vote is close: try both as targets, or collect more images.")
-    if consensus.metric_symmetry and consensus.metric_cell:
-        grid.add_row(" Metric", f"allows {consensus.metric_symmetry}, {cell_text(consensus.metric_cell)}")
+def _reasons(failures: Sequence[Failure]) -> RenderableType:
+    """The most frequent reasons."""
+    most = sorted(failures, key=lambda failure: -failure.n)[:_MOST_REASONS]
+    table = Table(box=box.SIMPLE_HEAD, title="WHY FRAMES FAILED", title_justify="left", title_style="bold")
+    table.add_column("frames", justify="right")
+    table.add_column("reason")
+    for failure in most:
+        table.add_row(f"{failure.n:,}", Text(failure.reason or failure.outcome.replace("_", " ")))
+    if len(failures) > len(most):
+        table.add_row("", f"and {len(failures) - len(most)} more reasons; iota.log has them all, frame by frame")
+    return table
 
 
 def _clusters(clusters: Sequence[Cluster]) -> RenderableType:
@@ -168,6 +148,7 @@ def _places(conclusion: Conclusion, folder: RunFolder) -> RenderableType:
     if (folder.path / "visualization").is_dir():
         charts = f", charts of the run: {', '.join(conclusion.charts)}" if conclusion.charts else ""
         grid.add_row("   pictures", f"visualization/{charts}")
+    grid.add_row("   report", f"{_command('iota.report')} {shlex.quote(str(folder.path))}, one page to print or send")
     grid.add_row("   repeat", f"{_command('iota.run')} {shlex.quote(str(folder.script))}")
     return grid
 

@@ -205,27 +205,31 @@ def _numbers_of(path: Path, lattices: Sequence[Lattice]) -> list[int]:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Count until the run has ended or standard input is closed."""
+    """Count until the run has ended or standard input is closed; with ``--once`` what is there by now."""
     arguments = list(sys.argv[1:] if words is None else words)
+    is_once = "--once" in arguments
+    arguments = [argument for argument in arguments if argument != "--once"]
     if len(arguments) != 1:
         sys.stderr.write("Give one run folder.\n")
         return 2
     os.nice(10)  # a run on the same cores goes first
     try:
         folder = RunFolder.open(Path(arguments[0]))
-        _follow(folder)
+        _follow(folder, is_once=is_once)
     except RunFolderError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0
 
 
-def _follow(folder: RunFolder) -> None:
+def _follow(folder: RunFolder, *, is_once: bool) -> None:
     counter = MillerCounter(folder)
     unwritten = read_miller_counts(folder.path) is None
     written, spent = 0.0, 0.0
     while True:
-        ended = read_state(folder.state).status in _ENDED  # before reading, so that nothing comes after the last look
+        ended = (
+            is_once or read_state(folder.state).status in _ENDED
+        )  # before reading, so that nothing comes after the last look
         n_new = counter.read_on()
         unwritten = unwritten or n_new > 0
         idle = n_new == 0

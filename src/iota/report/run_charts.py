@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from iota.analysis.columns import CELL
-from iota.analysis.consensus import Consensus
+from iota.analysis.rates import RatesOverTime
+from iota.analysis.summary import Summary
 from iota.analysis.table import RunTable
 from iota.errors import RunFolderError
 from iota.records import OUTCOMES, Outcome
-from iota.report.charts.counting import RatesOverTime
 from iota.report.charts.geometry import MOST_POINTS, beam_chart
 from iota.report.charts.histograms import QUANTITIES, histogram
 from iota.report.charts.outcomes import funnel, outcome_bar
@@ -25,7 +25,7 @@ class RunCharts:
     def __init__(self, table: RunTable, n_frames: int = 0) -> None:
         self._table = table
         self._n_frames = n_frames  # of the run, finished or not
-        self._consensus: Consensus | None = None
+        self._medians: dict[str, float] = {}
         self._generation = table.generation
         self._clear()
 
@@ -37,16 +37,17 @@ class RunCharts:
         self._pictures: dict[str, str] = {}
         self._one_index_mm: float | None = None
 
-    def count(self, n_frames: int, consensus: Consensus | None) -> None:
+    def count(self, n_frames: int, summary: Summary) -> None:
         """Count the rows that came since the last time.
 
         Args:
             n_frames: frames of the run, finished or not.
-            consensus: lattice of most frames, which charts of cells show.
+            summary: of the run; charts show its medians, as all else does.
         """
         table = self._table
-        is_same = n_frames == self._n_frames and consensus == self._consensus
-        self._n_frames, self._consensus = n_frames, consensus
+        medians = _medians(summary)
+        is_same = n_frames == self._n_frames and medians == self._medians
+        self._n_frames, self._medians = n_frames, medians
         if table.generation != self._generation:
             self._generation = table.generation
             self._clear()
@@ -74,9 +75,9 @@ class RunCharts:
             self._pictures[key] = make()
         return self._pictures[key]
 
-    def outcome_bar(self) -> str:
+    def outcome_bar(self, width: float = 1200.0) -> str:
         """All frames of the run by outcome."""
-        return self._picture("outcomes", lambda: outcome_bar(self.counts, self._n_frames))
+        return self._picture(f"outcomes {width}", lambda: outcome_bar(self.counts, self._n_frames, width))
 
     def funnel(self) -> str:
         """Finished frames through the stages."""
@@ -90,20 +91,49 @@ class RunCharts:
         """Histogram of a quantity over lattices; cells show the median of the consensus."""
 
         def make() -> str:
-            consensus = self._consensus
+            words = "consensus" if name in CELL and name in self._medians else "median"
             bars = self._fine[name].bars()
-            if name in CELL and consensus is not None:
-                value = consensus.unit_cell[CELL.index(name)]
-                return histogram(QUANTITIES[name], bars, mark=value, mark_words="consensus", width=width)
-            return histogram(QUANTITIES[name], bars, width=width)
+            return histogram(QUANTITIES[name], bars, mark=self._medians.get(name), mark_words=words, width=width)
 
         return self._picture(f"{name} {width}", make)
+
+    def quantiles(self, name: str) -> list[float]:
+        """Values of a quantity below which 2, 25, 50, 75 and 98 % of the lattices lie; empty when there is none."""
+        fine = self._fine[name]
+        if not fine.n:
+            return []
+        lowest, low, middle, high, highest = fine.quantiles(0.02, 0.25, 0.5, 0.75, 0.98)
+        middle = self._medians.get(name, middle)  # the others are as exact as the fine bins
+        return [min(lowest, middle), min(low, middle), middle, max(high, middle), max(highest, middle)]
+
+    @property
+    def _beam_median(self) -> tuple[float, float] | None:
+        names = ("beam_fast_mm", "beam_slow_mm")
+        return (self._medians[names[0]], self._medians[names[1]]) if self._medians.keys() >= set(names) else None
 
     def beam(self) -> str:
         """Beam centres of lattices."""
         x, y = (_some(self._table.lattice_column(name)) for name in ("beam_fast_mm", "beam_slow_mm"))
         n = min(len(x), len(y))
-        return self._picture("beam", lambda: beam_chart(x[:n], y[:n], self._one_index_mm))
+        return self._picture("beam", lambda: beam_chart(x[:n], y[:n], self._one_index_mm, median=self._beam_median))
+
+
+def _medians(summary: Summary) -> dict[str, float]:
+    """Medians by column, those of cells being of the consensus."""
+    found: dict[str, float] = {}
+    if summary.consensus is not None:
+        found |= dict(zip(CELL, summary.consensus.unit_cell, strict=True))
+    if summary.d_min_A is not None:
+        found["d_min_A"] = summary.d_min_A[1]
+    if summary.wilson_b_A2_median is not None:
+        found["wilson_b_A2"] = summary.wilson_b_A2_median
+    if summary.mosaicity_deg_median is not None:
+        found["mosaicity_deg"] = summary.mosaicity_deg_median
+    if summary.beam_centre_mm_median is not None:
+        found["beam_fast_mm"], found["beam_slow_mm"] = summary.beam_centre_mm_median
+    if summary.distance_mm_median is not None:
+        found["distance_mm"] = summary.distance_mm_median
+    return found
 
 
 def _some(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

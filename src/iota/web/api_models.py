@@ -9,6 +9,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from iota.analysis.columns import Column
+from iota.analysis.facts import Fact
 from iota.analysis.summary import Summary
 from iota.records import FrameResult
 from iota.runs import RunState
@@ -63,6 +64,7 @@ class RunDetail(msgspec.Struct, frozen=True, kw_only=True):
     state: RunState | None  # as the run last wrote it
     info: RunInfo | None  # what was started
     summary: Summary
+    facts: list[Fact]  # of the summary, as log, pages and report show them
     table: TableInfo
     problem: str = ""  # why files of the run cannot be read
 

@@ -9,6 +9,7 @@ import msgspec
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
+from iota.analysis.facts import lattice_facts, run_facts
 from iota.errors import UsageError
 from iota.params import is_assignment
 from iota.runs.control import give_order
@@ -102,7 +103,7 @@ def _arguments(request: StartRequest) -> list[str]:
 
 
 def _detail(entry: RunEntry, live: LiveRun) -> RunDetail:
-    table = live.table
+    table, summary = live.table, live.summary()
     try:
         info = msgspec.json.decode(live.folder.info.read_bytes(), type=RunInfo)
     except (OSError, msgspec.DecodeError):
@@ -111,7 +112,8 @@ def _detail(entry: RunEntry, live: LiveRun) -> RunDetail:
         run=entry,
         state=live.state,
         info=info,
-        summary=live.summary(),
+        summary=summary,
+        facts=[*run_facts(summary), *lattice_facts(summary)],
         table=TableInfo(
             n_rows=table.n_rows,
             n_lattices=table.n_lattices,

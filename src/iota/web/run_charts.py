@@ -24,7 +24,7 @@ class LiveCharts(RunCharts):
     async def update(self) -> None:
         """Count the rows that came since; in a thread, for there may be a million of them."""
         async with self._lock:
-            await asyncio.to_thread(self.count, self._live.n_frames, self._live.summary().consensus)
+            await asyncio.to_thread(self.count, self._live.n_frames, self._live.summary())
 
 
 def charts_of(live: LiveRun) -> LiveCharts:

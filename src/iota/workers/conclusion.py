@@ -8,8 +8,8 @@ import msgspec
 
 from iota.analysis.clustering import Cluster, cluster_cells
 from iota.analysis.prime import prime_script
-from iota.analysis.summary import Summary, SummaryBuilder
-from iota.analysis.table import LEAST_SAVED, RunTable
+from iota.analysis.summary import Summary, summary_of
+from iota.analysis.table import RunTable
 from iota.errors import RunFolderError
 from iota.params import Parameters, read
 from iota.records import FrameRef, Outcome
@@ -35,7 +35,6 @@ def conclude(
     parameters: Parameters,
     frames: Sequence[FrameRef],
     outcomes: Mapping[FrameRef, Outcome],
-    summary: Summary,
 ) -> Conclusion:
     """Write what a run ends with, finished or not.
 
@@ -43,8 +42,11 @@ def conclude(
         RunFolderError: the folder cannot be written, or its ledger not be read.
     """
     write_outcome_lists(folder, frames, outcomes)
+    table = RunTable(folder)
+    table.update()
+    table.save()  # so that whoever looks at a large run later need not read all of its ledger
+    summary = summary_of(table, len(frames))
     _write_prime_script(folder, parameters, summary)
-    _keep_columns(folder, len(outcomes))
     return Conclusion(
         summary=summary,
         clusters=_clusters(folder, parameters),
@@ -70,11 +72,9 @@ def conclude_again(folder: RunFolder, assignments: Sequence[str] = ()) -> tuple[
     with RunLock(folder):
         frames = read_input_list(folder)
         outcomes: dict[FrameRef, Outcome] = {}
-        builder = SummaryBuilder(len(frames))
         for result in iterate_ledger(folder.ledger):
             outcomes[result.frame] = result.outcome
-            builder.add(result)
-        conclusion = conclude(folder, parameters, frames, outcomes, builder.summary())
+        conclusion = conclude(folder, parameters, frames, outcomes)
     lattices: list[Learnt] = []
     if folder.learnt.exists():
         lattices = msgspec.json.decode(folder.learnt.read_bytes(), type=Learning).lattices
@@ -88,14 +88,6 @@ def _write_prime_script(folder: RunFolder, parameters: Parameters, summary: Summ
     text = prime_script(summary, values.description, path / "final", path / "prime", n_processes)
     if text is not None:
         folder.write_text(path / f"{values.advanced.prime_prefix}.phil", text)
-
-
-def _keep_columns(folder: RunFolder, n_finished: int) -> None:
-    """Keep the columns of a large run, so that whoever looks at it later need not read all of its ledger."""
-    if n_finished >= LEAST_SAVED:
-        table = RunTable(folder)
-        table.update()
-        table.save()
 
 
 def _clusters(folder: RunFolder, parameters: Parameters) -> list[Cluster] | None:

@@ -6,19 +6,20 @@ import contextlib
 import logging
 import shutil
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 import msgspec
 
-from iota.analysis.summary import Summary, SummaryBuilder
+from iota.analysis.summary import Summary
 from iota.engine import questions
 from iota.engine.prepared import looked_at
 from iota.engine.worker import EngineConfig
 from iota.errors import RunFolderError
 from iota.inputs import Inputs, Watcher, find_frames
 from iota.params import Parameters, read, script_text
-from iota.records import FrameRef, FrameResult, Outcome, Settings
+from iota.records import OUTCOMES, FrameRef, FrameResult, Outcome, Settings
 from iota.runs import FrameNames, Ledger, RunFolder, RunState, iterate_ledger
 from iota.runs.control import clear_orders, read_order
 from iota.runs.folder import cannot_write
@@ -66,7 +67,7 @@ class Run:
         self.parameters = parameters
         self._values: Any = parameters.values
         self._inputs = parameters.inputs
-        self._summary = SummaryBuilder(len(frames))
+        self._counted: Counter[Outcome] = Counter()
         self._outcomes: dict[FrameRef, Outcome] = {}
         self._learning = Learning()
         self._made: RunWorkers | None = None  # workers of this run's own, which may be in jobs
@@ -128,7 +129,7 @@ class Run:
         for result in iterate_ledger(folder.ledger):
             run._names.give(result.frame, result.name)
             run._outcomes[result.frame] = result.outcome
-            run._summary.add(result)
+            run._counted[result.outcome] += 1
         if folder.learnt.exists():
             run._learning = msgspec.json.decode(folder.learnt.read_bytes(), type=Learning)
         return run
@@ -227,13 +228,21 @@ class Run:
             file.write(text + "\n")
 
     def summary(self) -> Summary:
-        """Summary of the frames finished so far."""
-        return self._summary.summary() if self._conclusion is None else self._conclusion.summary
+        """What the run ended with; counts only where that could not be made."""
+        return self.conclusion.summary
+
+    @property
+    def counts(self) -> dict[Outcome, int]:
+        """Finished frames by outcome, in the order of the stages."""
+        return {outcome: self._counted[outcome] for outcome in OUTCOMES if self._counted[outcome]}
 
     @property
     def conclusion(self) -> Conclusion:
         """What the run ended with."""
-        return self._conclusion or Conclusion(summary=self.summary(), viewer=self._values.gui.image_viewer)
+        if self._conclusion is not None:
+            return self._conclusion
+        summary = Summary(n_frames=len(self.frames), counts=self.counts)
+        return Conclusion(summary=summary, viewer=self._values.gui.image_viewer)
 
     @property
     def lattices(self) -> list[Learnt]:
@@ -285,7 +294,7 @@ class Run:
         append_input_list(self.folder, frames)
         self._names.add(frames)
         self.frames.extend(frames)
-        self._summary.n_frames = self._state.n_frames = len(self.frames)
+        self._state.n_frames = len(self.frames)
 
     # -- the coordinator tells
 
@@ -293,7 +302,7 @@ class Run:
         """Take the record of a frame."""
         self._ledger.append(result)
         self._outcomes[result.frame] = result.outcome
-        self._summary.add(result)
+        self._counted[result.outcome] += 1
         self._log.line(_log_line(result))
 
     def learnt(self, learning: Learning) -> None:
@@ -322,14 +331,14 @@ class Run:
         if read_order(self.folder) == "stop":
             raise KeyboardInterrupt
         self._state.doing, self._state.n_waiting = doing, n_waiting
-        self._display.progress(len(self._outcomes), len(self.frames), n_waiting, self._summary.counts, doing)
+        self._display.progress(len(self._outcomes), len(self.frames), n_waiting, self.counts, doing)
         if time.monotonic() - self._last_state >= _STATE_EVERY_S:
             self._last_state = time.monotonic()
             self._write_state()
 
     def _write_state(self) -> None:
         self._state.n_finished = len(self._outcomes)
-        self._state.counts = self._summary.counts
+        self._state.counts = self.counts
         self._state.jobs = self._jobs()
         self._state.write(self.folder.state)
 
@@ -344,9 +353,9 @@ class Run:
 
     def _end(self) -> None:
         self._state.doing, self._state.n_waiting = "", 0
-        self._display.progress(len(self._outcomes), len(self.frames), 0, self._summary.counts, "")
+        self._display.progress(len(self._outcomes), len(self.frames), 0, self.counts, "")
         try:
-            self._conclusion = conclude(self.folder, self.parameters, self.frames, self._outcomes, self.summary())
+            self._conclusion = conclude(self.folder, self.parameters, self.frames, self._outcomes)
             self._write_state()
         except RunFolderError as error:
             if self._state.status == "finished":

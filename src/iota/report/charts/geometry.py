@@ -20,6 +20,7 @@ def beam_chart(
     y_mm: npt.NDArray[np.floating[Any]],
     one_index_mm: float | None = None,
     *,
+    median: tuple[float, float] | None = None,
     width: float = 340,
     height: float = 320,
     cells: int = 60,
@@ -30,6 +31,7 @@ def beam_chart(
         x_mm: beam centre along the fast axis, `[n]`; not a number where unknown.
         y_mm: the same along the slow axis.
         one_index_mm: radius of that circle, None when it is not known.
+        median: of both, where it is known of more lattices than these.
         width: of the picture (px).
         height: of the picture (px).
         cells: number of squares across.
@@ -41,7 +43,7 @@ def beam_chart(
         return empty(width, height, title, "No integrated lattice yet")
     stride = -(-len(x) // MOST_POINTS)
     x, y = x[::stride], y[::stride]
-    middle_x, middle_y = float(np.median(x)), float(np.median(y))
+    middle_x, middle_y = median or (float(np.median(x)), float(np.median(y)))
     reach = max(float(np.quantile(np.hypot(x - middle_x, y - middle_y), 0.98)) * 1.3, 0.05)
     left, right, top, bottom = 56.0, 10.0, 36.0, 34.0
     side_x, side_y = width - left - right, height - top - bottom

@@ -42,12 +42,13 @@ CELL: tuple[Quantity, ...] = (
 )
 WILSON = Quantity("wilson_b_A2", "Wilson B", "Å²", -200, 800, 0.1, 0.1)
 RESOLUTION = Quantity("d_min_A", "resolution", "Å", 0, 60, 0.005, better_right=True)
+MOSAICITY = Quantity("mosaicity_deg", "half mosaicity", "°", 0, 20, 0.0005, 0.001)
 BEAM: tuple[Quantity, ...] = (
-    Quantity("beam_fast_mm", "beam x", "mm", -1000, 2000, 0.005),
-    Quantity("beam_slow_mm", "beam y", "mm", -1000, 2000, 0.005),
+    Quantity("beam_fast_mm", "beam x", "mm", -1000, 2000, 0.005, 0.001),
+    Quantity("beam_slow_mm", "beam y", "mm", -1000, 2000, 0.005, 0.001),
     Quantity("distance_mm", "distance (beam z)", "mm", 0, 20000, 0.02),
 )
-QUANTITIES: dict[str, Quantity] = {q.name: q for q in (*CELL, WILSON, RESOLUTION, *BEAM)}
+QUANTITIES: dict[str, Quantity] = {q.name: q for q in (*CELL, WILSON, RESOLUTION, MOSAICITY, *BEAM)}
 
 
 def histogram(

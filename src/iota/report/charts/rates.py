@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from iota.analysis.shares import wilson_intervals
+from iota.analysis.shares import percent, wilson_intervals
 from iota.report.charts.colours import LATTICES, SELECTED
 from iota.report.charts.svg import LETTER_PX, Plot, empty, label, shape
 
 _LINES = (
-    ("hits, % of frames", 1, 0, "currentColor", 1.8, None),
-    ("indexed, % of hits", 2, 1, SELECTED, 3.2, "6 3"),
-    ("integrated, % of hits", 3, 1, LATTICES, 1.8, None),
+    ("hits of frames", 1, 0, "currentColor", 1.8, None),
+    ("indexed of hits", 2, 1, SELECTED, 3.2, "6 3"),
+    ("integrated of hits", 3, 1, LATTICES, 1.8, None),
 )
 _UNITS = ((2 * 86400.0, 86400.0, "d"), (2 * 3600.0, 3600.0, "h"), (120.0, 60.0, "min"), (0.0, 1.0, "s"))
 
@@ -47,7 +47,7 @@ def rates(
             if len(points) < 3:
                 plot.add(*(shape("circle", cx=plot.x(a), cy=plot.y(b), r=3, fill=colour) for a, b in points))
         total, share = int(counts[:, whole].sum()), int(counts[:, part].sum())
-        legend = f"{words}: {100 * share / total:.0f} %" if total else words
+        legend = f"{words}: {percent(share, total)}" if total else words
         plot.add(shape("line", x1=x, x2=x + 15, y1=8, y2=8, stroke=colour, stroke_width=thick, stroke_dasharray=dashes))
         plot.add(label(x + 19, 12, legend, "start"))
         x += 32 + LETTER_PX * len(legend)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nicegui import ui
 
-from iota.analysis.facts import Facts, lattice_facts, run_facts
+from iota.analysis.facts import Fact, lattice_facts, run_facts
 from iota.report.charts.geometry import heat_map
 from iota.report.charts.histograms import BEAM, RESOLUTION
 from iota.symmetry import cell_text
@@ -45,6 +45,9 @@ class AnalysisTab:
                     ui.space()
                     report = ui.button("Report", icon="print", on_click=self._report).props("outline dense no-caps")
                     report.tooltip("All of this on one page, to print or to save")
+                    with ui.button(icon="download").props("outline dense").tooltip("Save the report"), ui.menu():
+                        for kind, words in (("html", "Page (HTML)"), ("md", "Words and tables (Markdown)")):
+                            ui.menu_item(words, on_click=lambda kind=kind: self._save_report(kind))
                 self._run = ui.element("dl").classes("iota-facts")
             with ui.column().classes("iota-card gap-1"):
                 with ui.row().classes("w-full items-center"):
@@ -71,7 +74,7 @@ class AnalysisTab:
             with ui.element("div").classes("iota-two"):
                 self._maps = [SvgChart() for _ in _HEAT_MAPS]
         self._grid.set_visibility(False)
-        self._shown: list[Facts] = []
+        self._shown: list[list[Fact]] = []
         Following(selection, TAB, self._refresh, _EVERY_S)
 
     async def _refresh(self) -> None:
@@ -102,16 +105,19 @@ class AnalysisTab:
             }
             ui.navigate.to(start_link(self._selection.run_id, values=values))
 
+    def _save_report(self, kind: str) -> None:
+        ui.navigate.to(f"/run/{self._selection.run_id}/report.{kind}")
+
     def _report(self) -> None:
         ui.navigate.to(f"/run/{self._selection.run_id}/report", new_tab=True)
 
 
-def show_facts(place: ui.element, facts: Facts) -> None:
+def show_facts(place: ui.element, facts: list[Fact]) -> None:
     """Show names and values in a definition list."""
     place.clear()
     with place:
-        for name, value in facts:
+        for fact in facts:
             with ui.element("dt"):
-                ui.label(name)
+                ui.label(fact.label)
             with ui.element("dd").classes("iota-number"):
-                ui.label(value)
+                ui.label(fact.text)

@@ -7,11 +7,11 @@ import asyncio
 from nicegui import ui
 
 from iota.analysis.failures import Failure, failures, rows_of_failure
+from iota.analysis.hints import hint_for
 from iota.analysis.shares import percent
 from iota.records import Outcome
 from iota.report.charts.colours import OUTCOME_COLOURS, OUTCOME_WORDS
 from iota.web.following import Following
-from iota.web.hints import hint_for
 from iota.web.links import start_link
 from iota.web.live import LiveRun
 from iota.web.open_frame import open_frame

@@ -1,0 +1,111 @@
+"""``iota.report``: what came out of a run, on a page to print, to send or to keep."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import iota
+from iota.cli.terminal import Terminal
+from iota.errors import IotaError, UsageError
+from iota.report.content import report_blocks
+from iota.report.html import html_text
+from iota.report.make import read_source
+from iota.report.markdown import markdown_text
+from iota.runs import RunFolder
+from iota.runs.folder import replace_text
+
+_DESCRIPTION = """\
+Write what came out of a run: summary, charts, lattices, merging results, why frames failed, parameters that differ from
+the defaults, a methods paragraph with whom to cite, and the commands that repeat it all. report.html is one file that
+needs no other and prints on A4; report.md has the same in words and tables. A run that goes on is shown as it stands.
+"""
+_EXAMPLES = """\
+examples
+  Run 3 of this project, into integration/003/report.html and report.md:
+      iota.report 3
+  Only the page, somewhere else:
+      iota.report integration/003 --output ~/lysozyme.html
+  A run of very many lattices, whose reflections nobody has counted yet:
+      iota.report 3 --quick
+
+exit status
+  0 done, 2 wrong use or input, 130 interrupted
+"""
+_WRITERS = {".html": html_text, ".md": markdown_text}
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="iota.report",
+        usage="iota.report [options] RUN",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("run", metavar="RUN", help="number of the run in this project, or its folder")
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="write this file alone, in the format that its ending says: .html or .md (default: RUN/report.html and"
+        " RUN/report.md)",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="do not read reflections that are not counted yet; charts of Miller indices are of what is, or left out",
+    )
+    parser.add_argument("--silent", action="store_true", help="print nothing but errors")
+    parser.add_argument("--version", action="version", version=f"IOTA {iota.__version__}", help="show the version")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    options = make_parser().parse_args(argv)
+    terminal = Terminal(silent=options.silent)
+    try:
+        folder = _run_folder(options.run)
+        paths = _outputs(folder, options.output)
+        source = read_source(folder, terminal.step, count_indices=not options.quick)
+        blocks = report_blocks(source)
+        for path in paths:
+            _write(path, _WRITERS[path.suffix](blocks))
+            terminal.note(f"Written: {path}")
+    except IotaError as error:
+        terminal.errors.print(f"iota.report: {error}", markup=False, soft_wrap=True)
+        return error.exit_status
+    except KeyboardInterrupt:
+        terminal.errors.print("iota.report: stopped.")
+        return 130
+    return 0
+
+
+def _run_folder(text: str) -> RunFolder:
+    path = Path("integration", f"{int(text):03d}") if text.isdigit() else Path(text).expanduser()
+    return RunFolder.open(path.absolute())
+
+
+def _outputs(folder: RunFolder, output: str | None) -> list[Path]:
+    """Files to write."""
+    if output is None:
+        return [folder.path / f"report{ending}" for ending in _WRITERS]
+    path = Path(output).expanduser().absolute()
+    if path.suffix not in _WRITERS:
+        raise UsageError(f"--output {output} ends neither with .html nor with .md, so its format is not known.")
+    return [path]
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        replace_text(path, text)
+    except IotaError as error:
+        reason = error.__cause__.strerror if isinstance(error.__cause__, OSError) else error
+        raise UsageError(f"{path} cannot be written: {reason}. Choose another place with --output FILE.") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,335 @@
+"""What a report says, of a run that is finished, goes on, or was killed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+import iota
+from iota.analysis.columns import CELL, COLUMNS
+from iota.analysis.facts import Fact, lattice_facts, run_facts
+from iota.analysis.grid_tally import Tally
+from iota.analysis.hints import hint_for
+from iota.analysis.shares import percent
+from iota.analysis.summary import Summary
+from iota.analysis.table import RunTable
+from iota.errors import IotaError
+from iota.params import compare, read
+from iota.records import OUTCOMES
+from iota.report.blocks import Block, Code, FactList, Heading, KeyNumbers, Pictures, References, Table, Title, Words
+from iota.report.charts.colours import OUTCOME_WORDS
+from iota.report.charts.geometry import heat_map
+from iota.report.charts.histograms import BEAM, MOSAICITY, QUANTITIES, RESOLUTION, WILSON
+from iota.report.charts.merging import by_resolution, over_lattices
+from iota.report.index_pictures import IndexPictures
+from iota.report.merged import TABLE_HEAD, Merged, merging_facts, newest_merging, table_rows
+from iota.report.methods import methods, references
+from iota.report.run_charts import RunCharts
+from iota.runs import RunFolder, RunState
+from iota.runs.folder import RunInfo
+from iota.runs.state import is_at_work
+from iota.workers.learning import Learning, Learnt
+
+_MOST_REASONS = 20
+_MOST_CLUSTERS = 20
+_MOST_PARAMETERS = 200  # lines; a script of somebody's may hold whole lists
+_STEPS = 8  # in time, of the table of rates
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a report is made of: files of the run, and what was counted."""
+
+    folder: RunFolder
+    table: RunTable
+    state: RunState | None
+    summary: Summary
+    charts: RunCharts
+    indices: IndexPictures
+    tally: Tally = field(default_factory=dict)
+
+
+def report_blocks(source: Source) -> list[Block]:
+    """Make the report."""
+    folder, summary = source.folder, source.summary
+    info, learnt, merged = _info(folder), _learnt(folder), newest_merging(folder.path)
+    values, parameters = _parameters(folder)
+    return [
+        _title(source, info, values),
+        _key_numbers(summary),
+        *_outcomes(source),
+        *_facts("Summary", run_facts(summary), ""),
+        *_facts("Consensus lattice", lattice_facts(summary), "No frame is integrated."),
+        *_quantities(source),
+        *_indices(source),
+        *_geometry(source),
+        *_grid_search(source),
+        *_clusters(folder),
+        *_merging(merged),
+        *_failures(summary),
+        *parameters,
+        Heading("Methods"),
+        Words(methods(summary, {} if info is None else info.versions, values, learnt, merged)),
+        References(references(merged)),
+        *_repeat(folder, info, merged),
+    ]
+
+
+# -- what the run was
+
+
+def _info(folder: RunFolder) -> RunInfo | None:
+    try:
+        return msgspec.json.decode(folder.info.read_bytes(), type=RunInfo)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _learnt(folder: RunFolder) -> list[Learnt]:
+    try:
+        return msgspec.json.decode(folder.learnt.read_bytes(), type=Learning).lattices
+    except (OSError, msgspec.DecodeError):
+        return []
+
+
+def _parameters(folder: RunFolder) -> tuple[Any | None, list[Block]]:
+    """Values of the run's script, None where it cannot be read, and the section on what differs from the defaults."""
+    blocks: list[Block] = [Heading("Parameters that differ from the defaults")]
+    values = None
+    try:
+        values = read([folder.script]).values
+        blocks += _difference("IOTA", compare.script_difference(folder.script))
+    except IotaError as error:
+        blocks.append(Words(str(error)))
+    try:
+        blocks += _difference("Backend (dials.stills_process)", compare.target_difference(folder.target))
+    except IotaError as error:
+        blocks.append(Words(str(error)))
+    return values, blocks
+
+
+def _difference(words: str, lines: Sequence[str]) -> list[Block]:
+    if not lines:
+        return [Words(f"{words}: none.")]
+    rest = len(lines) - _MOST_PARAMETERS
+    more = [f"# and {rest} more lines; the run's own scripts have all"] if rest > 0 else []
+    return [Words(f"{words}:"), Code([*lines[:_MOST_PARAMETERS], *more])]
+
+
+def _title(source: Source, info: RunInfo | None, values: Any | None) -> Title:
+    description = "" if values is None or not values.description else f": {values.description}"
+    lines = [str(source.folder.path), _standing(source)]
+    if info is not None:
+        started = time.strftime("%Y-%m-%d %H:%M", time.localtime(info.started))
+        versions = ", ".join(
+            version if version.lower().startswith(name.lower()) else f"{_NAMES.get(name, name)} {version}"
+            for name, version in info.versions.items()
+        )
+        lines.append(f"Started {started} on {info.host} with {versions}.")
+    lines.append(f"Report of {time.strftime('%Y-%m-%d %H:%M')}, IOTA {iota.__version__}.")
+    return Title(f"IOTA run {source.folder.path.name}{description}", lines)
+
+
+_NAMES = {"iota": "IOTA", "python": "Python"}
+
+
+def _standing(source: Source) -> str:
+    state, summary = source.state, source.summary
+    so_far = f"{summary.n_finished:,} of {summary.n_frames:,} frames are finished"
+    if state is None:
+        return f"How the run stands is not on record; {so_far}."
+    if is_at_work(state):
+        return f"The run goes on; {so_far}, and this is what they say."
+    if state.status in ("running", "watching"):
+        return f"The run was killed; {so_far}. iota.run --resume goes on with the rest."
+    words = {"finished": "The run is finished", "aborted": "The run was stopped", "failed": "The run failed"}
+    reason = f" {state.reason.rstrip('.')}." if state.reason else ""
+    return f"{words.get(state.status, 'The run waits')}; {so_far}.{reason}"
+
+
+# -- what came out
+
+
+def _key_numbers(summary: Summary) -> KeyNumbers:
+    numbers = [
+        (f"{summary.n_finished:,}", f"of {summary.n_frames:,} frames finished"),
+        (f"{summary.n_hits:,}", f"hits, {percent(summary.n_hits, summary.n_finished)} of finished frames"),
+        (f"{summary.n_integrated:,}", f"integrated, {percent(summary.n_integrated, summary.n_hits)} of hits"),
+    ]
+    if summary.d_min_A:
+        numbers.append((f"{summary.d_min_A[1]:.2f} Å", "resolution, median"))
+    if summary.consensus is not None:
+        a, b, c = summary.consensus.unit_cell[:3]
+        numbers.append((summary.consensus.bravais, f"{a:.2f} {b:.2f} {c:.2f} Å"))
+    return KeyNumbers(numbers)
+
+
+def _facts(heading: str, facts: Sequence[Fact], otherwise: str) -> list[Block]:
+    if not facts:
+        return [Heading(heading), Words(otherwise)]
+    return [Heading(heading), FactList([(fact.label, fact.text) for fact in facts])]
+
+
+def _outcomes(source: Source) -> list[Block]:
+    summary, charts = source.summary, source.charts
+    rows = [
+        [OUTCOME_WORDS[outcome], f"{summary.counts[outcome]:,}", percent(summary.counts[outcome], summary.n_frames)]
+        for outcome in OUTCOMES
+        if outcome in summary.counts
+    ]
+    rest = summary.n_frames - summary.n_finished
+    if rest > 0:
+        rows.append(["not finished", f"{rest:,}", percent(rest, summary.n_frames)])
+    head = ["outcome", "frames", "share"]
+    blocks: list[Block] = [
+        Heading("Outcomes"),
+        Pictures([charts.outcome_bar(900)]),
+        Pictures([charts.rates(), charts.funnel()], in_a_row=2),
+        Table(head=head, rows=rows, numbers=frozenset((1, 2)), instead_of_pictures=True),
+    ]
+    if summary.rates:
+        blocks.append(_rates_table(summary))
+    return blocks
+
+
+def _rates_table(summary: Summary) -> Table:
+    width = -(-len(summary.rates) // _STEPS)
+    rows = []
+    for first in range(0, len(summary.rates), width):
+        steps = summary.rates[first : first + width]
+        finished, hits, indexed, integrated = (
+            sum(getattr(step, name) for step in steps) for name in ("n_finished", "n_hits", "n_indexed", "n_integrated")
+        )
+        rows.append(
+            [
+                f"{steps[0].start_s:,.0f} to {steps[-1].end_s:,.0f}",
+                f"{finished:,}",
+                percent(hits, finished) if finished else "",
+                percent(indexed, hits) if hits else "",
+                percent(integrated, hits) if hits else "",
+            ]
+        )
+    head = ["time (s)", "frames", "hits", "indexed, of hits", "integrated, of hits"]
+    return Table(head=head, rows=rows, numbers=frozenset(range(1, 5)), instead_of_pictures=True)
+
+
+def _quantities(source: Source) -> list[Block]:
+    if not source.summary.n_lattices:
+        return []
+    names = [*CELL, RESOLUTION.name, WILSON.name, MOSAICITY.name]
+    rows = []
+    for name in names:
+        values = source.charts.quantiles(name)
+        if values:
+            label = QUANTITIES[name].label
+            rows.append([label[:1].upper() + label[1:] if len(label) > 9 else label, *map(COLUMNS[name].text, values)])
+    head = ["", "2 %", "25 %", "median", "75 %", "98 %"]
+    return [
+        Heading("Unit cells, resolution, Wilson B and mosaicity"),
+        Pictures([source.charts.histogram(name) for name in CELL], in_a_row=3),
+        Pictures([source.charts.histogram(name) for name in names[6:]], in_a_row=3),
+        Table(head=head, rows=rows, numbers=frozenset(range(1, 6)), instead_of_pictures=True),
+    ]
+
+
+def _indices(source: Source) -> list[Block]:
+    found = source.indices
+    if not source.summary.n_lattices:
+        return []
+    blocks: list[Block] = [Heading("Indices with measurements"), Words(found.words or found.sentence, is_aside=True)]
+    if found.slices:
+        blocks.append(Pictures(found.slices, in_a_row=3))
+        blocks.append(Pictures([found.completeness, found.colours], in_a_row=2))
+    return blocks
+
+
+def _geometry(source: Source) -> list[Block]:
+    if not source.summary.n_lattices:
+        return []
+    charts = source.charts
+    histograms = [charts.histogram(quantity.name) for quantity in BEAM]
+    return [Heading("Geometry"), Pictures([charts.beam(), *histograms], in_a_row=3, first_is_tall=True)]
+
+
+def _grid_search(source: Source) -> list[Block]:
+    if not source.tally:
+        return []
+    maps = [heat_map(source.tally, 1, "Frames with a lattice"), heat_map(source.tally, 2, "Chosen")]
+    rows = [[str(area), str(height), *map(str, numbers)] for (area, height), numbers in sorted(source.tally.items())]
+    head = ["spot area (px)", "spot height", "tried", "with a lattice", "chosen"]
+    table = Table(head=head, rows=rows, numbers=frozenset(range(5)), instead_of_pictures=True)
+    return [Heading("Grid search of spot-finding settings"), Pictures(maps, in_a_row=2), table]
+
+
+def _clusters(folder: RunFolder) -> list[Block]:
+    """Clusters of cells that were written into the run folder."""
+    found = [path for path in folder.path.glob("uc_cluster_*.phil") if path.stem.rpartition("_")[2].isdigit()]
+    rows = []
+    for path in sorted(found, key=lambda path: int(path.stem.rpartition("_")[2]))[:_MOST_CLUSTERS]:
+        try:
+            text, frames = path.read_text(encoding="utf-8"), path.with_suffix(".lst").read_bytes().count(b"\n")
+        except (OSError, UnicodeDecodeError):
+            continue
+        cell = re.search(r"unit_cell *= *([\d. ]+)", text)
+        group = re.search(r'space_group *= *"?([^"\n]+)', text)
+        rows.append([path.stem, f"{frames:,}", group.group(1) if group else "", cell.group(1) if cell else ""])
+    if not rows:
+        return []
+    head = ["list", "frames", "space group", "unit cell (Å, °)"]
+    return [Heading("Clusters of unit cells"), Table(head=head, rows=rows, numbers=frozenset((1,)))]
+
+
+def _merging(merged: Merged | None) -> list[Block]:
+    if merged is None:
+        return []
+    blocks: list[Block] = [Heading("Merging"), FactList(merging_facts(merged))]
+    if merged.overall is not None:
+        numbers = frozenset(range(len(TABLE_HEAD)))
+        blocks.append(Table(head=TABLE_HEAD, rows=table_rows(merged), numbers=numbers, last_is_total=True))
+    if merged.shells:
+        blocks.append(Pictures([by_resolution(merged.shells), over_lattices(merged.cumulative)], in_a_row=2))
+    return blocks
+
+
+def _failures(summary: Summary) -> list[Block]:
+    most = sorted(summary.failures, key=lambda failure: -failure.n)[:_MOST_REASONS]
+    blocks: list[Block] = [Heading("Why frames failed")]
+    if not most:
+        return [*blocks, Words("None did." if summary.n_finished else "No frame is finished yet.")]
+    rows = []
+    for failure in most:
+        hint = hint_for(failure.outcome, failure.reason)
+        words = "" if hint is None else hint.sentence + (f" ({hint.setting})" if hint.setting else "")
+        rows.append([f"{failure.n:,}", OUTCOME_WORDS[failure.outcome], failure.reason, words])
+    blocks.append(Table(head=["frames", "outcome", "reason", "what to try"], rows=rows, numbers=frozenset((0,))))
+    if len(summary.failures) > len(most):
+        blocks.append(Words(f"Rarer reasons, {len(summary.failures) - len(most)} or more, are left out.", True))
+    return blocks
+
+
+def _repeat(folder: RunFolder, info: RunInfo | None, merged: Merged | None) -> list[Block]:
+    run = shlex.quote(str(folder.path))
+    lines = []
+    if info is not None:
+        first, *words = info.command_line or ["iota.run"]
+        name = first.rpartition("/")[2]
+        lines += [
+            "# as it was started",
+            f"cd {shlex.quote(info.working_folder)}",
+            " ".join([name, *map(_quoted, words)]),
+        ]
+    lines += ["# the same from its script", f"iota.run {shlex.quote(str(folder.script))}"]
+    if merged is not None:
+        lines += ["# the merging", f"iota.merge {run} {shlex.quote(merged.folder + '/merge.phil')}"]
+    return [Heading("To repeat it all"), Code([*lines, "# this report", f"iota.report {run}"])]
+
+
+def _quoted(word: str) -> str:
+    name, equals, value = word.partition("=")
+    return f"{name}={shlex.quote(value)}" if equals and name.isidentifier() else shlex.quote(word)

@@ -1,0 +1,68 @@
+"""A report of a run folder, made without a server."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+
+from iota.analysis.grid_tally import GridTally
+from iota.analysis.summary import summary_of
+from iota.analysis.table import RunTable
+from iota.errors import RunFolderError
+from iota.report.content import Source
+from iota.report.index_pictures import IndexPictures, Question, pictures
+from iota.report.run_charts import RunCharts
+from iota.runs import RunFolder, read_state
+
+Step = Callable[[str], AbstractContextManager[None]]
+
+
+def read_source(folder: RunFolder, step: Step, *, count_indices: bool = True) -> Source:
+    """Read a run as it stands.
+
+    Args:
+        folder: of the run.
+        step: shows what is being done.
+        count_indices: whether reflections that are not counted yet are read, which takes 10 ms a lattice.
+
+    Raises:
+        RunFolderError: the ledger cannot be read.
+    """
+    table = RunTable(folder)
+    with step("Reading the run"):
+        table.update()
+        table.save()
+        state = None
+        with suppress(RunFolderError):
+            state = read_state(folder.state)
+        n_frames = max(table.n_rows, 0 if state is None else state.n_frames)
+        summary = summary_of(table, n_frames)
+        charts, tally = RunCharts(table), GridTally(table)
+        charts.count(n_frames, summary)
+        tally.count()
+    indices = IndexPictures(sentence="No frame is integrated.")
+    if summary.n_integrated:
+        problem = ""
+        if count_indices:
+            with step("Counting reflections"):
+                problem = _count_reflections(folder)
+        with step("Drawing"):
+            symbol = summary.consensus.space_group if summary.consensus else ""
+            indices = pictures(Question(folder=str(folder.path), space_group=symbol))
+        if problem and not indices.slices:
+            indices = IndexPictures(sentence=problem)
+    return Source(folder, table, state, summary, charts, indices, tally.tally)
+
+
+def _count_reflections(folder: RunFolder) -> str:
+    """Have the reflections counted that are not; by a process of its own, as DIALS reads them.  Says what is wrong."""
+    command = [sys.executable, "-m", "iota.engine.miller_counts", str(folder.path), "--once"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None  # its standard input stays open: when it is closed, counting ends
+        said = process.stderr.read().decode(errors="replace").strip().splitlines()
+        status = process.wait()
+    if status == 0:
+        return ""
+    return said[-1] if said else "The reflections of this run could not be counted."

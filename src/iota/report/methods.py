@@ -1,0 +1,147 @@
+"""The methods paragraph of a paper, from what a run did, and whom to cite for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from iota.analysis.facts import Fact, lattice_facts, run_facts
+from iota.analysis.summary import Summary
+from iota.report.merged import Merged
+from iota.symmetry import cell_text
+from iota.workers.learning import Learnt
+
+_IOTA = (
+    "Lyubimov, A. Y., Uervirojnangkoorn, M., Zeldin, O. B., Brewster, A. S., Murray, T. D., Sauter, N. K., Berger,"
+    " J. M., Weis, W. I. & Brunger, A. T. (2016). IOTA: integration optimization, triage and analysis tool for the"
+    " processing of XFEL diffraction images. J. Appl. Cryst. 49, 1057-1064."
+)
+_DIALS = (
+    "Winter, G., Waterman, D. G., Parkhurst, J. M., Brewster, A. S., Gildea, R. J., Gerstel, M., Fuentes-Montero, L.,"
+    " Vollmar, M., Michels-Clark, T., Young, I. D., Sauter, N. K. & Evans, G. (2018). DIALS: implementation and"
+    " evaluation of a new integration package. Acta Cryst. D74, 85-97."
+)
+_STILLS = (
+    "Brewster, A. S., Waterman, D. G., Parkhurst, J. M., Gildea, R. J., Young, I. D., O'Riordan, L. J., Yano, J.,"
+    " Winter, G., Evans, G. & Sauter, N. K. (2018). Improving signal strength in serial crystallography with DIALS"
+    " geometry refinement. Acta Cryst. D74, 877-894."
+)
+_SCALING = (
+    "Beilsten-Edmands, J., Winter, G., Gildea, R., Parkhurst, J., Waterman, D. & Evans, G. (2020). Scaling diffraction"
+    " data in the DIALS software package: algorithms and new approaches for multi-crystal scaling."
+    " Acta Cryst. D76, 385-399."
+)
+_COSYM = (
+    "Gildea, R. J. & Winter, G. (2018). Determination of Patterson group symmetry from sparse multi-crystal data sets"
+    " in the presence of an indexing ambiguity. Acta Cryst. D74, 405-410."
+)
+_PRIME = (
+    "Uervirojnangkoorn, M., Zeldin, O. B., Lyubimov, A. Y., Hattne, J., Brewster, A. S., Sauter, N. K., Brunger, A. T."
+    " & Weis, W. I. (2015). Enabling X-ray free electron laser crystallography for challenging biological systems from"
+    " a limited number of crystals. eLife 4, e05421."
+)
+_ENGINES = {"dials": "dials.scale and dials.merge", "prime": "PRIME", "xia2": "xia2.ssx_reduce"}
+
+
+def methods(
+    summary: Summary, versions: dict[str, str], values: Any | None, learnt: list[Learnt], merged: Merged | None
+) -> str:
+    """The paragraph.
+
+    Args:
+        summary: of the run.
+        versions: of the programs, as ``run.json`` has them.
+        values: parameters of the run, None where its script cannot be read.
+        learnt: lattices that were learnt.
+        merged: the newest merging.
+    """
+    facts = {fact.name: fact for fact in [*run_facts(summary), *lattice_facts(summary)]}
+    iota = f" {versions['iota']}" if "iota" in versions else ""
+    dials = versions.get("DIALS", "").removeprefix("DIALS").strip()
+    sentences = [
+        f"{summary.n_finished:,} still images were processed with IOTA{iota} (Lyubimov et al., 2016), which drives the"
+        f" steps of dials.stills_process of DIALS{f' {dials}' if dials else ''} (Winter et al., 2018; Brewster et al.,"
+        " 2018)."
+    ]
+    if values is not None and values.advanced.acceleration == "on":
+        sentences.append("IOTA's faster implementations of these steps were used where they apply.")
+    least = f" ({values.data_selection.image_triage.minimum_Bragg_peaks} spots or more)" if values is not None else ""
+    sentences.append(f"Of these, {_part(facts['hits'])} had enough diffraction to be indexed{least}.")
+    if summary.n_hits:
+        sentences.append(_indexing(summary, learnt))
+        sentences.append(
+            f"{_part(facts['indexed'])} of the hits were indexed and {_part(facts['integrated'])} integrated, with"
+            f" {facts['lattices'].text.partition(';')[0]} {'lattice' if summary.n_lattices == 1 else 'lattices'}."
+        )
+    consensus = summary.consensus
+    if consensus is not None:
+        sentences.append(
+            f"The median unit cell of {consensus.n_lattices:,} lattices ({consensus.bravais}) is"
+            f" {_cell(consensus.unit_cell)}, with standard deviations of {_cell(consensus.unit_cell_spread)}."
+        )
+    if "resolution" in facts:
+        sentences.append(f"The median resolution of integration is {facts['resolution'].text.partition(' median')[0]}.")
+    if merged is not None:
+        sentences.append(_merging(merged))
+    return " ".join(sentences)
+
+
+def references(merged: Merged | None) -> list[str]:
+    """What is to be cited."""
+    found = [_IOTA, _DIALS, _STILLS]
+    if merged is not None and merged.engine == "dials":
+        found.append(_SCALING)
+        if merged.reindexed:
+            found.append(_COSYM)
+    if merged is not None and merged.engine == "prime":
+        found.append(_PRIME)
+    return found
+
+
+def _part(fact: Fact) -> str:
+    """Number and share of a fact on a share, in its own words: ``43 (71.7 %)``."""
+    number, comma, rest = fact.text.partition(" of ")
+    share = rest.partition(" (95 %")[0].rpartition(", ")[2]
+    return f"{number} ({share})" if comma else number
+
+
+def _indexing(summary: Summary, learnt: list[Learnt]) -> str:
+    if learnt:
+        lattices = " and ".join(
+            f"{lattice.bravais}, {_cell(lattice.unit_cell)}, from {lattice.n_scouted} images, of which"
+            f" {len(lattice.agreeing)} agreed"
+            for lattice in learnt
+        )
+        return f"Nothing was given of the unit cell; it was learnt from the images ({lattices}) and used for all."
+    if any(label == "given lattice" for label in summary.settings):
+        return "They were indexed with unit cell and space group given."
+    return "They were indexed without a known unit cell."
+
+
+def _merging(merged: Merged) -> str:
+    program = _ENGINES.get(merged.engine, merged.engine)
+    cite = {"dials": " (Beilsten-Edmands et al., 2020)", "prime": " (Uervirojnangkoorn et al., 2015)"}
+    words = ""
+    if merged.reindexed:
+        words = (
+            f"The ways of indexing that {merged.space_group} allows were told apart with dials.cosym"
+            " (Gildea & Winter, 2018). "
+        )
+    words += (
+        f"{merged.n_lattices:,} lattices were scaled and merged in {merged.space_group} to {merged.d_min_A:.2f} Å with"
+        f" {program}{cite.get(merged.engine, '')}"
+    )
+    total = merged.overall
+    if total is None:
+        return words + "."
+    words += f": completeness {100 * total.completeness:.1f} %, multiplicity {total.multiplicity:.1f}"
+    if total.cc_half is not None:
+        words += f", CC½ {total.cc_half:.3f}"
+    if total.r_split is not None:
+        words += f", Rsplit {total.r_split:.3f}"
+    return words + "."
+
+
+def _cell(cell: tuple[float, ...]) -> str:
+    a, b, c, *angles = cell_text(cell).split()
+    alpha, beta, gamma = angles
+    return f"a = {a}, b = {b}, c = {c} Å, α = {alpha}, β = {beta}, γ = {gamma}°"
