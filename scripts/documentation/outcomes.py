@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from documentation.markdown import code, prose, table
+from iota.analysis.hints import hints_of
 from iota.records import MEANINGS, OUTCOMES
-from iota.web.hints import hints_of
 
 _INTRODUCTION = """\
 # Outcomes
@@ -38,4 +38,4 @@ def undocumented() -> Iterator[str]:
         if not MEANINGS.get(outcome):
             yield f"The outcome {outcome} has no meaning in iota.records.MEANINGS."
         if outcome != "integrated" and not hints_of(outcome):
-            yield f"The outcome {outcome} has no hint in iota.web.hints."
+            yield f"The outcome {outcome} has no hint in iota.analysis.hints."

@@ -157,10 +157,12 @@ def _standing(source: Source) -> str:
 
 
 def _key_numbers(summary: Summary) -> KeyNumbers:
+    share = f", {percent(summary.n_integrated, summary.n_hits)} of hits" if summary.n_hits else ""
+    integrated = f"integrated{share}"
     numbers = [
         (f"{summary.n_finished:,}", f"of {summary.n_frames:,} frames finished"),
         (f"{summary.n_hits:,}", f"hits, {percent(summary.n_hits, summary.n_finished)} of finished frames"),
-        (f"{summary.n_integrated:,}", f"integrated, {percent(summary.n_integrated, summary.n_hits)} of hits"),
+        (f"{summary.n_integrated:,}", integrated),
     ]
     if summary.d_min_A:
         numbers.append((f"{summary.d_min_A[1]:.2f} Å", "resolution, median"))
@@ -222,18 +224,19 @@ def _rates_table(summary: Summary) -> Table:
 def _quantities(source: Source) -> list[Block]:
     if not source.summary.n_lattices:
         return []
+    charts = source.charts
     names = [*CELL, RESOLUTION.name, WILSON.name, MOSAICITY.name]
     rows = []
     for name in names:
-        values = source.charts.quantiles(name)
+        values = charts.quantiles(name)
         if values:
             label = QUANTITIES[name].label
             rows.append([label[:1].upper() + label[1:] if len(label) > 9 else label, *map(COLUMNS[name].text, values)])
     head = ["", "2 %", "25 %", "median", "75 %", "98 %"]
     return [
         Heading("Unit cells, resolution, Wilson B and mosaicity"),
-        Pictures([source.charts.histogram(name) for name in CELL], in_a_row=3),
-        Pictures([source.charts.histogram(name) for name in names[6:]], in_a_row=3),
+        Pictures([charts.histogram(name) for name in CELL], in_a_row=3),
+        Pictures([charts.histogram(name) for name in names[6:] if charts.quantiles(name)], in_a_row=3),
         Table(head=head, rows=rows, numbers=frozenset(range(1, 6)), instead_of_pictures=True),
     ]
 

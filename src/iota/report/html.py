@@ -45,7 +45,7 @@ td { border-top: 1px solid #e6eaee; } tr { break-inside: avoid; } thead { displa
 tr.total td { border-top: 1.5px solid #8a97a3; font-weight: 600; }
 .n { text-align: right; } .n, .keep { white-space: nowrap; } .whole { break-inside: avoid; }
 pre { font: 12px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; background: #f4f6f8; border-radius: 6px;
-  padding: 9px 12px; margin: 6px 0; white-space: pre-wrap; overflow-wrap: anywhere; }
+  padding: 9px 12px; margin: 6px 0; white-space: pre-wrap; overflow-wrap: anywhere; orphans: 8; widows: 8; }
 ol { margin: 6px 0; padding-left: 20px; } li { margin: 3px 0; }
 .tall figure:first-child { grid-row: span 2; }
 @media screen and (max-width: 640px) {

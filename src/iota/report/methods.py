@@ -65,7 +65,8 @@ def methods(
     if values is not None and values.advanced.acceleration == "on":
         sentences.append("IOTA's faster implementations of these steps were used where they apply.")
     least = f" ({values.data_selection.image_triage.minimum_Bragg_peaks} spots or more)" if values is not None else ""
-    sentences.append(f"Of these, {_part(facts['hits'])} had enough diffraction to be indexed{least}.")
+    part = _part(facts["hits"]) if summary.n_hits else "none"
+    sentences.append(f"Of these, {part} had enough diffraction to be indexed{least}.")
     if summary.n_hits:
         sentences.append(_indexing(summary, learnt))
         sentences.append(
