@@ -74,7 +74,7 @@ def test_an_outcome_without_meaning_or_hint_is_found(monkeypatch):
     monkeypatch.setattr(outcomes, "hints_of", lambda outcome: [] if outcome == "timed_out" else ["one"])
     assert list(outcomes.undocumented()) == [
         "The outcome crashed has no meaning in iota.records.MEANINGS.",
-        "The outcome timed_out has no hint in iota.web.hints.",
+        "The outcome timed_out has no hint in iota.analysis.hints.",
     ]
 
 
