@@ -3,6 +3,7 @@
 import html
 import re
 import shutil
+import time
 from statistics import median
 
 import pytest
@@ -56,8 +57,13 @@ def said(project, known_run):
 def detail(project):
     app = FastAPI()
     add_api(app, Projects(project))
-    with TestClient(app) as client:
-        return client.get("/api/runs/001").json()
+    end = time.monotonic() + 60
+    with TestClient(app) as client:  # which answers after a second, however far the run is read
+        while True:
+            found = client.get("/api/runs/001").json()
+            if found["table"]["n_rows"] == 12 and found["summary"]["n_lattices"]:
+                return found
+            assert time.monotonic() < end, "the run was not read"
 
 
 def _expected(folder):
