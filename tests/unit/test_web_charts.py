@@ -235,9 +235,9 @@ def test_rates_name_time_and_share():
     assert "time since the first frame (h)" in said
     assert "rate (%)" in said
     assert [text for text in said if ":" in text] == [
-        "hits, % of frames: 50 %",
-        "indexed, % of hits: 80 %",
-        "integrated, % of hits: 60 %",
+        "hits of frames: 50.0 %",
+        "indexed of hits: 80.0 %",
+        "integrated of hits: 60.0 %",
     ]
 
 
