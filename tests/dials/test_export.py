@@ -138,7 +138,7 @@ def test_a_stream_is_read_by_those_who_made_the_format(exported, chunks, results
         chunk = by_path[result.frame.path]
         assert chunk["Event"] == "//"
         assert chunk["hit"] == ("0" if result.outcome in ("failed_triage", "failed_spotfinding") else "1")
-        assert chunk["indexed_by"] == ("file-nolatt-nocell" if result.lattices else "none")
+        assert chunk["indexed_by"] == ("debug" if result.lattices else "none")
         assert len(chunk["crystals"]) == len(result.lattices)
         assert int(chunk["num_peaks"]) == len(chunk["peaks"])
         for crystal, lattice in zip(chunk["crystals"], result.lattices, strict=True):
@@ -383,6 +383,12 @@ def test_resolution_on_tilted_panels_is_that_of_dxtbx(tmp_path):
             crystal = {"astar": 10 * q, "bstar": np.zeros(3), "cstar": np.zeros(3)}
             put = projected([[1, 0, 0]], crystal, energy, panels[f"p{k}"])[0]
             assert put == pytest.approx([fast, slow + 700 * k], abs=1e-2)  # modules of a stack lie one after the other
+
+
+def test_a_geometry_of_many_panels_fits_into_a_stream():
+    geometry = geometry_of(experiment())
+    many = geometry._replace(panels=[geometry.panels[1]._replace(name=f"p{k}") for k in range(256)])
+    assert len(geometry_text(many)) < 64 * 1024  # more than that CrystFEL does not read
 
 
 def test_a_detector_that_moved_is_where_the_geometry_and_its_shift_say():

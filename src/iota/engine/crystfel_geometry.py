@@ -119,12 +119,15 @@ def geometry_text(geometry: Geometry, data: Sequence[str] = ()) -> str:
         data: more lines, as on where the pixels are in HDF5 files.
     """
     camera_length = geometry.camera_length_m
+    alike = [_alike(panel) for panel in geometry.panels]
+    common = alike[0] if all(values == alike[0] for values in alike) else {}  # a stream takes 64 kB of geometry at most
     lines = [
         f"photon_energy = {geometry.photon_energy_eV:.3f}",
         f"clen = {camera_length:.7f}",
+        *(f"{name} = {value}" for name, value in common.items()),
         *data,
     ]
-    for panel in geometry.panels:
+    for panel, own in zip(geometry.panels, alike, strict=True):
         corner = panel.corner / panel.pixel_m
         (fs, ss), (n_fs, n_ss) = panel.offset, panel.size
         values = {
@@ -132,13 +135,12 @@ def geometry_text(geometry: Geometry, data: Sequence[str] = ()) -> str:
             "max_fs": fs + n_fs - 1,
             "min_ss": ss,
             "max_ss": ss + n_ss - 1,
-            "corner_x": f"{corner[0]:.5f}",
-            "corner_y": f"{corner[1]:.5f}",
-            "coffset": f"{panel.corner[2] - camera_length:.9f}",
+            "corner_x": f"{corner[0]:.4f}",
+            "corner_y": f"{corner[1]:.4f}",
+            "coffset": f"{panel.corner[2] - camera_length:.7f}",
             "fs": _direction(panel.fast / panel.pixel_m),
             "ss": _direction(panel.slow / panel.pixel_m),
-            "res": f"{1 / panel.pixel_m:.6f}",
-            "adu_per_photon": f"{panel.gain:g}",
+            **({} if common else own),
         }
         lines += ["", *(f"{panel.name}/{name} = {value}" for name, value in values.items())]
     if len(geometry.panels) > 1:
@@ -146,5 +148,10 @@ def geometry_text(geometry: Geometry, data: Sequence[str] = ()) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _alike(panel: Panel) -> dict[str, str]:
+    """What is most often the same for all panels."""
+    return {"res": f"{1 / panel.pixel_m:.6f}", "adu_per_photon": f"{panel.gain:g}"}
+
+
 def _direction(vector: Floats) -> str:
-    return " ".join(f"{value:+.9f}{axis}" for value, axis in zip(vector, "xyz", strict=True))
+    return " ".join(f"{value:+.7f}{axis}" for value, axis in zip(vector, "xyz", strict=True))

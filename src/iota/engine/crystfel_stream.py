@@ -16,6 +16,7 @@ from iota.engine.integrated_frame import FrameData, Spots, positions_px
 from iota.records import FrameRef
 
 _BANDWIDTH = 1e-8  # what CrystFEL takes for one that is not known; 0 is no spectrum for it
+_INDEXED_BY = "debug"  # CrystFEL complains of each image with a word it does not know; this is no indexer of its own
 _PEAK = f"{0:10.2f}"  # the highest pixel of a reflection: DIALS does not keep it
 _RADIUS_SHARE = 98  # percentile of excitation errors that is the profile radius, as in CrystFEL's own refinement
 
@@ -60,7 +61,7 @@ def chunk(header: Header, data: FrameData, geometry: Geometry, reference: Geomet
         geometry: beam and detector of the image.
         reference: those of the geometry file.
     """
-    lines = _chunk_head(header, geometry, "file-nolatt-nocell" if data.tables else "none")
+    lines = _chunk_head(header, geometry, _INDEXED_BY if data.tables else "none")
     lines += _peaks(data.spots, geometry)
     shift_mm = 1000 * detector_shift_m(geometry, reference)
     for experiment, table in zip(data.experiments, data.tables, strict=False):  # no tables where nothing is indexed
