@@ -1,15 +1,26 @@
 """iota.merge on frames whose true intensities are known, read back by gemmi."""
 
+import contextlib
 import json
 import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import gemmi
 import numpy as np
 import pytest
 from commands import command
+from dxtbx.model import ExperimentList
 
-from iota.simulate.truth import read_intensities
+from iota.runs import RunFolder, read_state
+from iota.simulate.truth import read_frames, read_intensities
 from iota.symmetry import unique_reflections
+from iota.workers.merge_folders import merge_state
 
 CELL = (79.2, 79.2, 38.1, 90, 90, 90)
 
@@ -64,17 +75,34 @@ def test_merged_intensities_are_the_true_ones_and_cc_half_says_so(tmp_path):
     assert repeated["overall"] == result["overall"]
 
 
+def _lattices_right(folder, images):
+    """How many of the scaled lattices of P 43 are indexed as most are, compared with the truth, and of how many."""
+    true = [np.array(frame["lattices"][0]["A"]).reshape(3, 3) for frame in read_frames(images)]
+    experiments = ExperimentList.from_file(str(folder / "scaled.expt"), check_format=False)
+    assert len(experiments) == len(true)  # all are merged, in the order of collection
+    upwards = 0
+    for experiment in experiments:
+        a_found = np.array(experiment.crystal.get_A()).reshape(3, 3)
+        operation = np.linalg.inv(true[int(experiment.identifier.partition("_")[2]) - 1]) @ a_found
+        assert np.abs(operation - np.rint(operation)).max() < 0.1
+        upwards += operation[2, 2] > 0
+    return max(upwards, len(true) - upwards), len(true)
+
+
 @pytest.mark.slow
 def test_ways_of_indexing_are_told_apart(tmp_path):
     images = _run(tmp_path, "P43", 60)
-    for options in ((), ("resolve_ambiguity=False",)):
+    for options in (("cosym_lattices=30",), ("resolve_ambiguity=False",)):
         done = command("iota.merge", 1, "d_min=1.7", *options, cwd=tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "y,x,-z" in done.stdout
     above = tmp_path / "integration" / "001" / "merge"
     result = json.loads((above / "001" / "merge.json").read_text())
     assert result["ambiguities"] == ["y,x,-z"]
-    assert sum(result["reindexed"].values()) == result["n_lattices"]
+    assert sum(result["reindexed"].values()) == result["n_lattices"] == 60
+    right, n_lattices = _lattices_right(above / "001", images)
+    assert right >= n_lattices - 1
+    assert _lattices_right(above / "002", images)[0] < 45  # as they came, half of them
     # which of the two is the first way is chance
     told_apart, as_they_are = (
         max(_truth_correlation(above / n / "merged.mtz", images, way)[1] for way in (np.eye(3), np.diag([-1, 1, -1])))
@@ -82,6 +110,40 @@ def test_ways_of_indexing_are_told_apart(tmp_path):
     )
     assert told_apart > 0.8
     assert told_apart > as_they_are + 0.1
+
+
+def test_a_run_that_goes_on_is_merged_as_far_as_it_is(known_run, tmp_path):
+    run = RunFolder(shutil.copytree(known_run.path, tmp_path / "001"))
+    state = read_state(run.state)
+    state.status, state.n_frames, state.process_id = "running", 50, os.getpid()
+    state.write(run.state)
+    done = command("iota.merge", run.path, "d_min=2.5", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "The run still goes on: 12 of 50 images were finished" in " ".join(done.stdout.split())
+    result = json.loads((run.path / "merge" / "001" / "merge.json").read_text())
+    assert (result["n_frames_finished"], result["n_frames"]) == (12, 50)
+    assert merge_state(run.path / "merge" / "001").status == "done"
+
+
+@pytest.mark.parametrize(("end", "status"), [(signal.SIGTERM, 130), (signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_a_merge_that_was_ended_is_no_result(end, status, known_run, tmp_path):
+    run = RunFolder(shutil.copytree(known_run.path, tmp_path / "001"))
+    program = Path(sys.executable).with_name("iota.merge")
+    merging = subprocess.Popen([program, run.path], stderr=subprocess.PIPE, text=True, start_new_session=True)
+    log = run.path / "merge" / "001" / "scale.log"
+    deadline = time.monotonic() + 120
+    while not log.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(merging.pid, end)
+    words = merging.communicate(timeout=60)[1]
+    assert merging.returncode == status
+    with contextlib.suppress(ProcessLookupError):  # what a killed one has left running
+        os.killpg(merging.pid, signal.SIGKILL)
+    assert merge_state(log.parent).status == "stopped"
+    assert not (log.parent / "merge.json").exists() and not (log.parent / "merged.mtz").exists()
+    if status == 130:
+        assert words == "iota.merge: stopped; nothing was merged.\n"
+        assert {path.name for path in log.parent.iterdir()} == {"merge.phil", "scale.log", "state.json"}
 
 
 def test_what_cannot_be_merged_gets_a_sentence(known_run):
