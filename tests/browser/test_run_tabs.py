@@ -363,6 +363,16 @@ def test_lattices_are_merged_and_what_does_not_fit_is_a_sentence(show, results, 
         card.get_by_role("button", name="merged.mtz").click()
     assert Path(download.value.path()).read_bytes() == (run.path / "merge" / "001" / "merged.mtz").read_bytes()
     picture(page, "run-merged")
+    card.get_by_role("button", name="Merge", exact=True).click()
+    expect(card.get_by_text(re.compile("^Combining|^Scaling|^Merging, "))).to_be_visible(timeout=60_000)
+    card.get_by_role("button", name="Cancel").click()
+    expect(card.get_by_text("Merging was cancelled.")).to_be_visible(timeout=20_000)
+    expect(card.get_by_text("TABLE 1")).to_be_visible()  # that of the one before
+    card.get_by_label("Result").click()
+    page.get_by_role("option", name="merge/002, was stopped").click()
+    expect(card.get_by_text("002 was stopped.")).to_be_visible()
+    expect(card.get_by_role("button", name="merged.mtz")).to_have_count(0)
+    picture(page, "run-merging-stopped")
 
 
 @pytest.mark.slow

@@ -15,12 +15,15 @@ import gemmi
 import numpy as np
 import pytest
 from commands import command
+from dials.array_family import flex
 from dxtbx.model import ExperimentList
 
-from iota.runs import RunFolder, read_state
+from iota.analysis.summary import SummaryBuilder
+from iota.runs import RunFolder, iterate_ledger, read_state
 from iota.simulate.truth import read_frames, read_intensities
 from iota.symmetry import unique_reflections
 from iota.workers.merge_folders import merge_state
+from iota.workers.merge_programs import prime_command, xia2_command
 
 CELL = (79.2, 79.2, 38.1, 90, 90, 90)
 
@@ -144,6 +147,44 @@ def test_a_merge_that_was_ended_is_no_result(end, status, known_run, tmp_path):
     if status == 130:
         assert words == "iota.merge: stopped; nothing was merged.\n"
         assert {path.name for path in log.parent.iterdir()} == {"merge.phil", "scale.log", "state.json"}
+
+
+def _chosen(run):
+    results = [result for result in iterate_ledger(run.ledger) if result.lattices]
+    builder = SummaryBuilder(len(results))
+    for result in results:
+        builder.add(result)
+    return [(result, k) for result in results for k in range(len(result.lattices))], builder.summary()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # PRIME leaves its files open
+def test_prime_reads_what_a_run_and_a_merge_write_for_it(known_run, tmp_path):
+    prime = pytest.importorskip("prime.postrefine.mod_input", reason="PRIME is not installed")
+    chosen, summary = _chosen(known_run)
+    command_line = prime_command(known_run, tmp_path, chosen[:3], summary, ("P 43 21 2", 2.1))
+    assert command_line == ["prime.run", "prime.phil"]
+    for script, n_lattices, d_min in (
+        (known_run.path / "prime.phil", len(chosen), round(summary.d_min_A[1], 2)),
+        (tmp_path / "prime.phil", 3, 2.1),
+    ):
+        parameters, _ = prime.process_input([str(script)], flag_mkdir=False)
+        assert (parameters.merge.d_min, str(parameters.target_space_group)) == (d_min, "P 43 21 2")
+        assert parameters.target_crystal_system == "Tetragonal"
+        pickles = prime.read_pickles(parameters.data)
+        assert len(pickles) == n_lattices
+        assert all(len(prime.read_frame(pickle)["observations"][0].data()) > 50 for pickle in pickles)
+
+
+def test_xia2_gets_the_chosen_lattices_under_the_names_it_looks_for(known_run, tmp_path):
+    chosen, _ = _chosen(known_run)
+    command_line = xia2_command(known_run, tmp_path, chosen[:4], ("P 43 21 2", 2.1))
+    assert command_line == [
+        "xia2.ssx_reduce", f"directory={tmp_path / 'lattices'}", "space_group=P43212", "d_min=2.10"
+    ]  # fmt: skip
+    experiments = ExperimentList.from_file(str(tmp_path / "lattices" / "integrated.expt"), check_format=False)
+    table = flex.reflection_table.from_file(str(tmp_path / "lattices" / "integrated.refl"))
+    assert len(experiments) == 4 and set(table["id"]) == {0, 1, 2, 3}
+    table.assert_experiment_identifiers_are_consistent(experiments)
 
 
 def test_what_cannot_be_merged_gets_a_sentence(known_run):

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from iota.engine.installation import prepare
 from iota.errors import BackendError
+from iota.records import FrameResult
 
 prepare()
 
@@ -72,6 +73,11 @@ class Observed(NamedTuple):
     intensity: npt.NDArray[np.float64]  # `[n]`
     variance: npt.NDArray[np.float64]  # `[n]`
     partiality: npt.NDArray[np.float64]  # `[n]`
+
+
+def source(run: Path, result: FrameResult, number: int) -> Source:
+    """A lattice of a frame of a run, which is this folder."""
+    return Source(run / result.files["experiments"], run / result.files["reflections"], number)
 
 
 def combine(sources: Sequence[Source], space_group: str, folder: Path) -> None:

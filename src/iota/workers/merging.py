@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -20,7 +17,7 @@ from iota.analysis.enough import FramesNeeded, growth
 from iota.analysis.merged import CurvePoint, Observations, Shell, cumulative, scatter_variance, table_one
 from iota.analysis.merged_charts import write_merging_charts
 from iota.analysis.summary import SummaryBuilder
-from iota.errors import BackendError, IotaError, RunFolderError, UsageError
+from iota.errors import IotaError, RunFolderError, UsageError
 from iota.params.merging import merging_text
 from iota.records import FrameResult, Lattice
 from iota.runs import RunFolder, iterate_ledger, read_state
@@ -29,6 +26,7 @@ from iota.runs.state import is_at_work
 from iota.symmetry import bravais_symbol, indexing_ambiguities, unique_reflections
 from iota.workers.indexing_ways import tell_ways_apart
 from iota.workers.merge_folders import end_merge, new_merge_folder
+from iota.workers.merge_programs import check_engine, prime_command, run_command, xia2_command
 
 _LEAST_LATTICES = 2
 
@@ -117,8 +115,13 @@ def merge_run(run: RunFolder, values: Any, step: Step) -> tuple[Merging, Path]:
         if values.engine == "dials":
             _with_dials(run, folder, chosen, values, merging, step)
         else:
+            crystal = (merging.space_group, merging.d_min_A)
             with step(f"Merging with {values.engine}"):
-                _with_program(run, folder, values.engine, merging)
+                if values.engine == "prime":
+                    merging.commands.append(prime_command(run, folder, chosen, summary, crystal))
+                else:
+                    merging.commands.append(xia2_command(run, folder, chosen, crystal))
+                run_command(merging.commands[-1], folder, values.engine)
         record = msgspec.json.format(msgspec.json.encode(merging), indent=1).decode() + "\n"
         run.write_text(folder / "merge.json", record)
     except IotaError as error:
@@ -143,27 +146,6 @@ def _progress(run: RunFolder, n_finished: int, merging: Merging) -> None:
     how = "still goes on" if is_at_work(state) else "did not come to its end"
     what = f"{n_finished} of {state.n_frames} images were finished when merging began"
     merging.remarks.append(f"The run {how}: {what}, and the lattices of those are merged.")
-
-
-def check_engine(engine: str) -> None:
-    """See that an engine can run.
-
-    Raises:
-        BackendError: it cannot; says why and what to do.
-    """
-    if engine == "prime":
-        if importlib.util.find_spec("prime") is None:
-            raise BackendError("PRIME is not installed here. It comes with Phenix; merging.engine=dials works without.")
-        if importlib.util.find_spec("prime_ext") is None:
-            raise BackendError(
-                "PRIME is installed but lacks its compiled module prime_ext, as in Debian's cctbx, so it cannot merge."
-                " The prime.phil of the run can be used where PRIME is complete; merging.engine=dials works here."
-            )
-    if engine == "xia2" and shutil.which("xia2.ssx_reduce") is None:
-        raise BackendError(
-            "xia2.ssx_reduce is not on the PATH. It comes with CCP4 and with xia2 of conda-forge;"
-            " merging.engine=dials works without."
-        )
 
 
 def _fitting(
@@ -201,11 +183,7 @@ def _with_dials(
     merging.versions["DIALS"] = dials_version()
     names = [f"lattice_{k + 1}" for k in range(len(chosen))]
     with step(f"Combining {len(chosen)} lattices"):
-        sources = [
-            dials.Source(run.path / result.files["experiments"], run.path / result.files["reflections"], k)
-            for result, k in chosen
-        ]
-        dials.combine(sources, merging.space_group, folder)
+        dials.combine([dials.source(run.path, result, k) for result, k in chosen], merging.space_group, folder)
     prefix = "combined"
     if merging.ambiguities and values.resolve_ambiguity:
         crystal = (merging.unit_cell, merging.space_group, merging.d_min_A)
@@ -266,25 +244,3 @@ def _variances(scaled: Any, data: Observations, merging: Merging) -> Any:
     variance = scaled.variance.copy()
     variance[number >= 0] = scatter_variance(data)
     return variance
-
-
-def _with_program(run: RunFolder, folder: Path, engine: str, merging: Merging) -> None:
-    """Let PRIME or xia2 merge, in the folder."""
-    if engine == "prime":
-        command = ["prime.run", str(run.path / "prime.phil"), f"run_no={folder / 'prime'}"]
-    else:
-        command = [
-            "xia2.ssx_reduce",
-            f"directory={run.path / 'dials'}",
-            f"space_group={merging.space_group.replace(' ', '')}",
-            f"d_min={merging.d_min_A:.2f}",
-        ]
-    log = folder / f"{engine}.log"
-    with log.open("w", encoding="utf-8") as words:
-        try:
-            done = subprocess.run(command, cwd=folder, stdout=words, stderr=subprocess.STDOUT, check=False)
-        except OSError as error:
-            raise BackendError(f"{command[0]} cannot be started: {error.strerror}.") from error
-    merging.commands.append(command)
-    if done.returncode or not list(folder.rglob("*.mtz")):
-        raise BackendError(f"{command[0]} wrote no MTZ file; {log} has its words.")
