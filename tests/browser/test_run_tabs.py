@@ -370,7 +370,7 @@ def test_lattices_are_merged_and_what_does_not_fit_is_a_sentence(show, results, 
     expect(card.get_by_text("TABLE 1")).to_be_visible()  # that of the one before
     card.get_by_label("Result").click()
     page.get_by_role("option", name="merge/002, was stopped").click()
-    expect(card.get_by_text("002 was stopped.")).to_be_visible()
+    expect(card.get_by_text("merge/002 was stopped.")).to_be_visible()
     expect(card.get_by_role("button", name="merged.mtz")).to_have_count(0)
     picture(page, "run-merging-stopped")
 

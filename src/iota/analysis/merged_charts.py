@@ -35,7 +35,7 @@ def write_merging_charts(shells: Sequence[Shell], curve: Sequence[CurvePoint], f
         axes.set_xlabel("resolution (Å)")
     for axes in (quality, growing):
         axes.set_ylim(min(0.0, *axes.get_ylim()), 1.03)
-        axes.legend(loc="lower right")
+        axes.legend()
     for axes in (strength, multiplicity):
         axes.set_ylim(bottom=0.0)
     quality.set_title("By resolution")

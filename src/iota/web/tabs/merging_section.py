@@ -160,7 +160,7 @@ class MergingSection:
         logs = sorted(path.name for path in folder.glob("*.log"))
         with self._result:
             if state.status != "done":
-                ui.label(f"{folder.name} {_WORDS[state.status]}. {state.reason}".strip()).classes("iota-path")
+                ui.label(f"merge/{folder.name} {_WORDS[state.status]}. {state.reason}".strip()).classes("iota-path")
             with ui.row().classes("gap-1"):
                 for name in (*_FILES, *logs):
                     if (folder / name).is_file() and (state.status == "done" or name in (*logs, "merge.phil")):
