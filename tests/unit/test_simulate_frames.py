@@ -15,6 +15,7 @@ from iota.cli import simulate as command
 from iota.errors import UsageError
 from iota.simulate import (
     DETECTORS,
+    TUTORIAL_FRAMES,
     BeamStop,
     Crystal,
     Defects,
@@ -24,6 +25,7 @@ from iota.simulate import (
     read_frames,
     read_intensities,
     simulate_frame,
+    tutorial,
     write_dataset,
 )
 from iota.simulate.cbf import compress_byte_offset, decompress_byte_offset
@@ -272,3 +274,34 @@ def test_second_form_appears_in_the_truth(tmp_path):
     forms = {lattice["form"] for frame in read_frames(tmp_path) for lattice in frame["lattices"]}
     assert forms == {"lyso", "lyso_form2"}
     assert (tmp_path / "truth_lyso_form2.hkl").is_file()
+
+
+def test_the_images_of_the_tutorial_have_all_kinds_and_glare_around_the_beamstop(tmp_path, capsys):
+    assert command.main([str(tmp_path / "t"), "--tutorial", "-n", "4", "--silent"]) == 0
+    frames = read_frames(tmp_path / "t")
+    assert [frame["kind"] for frame in frames] == ["weak", "normal", "normal", "blank"]
+    np.testing.assert_array_equal(
+        read_intensities(tmp_path / "t", "lyso")[1], read_intensities(tmp_path / "t", "lyso_ortho")[1]
+    )
+    settings_ = tutorial()
+    counts, _ = simulate_frame(settings_, 3)
+    clean, _ = simulate_frame(dataclasses.replace(settings_, stop=BeamStop()), 3)
+    row, column = np.indices(counts.shape)
+    beam_x, beam_y = settings_.detector.beam_px
+    away_mm = 0.172 * np.hypot(column - beam_x, row - beam_y)
+    near = (away_mm > 3.0) & (away_mm < 7.0)
+    bright = counts > 40
+    assert 20 < bright[near].sum() < 500
+    assert bright[~near].sum() == pytest.approx((clean > 40)[~near].sum(), abs=6)
+    drawn = [draw_frame(settings_, i, np.random.default_rng(i)) for i in range(TUTORIAL_FRAMES)]
+    assert [sum(kind == name for kind, _ in drawn) for name in ("normal", "weak", "blank")] == [252, 27, 45]
+
+
+def test_the_tutorial_takes_no_other_settings(tmp_path, capsys):
+    assert command.main([str(tmp_path / "t"), "--tutorial", "--b-factor", "3"]) == 2
+    assert "--tutorial has settings of its own; leave out --b-factor" in capsys.readouterr().err
+
+
+def test_a_form_like_no_other_is_refused():
+    with pytest.raises(UsageError, match="like nothing, which is not among the forms"):
+        Experiment(crystals=(Crystal(like="nothing"),))
