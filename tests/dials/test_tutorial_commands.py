@@ -53,7 +53,9 @@ def test_the_tutorial_at_the_command_line(tmp_path):
     assert len(kept) >= 15
     assert all(lattice.space_group == "P 43 21 2" for lattice in kept)
     assert all(abs(lattice.unit_cell[0] - 79.2) < 0.8 for lattice in kept)
-    assert (runs[1].path / "merge" / "001" / "merged.mtz").stat().st_size > 0
+    for name in ("merge/001/merged.mtz", "report.html"):
+        assert (runs[1].path / name).stat().st_size > 0
+    assert any((runs[1].path / "export").iterdir())
 
 
 @pytest.mark.slow
