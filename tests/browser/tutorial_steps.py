@@ -229,7 +229,7 @@ def step_12_why(tour: Tour) -> None:
 def step_13_analysis(tour: Tour) -> None:
     page = tour.page
     page.get_by_role("tab", name="Analysis").click()
-    expect(page.get_by_text(re.compile(r"tP, \d+ of \d+ lattices"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^tP \(P 4 2 2, as indexed\), \d+ of \d+ lattices$"))).to_be_visible()
     tour.take("analysis", page, 702)
     tour.facts["clusters_1"] = _clusters(tour, "clusters")
     assert re.match(r"79\.\d+ 79\.\d+ 38\.\d+ 90", tour.facts["clusters_1"][0][3])
