@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 CONSTS.sleep_unit = 0.2
 
 
-_LIMIT_OF_SEVERAL_S = 60.0  # a bundle may end with a frame that hangs; alone it gets all of its time
-
-
 class LocalPool:
     """Processes that have DIALS and take one bundle of tasks after another.
 
@@ -45,7 +42,7 @@ class LocalPool:
         Args:
             n_processes: how many.
             config: what each of them needs to know.
-            time_limit_s: longest time that one task may take (s); several that were submitted together get a minute.
+            time_limit_s: longest time that one task may take (s), or several that were submitted together.
             engine: module with the functions ``start(config)`` and ``run(task)``.
         """
         self.n_processes = n_processes
@@ -57,9 +54,8 @@ class LocalPool:
 
     def submit(self, tasks: Sequence[Task] | Sequence[ConvertTask]) -> concurrent.futures.Future[list[Any]]:
         """Queue tasks for one process; the future gives its reports of the first of them, at least of one."""
-        limit_s = self.time_limit_s if len(tasks) == 1 else min(self.time_limit_s, _LIMIT_OF_SEVERAL_S)
         future: concurrent.futures.Future[list[Any]] = self._pool.schedule(
-            run_bundle, args=(self._run, tasks), timeout=limit_s
+            run_bundle, args=(self._run, tasks), timeout=self.time_limit_s
         )
         return future
 
