@@ -17,7 +17,9 @@ def _window_sum(values, ky, kx):
     return ndimage.convolve(values.astype(np.int64), np.ones((2 * ky + 1, 2 * kx + 1), np.int64), mode="constant")
 
 
-def _by_the_rule(image, valid, lowest, highest, kernel_size=(3, 3), min_local=2, b=6.0, s=3.0, threshold=0.0):
+def _by_the_rule(
+    image, valid, lowest, highest, kernel_size=(3, 3), min_local=2, b=6.0, s=3.0, threshold=0.0, masked_spread=False
+):
     (ky, kx), image = kernel_size, image.astype(np.int64)
     ok = (valid == 1) & (image >= lowest) & (image <= highest)
     counted = ok & (image < 2**24)
@@ -26,7 +28,8 @@ def _by_the_rule(image, valid, lowest, highest, kernel_size=(3, 3), min_local=2,
     spread = ok & (m >= least) & (x >= 0) & (m * y - x * x - x * (m - 1) > x * b * np.sqrt(2 * np.maximum(m - 1, 0)))
     reach = min(ky, kx) - 1
     # where the neighbourhood leaves the image, only what is on it counts
-    inside = ndimage.minimum_filter(spread.astype(int), 2 * reach + 1, mode="constant", cval=1) == 1
+    near = spread | ~ok if masked_spread else spread
+    inside = ok & (ndimage.minimum_filter(near.astype(int), 2 * reach + 1, mode="constant", cval=1) == 1)
     background = counted & ~inside
     m, x = (_window_sum(background * image**power, ky + 2, kx + 2).astype(float) for power in (0, 1))
     mean = np.where(m >= 2, np.maximum(x, 0) / np.maximum(m, 1), 0.0)
@@ -62,15 +65,17 @@ def _image(seed, shape, background=3.0, n_spots=12, brightness=80.0):
     threshold=st.sampled_from([0.0, 10.0]),
     highest=st.sampled_from([100_000, 2**31 - 1]),
     lowest=st.sampled_from([0, -1, 1]),
+    masked_spread=st.booleans(),
 )
 def test_they_are_those_of_the_rule(
-    seed, shape, background, kernel_size, min_local, sigmas, threshold, highest, lowest
+    seed, shape, background, kernel_size, min_local, sigmas, threshold, highest, lowest, masked_spread
 ):
     min_local = min(min_local, (2 * kernel_size[0] + 1) * (2 * kernel_size[1] + 1))
     image = _image(seed, shape, background)
     valid = (np.random.default_rng(seed).random(shape) > 0.01).astype(np.uint8)
-    finder = StrongPixels(kernel_size, min_local, *sigmas, threshold)
-    wanted = _by_the_rule(image, valid, lowest, highest, kernel_size, min_local, *sigmas, threshold)
+    finder = StrongPixels(kernel_size, min_local, *sigmas, threshold, masked_spread=masked_spread)
+    rule = (kernel_size, min_local, *sigmas, threshold, masked_spread)
+    wanted = _by_the_rule(image, valid, lowest, highest, *rule)
     np.testing.assert_array_equal(finder.find(image, valid, lowest, highest), wanted)
     np.testing.assert_array_equal(finder.find(image, valid, lowest, highest), wanted)  # no trace of the first time
 

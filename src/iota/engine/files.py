@@ -11,6 +11,7 @@ from typing import Any
 
 from dxtbx.model.experiment_list import ExperimentList
 
+from iota.engine import versions
 from iota.errors import RunFolderError
 from iota.records import Lattice
 from iota.runs.folder import cannot_write
@@ -94,9 +95,7 @@ class FrameFiles:
         return files
 
     def _write_pickle(self, experiment: Any, reflections: Any, number: int) -> str:
-        from xfel.command_line.frame_extractor import ConstructFrame  # slow to import, and gone from some installations
-
-        frame = ConstructFrame(reflections, experiment).make_frame()
+        frame = versions.frame_class()(reflections, experiment).make_frame()
         frame["pixel_size"] = experiment.detector[0].get_pixel_size()[0]
         relative = f"final/int_{self.name}{f'_{number + 1}' if number else ''}.pickle"
         with self._new(relative).open("wb") as file:

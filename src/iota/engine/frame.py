@@ -300,6 +300,8 @@ class StepProcessor(Processor):  # type: ignore[misc]  # DIALS has no annotation
     def __init__(self, params: Any) -> None:
         self.params = params
         self.tag = None
+        self.idxr = self.idxr_known_crystal_models = None  # newer versions keep indexers from frame to frame
+        self.idxr_method_list = dict.fromkeys(params.indexing.stills.method_list or ())
 
 
 def _index_with_dials(params: Any, experiments: Any, spots: Any) -> tuple[Any, Any]:

@@ -4,7 +4,8 @@ DIALS' ``dispersion_extended`` threshold asks of every pixel whether the counts 
 spread more than counts do by chance (index of dispersion).  A pixel can be strong only if that is so for *all* pixels
 nearer than k to it.  So it is enough to ask the centre of each cell of 2 k - 1 by 2 k - 1 pixels: where that is quiet,
 nothing in the cell is strong.  Of six megapixels a quarter of a million are asked, in one pass over the image; what
-remains, some ten cells of a blank, is then done in full.
+remains, some ten cells of a blank, is then done in full.  Newer versions of DIALS let masked pixels pass: where the
+centre of a cell is masked, it is then the middle of what is not masked that is asked.
 
 Sums are of whole numbers and exact, and the comparisons are written in the order of DIALS' own, so they come out alike.
 
@@ -44,6 +45,7 @@ class Rule(NamedTuple):
     sigma_strong: float  # standard deviations of a pixel above the mean of the background around it
     threshold: float  # a strong pixel has more counts than this
     root: npt.NDArray[np.float64]  # sqrt(2 (m - 1)) [m]
+    masked_spread: bool  # whether masked pixels pass as spreading, so that what is beside them can be strong
 
 
 def _compiled(function: Any) -> Any:
@@ -99,6 +101,55 @@ def _any_left_out(packed: Any, i0: Any, i1: Any) -> Any:
 any_left_out = _compiled(_any_left_out)
 
 
+def _is_valid(panel: Any, j: Any, i: Any) -> Any:
+    """Whether pixel [j, i] is not masked."""
+    image, valid, lowest, highest = panel
+    return valid[j, i] != 0 and lowest <= image[j, i] <= highest
+
+
+is_valid = _compiled(_is_valid)
+
+
+def _is_spread(panel: Any, rule: Any, j: Any, i: Any) -> Any:
+    """DIALS' test of dispersion at pixel [j, i]."""
+    image, valid, lowest, highest = panel
+    ny, nx = image.shape
+    if not is_valid(panel, j, i):
+        return False
+    m = x = y = np.int64(0)
+    for q in range(max(j - rule.ky, 0), min(j + rule.ky + 1, ny)):
+        for p in range(max(i - rule.kx, 0), min(i + rule.kx + 1, nx)):
+            v = np.int64(image[q, p])
+            if valid[q, p] and lowest <= v <= highest and v < BIG:
+                m += 1
+                x += v
+                y += v * v
+    if m < rule.least or x < 0:
+        return False
+    mf, xf, yf = float(m), float(x), float(y)
+    return mf * yf - xf * xf - xf * (mf - 1.0) > xf * rule.sigma_background * rule.root[m]
+
+
+is_spread = _compiled(_is_spread)
+
+
+def _may_hold_strong(panel: Any, rule: Any, j0: Any, i0: Any, stride: Any) -> Any:
+    """Whether a cell that begins at pixel [j0, i0], and whose centre is masked, may hold strong pixels."""
+    ny, nx = panel.image.shape
+    top, bottom, left, right = ny, -1, nx, -1
+    for j in range(j0, min(j0 + stride, ny)):
+        for i in range(i0, min(i0 + stride, nx)):
+            if is_valid(panel, j, i):
+                top, bottom, left, right = min(top, j), max(bottom, j), min(left, i), max(right, i)
+    if bottom < 0:
+        return False
+    j, i = (top + bottom) // 2, (left + right) // 2  # nearer than k to all of them
+    return not is_valid(panel, j, i) or is_spread(panel, rule, j, i)
+
+
+may_hold_strong = _compiled(_may_hold_strong)
+
+
 def _restless_cells(panel: Any, rule: Any, cells: Any) -> Any:
     """Write the numbers of the cells, counted by rows, that may hold strong pixels to ``cells``; returns how many."""
     image, valid, lowest, highest = panel
@@ -131,36 +182,16 @@ def _restless_cells(panel: Any, rule: Any, cells: Any) -> Any:
             m = total >> m_shift
             x, y = float(total & x_bits), float(U(square_sums[i1] - square_sums[i0]))
             spread = m * y - x * x - x * (m - 1.0) > x * rule.sigma_background * rule.root[m]
-            if (spread and m >= rule.least) or (left_out and any_left_out(packed, i0, i1)):
+            restless = (spread and m >= rule.least) or (left_out and any_left_out(packed, i0, i1))
+            if rule.masked_spread and not is_valid(panel, centre_y, centre_x):
+                restless = may_hold_strong(panel, rule, cell_row * stride, cell_column * stride, stride)
+            if restless:
                 cells[n] = cell_row * n_columns + cell_column
                 n += 1
     return n
 
 
 restless_cells = _compiled(_restless_cells)
-
-
-def _is_spread(panel: Any, rule: Any, j: Any, i: Any) -> Any:
-    """DIALS' test of dispersion at pixel [j, i]."""
-    image, valid, lowest, highest = panel
-    ny, nx = image.shape
-    if not (valid[j, i] and lowest <= image[j, i] <= highest):
-        return False
-    m = x = y = np.int64(0)
-    for q in range(max(j - rule.ky, 0), min(j + rule.ky + 1, ny)):
-        for p in range(max(i - rule.kx, 0), min(i + rule.kx + 1, nx)):
-            v = np.int64(image[q, p])
-            if valid[q, p] and lowest <= v <= highest and v < BIG:
-                m += 1
-                x += v
-                y += v * v
-    if m < rule.least or x < 0:
-        return False
-    mf, xf, yf = float(m), float(x), float(y)
-    return mf * yf - xf * xf - xf * (mf - 1.0) > xf * rule.sigma_background * rule.root[m]
-
-
-is_spread = _compiled(_is_spread)
 
 
 def _mark_spread(panel: Any, rule: Any, cells: Any, state: Any) -> None:
@@ -174,14 +205,15 @@ def _mark_spread(panel: Any, rule: Any, cells: Any, state: Any) -> None:
         for j in range(max(j0 - reach, 0), min(j0 + stride + reach, ny)):
             for i in range(max(i0 - reach, 0), min(i0 + stride + reach, nx)):
                 if state[j, i] == 0:
-                    state[j, i] = ASKED | SPREAD if is_spread(panel, rule, j, i) else ASKED
+                    spread = is_spread(panel, rule, j, i) or (rule.masked_spread and not is_valid(panel, j, i))
+                    state[j, i] = ASKED | SPREAD if spread else ASKED
 
 
 mark_spread = _compiled(_mark_spread)
 
 
-def _inside_pixels(rule: Any, cells: Any, state: Any, pixels: Any) -> Any:
-    """Write pixels of the cells with spreading counts all around to ``pixels`` and mark them; returns how many."""
+def _inside_pixels(panel: Any, rule: Any, cells: Any, state: Any, pixels: Any) -> Any:
+    """Write valid pixels of the cells with spreading counts around them to ``pixels``, mark them; returns how many."""
     ny, nx = state.shape
     reach = min(rule.ky, rule.kx) - 1
     stride = 2 * reach + 1
@@ -191,7 +223,7 @@ def _inside_pixels(rule: Any, cells: Any, state: Any, pixels: Any) -> Any:
         j0, i0 = cell // n_columns * stride, cell % n_columns * stride
         for j in range(j0, min(j0 + stride, ny)):
             for i in range(i0, min(i0 + stride, nx)):
-                inside = True
+                inside = is_valid(panel, j, i)
                 for q in range(max(j - reach, 0), min(j + reach + 1, ny)):
                     for p in range(max(i - reach, 0), min(i + reach + 1, nx)):
                         inside = inside and (state[q, p] & SPREAD) != 0

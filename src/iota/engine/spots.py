@@ -24,6 +24,7 @@ from dials.util.masking import generate_mask
 from dxtbx import flumpy
 from dxtbx.model import Panel
 
+from iota.engine import versions
 from iota.engine.in_memory import ImageInMemory
 from iota.engine.strong_pixels import LARGEST_WINDOW, Image, Mask, StrongPixels
 from iota.errors import BackendError
@@ -107,6 +108,7 @@ class SpotFinder:
             given.sigma_background,
             given.sigma_strong,
             given.global_threshold,
+            masked_spread=versions.masked_pixels_spread(),
         )
 
     def _table(self, experiments: Any, images: Sequence[Image], strong: Sequence[npt.NDArray[np.int64]]) -> Any:

@@ -36,9 +36,12 @@ def mark_foreground(reflections: Any, detector: Any, radius_rad: float) -> None:
     s1 = reflections["s1"].as_numpy_array()
     for panel in np.unique(panels):
         rows = np.flatnonzero(panels == panel)
+        code_type = flumpy.to_numpy(
+            shoeboxes[int(rows[0])].mask
+        ).dtype.type  # versions of DIALS have integers of their own
         for chunk in np.array_split(rows, -(-len(rows) // _CHUNK)):
             inside = foreground(detector[int(panel)], boxes[chunk], s1[chunk], radius_rad)
-            codes = np.where(inside, np.int32(MaskCode.Foreground), np.int32(MaskCode.Background))
+            codes = np.where(inside, code_type(MaskCode.Foreground), code_type(MaskCode.Background))
             for row, (x0, x1, y0, y1), code in zip(chunk, boxes[chunk], codes, strict=True):
                 mask = flumpy.to_numpy(shoeboxes[int(row)].mask)  # shares its memory with the shoebox
                 mask[0] |= code[: y1 - y0, : x1 - x0]

@@ -24,6 +24,7 @@ from dials.algorithms.refinement.prediction.managed_predictors import Experiment
 from dials.array_family import flex
 from dxtbx.model import Crystal, MosaicCrystalSauter2014
 
+from iota.engine import versions
 from iota.engine.known_cell import CellSearch, find_bases
 from iota.engine.still_mosaicity import Mosaicity, fit_mosaicity
 from iota.engine.still_outliers import inliers
@@ -201,7 +202,8 @@ class StillIndexer(StillsIndexerBasisVectorSearch):  # type: ignore[misc]  # DIA
                 logger.info("Candidate %d is not refined: %s", number, error)
             else:
                 logger.info("Candidate %d: %s", number, candidates[-1])
-        candidates = [one for one in candidates if one.rmsd_px <= self.params.stills.rmsd_min_px] or candidates
+        largest_px = versions.largest_rmsd_px(self.params)
+        candidates = [one for one in candidates if one.rmsd_px <= largest_px] or candidates
         if not candidates:
             raise DialsIndexError("No suitable indexing solution found")
         if isinstance(self._symmetry_handler, _KnownLattice):
@@ -209,7 +211,7 @@ class StillIndexer(StillsIndexerBasisVectorSearch):  # type: ignore[misc]  # DIA
             best = max(candidates, key=lambda one: one.evidence(self._spacing_px) - known.deviation(one.crystal))
         else:
             best = min(candidates, key=lambda one: one.rmsd_px)
-        if best.rmsd_px > self.params.stills.rmsd_min_px:
+        if best.rmsd_px > largest_px:
             raise DialsIndexError(f"RMSD too high, {best.rmsd_px:f}")
         self._found = best
         return best.crystal, best.n_indexed
@@ -340,7 +342,7 @@ def supports(params: Any, changed: frozenset[str]) -> bool:
     return (
         set(_methods(params)) <= {"fft1d", "fft3d", "real_space_grid_search"}
         and str(stills.indexer).lower() in ("auto", "stills")
-        and not (stills.isoforms or stills.known_orientations)
+        and not (stills.isoforms or stills.known_orientations or versions.draws_spots(indexing))
         and stills.refine_all_candidates
         and not stills.refine_candidates_with_known_symmetry
         and indexing.refinement_protocol.mode == "refine_shells"

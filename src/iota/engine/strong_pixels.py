@@ -26,7 +26,10 @@ class StrongPixels:
         sigma_background: float = 6.0,
         sigma_strong: float = 3.0,
         global_threshold: float = 0.0,
+        *,
+        masked_spread: bool = False,
     ) -> None:
+        """Prepare; ``masked_spread`` is what :func:`iota.engine.versions.masked_pixels_spread` says of this DIALS."""
         from iota.engine import kernels  # imports numba, 0.25 s: only where frames are processed
 
         ky, kx = kernel_size
@@ -40,6 +43,7 @@ class StrongPixels:
             float(sigma_strong),
             float(global_threshold),
             np.sqrt(2.0 * np.maximum(np.arange(2 ** area.bit_length()) - 1.0, 0.0)),
+            masked_spread,
         )
         self._states: dict[tuple[int, ...], Mask] = {}  # by shape; zeros between frames
 
@@ -63,7 +67,7 @@ class StrongPixels:
         state = self._states[image.shape]
         self._kernels.mark_spread(panel, rule, cells, state)
         pixels = np.empty(cells.size * stride * stride, np.int64)
-        pixels = pixels[: self._kernels.inside_pixels(rule, cells, state, pixels)]
+        pixels = pixels[: self._kernels.inside_pixels(panel, rule, cells, state, pixels)]
         pixels = pixels[: self._kernels.keep_strong(panel, rule, state, pixels)]
         self._kernels.clear(rule, cells, state)
         return np.sort(pixels)

@@ -1,0 +1,57 @@
+"""What differs between the versions of DIALS that the engine copes with: found out by looking, never by a number.
+
+What each difference does to a run: docs/decisions/0015-two-backends.md.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.util import find_spec
+from typing import Any
+
+import libtbx
+
+_DEFAULT_RMSD_PX = 2.0  # of ``rmsd_min_px``, which newer versions keep beside its successor
+
+
+@lru_cache(maxsize=1)
+def masked_pixels_spread() -> bool:
+    """Whether the threshold ``dispersion_extended`` finds strong pixels beside masked ones (DIALS after 3.12).
+
+    It calls a pixel strong only if counts spread at all pixels near to it.  Where a masked pixel fails this, spots lose
+    what lies beside gaps and dead pixels; where it passes, they keep it.
+    """
+    from dials.algorithms.image.threshold import DispersionExtendedThreshold
+    from dials.array_family import flex
+
+    size = 15
+    image, mask, strong = (kind(flex.grid(size, size)) for kind in (flex.double, flex.bool, flex.bool))
+    for j in range(size):
+        for i in range(size):
+            image[j, i] = 100.0 if 5 <= j < 10 and 5 <= i < 10 else float((i + j) % 2)
+            mask[j, i] = True
+    mask[7, 7] = False  # in the middle of the spot
+    DispersionExtendedThreshold((size, size), (3, 3), 6.0, 3.0, 0.0, 2)(image, mask, strong)
+    return bool(strong[7, 8])
+
+
+def frame_class() -> Any:
+    """Class that makes what integration pickles hold from reflections and an experiment; slow to import."""
+    if find_spec("serialtbx") is not None:
+        from serialtbx.util.construct_frame import ConstructFrame
+    else:
+        from xfel.command_line.frame_extractor import ConstructFrame
+    return ConstructFrame
+
+
+def largest_rmsd_px(indexing: Any) -> float:
+    """Largest rmsd (px) of a lattice that is accepted: a parameter of stills or, in newer versions, of all indexing."""
+    of_stills = float(indexing.stills.rmsd_min_px)
+    of_all = getattr(indexing.basis_vector_combinations, "xy_rmsd_threshold", libtbx.Auto)
+    return of_stills if of_all is libtbx.Auto or of_stills != _DEFAULT_RMSD_PX else float(of_all)
+
+
+def draws_spots(indexing: Any) -> bool:
+    """Whether indexing is to be tried with spots drawn by chance, which older versions do not know."""
+    drawing = getattr(indexing.stills, "reflection_subsampling", None)
+    return bool(drawing is not None and drawing.enable)
