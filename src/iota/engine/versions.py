@@ -55,3 +55,14 @@ def draws_spots(indexing: Any) -> bool:
     """Whether indexing is to be tried with spots drawn by chance, which older versions do not know."""
     drawing = getattr(indexing.stills, "reflection_subsampling", None)
     return bool(drawing is not None and drawing.enable)
+
+
+def keeps_indexers() -> bool:
+    """Whether ``dials.stills_process`` indexes a frame with what the frame before left behind (after 3.12).
+
+    Its numbers then depend on the order of frames and on the number of processes; those of IOTA, which begins each
+    frame afresh, are the ones it has for a frame alone.
+    """
+    from dials.command_line.stills_process import Processor
+
+    return "idxr" in Processor.__init__.__code__.co_names
