@@ -1,6 +1,6 @@
 """What differs between the versions of DIALS that the engine copes with: found out by looking, never by a number.
 
-What each difference does to a run: docs/decisions/0015-two-backends.md.
+What each difference does to a run: docs/decisions/0016-two-backends.md.
 """
 
 from __future__ import annotations
