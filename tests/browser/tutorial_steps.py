@@ -183,6 +183,10 @@ def step_9_backend(tour: Tour) -> None:
 def step_10_run(tour: Tour) -> None:
     page = tour.page
     page.get_by_role("textbox", name="Description", exact=True).fill("defaults")
+    page.get_by_role("button", name="Preferences").click()
+    page.get_by_role("textbox", name="N processors", exact=True).fill("2")
+    page.get_by_role("button", name="OK").click()
+    expect(page.get_by_text("Runs with 2 processes on this machine.")).to_be_visible()
     tour.start(1)
     counts = tour.count(1)
     tour.facts["run_1"] = counts
@@ -266,7 +270,7 @@ def step_15_what_was_learnt(tour: Tour) -> None:
     expect(page.locator(".iota-field.iota-changed")).to_have_count(3)
     tour.take("settings-filter", page.locator(".iota-settings"), 510)
     page.get_by_role("button", name="OK").click()
-    for words in ("target_space_group = P 4 2 2", "target_unit_cell = 79.2", "uc_tolerance = 0.01", "mask = "):
+    for words in ('target_space_group = "P422"', "target_unit_cell = 79.2", "uc_tolerance = 0.01", "mask = "):
         expect(page.locator(".iota-preview")).to_contain_text(words)
 
 
