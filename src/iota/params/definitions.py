@@ -497,8 +497,8 @@ mp
     .expert_level = 1
   frame_timeout = 600
     .type = float(value_min=1)
-    .help = An image that takes longer than this (s) is ended and recorded as timed_out, after a second try where it was \
-            handed out among blanks
+    .help = An image that takes longer than this (s) is ended and recorded as timed_out, after a second try \
+            where it was handed out among blanks
     .expert_level = 1
   frame_memory = 8
     .type = float(value_min=0.5)
