@@ -254,9 +254,8 @@ def test_why_it_failed_counts_gives_examples_and_opens_settings(show, results):
 
 def test_analysis_has_the_consensus_and_clusters_that_act(show, results, run):
     page = show("analysis")
-    expect(page.get_by_text("P 43 21 2, as indexed")).to_be_visible()
     n = sum(len(result.lattices) for result in results)
-    expect(page.get_by_text(f"tP, {n} of {n} lattices")).to_be_visible()
+    expect(page.get_by_text(f"tP (P 43 21 2, as indexed), {n} of {n} lattices")).to_be_visible()
     page.get_by_label("Least lattices").fill("2")
     page.get_by_role("button", name="Run clustering").click()
     expect(page.get_by_role("button", name="Select").first).to_be_visible(timeout=30_000)
