@@ -168,7 +168,8 @@ class _Browser:
 
     def _tell(self) -> None:
         n = len(self._table.selected)
-        self._count.set_text(f"{n} selected" if n else f"{len(self._table.rows)} here")
+        way_in = ", double-click to open a folder" if any(row["is_folder"] for row in self._table.rows) else ""
+        self._count.set_text(f"{n} selected" if n else f"{len(self._table.rows)} here{way_in}")
         self._choose.set_enabled(bool(self._allowed()))
 
     def _allowed(self) -> list[str]:
@@ -177,12 +178,9 @@ class _Browser:
     def _submit(self) -> None:
         self.dialog.submit(self._allowed())
 
-    async def _click(self, event: events.GenericEventArguments) -> None:
-        """Select a row; folders that cannot be chosen are gone into at once."""
+    def _click(self, event: events.GenericEventArguments) -> None:
+        """Select a row; a double click goes into a folder, here as in any file dialog."""
         row = event.args[1]
-        if row["is_folder"] and not self._folders:
-            await self.go(row["path"])
-            return
         is_selected = any(one["path"] == row["path"] for one in self._table.selected)
         others = [one for one in self._table.selected if one["path"] != row["path"]]
         several = self._table._props["selection"] == "multiple"
