@@ -263,8 +263,7 @@ def open_run(run: int | str | os.PathLike[str], project: str | os.PathLike[str] 
         RunFolderError: there is no such run.
     """
     text = str(run) if isinstance(run, int) else os.fspath(run)
-    path = Path(project, "integration", f"{int(text):03d}") if text.isdigit() else Path(text)
-    return Run(RunFolder.open(path.expanduser().absolute()))
+    return Run(RunFolder.find(text, Path(project)))
 
 
 def runs(project: str | os.PathLike[str] = ".") -> list[Run]:

@@ -5,7 +5,7 @@ import pytest
 
 from iota.analysis.merged import Observations, cumulative, r_split, scatter_variance, table_one
 from iota.errors import ParameterError
-from iota.params.merging import merging_text, read_merging
+from iota.params.merging import MERGING
 from iota.symmetry import indexing_ambiguities
 
 
@@ -85,11 +85,11 @@ def test_a_way_of_indexing_is_written_as_people_do():
 
 
 def test_parameters_of_merging_are_read_and_written(tmp_path):
-    values = read_merging([], ["space_group=P43212", "merging.d_min=2.1"])
+    values = MERGING.read([], ["space_group=P43212", "merging.d_min=2.1"])
     script = tmp_path / "merge.phil"
-    script.write_text(merging_text(values))
-    again = read_merging([script], ["n_shells=5"])
+    script.write_text(MERGING.text(values))
+    again = MERGING.read([script], ["n_shells=5"])
     assert (str(again.space_group), again.d_min, again.n_shells, again.engine) == ("P 43 21 2", 2.1, 5, "dials")
     for wrong in ("dmin=2", "d_min=x", "engine=nothing", "space_group=P999"):
         with pytest.raises(ParameterError):
-            read_merging([], [wrong])
+            MERGING.read([], [wrong])

@@ -3,7 +3,7 @@
 import pytest
 
 from iota.errors import ParameterError
-from iota.params.merging import read_merging
+from iota.params.merging import MERGING
 
 
 @pytest.mark.parametrize(
@@ -18,11 +18,11 @@ from iota.params.merging import read_merging
 )
 def test_what_is_no_value_is_a_sentence_and_nothing_runs(assignment):
     with pytest.raises(ParameterError):
-        read_merging([], [assignment])
+        MERGING.read([], [assignment])
 
 
 def test_a_script_cannot_include_others(tmp_path):
     script = tmp_path / "merge.phil"
     script.write_text("include file /etc/passwd\n")
     with pytest.raises(ParameterError, match="include"):
-        read_merging([script])
+        MERGING.read([script])

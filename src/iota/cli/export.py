@@ -12,12 +12,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-import iota
+from iota.cli.own_scope import own_scope_parser, sorted_arguments
 from iota.cli.terminal import Terminal
-from iota.errors import IotaError, UsageError
-from iota.params import is_assignment
-from iota.params.exporting import export_help, read_export
-from iota.runs import RunFolder
+from iota.errors import IotaError
+from iota.params.exporting import EXPORT
 from iota.symmetry import cell_text
 from iota.workers.export import Export, export_run
 
@@ -46,31 +44,20 @@ exit status
 
 def make_parser() -> argparse.ArgumentParser:
     """Make the parser of the command line."""
-    found = argparse.ArgumentParser(
-        prog="iota.export",
-        usage="iota.export [options] RUN [SCRIPT ...] [name=value ...]",
-        description=_DESCRIPTION,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    found.add_argument("arguments", nargs="*", metavar="RUN | SCRIPT | name=value", help="run: number or folder")
-    found.add_argument("--parameters", action="store_true", help="print all parameters with help, and stop")
-    found.add_argument("--silent", action="store_true", help="print nothing but errors")
-    found.add_argument("--version", action="version", version=f"IOTA {iota.__version__}")
-    return found
+    return own_scope_parser("iota.export", _DESCRIPTION, _EXAMPLES)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = make_parser().parse_intermixed_args(argv)
     if options.parameters:
-        print(export_help())
+        print(EXPORT.help())
         return 0
     terminal = Terminal(silent=options.silent)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it, half of an export is not left
     try:
-        run, scripts, assignments = _sorted_arguments(options.arguments)
-        export, folder = export_run(run, read_export(scripts, assignments), terminal.step)
+        run, scripts, assignments = sorted_arguments("iota.export", options.arguments)
+        export, folder = export_run(run, EXPORT.read(scripts, assignments), terminal.step)
     except IotaError as error:
         terminal.errors.print(f"iota.export: {error}", markup=False, soft_wrap=True)
         return error.exit_status
@@ -79,19 +66,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     _print_export(terminal.console, export, folder)
     return 0
-
-
-def _sorted_arguments(arguments: Sequence[str]) -> tuple[RunFolder, list[Path], list[str]]:
-    """The run, scripts and assignments among the arguments."""
-    assignments = [argument for argument in arguments if is_assignment(argument)]
-    paths = [Path(argument) for argument in arguments if not is_assignment(argument)]
-    scripts = [path for path in paths if path.suffix in (".phil", ".param")]
-    runs = [path for path in paths if path not in scripts]
-    if len(runs) != 1:
-        raise UsageError("iota.export takes one run: its number, or its folder such as integration/001.")
-    number = str(runs[0])
-    path = Path("integration", f"{int(number):03d}") if number.isdigit() else runs[0]
-    return RunFolder.open(path.absolute()), scripts, assignments
 
 
 def _print_export(console: Console, export: Export, folder: Path) -> None:

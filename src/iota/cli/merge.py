@@ -14,13 +14,11 @@ from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-import iota
 from iota.analysis.enough import FramesNeeded
+from iota.cli.own_scope import own_scope_parser, sorted_arguments
 from iota.cli.terminal import Terminal
-from iota.errors import IotaError, UsageError
-from iota.params import is_assignment
-from iota.params.merging import merging_help, read_merging
-from iota.runs import RunFolder
+from iota.errors import IotaError
+from iota.params.merging import MERGING
 from iota.symmetry import cell_text
 from iota.workers.merging import Merging, merge_run
 
@@ -51,31 +49,20 @@ exit status
 
 def make_parser() -> argparse.ArgumentParser:
     """Make the parser of the command line."""
-    parser = argparse.ArgumentParser(
-        prog="iota.merge",
-        usage="iota.merge [options] RUN [SCRIPT ...] [name=value ...]",
-        description=_DESCRIPTION,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("arguments", nargs="*", metavar="RUN | SCRIPT | name=value", help="run: number or folder")
-    parser.add_argument("--parameters", action="store_true", help="print all parameters with help, and stop")
-    parser.add_argument("--silent", action="store_true", help="print nothing but errors")
-    parser.add_argument("--version", action="version", version=f"IOTA {iota.__version__}")
-    return parser
+    return own_scope_parser("iota.merge", _DESCRIPTION, _EXAMPLES)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = make_parser().parse_intermixed_args(argv)
     if options.parameters:
-        print(merging_help())
+        print(MERGING.help())
         return 0
     terminal = Terminal(silent=options.silent)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the page's Cancel ends it like Ctrl-C
     try:
-        run, scripts, assignments = _sorted_arguments(options.arguments)
-        values = read_merging(scripts, assignments)
+        run, scripts, assignments = sorted_arguments("iota.merge", options.arguments)
+        values = MERGING.read(scripts, assignments)
         merging, folder = merge_run(run, values, terminal.step)
     except IotaError as error:
         terminal.errors.print(f"iota.merge: {error}", markup=False, soft_wrap=True)
@@ -86,18 +73,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     print_merging(terminal.console, merging, folder)
     run.write_text(folder / "table.txt", merging_as_text(merging, folder))
     return 0
-
-
-def _sorted_arguments(arguments: Sequence[str]) -> tuple[RunFolder, list[Path], list[str]]:
-    """The run, scripts and assignments among the arguments."""
-    assignments = [argument for argument in arguments if is_assignment(argument)]
-    paths = [argument for argument in arguments if not is_assignment(argument)]
-    scripts = [Path(path) for path in paths if Path(path).suffix in (".phil", ".param")]
-    runs = [path for path in paths if Path(path).suffix not in (".phil", ".param")]
-    if len(runs) != 1:
-        raise UsageError("iota.merge takes one run: its number, or its folder such as integration/001.")
-    path = Path("integration", f"{int(runs[0]):03d}") if runs[0].isdigit() else Path(runs[0])
-    return RunFolder.open(path.absolute()), scripts, assignments
 
 
 def print_merging(console: Console, merging: Merging, folder: Path) -> None:

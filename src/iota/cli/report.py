@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = make_parser().parse_args(argv)
     terminal = Terminal(silent=options.silent)
     try:
-        folder = _run_folder(options.run)
+        folder = RunFolder.find(options.run)
         paths = _outputs(folder, options.output)
         source = read_source(folder, terminal.step, count_indices=not options.quick)
         blocks = report_blocks(source)
@@ -82,11 +82,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         terminal.errors.print("iota.report: stopped.")
         return 130
     return 0
-
-
-def _run_folder(text: str) -> RunFolder:
-    path = Path("integration", f"{int(text):03d}") if text.isdigit() else Path(text).expanduser()
-    return RunFolder.open(path.absolute())
 
 
 def _outputs(folder: RunFolder, output: str | None) -> list[Path]:

@@ -104,7 +104,7 @@ def _run(options: argparse.Namespace, terminal: Terminal, command_line: list[str
 
 def _give_order(options: argparse.Namespace, terminal: Terminal) -> int:
     """Tell a run to stop or to finish; a job that has not begun is taken out of its queue."""
-    folder = RunFolder.open(_run_path(options.stop or options.finish))
+    folder = RunFolder.find(options.stop or options.finish)
     give_order(folder, "stop" if options.stop else "finish")
     job = submit.submitted_job(folder.path)
     if options.stop and job is not None and read_state(folder.state).status == "queued":
@@ -119,7 +119,7 @@ def _analyze(options: argparse.Namespace, terminal: Terminal) -> int:
     if len(paths) > 1:
         raise UsageError("--analyze takes one run: its number, or its folder.")
     given = next(iter(paths), "")
-    folder = RunFolder.open(_run_path(given) if given else _last_run(assignments))
+    folder = RunFolder.find(given) if given else RunFolder.open(_last_run(assignments))
     with terminal.step("Reading the run"):
         conclusion, lattices = conclude_again(folder, assignments)
     print_summary(terminal.console, conclusion, lattices, folder)
@@ -210,14 +210,9 @@ def _resumed(options: argparse.Namespace, terminal: Terminal) -> Run:
     if options.arguments:
         raise UsageError("--resume goes on with what the run was started with; leave images and parameters out.")
     with terminal.step("Reading the run"):
-        run = Run.resume(RunFolder.open(_run_path(options.resume)), watch=options.watch)
+        run = Run.resume(RunFolder.find(options.resume), watch=options.watch)
     terminal.note(f"Run {run.folder.number}: {run.n_finished} of {len(run.frames)} frames are finished; going on.")
     return run
-
-
-def _run_path(text: str) -> Path:
-    """Folder of a run that is given by its number in this project, or by its folder."""
-    return (Path("integration", f"{int(text):03d}") if text.isdigit() else Path(text)).absolute()
 
 
 def _execute_or_submit(run: Run, options: argparse.Namespace, terminal: Terminal) -> int:

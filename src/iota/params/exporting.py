@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
 from iota.params.own_scope import OwnScope
 
 EXPORT_PHIL = """
@@ -42,23 +38,4 @@ export
 }
 """
 
-_SCOPE = OwnScope("export", "iota.export", EXPORT_PHIL)
-
-
-def read_export(scripts: Sequence[Path] = (), assignments: Sequence[str] = ()) -> Any:
-    """Values of the scope ``export``; names on the command line may leave out ``export.``.
-
-    Raises:
-        ParameterError: a name or value is not understood.
-    """
-    return _SCOPE.read(scripts, assignments)
-
-
-def export_text(values: Any) -> str:
-    """The script that repeats these parameters."""
-    return _SCOPE.text(values)
-
-
-def export_help() -> str:
-    """All parameters with their help."""
-    return _SCOPE.help()
+EXPORT = OwnScope("export", "iota.export", EXPORT_PHIL)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
 from iota.params.own_scope import OwnScope
 
 MERGING_PHIL = """
@@ -58,24 +54,4 @@ merging
 }
 """
 
-
-_SCOPE = OwnScope("merging", "iota.merge", MERGING_PHIL)
-
-
-def read_merging(scripts: Sequence[Path] = (), assignments: Sequence[str] = ()) -> Any:
-    """Values of the scope ``merging``; names on the command line may leave out ``merging.``.
-
-    Raises:
-        ParameterError: a name or value is not understood.
-    """
-    return _SCOPE.read(scripts, assignments)
-
-
-def merging_text(values: Any) -> str:
-    """The script that repeats these parameters."""
-    return _SCOPE.text(values)
-
-
-def merging_help() -> str:
-    """All parameters with their help."""
-    return _SCOPE.help()
+MERGING = OwnScope("merging", "iota.merge", MERGING_PHIL)

@@ -29,6 +29,24 @@ class RunInfo(msgspec.Struct, kw_only=True):
     format_version: int = FORMAT_VERSION
 
 
+def new_numbered_folder(above: Path) -> Path:
+    """Make the folder with the next number, ``NNN``, also when others make some at the same time.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    above.mkdir(parents=True, exist_ok=True)
+    number = max((int(path.name) for path in above.iterdir() if path.name.isdigit()), default=0)
+    while True:
+        number += 1
+        folder = above / f"{number:03d}"
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:  # somebody took the number at this moment
+            continue
+
+
 class RunFolder:
     """Paths of one run.  Get it from :meth:`create` or :meth:`open`."""
 
@@ -94,16 +112,7 @@ class RunFolder:
         """
         runs = output / "integration"
         try:
-            runs.mkdir(parents=True, exist_ok=True)
-            number = max((int(p.name) for p in runs.iterdir() if p.name.isdigit()), default=0)
-            while True:
-                number += 1
-                path = runs / f"{number:03d}"
-                try:
-                    path.mkdir()
-                    break
-                except FileExistsError:  # another run took the number at this moment
-                    continue
+            path = new_numbered_folder(runs)
             for name in _SUBFOLDERS:
                 (path / name).mkdir()
         except OSError as error:
@@ -122,6 +131,16 @@ class RunFolder:
         if not path.name.isdigit() or not (path / "run.json").is_file():
             raise RunFolderError(f"{path} is not a run folder; give one like integration/001.")
         return cls(path)
+
+    @classmethod
+    def find(cls, run: str, project: Path = Path()) -> RunFolder:
+        """Open the run that people name by its number in a project, or by its folder.
+
+        Raises:
+            RunFolderError: there is no such run.
+        """
+        path = project / "integration" / f"{int(run):03d}" if run.isdigit() else Path(run)
+        return cls.open(path.expanduser().absolute())
 
     def write_info(self, command_line: Sequence[str], versions: dict[str, str]) -> None:
         """Write ``run.json``."""

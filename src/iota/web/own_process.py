@@ -15,6 +15,13 @@ from iota.errors import UsageError
 from iota.installation import own_command
 
 _EVERY_S = 0.5
+_GRACE_S = 10.0  # to end, and to clear away what is half done
+_STOPPED = 130  # exit status of a command that was ended
+
+
+def was_ended(status: int | None) -> bool:
+    """Whether a command ended because somebody wanted it to."""
+    return status == _STOPPED or (status is not None and status < 0)
 
 
 class OwnProcess:
@@ -62,11 +69,16 @@ class OwnProcess:
         self._process = None
         return process.returncode, " ".join(self._said().split()).rpartition(f"{self._name}: ")[2]
 
-    def end(self) -> None:
-        """Ask the command to end, with the programs that it has started."""
-        if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGTERM)
+    async def end(self) -> None:
+        """Ask the command to end; after a while end it, with the programs that it has started."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(asyncio.shield(process.wait()), _GRACE_S)
+            os.killpg(process.pid, signal.SIGKILL)
 
     def _said(self) -> str:
         try:

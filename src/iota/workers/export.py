@@ -19,9 +19,10 @@ from iota.analysis.consensus import Consensus
 from iota.analysis.summary import SummaryBuilder
 from iota.errors import BackendError, IotaError, RunFolderError, UsageError
 from iota.inputs.masters import stack_of_images
-from iota.params.exporting import export_text
+from iota.params.exporting import EXPORT
 from iota.records import NOT_HITS, FrameRef, FrameResult, Lattice
 from iota.runs import RunFolder, iterate_ledger
+from iota.runs.folder import new_numbered_folder
 from iota.runs.lists import read_list
 from iota.runs.state import is_at_work, read_state
 
@@ -105,7 +106,7 @@ def export_run(run: RunFolder, values: Any, step: Step) -> tuple[Export, Path]:
         raise UsageError(f"No lattice is left to hand over: {why}.")
     folder = _new_folder(run)
     try:
-        (folder / "export.phil").write_text(export_text(values), encoding="utf-8")
+        (folder / "export.phil").write_text(EXPORT.text(values), encoding="utf-8")
         _write(run, folder, sorted(frames), values, export, step)
         export.files = [
             ExportedFile(path.name, _what(path, export.n_chunks), path.stat().st_size)
@@ -174,13 +175,9 @@ def _is_only_in_stream(result: FrameResult, is_hit: bool, values: Any) -> bool:
 def _new_folder(run: RunFolder) -> Path:
     above = run.path / "export"
     try:
-        above.mkdir(exist_ok=True)
-        number = 1 + max((int(path.name) for path in above.iterdir() if path.name.isdigit()), default=0)
-        folder = above / f"{number:03d}"
-        folder.mkdir()
+        return new_numbered_folder(above)
     except OSError as error:
         raise RunFolderError(f"No folder can be made in {above}: {error.strerror}.") from error
-    return folder
 
 
 def _write(run: RunFolder, folder: Path, frames: Sequence[_Frame], values: Any, export: Export, step: Step) -> None:

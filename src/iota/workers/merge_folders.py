@@ -15,7 +15,7 @@ import msgspec
 
 from iota.errors import RunFolderError
 from iota.runs import RunFolder
-from iota.runs.folder import replace_text
+from iota.runs.folder import new_numbered_folder, replace_text
 from iota.runs.state import process_lives
 
 _STATE = "state.json"
@@ -41,16 +41,7 @@ def new_merge_folder(run: RunFolder) -> Path:
     """
     above = run.path / "merge"
     try:
-        above.mkdir(exist_ok=True)
-        number = max((int(path.name) for path in above.iterdir() if path.name.isdigit()), default=0)
-        while True:
-            number += 1
-            folder = above / f"{number:03d}"
-            try:
-                folder.mkdir()
-                break
-            except FileExistsError:  # another merge took the number at this moment
-                continue
+        folder = new_numbered_folder(above)
     except OSError as error:
         raise RunFolderError(f"No folder can be made in {above}: {error.strerror}.") from error
     _write(folder, MergeState(status="merging"))

@@ -18,7 +18,7 @@ from iota.analysis.merged import CurvePoint, Observations, Shell, cumulative, sc
 from iota.analysis.merged_charts import write_merging_charts
 from iota.analysis.summary import SummaryBuilder
 from iota.errors import IotaError, RunFolderError, UsageError
-from iota.params.merging import merging_text
+from iota.params.merging import MERGING
 from iota.records import FrameResult, Lattice
 from iota.runs import RunFolder, iterate_ledger, read_state
 from iota.runs.lists import read_list
@@ -111,7 +111,7 @@ def merge_run(run: RunFolder, values: Any, step: Step) -> tuple[Merging, Path]:
     merging.n_lattices = len(chosen)
     folder = new_merge_folder(run)
     try:
-        run.write_text(folder / "merge.phil", merging_text(values))
+        run.write_text(folder / "merge.phil", MERGING.text(values))
         if values.engine == "dials":
             _with_dials(run, folder, chosen, values, merging, step)
         else:

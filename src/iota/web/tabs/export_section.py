@@ -11,7 +11,7 @@ from nicegui import ui
 from iota.errors import UsageError
 from iota.runs.lists import write_named_list
 from iota.web.layout import ago, sentences
-from iota.web.own_process import OwnProcess
+from iota.web.own_process import OwnProcess, was_ended
 from iota.web.selection import Selection
 from iota.web.selection_bar import frames_of
 from iota.workers.export import Export
@@ -71,7 +71,7 @@ class ExportSection:
             if status == 0:
                 self._sentence.set_text("Exported.")
                 self._list_exports()
-            elif status == 130 or (status is not None and status < 0):
+            elif was_ended(status):
                 self._sentence.set_text("The export was cancelled; nothing is kept of it.")
             else:
                 self._sentence.set_text(said or f"iota.export ended with status {status}.")

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
-import os
-import signal
-import time
-from asyncio.subprocess import DEVNULL, STDOUT, Process
 from pathlib import Path
 
 from nicegui import ui
 
 from iota.errors import UsageError
-from iota.installation import own_command
 from iota.runs.lists import write_named_list
 from iota.web.layout import ago, sentences
+from iota.web.own_process import OwnProcess, was_ended
 from iota.web.selection import Selection
 from iota.web.selection_bar import frames_of
 from iota.workers.merge_folders import merge_folders, merge_state
 
-_EVERY_S = 0.5
-_STOPPED = 130  # exit status of a command that was ended
-_SAID = "merge.txt"  # in the run's folder of logs: what the command says
 _SELECTED = "selected_for_merging"  # list of images in the run folder
-_GRACE_S = 10.0  # to end and to write down that it was stopped
 _FILES = ("merged.mtz", "table.txt", "merge.json", "merging.pdf", "merge.phil")
 _WORDS = {"merging": "is being made", "stopped": "was stopped", "failed": "failed"}
 
@@ -36,7 +27,7 @@ class MergingSection:
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
         self._folder = selection.live.folder.path
-        self._process: Process | None = None
+        self._process = OwnProcess("iota.merge", "iota.cli.merge", self._folder / "logs" / "merge.txt")
         with ui.column().classes("iota-card gap-2"):
             ui.label("Merging").classes("iota-title")
             with ui.row().classes("w-full items-center gap-3"):
@@ -46,7 +37,7 @@ class MergingSection:
                 self._d_min = _field("Resolution (Å)", "merging.d_min: empty is what half of the lattices reach")
                 self._only = ui.checkbox("Selected images only")
                 self._run = ui.button("Merge", icon="call_merge", on_click=self._start).props("unelevated")
-                self._cancel = ui.button("Cancel", on_click=self._end).props("flat")
+                self._cancel = ui.button("Cancel", on_click=self._process.end).props("flat")
                 self._spinner = ui.spinner(size="sm")
             self._sentence = ui.label(
                 "One set of intensities from all lattices that fit the consensus: MTZ, table 1, charts."
@@ -71,13 +62,14 @@ class MergingSection:
     async def _start(self) -> None:
         self._show_work(True)
         with sentences():
-            status, said = await self._merge(await self._arguments())
+            arguments = await self._arguments()
+            status, said = await self._process.run([str(self._folder), *arguments], self._sentence.set_text)
             if status == 0:
                 self._sentence.set_text("Merged.")
-            elif status == _STOPPED or (status is not None and status < 0):
+            elif was_ended(status):
                 self._sentence.set_text("Merging was cancelled.")
             else:
-                self._sentence.set_text(said.rpartition("iota.merge: ")[2] or f"iota.merge ended with status {status}.")
+                self._sentence.set_text(said or f"iota.merge ended with status {status}.")
         self._list_merges()
         self._show_work(False)
 
@@ -102,39 +94,6 @@ class MergingSection:
             path = await asyncio.to_thread(write_named_list, self._folder, _SELECTED, frames)
             words.append(f"merging.frames={path}")
         return words
-
-    async def _merge(self, words: list[str]) -> tuple[int | None, str]:
-        """Run the command; returns its exit status and what it said."""
-        path = self._folder / "logs" / _SAID
-        try:
-            with path.open("wb") as output:
-                self._process = process = await asyncio.create_subprocess_exec(
-                    *own_command("iota.merge", "iota.cli.merge"), str(self._folder), *words,
-                    stdin=DEVNULL, stdout=output, stderr=STDOUT, start_new_session=True,
-                )  # fmt: skip
-        except OSError as error:
-            raise UsageError(f"Merging cannot be started: {error.strerror}.") from error
-        began = time.monotonic()
-        ended = asyncio.create_task(process.wait())
-        while not ended.done():
-            await asyncio.wait([ended], timeout=_EVERY_S)
-            lines = [line.strip() for line in _text(path).splitlines() if line.strip()]
-            last = lines[-1].partition(" -- ")[0] if lines else "Starting"
-            self._sentence.set_text(f"{last}, {time.monotonic() - began:.0f} s")
-        self._process = None
-        return process.returncode, " ".join(_text(path).split())
-
-    async def _end(self) -> None:
-        """End the work, with the programs that it has started."""
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        self._cancel.set_visibility(False)
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(asyncio.shield(process.wait()), _GRACE_S)
-            os.killpg(process.pid, signal.SIGKILL)
 
     # -- what came out
 
