@@ -76,12 +76,13 @@ def sentences_of(figures: dict) -> list[str]:
     """What the tutorial has to say, in its words."""
     first, second = figures["run_1"], figures["run_2"]
     complete = figures["complete_percent"]
+    sizes = [row[1] for row in figures["clusters_1"]]
     return [
         f"{figures['spots_of_a_blank']} spots on an image without a crystal",
         f"{first['integrated']} of the {sum(first.values())} images are integrated",
         f"{first['failed_triage']} have no diffraction",
-        f"{first['failed_integration']} fail at integration",
-        f"{len(figures['clusters_1'])} clusters of {' and '.join(row[1] for row in figures['clusters_1'])} lattices",
+        f"{first['failed_indexing']} cannot be indexed",
+        f"{len(sizes)} clusters of {', '.join(sizes[:-1])} and {sizes[-1]} lattices",
         f"{second['integrated']} images are left",
         f"one cluster of {figures['clusters_2'][0][1]} lattices",
         f"{complete['P 1']:g} % complete in P 1, {complete['P 4 2 2']:g} % in P 4 2 2"

@@ -218,13 +218,13 @@ def step_11_charts(tour: Tour) -> None:
 
 def step_12_why(tour: Tour) -> None:
     page = tour.page
-    segment = page.locator('[data-pick="failed_integration"]').first
+    segment = page.locator('[data-pick="failed_triage"]').first
     segment.click()
-    n = tour.facts["run_1"]["failed_integration"]
+    n = tour.facts["run_1"]["failed_triage"]
     expect(page.get_by_text(re.compile(rf"^{n} images?: ")).first).to_be_visible()
     segment.dblclick()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("The spots are too wide")
+    expect(dialog).to_contain_text("No spot found")
     page.wait_for_timeout(400)
     tour.take("failed-list", page.locator(".q-dialog .q-card"))
     dialog.get_by_role("button", name="Close").click()

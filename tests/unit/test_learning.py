@@ -195,6 +195,30 @@ def test_a_second_crystal_form_is_learnt_from_what_the_first_does_not_explain():
     assert by_form == {lattice.label for lattice in book.lattices if lattice.bravais == "cP"}
 
 
+def test_a_form_that_the_first_lattice_indexes_but_cannot_integrate_is_learnt(monkeypatch):
+    """Axes that differ by some per cent pass as one lattice when it is given, but predictions miss the spots."""
+    work = Crystals.work
+
+    def strict(self, task):
+        report = work(self, task)
+        if task.kind == "process" and report.outcome == "integrated":
+            used = next(settings for settings in task.settings if settings.label == report.settings)
+            known, own = sorted(map(float, used.phil.split()[:3])), sorted(self.frames[task.name][1][:3])
+            if max(abs(a / b - 1) for a, b in zip(known, own, strict=True)) > 0.01:
+                return self._result(task, "failed_integration")
+        return report
+
+    monkeypatch.setattr(Crystals, "work", strict)
+    distorted = (57.0, 59.8, 152.2, 90.0, 90.0, 90.0)
+    assert same_lattice(primitive_niggli(distorted), primitive_niggli(TETRAGONAL))
+    book, _ = _run(_hits(30) | _hits(8, distorted, prefix="other"))
+    assert sorted(lattice.bravais for lattice in book.lattices) == ["oP", "tP"]
+    assert {r.outcome for r in book.results.values()} == {"integrated"}
+    again, engine = _run(_hits(30) | _hits(8, distorted, prefix="other"), shuffle=3, n_processes=1)
+    assert again.results == book.results
+    assert sorted(name for kind, name in engine.asked if kind == "process" and "hit" in name) == sorted(_hits(30))
+
+
 def test_frames_that_never_agree_are_processed_with_settings_in_turn():
     rng = random.Random(4)
     crystals = {

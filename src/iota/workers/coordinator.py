@@ -23,6 +23,7 @@ from iota.workers.lesson import LessonInWork, Screening
 logger = logging.getLogger(__name__)
 
 MAX_LATTICES = 3  # lattices that one run may learn
+_NOT_EXPLAINED = ("failed_indexing", "failed_refinement", "failed_integration")  # perhaps by another lattice
 _TICK_S = 0.5
 _POLL_S = 0.2  # how often a feed is asked while workers are at work
 
@@ -246,7 +247,7 @@ class Coordinator:
             self._waiting.add(task.frame)
             if self._lesson is None:
                 self._to_process.append(task.frame)
-        elif report.outcome == "failed_indexing" and self._keeps_misfits:
+        elif report.outcome in _NOT_EXPLAINED and self._keeps_misfits:
             report.attempts = self._attempts.pop(task.frame, []) + report.attempts
             self._waiting.add(task.frame)
             self._misfits.append(report)

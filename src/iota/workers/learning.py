@@ -24,6 +24,7 @@ from iota.symmetry import Cell, Symmetry, bravais_symbol, cell_text, median_cell
 logger = logging.getLogger(__name__)
 
 BLOCK = 6  # frames scouted at a time
+_FORM = 0.015  # relative difference of an axis between two forms; the median of some frames is good to a fifth of it
 EXPLAINS_AS_WELL = 0.9  # share of the spots of the free lattice that a smaller or more symmetric one must index
 
 
@@ -132,10 +133,15 @@ def _best_group(reports: Sequence[Scouted]) -> LatticeGroup | None:
 
 
 def _is_known(cell: Cell, known: Sequence[Learnt]) -> bool:
-    return any(
-        multiple_of(lattice.primitive_cell, cell) is not None or multiple_of(cell, lattice.primitive_cell) is not None
-        for lattice in known
-    )
+    return any(_is_same(cell, lattice.primitive_cell) for lattice in known)
+
+
+def _is_same(cell: Cell, known: Cell) -> bool:
+    """Whether a lattice or a multiple of it is known; a form whose axes are a little longer or shorter is another."""
+    if (multiple_of(known, cell) or 1) > 1 or (multiple_of(cell, known) or 1) > 1:
+        return True
+    setting = setting_like(known, cell)
+    return setting is not None and max(abs(a / b - 1.0) for a, b in zip(setting[:3], known[:3], strict=True)) < _FORM
 
 
 def _confirm(
