@@ -1,5 +1,7 @@
 """Masks, beamstop, gain and saved images."""
 
+import bz2
+import gzip
 import os
 import pickle
 import subprocess
@@ -14,9 +16,11 @@ from dials.array_family import flex
 
 from iota.engine import backend
 from iota.engine.convert import squared
+from iota.engine.dials_files import read_experiments, read_reflections
+from iota.engine.image import ImportFailedError, import_frame
 from iota.engine.masks import check_shape, joined, load_mask, write_mask
 from iota.engine.preparation import prepare
-from iota.errors import UsageError
+from iota.errors import BackendError, UsageError
 from iota.params import read
 from iota.records import FrameRef
 from iota.runs import read_ledger
@@ -100,6 +104,27 @@ def test_anything_else_than_a_mask_is_refused_and_nothing_in_it_is_run(tmp_path,
     assert not (tmp_path / "was_run").exists()
     with pytest.raises(UsageError, match="cannot be read"):
         load_mask(tmp_path / "missing.pickle")
+
+
+@pytest.mark.parametrize(("ending", "pack"), [("", bytes), (".gz", gzip.compress), (".bz2", bz2.compress)])
+def test_an_image_that_would_run_something_is_not_opened(tmp_path, monkeypatch, ending, pack):
+    monkeypatch.chdir(tmp_path)
+    image = {"DATA": _Hostile(), "SIZE1": 10}
+    path = tmp_path / f"img_00001.cbf{ending}"
+    path.write_bytes(pack(pickle.dumps(image, 2)))
+    with pytest.raises(ImportFailedError, match="more than numbers"):
+        import_frame(FrameRef(str(path)), backend.extract(""), tmp_path / "links" / "img")
+    assert not (tmp_path / "was_run").exists()
+
+
+@pytest.mark.parametrize("read_file", [read_reflections, read_experiments])
+@pytest.mark.parametrize("content", [pickle.dumps(_Hostile()), b"", b"{}", b"torn"])
+def test_files_of_a_run_are_no_pickles(tmp_path, monkeypatch, read_file, content):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(BackendError, match="cannot be read"):
+        read_file(tmp_path / "x")
+    assert not (tmp_path / "was_run").exists()
 
 
 def test_masks_are_joined_and_their_shapes_compared(hit, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from dxtbx.imageset import ImageSet
 from dxtbx.model.experiment_list import Experiment, ExperimentList, ExperimentListFactory
 from scitbx.array_family import flex
 
+from iota.engine.image_pickles import check_pickle
 from iota.errors import BackendError
 from iota.records import FrameRef
 
@@ -169,11 +171,17 @@ def _check_file(path: Path) -> None:
         if path.stat().st_size == 0:
             raise ImportFailedError("The file is empty.")
         with path.open("rb") as file:
-            file.read(1)
+            start = file.read(2)
     except PermissionError as error:
         raise ImportFailedError("The file may not be read; check its permissions.") from error
     except OSError as error:
         raise ImportFailedError(f"The file cannot be read: {error.strerror}.") from error
+    try:
+        check_pickle(path, start)
+    except pickle.UnpicklingError as error:
+        raise ImportFailedError(str(error)) from error
+    except (OSError, EOFError) as error:
+        raise ImportFailedError("The file is damaged or cut short: its pixels cannot be read.") from error
 
 
 def load_reference_geometry(path: str | None) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,13 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from iota.engine.installation import prepare
+from iota.engine.dials_files import read_experiments, read_reflections
 from iota.errors import BackendError
-
-prepare()
-
-from dials.array_family import flex  # noqa: E402
-from dxtbx.model import ExperimentList  # noqa: E402
 
 Floats = npt.NDArray[np.float64]
 
@@ -49,14 +43,13 @@ def read_frame(experiments: Path, reflections: Path | None, spots: Path | None, 
     Raises:
         BackendError: a file is gone or damaged.
     """
+    found = read_experiments(experiments)
     try:
-        found = ExperimentList.from_file(str(experiments), check_format=False)
-        integrated = flex.reflection_table.from_file(str(reflections)) if reflections and numbers else None
-        strong = flex.reflection_table.from_file(str(spots)) if spots else None
         wanted = [found[k] for k in numbers] or [found[0]]
-    except (OSError, RuntimeError, ValueError, IndexError, EOFError, pickle.UnpicklingError) as error:
-        # DIALS takes a table that is no table for a pickle of old
-        raise BackendError(f"{experiments} and its .refl cannot be read: {error}.") from error
+    except IndexError as error:
+        raise BackendError(f"{experiments} does not hold the lattices of its record.") from error
+    integrated = read_reflections(reflections) if reflections and numbers else None
+    strong = read_reflections(spots) if spots else None
     tables = []
     if integrated is not None:
         if "shoebox" in integrated:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from iota.engine.dials_files import read_experiments, read_reflections
 from iota.engine.installation import prepare
 from iota.errors import BackendError
 from iota.records import FrameResult
@@ -91,10 +92,10 @@ def combine(sources: Sequence[Source], space_group: str, folder: Path) -> None:
     detector = None
     for k, source in enumerate(sources):
         try:
-            experiment = ExperimentList.from_file(str(source.experiments), check_format=False)[source.number]
-            table = flex.reflection_table.from_file(str(source.reflections))
-        except (OSError, RuntimeError, IndexError) as error:
-            raise BackendError(f"{source.experiments} and its .refl cannot be read: {error}.") from error
+            experiment = read_experiments(source.experiments)[source.number]
+        except IndexError as error:
+            raise BackendError(f"{source.experiments} does not hold the lattices of its record.") from error
+        table = read_reflections(source.reflections)
         table = table.select(table["id"] == source.number)
         for name in list(table.keys()):
             if name not in _COLUMNS:
@@ -139,7 +140,7 @@ def run_program(program: str, arguments: Sequence[str], folder: Path) -> list[st
 
 def read_scaled(folder: Path, lattices: Sequence[str]) -> Scaled:
     """Observations of ``scaled.refl`` that scaling did not reject; their lattices by identifier, in the given order."""
-    table = flex.reflection_table.from_file(str(folder / "scaled.refl"))
+    table = read_reflections(folder / "scaled.refl")
     table = table.select(~table.get_flags(table.flags.bad_for_scaling, all=False))
     table = table.select(table["intensity.scale.variance"] > 0)
     scale = table["inverse_scale_factor"].as_numpy_array()
@@ -160,7 +161,7 @@ def write_weighted(folder: Path, variance: npt.NDArray[np.float64]) -> None:
 
     DIALS merges with weights by variance, so equal variances of a reflection give its plain mean.
     """
-    table = flex.reflection_table.from_file(str(folder / "scaled.refl"))
+    table = read_reflections(folder / "scaled.refl")
     table = table.select(~table.get_flags(table.flags.bad_for_scaling, all=False))
     table = table.select(table["intensity.scale.variance"] > 0)
     scale = table["inverse_scale_factor"].as_numpy_array()
@@ -170,7 +171,7 @@ def write_weighted(folder: Path, variance: npt.NDArray[np.float64]) -> None:
 
 def read_combined(folder: Path) -> Observed:
     """Observations of ``combined.refl``, as integrated."""
-    table = flex.reflection_table.from_file(str(folder / "combined.refl"))
+    table = read_reflections(folder / "combined.refl")
     table = table.select(table["intensity.sum.variance"] > 0)
     return Observed(
         _indices(table),
@@ -183,8 +184,8 @@ def read_combined(folder: Path) -> Observed:
 
 def write_part(folder: Path, lattices: Ints, name: str) -> None:
     """Write some lattices of ``combined`` to files of this name, in the given order."""
-    experiments = ExperimentList.from_file(str(folder / "combined.expt"), check_format=False)
-    table = flex.reflection_table.from_file(str(folder / "combined.refl"))
+    experiments = read_experiments(folder / "combined.expt")
+    table = read_reflections(folder / "combined.refl")
     place = np.full(len(experiments), -1, dtype=np.int32)
     place[lattices] = np.arange(len(lattices))
     table["id"] = flex.int(np.ascontiguousarray(place[table["id"].as_numpy_array()]))
@@ -204,8 +205,8 @@ def changes_of_cosym(folder: Path) -> dict[int, npt.NDArray[np.int64]]:
     Returns:
         Number of the lattice to the matrix that its indices (columns) are multiplied with, `[3, 3]`.
     """
-    before = ExperimentList.from_file(str(folder / "combined.expt"), check_format=False)
-    after = ExperimentList.from_file(str(folder / "symmetrized.expt"), check_format=False)
+    before = read_experiments(folder / "combined.expt")
+    after = read_experiments(folder / "symmetrized.expt")
     number = {experiment.identifier: k for k, experiment in enumerate(before)}
     found: dict[int, npt.NDArray[np.int64]] = {}
     first = None  # cosym may prefer another setting, which is none of our business
@@ -220,8 +221,8 @@ def changes_of_cosym(folder: Path) -> dict[int, npt.NDArray[np.int64]]:
 
 def write_reindexed(folder: Path, ways: Sequence[str]) -> None:
     """Write ``reindexed.expt`` and ``.refl``: the lattices of ``combined``, each indexed in its way (``y,x,-z``)."""
-    experiments = ExperimentList.from_file(str(folder / "combined.expt"), check_format=False)
-    table = flex.reflection_table.from_file(str(folder / "combined.refl"))
+    experiments = read_experiments(folder / "combined.expt")
+    table = read_reflections(folder / "combined.refl")
     group = experiments[0].crystal.get_space_group()
     number = table["id"].as_numpy_array()
     for way in set(ways) - {"x,y,z"}:

@@ -13,14 +13,12 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from dials.array_family import flex
-from dxtbx.model.experiment_list import ExperimentList
 
-from iota.errors import RunFolderError
+from iota.engine.dials_files import read_experiments, read_reflections
+from iota.errors import BackendError, RunFolderError
 from iota.records import FrameResult, Lattice
 from iota.runs import RunFolder
 from iota.runs.ledger import read_ledger
@@ -140,7 +138,7 @@ class MillerCounter:
     def _add(self, result: FrameResult) -> None:
         try:
             by_lattice = _indices(self.folder.path, result)
-        except (OSError, RuntimeError):  # deleted or damaged: the chart says how many
+        except (OSError, RuntimeError, BackendError):  # deleted or damaged: the chart says how many
             self.n_missing += 1
             return
         self.n_frames += 1
@@ -188,7 +186,7 @@ def _size(path: Path) -> int:
 def _indices(run_folder: Path, result: FrameResult) -> list[npt.NDArray[np.int64]]:
     """Miller indices of each lattice of a record, `[n_reflections, 3]` each."""
     path = run_folder / result.files["reflections"]
-    table = flex.reflection_table.from_msgpack_file(str(path))  # from_file would try to unpickle what is damaged
+    table = read_reflections(path)
     hkl = table["miller_index"].as_vec3_double().as_double().as_numpy_array().reshape(-1, 3).astype(np.int64)
     ids = table["id"].as_numpy_array()
     numbers: Sequence[int] = np.unique(ids).tolist()
@@ -199,7 +197,7 @@ def _indices(run_folder: Path, result: FrameResult) -> list[npt.NDArray[np.int64
 
 def _numbers_of(path: Path, lattices: Sequence[Lattice]) -> list[int]:
     """Which experiments of a file the lattices of a record are: those with their orientation."""
-    experiments: Any = ExperimentList.from_file(str(path), check_format=False)
+    experiments = read_experiments(path)
     matrices = np.array([experiment.crystal.get_A() for experiment in experiments])
     return [int(np.abs(matrices - np.array(lattice.a_matrix)).sum(axis=1).argmin()) for lattice in lattices]
 

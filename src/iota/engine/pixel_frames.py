@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections import OrderedDict
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -11,9 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from dxtbx import flumpy
-from dxtbx.format.Format import Format
 from dxtbx.model.experiment_list import ExperimentListFactory
-from scitbx.array_family import flex
 
 from iota.engine import backend
 from iota.engine.frame_log import frame_log
@@ -26,7 +23,6 @@ from iota.params import safe_text
 from iota.records import FrameRef
 
 _MOST_BYTES = 500_000_000  # pixels of six frames of 18 megapixels
-_PICKLES = (b"\x80", b"(d", b"}q")
 
 
 class OpenFrame:
@@ -125,7 +121,6 @@ class OpenFrames:
         return self._kept[key]
 
     def _open(self, frame: FrameRef, target: str, experiments: str) -> OpenFrame:
-        check_pickle(frame.path)
         params = parameters(target)
         reference = load_reference_geometry(params.input.reference_geometry)
         imported = import_models(frame, params, self._links / Path(frame.path).stem, reference)
@@ -171,45 +166,3 @@ def _changed(path: str) -> tuple[int, int]:
     except (OSError, ValueError):  # the import says what is wrong
         status = None
     return (status.st_mtime_ns, status.st_size) if status is not None else (0, 0)
-
-
-class _ImageUnpickler(pickle.Unpickler):
-    """Admits arrays of numbers and nothing else; dxtbx itself would run whatever a pickle says."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module in ("scitbx_array_family_flex_ext", "scitbx.array_family.flex") and hasattr(flex, name):
-            return getattr(flex, name)
-        if (module.split(".")[0], name) in (("numpy", "ndarray"), ("numpy", "dtype"), ("numpy", "_reconstruct")) or (
-            module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "scalar"
-        ):
-            return super().find_class(module, name)
-        if (module, name) == ("_codecs", "encode"):
-            return _latin1
-        raise pickle.UnpicklingError(f"it holds {module}.{name}")
-
-
-def _latin1(text: Any, encoding: Any = "latin1") -> bytes:
-    return text.encode("latin1") if isinstance(text, str) else bytes(text)
-
-
-def check_pickle(path: str) -> None:
-    """See that a file, if it is a pickle, holds nothing but numbers: dxtbx would run what is in it.
-
-    Raises:
-        ImportFailedError: it holds something else.
-    """
-    try:
-        with Format.open_file(path, "rb") as file:
-            start = file.read(2)
-            if not start.startswith(_PICKLES):
-                return
-            file.seek(0)
-            _ImageUnpickler(file, encoding="bytes").load()
-    except pickle.UnpicklingError as error:
-        raise ImportFailedError(
-            f"It is a pickle with more than numbers in it ({error}), which is not opened."
-        ) from error
-    except Exception as error:  # whatever torn bytes lead to
-        if isinstance(error, OSError) or not Path(path).is_file():
-            return  # the import says what is wrong
-        raise ImportFailedError("It is a damaged pickle.") from error

@@ -12,12 +12,12 @@ import numpy.typing as npt
 from dials.algorithms.spot_finding.factory import SpotFinderFactory
 from dials.array_family import flex
 from dxtbx import flumpy
-from dxtbx.model.experiment_list import ExperimentListFactory
 
+from iota.engine.dials_files import read_experiments, read_reflections
 from iota.engine.frame_log import frame_log
 from iota.engine.pixel_frames import OpenFrame, parameters
 from iota.engine.spots import SpotFinder
-from iota.errors import UsageError
+from iota.errors import BackendError, UsageError
 
 _SAME_SPOT_PX = 0.6  # a spot that was found again is nearer than this to where its run found it
 _MOST_STRONG = 1_000_000  # pixels; more is no threshold but noise
@@ -136,7 +136,7 @@ def strong_pixels(frame: OpenFrame, target: str, more: str = "") -> list[npt.NDA
         try:
             own = finder.strong_pixels(frame.imageset, frame.raw)
             strong = _backends_strong_pixels(frame, params) if own is None else own
-        except Exception as error:  # as above
+        except Exception as error:  # DIALS raises what it likes
             said = (str(error).strip() or type(error).__name__).split("\n")[0]
             raise UsageError(f"These settings cannot be used: {said}") from error
     if sum(len(pixels) for pixels in strong) > _MOST_STRONG:
@@ -191,13 +191,13 @@ def _sizes(table: Any) -> list[int]:
 
 def _table(path: str) -> Any:
     try:
-        return flex.reflection_table.from_file(path)
-    except Exception as error:  # DIALS raises RuntimeError, OSError, and what msgpack likes
+        return read_reflections(Path(path))
+    except BackendError as error:
         raise UsageError(f"{Path(path).name} of the run cannot be read, so its reflections are not shown.") from error
 
 
 def _experiments(path: str) -> Any:
     try:
-        return ExperimentListFactory.from_json_file(path, check_format=False)
-    except Exception as error:  # as above
+        return read_experiments(Path(path))
+    except BackendError as error:
         raise UsageError(f"{Path(path).name} of the run cannot be read, so its lattices are not shown.") from error
