@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import pickle
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -164,14 +165,15 @@ def _reading_pixels() -> Iterator[None]:
 
 def _check_file(path: Path) -> None:
     try:
-        if not path.exists():
-            raise ImportFailedError("There is no such file.")
-        if not path.is_file():
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
             raise ImportFailedError("This is not a file.")
-        if path.stat().st_size == 0:
+        if status.st_size == 0:
             raise ImportFailedError("The file is empty.")
         with path.open("rb") as file:
             start = file.read(2)
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # the last: a zero in the name
+        raise ImportFailedError("There is no such file.") from error
     except PermissionError as error:
         raise ImportFailedError("The file may not be read; check its permissions.") from error
     except OSError as error:
