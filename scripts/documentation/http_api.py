@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 
 from documentation.markdown import code, prose, table
 from iota.web.projects import Projects
-from iota.web.server import make_app
+from iota.web.server import make_api
 from iota.web.site import Site
 
 _INTRODUCTION = """\
@@ -28,7 +28,7 @@ _VIEWER = "/api/image/"  # it and the page of images are one: its queries are no
 def application() -> FastAPI:
     """A server of an empty project, which is not started."""
     with tempfile.TemporaryDirectory() as folder:
-        return make_app(Site(Projects(Path(folder))))
+        return make_api(Site(Projects(Path(folder))))
 
 
 def page() -> str:

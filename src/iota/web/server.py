@@ -98,15 +98,21 @@ class Server:
 
 def make_app(site: Site) -> FastAPI:
     """The application with all pages and the API, without its guard."""
-    app = FastAPI(title="IOTA", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    app.include_router(ImageApi(site.projects, site.pixels).router)
+    app = make_api(site)
     register_pages(site)
     app.include_router(report.make_router(site.projects))
-    add_api(app, site.projects)
     ui.run_with(app, title="IOTA", favicon=layout.STATIC / "iota.svg", reconnect_timeout=30, show_welcome_message=False)
     for name in ("nicegui", "uvicorn.error", "iota.web.api_errors"):
         logging.getLogger(name).addFilter(_is_worth_telling)
     logging.getLogger("nicegui").setLevel(logging.WARNING)
+    return app
+
+
+def make_api(site: Site) -> FastAPI:
+    """What programs ask, without pages."""
+    app = FastAPI(title="IOTA", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    app.include_router(ImageApi(site.projects, site.pixels).router)
+    add_api(app, site.projects)
     return app
 
 
