@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from iota.analysis.columns import NO_CODE, OTHER_CODE
 
 _NUMBER = re.compile(r"(?<![A-Za-z\d])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+_SEVERAL = re.compile(r"…(?: …)+")
 _MOST_REMEMBERED = 50_000  # sentences with numbers may all differ
 
 Word = TypeVar("Word")
@@ -16,7 +17,7 @@ Word = TypeVar("Word")
 
 def without_numbers(sentence: str) -> str:
     """A sentence with its numbers replaced by …, so that sentences which differ in numbers only can be counted."""
-    return _NUMBER.sub("…", sentence)
+    return _SEVERAL.sub("…", _NUMBER.sub("…", sentence))
 
 
 class Codes(Generic[Word]):

@@ -110,6 +110,10 @@ def _give_order(options: argparse.Namespace, terminal: Terminal) -> int:
     if options.stop and job is not None and read_state(folder.state).status == "queued":
         submit.cancel(read([folder.script]).values.mp, job)
         terminal.note(f"Job {job.id} is taken out of its queue.")
+    elif options.stop:
+        terminal.note(f"Run {folder.number} is told to stop; --resume goes on with it.")
+    else:
+        terminal.note(f"Run {folder.number} ends when what has arrived is processed.")
     return 0
 
 

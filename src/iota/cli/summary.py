@@ -111,7 +111,9 @@ def _reasons(failures: Sequence[Failure]) -> RenderableType:
     for failure in most:
         table.add_row(f"{failure.n:,}", Text(failure.reason or failure.outcome.replace("_", " ")))
     if len(failures) > len(most):
-        table.add_row("", f"and {len(failures) - len(most)} more reasons; iota.log has them all, frame by frame")
+        n_more = len(failures) - len(most)
+        reasons = "reason" if n_more == 1 else "reasons"
+        table.add_row("", f"and {n_more} more {reasons}; iota.log has them all, frame by frame")
     return table
 
 
@@ -120,7 +122,7 @@ def _clusters(clusters: Sequence[Cluster]) -> RenderableType:
         return Text("\n No cluster of unit cells is large enough (analysis.clustering.limit).")
     table = Table(box=box.SIMPLE_HEAD, title="UNIT CELL CLUSTERS", title_justify="left", title_style="bold")
     for name in ("#", "lattices", "lattice", "unit cell (A, degrees)", "sd of a b c"):
-        table.add_column(name, justify="right" if name in ("#", "lattices") else "left", no_wrap=True)
+        table.add_column(name, justify="right" if name in ("#", "lattices") else "left", no_wrap=name != "lattice")
     for number, cluster in enumerate(clusters, start=1):
         table.add_row(
             str(number),

@@ -72,7 +72,7 @@ image_import
 {
   mask = None
     .type = path
-    .help = Mask written by dials.generate_mask or the mask tool of dials.image_viewer
+    .help = Mask written by the page of an image, by dials.generate_mask or by the mask tool of dials.image_viewer
     .expert_level = 0
   beamstop = 0
     .type = float(value_min=0)

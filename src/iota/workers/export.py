@@ -314,7 +314,7 @@ _WHATS = {
     "run.geom": "CrystFEL geometry",
     "run.cell": "CrystFEL unit cell",
     "integrated.lst": "integrated images, for iota.run and iota.merge",
-    "crystfel.lst": "the same for CrystFEL",
+    "crystfel.lst": "integrated images, for CrystFEL",
     ".expt": "experiments of DIALS",
     ".refl": "integrated reflections of DIALS",
 }
