@@ -17,6 +17,7 @@ from iota.engine.prepared import looked_at
 from iota.errors import RunFolderError, UsageError
 from iota.params import Parameters
 from iota.records import FrameRef
+from iota.runs.folder import new_numbered_folder
 from iota.workers import dials
 from iota.workers.cores import default_processes
 from iota.workers.local import LocalPool
@@ -93,16 +94,7 @@ def without_import_options(parameters: Parameters) -> Parameters:
 
 def _next_folder(parent: Path) -> Path:
     try:
-        parent.mkdir(parents=True, exist_ok=True)
-        number = max((int(path.name) for path in parent.iterdir() if path.name.isdigit()), default=0)
-        while True:
-            number += 1
-            folder = parent / f"{number:03d}"
-            try:
-                folder.mkdir()
-            except FileExistsError:  # another conversion took the number at this moment
-                continue
-            return folder
+        return new_numbered_folder(parent)
     except OSError as error:
         raise RunFolderError(f"No folder can be made in {parent}: {error.strerror}.") from error
 
