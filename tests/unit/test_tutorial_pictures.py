@@ -11,7 +11,7 @@ import pictures
 
 FIGURES = {
     "spots_of_a_blank": 20,
-    "run_1": {"integrated": 2, "failed_triage": 1, "failed_integration": 1},
+    "run_1": {"integrated": 2, "failed_triage": 1, "failed_indexing": 1},
     "run_2": {"integrated": 1},
     "clusters_1": [["1", "2", "tP", "79"]],
     "clusters_2": [["1", "1", "tP", "79"]],
