@@ -27,7 +27,7 @@ from .sets import SETS, ImageSet, Simulated, simulated_set, thaumatin_set
 from .timing import adopt_orphans
 
 ROOT = Path(__file__).parents[2]
-FRAMES = {"blank": 400, "mixed": 200, "hits": 40, "thaumatin": 12}
+FRAMES = {"blank": 1200, "mixed": 400, "hits": 40, "thaumatin": 12}
 QUICK_FRAMES = {"blank": 24, "mixed": 24, "hits": 8, "thaumatin": 4}
 REAL = Path(os.environ.get("IOTA_SHARED_DATA", ROOT.parent / "shared" / "data")) / "thaumatin_stills"
 

@@ -118,9 +118,9 @@ def test_the_script_of_a_run_repeats_it_from_anywhere(lysozyme, tmp_path):
 
 @pytest.fixture
 def bad_company(lysozyme, tmp_path):
-    """Two good images of one name in two folders, one whose name has no digit, and all sorts of bad ones."""
+    """Two good images of one name in two folders, two whose names do not end in a number, and all sorts of bad ones."""
     good = [p for p in sorted(lysozyme.glob("*.cbf")) if p.stat().st_size][:12]
-    for k, name in enumerate(("a/img_1.cbf", "b/img_1.cbf", "nodigit.cbf")):
+    for k, name in enumerate(("a/img_1.cbf", "b/img_1.cbf", "nodigit.cbf", "late_1a.cbf")):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(good[k], tmp_path / name)
     (tmp_path / "cut_2.cbf").write_bytes(good[0].read_bytes()[:200_000])
@@ -136,6 +136,7 @@ def test_bad_images_have_a_sentence_each_and_good_ones_are_processed(bad_company
         "a",
         "b",
         "nodigit.cbf",
+        "late_1a.cbf",
         "cut_2.cbf",
         "empty_3.cbf",
         "text_4.cbf",
@@ -156,7 +157,7 @@ def test_bad_images_have_a_sentence_each_and_good_ones_are_processed(bad_company
         "text_4": "DIALS does not recognise this file as a diffraction image.",
         "missing_6": "There is no such file.",
     }
-    assert {name for name in results if name not in reasons} == {"a_img_1", "b_img_1", "nodigit"}
+    assert {name for name in results if name not in reasons} == {"a_img_1", "b_img_1", "nodigit", "late_1a"}
     integrated = [r for r in results.values() if r.outcome == "integrated"]
     assert len(integrated) >= 2
     assert len({r.lattices[0].files["pickle"] for r in integrated}) == len(integrated)

@@ -17,6 +17,7 @@ from dxtbx.format.FormatMultiImage import FormatMultiImage
 from dxtbx.format.Registry import get_format_class_for_file
 from dxtbx.imageset import ImageSet
 from dxtbx.model.experiment_list import Experiment, ExperimentList, ExperimentListFactory
+from dxtbx.sequence_filenames import template_regex
 from scitbx.array_family import flex
 
 from iota.engine.image_pickles import check_pickle
@@ -85,7 +86,7 @@ def import_models(
     Args:
         frame: the image.
         params: backend parameters, for changes of the geometry.
-        link: where to put a link to an image whose name DIALS cannot take, since it has no digit.
+        link: where to put a link to an image whose name DIALS cannot take, since no number is in its place.
         reference_detector: detector model to use instead of that of the image header, or None.
         opened: what keeps a multi-image file for the next frame, or None.
 
@@ -135,8 +136,8 @@ def _imageset(frame: FrameRef, link: Path, opened: OpenedFile | None) -> Any:
     if not issubclass(format_class, FormatMultiImage):
         if frame.index:
             raise ImportFailedError("The file holds 1 image only.")
-        with_digit = frame.path if any(c.isdigit() for c in path.name) else _linked(path, link)
-        return format_class.get_imageset([with_digit], as_imageset=True)
+        is_numbered = template_regex(path.name)[0] is not None
+        return format_class.get_imageset([frame.path if is_numbered else _linked(path, link)], as_imageset=True)
     n_images = format_class(frame.path).get_num_images()
     if index >= n_images:
         raise ImportFailedError(f"The file holds {n_images} images only.")
@@ -147,7 +148,7 @@ def _imageset(frame: FrameRef, link: Path, opened: OpenedFile | None) -> Any:
 
 
 def _linked(path: Path, link: Path) -> str:
-    """Link an image under a name with a number; without one neither DIALS nor its viewers open it."""
+    """Link an image under a name that ends with a number; without one neither DIALS nor its viewers open it."""
     numbered = link.with_name(f"{link.name}_00001{''.join(path.suffixes)}")
     numbered.parent.mkdir(exist_ok=True)
     if not numbered.is_symlink():
