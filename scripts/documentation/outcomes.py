@@ -6,14 +6,15 @@ from collections.abc import Iterator
 
 from documentation.markdown import code, prose, table
 from iota.analysis.hints import hints_of
-from iota.records import MEANINGS, OUTCOMES
+from iota.records import MEANINGS, OUTCOME_WORDS, OUTCOMES
 
 _INTRODUCTION = """\
 # Outcomes
 
 Every image ends in exactly one outcome, with one sentence of reason in `iota.log`, in the ledger and in the browser,
 where the tab Why has the same hints beside what failed, with examples. Images of each are listed in `OUTCOME.lst`, and
-all but `integrated` in `not_integrated.lst`.
+all but `integrated` in `not_integrated.lst`. The headings are the names in files; pages, terminal and report put them
+into words.
 """
 
 
@@ -21,7 +22,7 @@ def page() -> str:
     """The page."""
     lines = [_INTRODUCTION]
     for outcome in OUTCOMES:
-        lines += [f"## {outcome}\n", f"{prose(MEANINGS[outcome])}\n"]
+        lines += [f"## {outcome}\n", f"In words: {OUTCOME_WORDS[outcome]}. {prose(MEANINGS[outcome])}\n"]
         rows = [(_said(pattern), prose(hint.sentence), code(hint.setting)) for pattern, hint in hints_of(outcome)]
         if rows:
             lines += table(("the reason says", "what to try", "parameter"), rows)

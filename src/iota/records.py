@@ -25,6 +25,18 @@ Outcome = Literal[
     "timed_out",
 ]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+OUTCOME_WORDS: dict[Outcome, str] = {  # for people; files and programs have the names above
+    "integrated": "integrated",
+    "failed_import": "failed import",
+    "failed_triage": "no diffraction",
+    "failed_spotfinding": "failed spot finding",
+    "failed_indexing": "failed indexing",
+    "failed_refinement": "failed refinement",
+    "failed_integration": "failed integration",
+    "failed_filter": "failed filter",
+    "crashed": "crashed",
+    "timed_out": "timed out",
+}
 MEANINGS: dict[Outcome, str] = {
     "integrated": "At least one lattice was found and integrated, and passed the filter if there is one.",
     "failed_import": "The image, or its header, could not be read.",

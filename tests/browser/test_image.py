@@ -147,6 +147,7 @@ def test_predictions_are_drawn_where_their_reflections_are(known_run, start_serv
     records = read_ledger(known_run.ledger)[0]
     row = max(range(len(records)), key=lambda k: sum(one.n_strong for one in records[k].lattices))
     page = show(server, open_page, f"run=001&row={row}", dark=True)
+    expect(page.locator(".di-about")).to_contain_text(f"integrated · {records[row].n_spots} spots in the run")
     picture(page, "image-run-dark")
     table = flex.reflection_table.from_file(str(known_run.path / records[row].files["reflections"]))
     strongest = int(np.argmax(table["intensity.sum.value"].as_numpy_array()))

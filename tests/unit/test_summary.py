@@ -1,11 +1,14 @@
 import pytest
 from libtbx import phil
+from made_runs import blank, made_run
 
 from iota.analysis.lattices import group_lattices, sub_lattices
 from iota.analysis.prime import prime_script
 from iota.analysis.summary import SummaryBuilder
-from iota.records import FrameRef, FrameResult, Lattice
+from iota.cli.summary import summary_text
+from iota.records import OUTCOME_WORDS, OUTCOMES, FrameRef, FrameResult, Lattice
 from iota.symmetry import primitive_niggli
+from iota.workers.conclusion import Conclusion
 
 
 def _result(k, outcome="integrated", lattices=(), **words):
@@ -33,6 +36,18 @@ def test_counts_add_up_and_every_outcome_is_counted():
     assert summary.n_hits == 2
     assert summary.n_integrated == 1
     assert sum(summary.counts.values()) == 6
+
+
+def test_the_terminal_says_outcomes_in_the_words_of_the_pages(tmp_path):
+    run = made_run(tmp_path, [blank(0), blank(1)])
+    builder = SummaryBuilder(3)
+    builder.add(_result(0, "failed_triage"))
+    builder.add(_result(1, "failed_spotfinding"))
+    words = " ".join(summary_text(Conclusion(summary=builder.summary()), [], run).split())
+    assert "no diffraction 1 33.3 %" in words
+    assert "failed spot finding 1 33.3 %" in words
+    assert "triage " not in words
+    assert set(OUTCOME_WORDS) == set(OUTCOMES)
 
 
 def test_the_consensus_is_the_most_frequent_lattice_and_its_cell_the_median():

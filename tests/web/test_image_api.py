@@ -31,6 +31,9 @@ def test_an_image_of_a_run_with_its_marks(ask, known_run):
     opened = ask.get("/api/image/open", params={"run": "001", "row": row}).json()
     assert opened["path"] == records[row].frame.path
     assert opened["record"]["n_spots"] == records[row].n_spots
+    blank = next(k for k, record in enumerate(records) if record.outcome == "failed_triage")
+    said = ask.get("/api/image/open", params={"run": "001", "row": blank}).json()["record"]
+    assert (said["outcome"], said["words"]) == ("failed_triage", "no diffraction")
     assert [panel["size"] for panel in opened["layout"]["panels"]] == [[981, 1043]]
     query = {"run": "001", "row": row, "v": opened["version"]}
     answer = ask.get("/api/image/tiles", params={**query, "tiles": "0.2.0.0,0.2.0.1"})

@@ -17,7 +17,7 @@ from iota.analysis.failures import Failure
 from iota.analysis.shares import percent
 from iota.analysis.summary import Summary
 from iota.installation import program
-from iota.records import Outcome
+from iota.records import OUTCOME_WORDS, Outcome
 from iota.runs import RunFolder
 from iota.symmetry import cell_text
 from iota.workers.conclusion import Conclusion
@@ -72,7 +72,7 @@ def _outcomes(summary: Summary) -> Table:
     table.add_column("share", justify="right")
     table.add_column("", no_wrap=True)
     total = max(1, summary.n_frames)
-    rows = [(o.replace("_", " "), n, OUTCOME_STYLES[o]) for o, n in summary.counts.items()]
+    rows = [(OUTCOME_WORDS[o], n, OUTCOME_STYLES[o]) for o, n in summary.counts.items()]
     if summary.n_finished < summary.n_frames:
         rows.append(("not processed", summary.n_frames - summary.n_finished, "dim"))
     for name, number, style in rows:
@@ -109,7 +109,7 @@ def _reasons(failures: Sequence[Failure]) -> RenderableType:
     table.add_column("frames", justify="right")
     table.add_column("reason")
     for failure in most:
-        table.add_row(f"{failure.n:,}", Text(failure.reason or failure.outcome.replace("_", " ")))
+        table.add_row(f"{failure.n:,}", Text(failure.reason or OUTCOME_WORDS[failure.outcome]))
     if len(failures) > len(most):
         n_more = len(failures) - len(most)
         reasons = "reason" if n_more == 1 else "reasons"

@@ -21,9 +21,8 @@ from iota.analysis.summary import Summary
 from iota.analysis.table import RunTable
 from iota.errors import IotaError
 from iota.params import compare, read
-from iota.records import OUTCOMES
+from iota.records import OUTCOME_WORDS, OUTCOMES
 from iota.report.blocks import Block, Code, FactList, Heading, KeyNumbers, Pictures, References, Table, Title, Words
-from iota.report.charts.colours import OUTCOME_WORDS
 from iota.report.charts.geometry import heat_map
 from iota.report.charts.histograms import BEAM, MOSAICITY, QUANTITIES, RESOLUTION, WILSON
 from iota.report.charts.merging import by_resolution, over_lattices

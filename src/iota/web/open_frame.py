@@ -10,8 +10,8 @@ from typing import Any
 from nicegui import ui
 
 from iota.installation import program
-from iota.records import FrameResult, Lattice
-from iota.report.charts.colours import OUTCOME_COLOURS, OUTCOME_WORDS
+from iota.records import OUTCOME_WORDS, FrameResult, Lattice
+from iota.report.charts.colours import OUTCOME_COLOURS
 from iota.symmetry import cell_text
 from iota.web.layout import sentences
 from iota.web.links import image_link

@@ -15,8 +15,8 @@ from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
 from iota.analysis.columns import COLUMNS
-from iota.records import OUTCOMES
-from iota.report.charts.colours import BY_CODE, OUTCOME_WORDS, SELECTED
+from iota.records import OUTCOME_WORDS, OUTCOMES
+from iota.report.charts.colours import BY_CODE, SELECTED
 
 STATIC = Path(__file__).parent / "static"
 FLIPPED = ("d_min_A", "spots_d_min_A")  # better is smaller, and stands higher

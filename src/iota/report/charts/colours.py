@@ -26,18 +26,6 @@ OUTCOME_COLOURS: Mapping[Outcome, str] = {
     "crashed": "#8a1f3d",
     "timed_out": "#dfa0ea",
 }
-OUTCOME_WORDS: Mapping[Outcome, str] = {
-    "integrated": "integrated",
-    "failed_import": "failed import",
-    "failed_triage": "no diffraction",
-    "failed_spotfinding": "failed spot finding",
-    "failed_indexing": "failed indexing",
-    "failed_refinement": "failed refinement",
-    "failed_integration": "failed integration",
-    "failed_filter": "failed filter",
-    "crashed": "crashed",
-    "timed_out": "timed out",
-}
 BY_CODE: tuple[str, ...] = tuple(OUTCOME_COLOURS[outcome] for outcome in OUTCOMES)  # as column "outcome" counts
 
 LATTICES = OUTCOME_COLOURS["integrated"]  # of what is counted over integrated lattices

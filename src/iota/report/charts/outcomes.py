@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from iota.analysis.shares import percent
-from iota.records import NOT_HITS, OUTCOMES, Outcome
-from iota.report.charts.colours import OUTCOME_COLOURS, OUTCOME_WORDS
+from iota.records import NOT_HITS, OUTCOME_WORDS, OUTCOMES, Outcome
+from iota.report.charts.colours import OUTCOME_COLOURS
 from iota.report.charts.svg import LETTER_PX, document, empty, label, shape
 
 _ORDER: tuple[Outcome, ...] = ("integrated", *(o for o in reversed(OUTCOMES) if o not in ("integrated", *NOT_HITS)))

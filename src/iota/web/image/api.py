@@ -22,6 +22,7 @@ from starlette.responses import Response
 
 from iota.analysis.table import RunTable
 from iota.errors import IotaError, UsageError
+from iota.records import OUTCOME_WORDS
 from iota.web.image.frames import Place, Shown, image_set, shown
 from iota.web.image.mask_phil import MaskDrawing, phil_of
 from iota.web.image.pixel_server import PixelServer
@@ -98,6 +99,7 @@ class ImageApi:
             said = {
                 "name": record.name,
                 "outcome": record.outcome,
+                "words": OUTCOME_WORDS[record.outcome],
                 "reason": record.reason,
                 "n_spots": record.n_spots,
                 "files": sorted(what for what in record.files if image.file(what)),

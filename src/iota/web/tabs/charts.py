@@ -7,8 +7,7 @@ from collections.abc import Callable
 from nicegui import ui
 
 from iota.analysis.columns import COLUMNS
-from iota.records import OUTCOMES
-from iota.report.charts.colours import OUTCOME_WORDS
+from iota.records import OUTCOME_WORDS, OUTCOMES
 from iota.report.charts.histograms import CELL, QUANTITIES, RESOLUTION, WILSON
 from iota.web.following import Following
 from iota.web.live import LiveRun

@@ -13,8 +13,8 @@ from nicegui import events, ui
 
 from iota.analysis.columns import COLUMNS
 from iota.analysis.selection import Wanted, select_rows
-from iota.records import OUTCOMES, FrameResult
-from iota.report.charts.colours import OUTCOME_COLOURS, OUTCOME_WORDS
+from iota.records import OUTCOME_WORDS, OUTCOMES, FrameResult
+from iota.report.charts.colours import OUTCOME_COLOURS
 from iota.symmetry import cell_text
 from iota.web.following import Following
 from iota.web.live import LiveRun

@@ -9,8 +9,8 @@ from nicegui import ui
 from iota.analysis.failures import Failure, failures, rows_of_failure
 from iota.analysis.hints import hint_for
 from iota.analysis.shares import percent
-from iota.records import Outcome
-from iota.report.charts.colours import OUTCOME_COLOURS, OUTCOME_WORDS
+from iota.records import OUTCOME_WORDS, Outcome
+from iota.report.charts.colours import OUTCOME_COLOURS
 from iota.web.following import Following
 from iota.web.links import start_link
 from iota.web.live import LiveRun

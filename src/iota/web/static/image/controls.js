@@ -29,7 +29,7 @@ export class OverlayControls {
   // What is known of the image
   describe(head) {
     const { record, layout } = head;
-    const words = record ? [record.outcome.replace('_', ' '), record.n_spots !== null && record.n_spots !== undefined ? `${record.n_spots} spots` : null] : [];
+    const words = record ? [record.words, record.n_spots !== null && record.n_spots !== undefined ? `${record.n_spots} spots in the run` : null] : [];
     const n = layout.panels.length;
     words.push(`${(head.n_pixels / 1e6).toFixed(1)} Mpixel${n > 1 ? `, ${n} panels` : ''}`);
     const geometry = `${layout.distance_mm.toFixed(1)} mm, ${layout.wavelength_A.toFixed(4)} Å, beam at ${layout.beam ? layout.beam.map((v) => v.toFixed(1)).join(', ') : 'no pixel'}`;
