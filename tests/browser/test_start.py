@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from playwright.sync_api import expect
 
 from iota.params import read
 from iota.runs import RunFolder, read_state
@@ -103,3 +104,28 @@ def test_pictures_of_the_page_and_its_dialogs(start_server, open_page, picture, 
     picture(page, f"backend-{mode}")
     boxes = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert boxes <= 0  # nothing sticks out at the side
+
+
+def test_a_double_click_opens_images(start_server, open_page, lysozyme, tmp_path):
+    images = sorted(lysozyme.glob("*.cbf"))
+    server = start_server(tmp_path / "project", images[3], lysozyme)
+    page = open_page(server.url)
+    page.get_by_text("12 images in total").wait_for()
+    with page.context.expect_page() as opened:
+        page.get_by_role("cell", name=str(images[3]), exact=True).dblclick()
+    expect(opened.value.locator(".di-title")).to_have_text(images[3].name)
+
+    page.get_by_role("cell", name=str(lysozyme), exact=True).dblclick()  # of several it is asked how many
+    with page.context.expect_page() as opened:
+        page.get_by_role("dialog").get_by_role("button", name="OK").click()
+    expect(opened.value.locator(".di-title")).to_have_text(images[0].name)
+
+    page.get_by_role("button", name="Information").last.click()
+    with page.context.expect_page() as opened:
+        page.get_by_role("dialog").get_by_role("cell", name=str(images[7])).dblclick()
+    expect(opened.value.locator(".di-title")).to_have_text(images[7].name)
+    expect(opened.value.get_by_text("8 of 12")).to_be_visible()
+    page.get_by_role("button", name="Close").click()
+
+    page.get_by_role("button", name="Remove").last.dblclick()  # buttons in the row keep their clicks
+    expect(page.get_by_role("dialog")).to_have_count(0)

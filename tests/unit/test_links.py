@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 
 from iota.inputs.select import select_range
+from iota.records import FrameRef
 from iota.web.links import image_link, images_link, start_link
 
 
@@ -36,6 +37,11 @@ def test_names_with_marks_survive_the_address():
     assert _query(images_link("/data/a b&c=#1/*.cbf", "first 10")) == {
         "sources": ["/data/a b&c=#1/*.cbf"],
         "some": ["first 10"],
+    }
+    assert _query(images_link("/data/x.h5", at=FrameRef("/data/x.h5", 4))) == {
+        "sources": ["/data/x.h5"],
+        "path": ["/data/x.h5"],
+        "index": ["4"],
     }
     link = start_link("001", values={"cctbx_xfel.target_unit_cell": "79 79 38 90 90 90"}, setting="mp.queue")
     assert _query(link)["set"] == ["cctbx_xfel.target_unit_cell=79 79 38 90 90 90"]

@@ -31,7 +31,7 @@ _COUNT_CELL = """
 <q-td :props="props" class="iota-number"><q-spinner v-if="props.row.n === null" size="16px" color="grey-6" />
   <span v-else>{{ props.row.n.toLocaleString('en') }}</span></q-td>"""
 _ACTIONS_CELL = """
-<q-td :props="props" auto-width class="no-wrap">
+<q-td :props="props" auto-width class="no-wrap" @dblclick.stop>
   <q-btn flat dense round icon="visibility" aria-label="View images" @click="$parent.$emit('view', props.row.key)">
     <q-tooltip>View images</q-tooltip></q-btn>
   <q-btn flat dense round icon="info" aria-label="Information" @click="$parent.$emit('info', props.row.key)">
@@ -69,6 +69,7 @@ class InputList:
             self._table.on("view", lambda event: self._view(event.args))
             self._table.on("info", lambda event: self._info(event.args))
             self._table.on("remove", self._remove)
+            self._table.on("rowDblclick", lambda event: self._view(event.args[1]["key"]))
             self._empty = ui.column().classes("w-full items-center gap-0 iota-empty")
             with self._empty:
                 ui.icon("add_photo_alternate").classes("iota-empty-icon")
@@ -207,20 +208,41 @@ class InputList:
                 ui.label(f"A {kind} with {len(frames):,} images in {files:,} files." if frames else "No image in it.")
                 for text in self._problems_of(path)[:20]:
                     ui.label(text).classes("iota-bad iota-path")
-                shown = [str(frame) for frame in frames[:_MOST_SHOWN]]
-                if len(frames) > _MOST_SHOWN:
-                    shown.append(f"... and {len(frames) - _MOST_SHOWN:,} more")
-                if shown:
-                    ui.label("\n".join(shown)).classes("iota-log iota-mono").style("max-height: 45vh")
+                if frames:
+                    self._list_frames(path, frames)
             with ui.row().classes("w-full justify-end"):
                 ui.button("Close", on_click=dialog.close).props("flat")
         dialog.open()
 
+    def _list_frames(self, path: str, frames: list[FrameRef]) -> None:
+        """List the first images of an input; a double click opens one, from which all can be gone through."""
+        rows = [{"key": key, "image": str(frame)} for key, frame in enumerate(frames[:_MOST_SHOWN])]
+        columns = [{"name": "image", "label": "Image: double-click to view", "field": "image", "align": "left"}]
+        table = ui.table(columns=columns, rows=rows, row_key="key").classes("w-full iota-table iota-mono iota-path")
+        table.props('dense flat virtual-scroll hide-bottom wrap-cells :rows-per-page-options="[0]"')
+        table.style("max-height: 45vh")
+        source = self._setup.absolute(path)
+        table.on(
+            "rowDblclick",
+            lambda event: ui.navigate.to(images_link(source, at=frames[event.args[1]["key"]]), new_tab=True),
+        )
+        if len(frames) > _MOST_SHOWN:
+            ui.label(f"and {len(frames) - _MOST_SHOWN:,} more").classes("iota-muted")
+
     async def _view(self, key: int) -> None:
-        """Open images of an input, as many as are asked for."""
-        if not self._frames_of(key):
+        """Open images of an input, as many as are asked for where it has several."""
+        frames = self._frames_of(key)
+        if not frames:
             ui.notify("There is no image to view.")
             return
+        answer = ("all", "") if len(frames) == 1 else await self._ask_how_many()
+        if answer is not None:
+            with sentences():
+                source = self._setup.absolute(self._setup.inputs[key])
+                ui.navigate.to(images_link(source, _some(frames, *answer)), new_tab=True)
+
+    async def _ask_how_many(self) -> tuple[str, str] | None:
+        """Which images are wanted, and their range where they are others; None where the dialog is closed."""
         with ui.dialog() as dialog, ui.card().classes("no-shadow iota-compact"):
             ui.label("How many images?").classes("iota-title")
             how_many = ui.radio(_HOW_MANY, value="1").props("dense")
@@ -229,15 +251,9 @@ class InputList:
             with ui.row().classes("w-full justify-end"):
                 ui.button("Cancel", on_click=lambda: dialog.submit(None)).props("flat")
                 ui.button("OK", on_click=lambda: dialog.submit((how_many.value, other.value))).props("unelevated")
-        answer = await dialog
+        answer: tuple[str, str] | None = await dialog
         dialog.delete()
-        if answer is None:
-            return
-        with sentences():
-            ui.navigate.to(
-                images_link(self._setup.absolute(self._setup.inputs[key]), _some(self._frames_of(key), *answer)),
-                new_tab=True,
-            )
+        return answer
 
 
 def _some(frames: list[FrameRef], how_many: str, other: str) -> str:

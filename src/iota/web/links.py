@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 import numpy as np
 import numpy.typing as npt
 
+from iota.records import FrameRef
+
 _LONGEST_ROWS = 1500  # characters of an address; of a larger set the first rows are gone through
 
 
@@ -45,9 +47,22 @@ def image_link(run_id: str, row: int, rows: npt.NDArray[np.int64] | None = None)
     return f"/image?{urlencode(words, safe=',')}"
 
 
-def images_link(source: str, some: str = "") -> str:
-    """Address of the images of an input (file, folder, wildcard, list); ``some`` is ``first 10``, ``5-20`` or empty."""
-    return f"/image?{urlencode([('sources', source), *([('some', some)] if some else [])])}"
+def images_link(source: str, some: str = "", at: FrameRef | None = None) -> str:
+    """Address of the images of an input.
+
+    Args:
+        source: file, folder, wildcard or list.
+        some: ``first 10`` or ``5-20``; empty for all.
+        at: the image that is shown first; None for the first.
+    """
+    words = [("sources", source)]
+    if some:
+        words.append(("some", some))
+    if at is not None:
+        words.append(("path", at.path))
+        if at.index is not None:
+            words.append(("index", str(at.index)))
+    return f"/image?{urlencode(words)}"
 
 
 def _ranges(rows: npt.NDArray[np.int64]) -> str:
