@@ -260,6 +260,34 @@ def test_the_mask_of_the_tutorial(lysozyme, start_server, open_page, picture, tm
     picture(page, "image-run-mask-light")
 
 
+def test_spots_under_a_drawn_mask_are_said_apart(known_spots, start_server, open_page, tmp_path):
+    path, _ = known_spots
+    page = show(start_server(tmp_path / "project"), open_page, f"path={path}&index=0")
+    page.get_by_role("tab", name="Spot finding").click()
+    page.get_by_label("Show what the spot finder sees").check()
+    said = page.get_by_role("status").filter(has_text="spots from")
+    expect(said).to_be_visible()
+    spots = detector(page, "return [d.marks.previewSpots.panel, d.marks.previewSpots.x, d.marks.previewSpots.y];")
+    panel, x, y = np.array(spots)
+    before = said.text_content()
+    mask = {"kind": "rectangle", "panel": 0, "numbers": [100, 400, 100, 400]}
+    detector(page, f"d.mask.change((drawing) => drawing.shapes.push({json.dumps(mask)}));")
+    n_masked = int(((panel == 0) & (x >= 100) & (x < 400) & (y >= 100) & (y < 400)).sum())
+    assert n_masked > 10
+    expect(said).to_contain_text(f"{len(panel) - n_masked} spots from")
+    expect(said).to_contain_text(f"; {n_masked} more under the drawn mask")
+    page.get_by_role("tab", name="Overlays").click()
+    page.get_by_label("Drawn mask").uncheck()  # what is shown is what is counted
+    page.get_by_role("tab", name="Spot finding").click()
+    expect(said).to_have_text(before)
+    page.get_by_role("tab", name="Overlays").click()
+    page.get_by_label("Drawn mask").check()
+    page.get_by_role("tab", name="Mask").click()
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("tab", name="Spot finding").click()
+    expect(said).to_have_text(before)
+
+
 # -- going through images
 
 

@@ -6,6 +6,7 @@ import { button, make, section, slider, toggle } from './dom.js';
 export class OverlayControls {
   constructor(detector) {
     const { marks, view } = detector;
+    this.marks = marks;
     const redraw = () => view.request(false);
     const flag = (name, text, words) => {
       const made = toggle(text, marks.shown[name], (on) => { marks.shown[name] = on; redraw(); this.onflag?.(name, on); }, words);
@@ -37,10 +38,15 @@ export class OverlayControls {
       ...(record?.reason ? [make('div', { class: 'di-note' }, record.reason)] : []));
   }
 
-  counts(spots, lattices) {
-    const indexed = spots ? spots.lattice.filter((k) => k >= 0).length : 0;
-    this.indexed.say(spots ? String(indexed) : '');
-    this.unindexed.say(spots ? String(spots.lattice.length - indexed) : '');
+  counts() {
+    const { marks } = this;
+    const { spots, lattices } = marks;
+    const said = (isMeant) => {
+      const { n, nMasked } = marks.count(spots, isMeant);
+      return nMasked ? `${n}, ${nMasked} masked` : String(n);
+    };
+    this.indexed.say(spots ? said((k) => spots.lattice[k] >= 0) : '');
+    this.unindexed.say(spots ? said((k) => spots.lattice[k] < 0) : '');
     this.predictions.say(lattices.length ? String(lattices.reduce((sum, one) => sum + one.panel.length, 0)) : 'none');
     this.cells.replaceChildren(...lattices.map((one, k) => make('div', {},
       make('span', { class: 'di-key', style: `background:${COLOURS.lattices[k % COLOURS.lattices.length]}` }),
@@ -111,11 +117,8 @@ export class PreviewControls {
     try {
       marks.strong = await source.strong(this.changed, signal);
       view.request(false);
-      const spots = await this.detector.spots({ ...this.changed, again: 1 }, signal);
-      marks.previewSpots = spots;
-      const n = marks.strong.reduce((sum, pixels) => sum + pixels.length, 0);
-      this.said.textContent = `${spots.panel.length.toLocaleString('en')} spots from ${n.toLocaleString('en')} strong pixels`;
-      this.said.classList.remove('iota-bad');
+      marks.previewSpots = await this.detector.spots({ ...this.changed, again: 1 }, signal);
+      this.counts();
     } catch (error) {
       if (error.name === 'AbortError') return;
       Object.assign(marks, { strong: null, previewSpots: null });
@@ -123,6 +126,15 @@ export class PreviewControls {
       this.said.classList.add('iota-bad');
     }
     view.request(false);
+  }
+
+  counts() {
+    const { marks } = this.detector;
+    if (!marks.previewSpots) return;
+    const { n, nMasked } = marks.count(marks.previewSpots);
+    const masked = nMasked ? `; ${nMasked.toLocaleString('en')} more under the drawn mask` : '';
+    this.said.textContent = `${n.toLocaleString('en')} spots from ${marks.countStrong().toLocaleString('en')} strong pixels${masked}`;
+    this.said.classList.remove('iota-bad');
   }
 
   use() {

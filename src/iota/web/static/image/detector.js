@@ -211,13 +211,13 @@ export class Detector {
         const lattices = await source.once('marks');
         if (source !== this.source) return;
         marks.lattices = lattices;
-        this.overlays.counts(null, lattices);
+        this.overlays.counts();
         this.view.request(false);
         const spots = await source.once('spots');
         if (source !== this.source) return;
         marks.spots = spots;
-        this.overlays.counts(spots, lattices);
-      } else this.overlays.counts(null, []);
+        this.overlays.counts();
+      } else this.overlays.counts();
       for (const name of ['bad', 'runMask']) if (marks.shown[name]) await this.flagged(name, true);
     } catch (error) {
       if (error.name !== 'AbortError') this.emit('remark', error.message);
@@ -226,8 +226,16 @@ export class Detector {
     this.view.request(false);
   }
 
+  // Count again what the picture shows
+  counts() {
+    this.overlays.counts();
+    this.preview.counts();
+    this.view.request(false);
+  }
+
   async flagged(name, on) {
     const { source, marks } = this;
+    if (name === 'mask') this.counts();
     if (!on || !source?.head) return;
     try {
       if (name === 'bad' && !marks.bad.length) marks.bad = await source.once('bad-pixels');

@@ -19,8 +19,39 @@ export class Marks {
   }
 
   clear() {
-    Object.assign(this, { spots: null, lattices: [], bad: [], runMask: null, drawnMask: null, strong: null, previewSpots: null });
+    Object.assign(this, { spots: null, lattices: [], bad: [], runMask: null, drawnMask: null, masked: null, strong: null, previewSpots: null });
     this.paths = new Map();
+  }
+
+  // What the drawn mask hides, as rectangles of panels; null for nothing
+  hide(panels) {
+    this.drawnMask = panels;
+    this.masked = panels?.map((rectangles, k) => {
+      const [columns, rows] = this.view.geometry.panels[k].size;
+      const masked = new Uint8Array(columns * rows);
+      for (const [x0, x1, y0, y1] of rectangles) for (let y = y0; y < y1; y++) masked.fill(1, y * columns + x0, y * columns + x1);
+      return masked;
+    }) ?? null;
+  }
+
+  // Whether a pixel, by its number in the panel, lies under the drawn mask while that is shown
+  isMasked(panel, pixel) { return Boolean(this.shown.mask && this.masked?.[panel][pixel]); }
+
+  isSpotMasked({ panel, x, y }, k) {
+    const columns = this.view.geometry.panels[panel[k]].size[0];
+    return this.isMasked(panel[k], Math.floor(y[k]) * columns + Math.floor(x[k]));
+  }
+
+  // Spots of a kind, those under the drawn mask apart
+  count(spots, isMeant = () => true) {
+    const meant = spots.panel.map((_, k) => k).filter(isMeant);
+    const nMasked = meant.filter((k) => this.isSpotMasked(spots, k)).length;
+    return { n: meant.length - nMasked, nMasked };
+  }
+
+  // Strong pixels that no drawn mask hides
+  countStrong() {
+    return this.strong.reduce((sum, pixels, panel) => sum + pixels.filter((pixel) => !this.isMasked(panel, pixel)).length, 0);
   }
 
   draw(context, width, height) {
@@ -84,7 +115,7 @@ export class Marks {
       this.stroke(made, colour, radius < 5 ? 1.2 : 1.5);
     });
     for (let k = 0; k < spots.panel.length; k++) {
-      const at = isMeant(k) && this.at(spots.panel[k], spots.x[k], spots.y[k], radius);
+      const at = isMeant(k) && !this.isSpotMasked(spots, k) && this.at(spots.panel[k], spots.x[k], spots.y[k], radius);
       if (at) context.drawImage(canvas, at[0] - size / 2, at[1] - size / 2, size, size);
     }
   }
@@ -201,6 +232,7 @@ export class Marks {
       const [x0, x1, y0, y1] = seen;
       context.beginPath();
       for (const pixel of this.strong[k]) {
+        if (this.isMasked(k, pixel)) continue;
         const x = pixel % columns, y = (pixel - x) / columns;
         if (x >= x0 - 1 && x <= x1 && y >= y0 - 1 && y <= y1) context.rect(x + 0.5 - least / 2, y + 0.5 - least / 2, least, least);
       }

@@ -54,21 +54,21 @@ export class MaskTool {
 
   // Ask what the shapes hide
   async refresh() {
-    const { source, marks, view } = this.detector;
+    const { source, marks } = this.detector;
     if (!source?.head) return;
-    if (this.isEmpty) { marks.drawnMask = null; this.area.textContent = ''; view.request(false); return; }
+    if (this.isEmpty) { marks.hide(null); this.area.textContent = ''; this.detector.counts(); return; }
     this.asked?.abort();
     this.asked = new AbortController();
     try {
       const answer = await (await ask('mask', source.query, { body: this.sent, signal: this.asked.signal })).json();
-      marks.drawnMask = answer.rectangles;
+      marks.hide(answer.rectangles);
       this.area.textContent = `${answer.n_masked.toLocaleString('en')} of ${answer.n_pixels.toLocaleString('en')} pixels (${(100 * answer.n_masked / answer.n_pixels).toFixed(2)} %) are masked.`;
       this.phil.textContent = answer.phil;
     } catch (error) {
       if (error.name === 'AbortError') return;
       this.say(error.message, true);
     }
-    view.request(false);
+    this.detector.counts();
   }
 
   // -- drawing by hand; all return whether the picture shall not move
