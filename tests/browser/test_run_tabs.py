@@ -110,6 +110,13 @@ def test_a_segment_of_the_outcome_bar_selects_and_a_double_click_lists(show, res
     expect(page.get_by_role("dialog").last).to_contain_text(blanks[0].reason)
 
 
+def test_a_double_click_on_the_legend_of_the_outcome_bar_marks_no_text(show):
+    page = show("charts")
+    page.locator('[data-pick="failed_triage"] text').first.dblclick()
+    expect(page.get_by_role("dialog")).to_contain_text("no diffraction")
+    assert page.evaluate("getSelection().toString()") == ""
+
+
 def test_a_bar_of_a_histogram_selects_the_frames_in_it(show, results):
     page = show("charts")
     loaded(page, len(results))
