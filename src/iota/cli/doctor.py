@@ -18,6 +18,7 @@ from rich.text import Text
 import iota
 from iota.cli.check import Check, State
 from iota.cli.cluster_checks import cluster_checks
+from iota.cli.unread import ends_when_unread
 from iota.installation import FILTERS, Installation, look, predecessor_warning, program
 
 # Symbol and word beside the colour: for terminals without colour and people who do not see it.
@@ -43,6 +44,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@ends_when_unread
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns 0 when runs can work here, else 1."""
     options = make_parser().parse_args(argv)

@@ -14,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 import iota
+from iota.cli.unread import ends_when_unread
 from iota.errors import IotaError, UsageError
 from iota.installation import predecessor_warning
 from iota.params import is_assignment
@@ -64,6 +65,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@ends_when_unread
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = make_parser().parse_intermixed_args(argv)

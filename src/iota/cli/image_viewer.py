@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from iota.cli.unread import ends_when_unread
 from iota.errors import IotaError
 from iota.installation import predecessor_warning
 
@@ -38,6 +39,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@ends_when_unread
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = make_parser().parse_args(argv)

@@ -17,6 +17,7 @@ from rich.table import Table
 from iota.analysis.enough import FramesNeeded
 from iota.cli.own_scope import own_scope_parser, sorted_arguments
 from iota.cli.terminal import Terminal
+from iota.cli.unread import ends_when_unread
 from iota.errors import IotaError
 from iota.params.merging import MERGING
 from iota.symmetry import cell_text
@@ -52,6 +53,7 @@ def make_parser() -> argparse.ArgumentParser:
     return own_scope_parser("iota.merge", _DESCRIPTION, _EXAMPLES)
 
 
+@ends_when_unread
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = make_parser().parse_intermixed_args(argv)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import iota
 from iota.cli.terminal import Terminal
+from iota.cli.unread import ends_when_unread
 from iota.errors import IotaError, UsageError
 from iota.report.content import report_blocks
 from iota.report.html import html_text
@@ -63,6 +64,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@ends_when_unread
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = make_parser().parse_args(argv)

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from iota.cli.unread import ends_when_unread
 from iota.errors import IotaError, UsageError
 from iota.installation import predecessor_warning
 from iota.simulate import (
@@ -161,6 +162,7 @@ def experiment_from_options(options: argparse.Namespace) -> Experiment:
     )
 
 
+@ends_when_unread
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     options = make_parser().parse_args(argv)

@@ -17,6 +17,7 @@ import msgspec
 
 import iota
 from iota.cli.completion import complete
+from iota.cli.unread import ends_when_unread
 from iota.errors import IotaError, UsageError
 from iota.params import Parameters, is_assignment, read
 from iota.records import FrameRef, Task
@@ -74,6 +75,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@ends_when_unread
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     parser = make_parser()

@@ -1,0 +1,43 @@
+"""What a command does when nobody reads on, as in ``iota.export --parameters | head -1``."""
+
+from __future__ import annotations
+
+import functools
+import os
+import select
+import sys
+from collections.abc import Callable
+from typing import ParamSpec
+
+EXIT_STATUS = 141  # what a shell says of a program that the signal SIGPIPE ended
+
+P = ParamSpec("P")
+
+
+def ends_when_unread(main: Callable[P, int]) -> Callable[P, int]:
+    """Let a command end without a word when its output is no longer read; every ``main`` has this.
+
+    SIGPIPE keeps its meaning for Python: it would also end a server whose browser is closed.
+    """
+
+    @functools.wraps(main)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> int:
+        try:
+            try:
+                return main(*args, **kwargs)
+            finally:
+                sys.stdout.flush()  # now, not when Python ends and can only complain
+        except BrokenPipeError:
+            if not _is_unread():
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where the rest goes
+            return EXIT_STATUS
+
+    return wrapped
+
+
+def _is_unread() -> bool:
+    """Whether it was our output that broke, not a pipe to another process."""
+    output = select.poll()
+    output.register(sys.stdout.fileno(), 0)
+    return bool(output.poll(0))  # asked for nothing, it tells of errors only
