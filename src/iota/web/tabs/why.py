@@ -75,8 +75,10 @@ class WhyTab:
                 ).classes("iota-muted")
             for failure in found[:_MOST_REASONS]:
                 self._failure(failure)
-            if len(found) > _MOST_REASONS:
-                ui.label(f"{len(found) - _MOST_REASONS} more reasons; the Frames tab finds them.").classes("iota-muted")
+            n_more = len(found) - _MOST_REASONS
+            if n_more > 0:
+                reasons = "reason" if n_more == 1 else "reasons"
+                ui.label(f"and {n_more} more {reasons}; the Frames tab finds them.").classes("iota-muted")
 
     def _failure(self, failure: Failure) -> None:
         with ui.element("div").classes("iota-failure"):
