@@ -106,6 +106,18 @@ def test_pictures_of_the_page_and_its_dialogs(start_server, open_page, picture, 
     assert boxes <= 0  # nothing sticks out at the side
 
 
+def test_the_name_of_a_parameter_does_not_cover_its_help(start_server, open_page, tmp_path):
+    page = open_page(start_server(tmp_path / "project").url)
+    page.get_by_role("button", name="IOTA Settings...").click()
+    page.get_by_text("Processing Options").first.click()
+    page.get_by_text("Target space group", exact=True).hover()
+    tip = page.get_by_role("tooltip").filter(has_text="cctbx_xfel.target_space_group")
+    tip.wait_for()
+    page.wait_for_timeout(500)  # it has come to rest
+    name, text = tip.bounding_box(), page.get_by_text("Known space or point group").bounding_box()
+    assert name["y"] + name["height"] <= text["y"] + 1
+
+
 def test_a_double_click_opens_images(start_server, open_page, lysozyme, tmp_path):
     images = sorted(lysozyme.glob("*.cbf"))
     server = start_server(tmp_path / "project", images[3], lysozyme)

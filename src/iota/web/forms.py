@@ -245,7 +245,8 @@ class _Row:
         self.field = field
         with ui.row().classes("w-full no-wrap iota-field") as self._row:
             with ui.column().classes("gap-0 iota-field-text"):
-                ui.label(field.caption).classes("iota-field-caption").tooltip(field.name)
+                with ui.label(field.caption).classes("iota-field-caption"):  # beside it, for below it is the help
+                    ui.tooltip(field.name).props('anchor="bottom right" self="bottom left" :offset="[14, 0]"')
                 if field.help:
                     ui.label(field.help).classes("iota-muted iota-field-help")
             with ui.column().classes("gap-0 iota-field-edit"):
