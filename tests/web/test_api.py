@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 from iota.analysis.columns import COLUMNS
 from iota.records import OUTCOMES, FrameResult
 from iota.runs.control import read_order
+from iota.web import api_frames  # the modules that the routes were made of: pages that are visited import theirs anew
 from iota.web.api import add_api
 from iota.web.projects import Projects
 
@@ -293,7 +294,7 @@ def test_an_error_that_nobody_thought_of_has_the_shape_too(run, ask, monkeypatch
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("iota.web.api_frames.select_rows", broken)
+    monkeypatch.setattr(api_frames, "select_rows", broken)
     answer = ask.get("/api/runs/001/frames")
     assert (answer.status_code, answer.json()["error"]["kind"]) == (500, "internal")
 
