@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from documentation.markdown import code, prose, table
+from iota.web.api_docs import type_in_words
 from iota.web.projects import Projects
 from iota.web.server import make_api
 from iota.web.site import Site
@@ -40,10 +41,10 @@ def page() -> str:
             for method, operation in methods.items():
                 lines += _operation(method.upper(), path, operation)
     lines.append(f"## Images\n\nWhat the page of images asks, under `{_VIEWER}`; its queries may change.\n")
-    images = [(path, *item) for path, methods in described["paths"].items() for item in methods.items()]
-    rows = [(code(f"{method.upper()} {path}"), prose(operation["summary"])) for path, method, operation in images
-            if path.startswith(_VIEWER)]  # fmt: skip
-    lines += table(("address", "gives"), rows)
+    for path, methods in described["paths"].items():
+        if path.startswith(_VIEWER):
+            for method, operation in methods.items():
+                lines += [f"### {method.upper()} {path}\n", f"{prose(operation['summary'])}\n", *_parameters(operation)]
     lines.append("## What is answered\n")
     for name, schema in sorted(described["components"]["schemas"].items()):
         lines += _schema(name, schema)
@@ -69,10 +70,7 @@ def undocumented() -> Iterator[str]:
 def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[str]:
     yield f"## {method} {path}\n"
     yield f"{operation.get('description') or operation['summary']}\n".replace("``", "`")
-    parameters = operation.get("parameters", [])
-    if parameters:
-        rows = [(code(one["name"]), _type(one["schema"]), prose(one.get("description", ""))) for one in parameters]
-        yield from table(("parameter", "type", "meaning"), rows)
+    yield from _parameters(operation)
     taken = [content["schema"] for content in operation.get("requestBody", {}).get("content", {}).values()]
     if taken:
         yield f"Takes {_type(taken[0])}.\n"
@@ -83,6 +81,13 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[st
         for status, answer in operation["responses"].items()
     ]  # fmt: skip
     yield from table(("status", "meaning", "answer"), rows)
+
+
+def _parameters(operation: dict[str, Any]) -> Iterator[str]:
+    parameters = operation.get("parameters", [])
+    if parameters:
+        rows = [(code(one["name"]), _type(one["schema"]), prose(one.get("description", ""))) for one in parameters]
+        yield from table(("parameter", "type", "meaning"), rows)
 
 
 def _schema(name: str, schema: dict[str, Any]) -> Iterator[str]:
@@ -97,17 +102,4 @@ def _schema(name: str, schema: dict[str, Any]) -> Iterator[str]:
 
 
 def _type(schema: dict[str, Any]) -> str:
-    if "$ref" in schema:
-        name = schema["$ref"].rpartition("/")[2]
-        return f"[{name}](#{name.lower()})"
-    for several in ("anyOf", "oneOf", "allOf"):
-        if several in schema:
-            return " or ".join(map(_type, schema[several]))
-    if "enum" in schema:
-        return code(" | ".join(map(str, schema["enum"])))
-    if schema.get("type") == "array":
-        inside: Any = schema.get("items") or next(iter(schema.get("prefixItems", [])), {})
-        return f"list of {_type(inside) if isinstance(inside, dict) else 'anything'}"
-    if schema.get("type") == "object" and isinstance(schema.get("additionalProperties"), dict):
-        return f"name → {_type(schema['additionalProperties'])}"
-    return str(schema.get("type", "anything"))
+    return type_in_words(schema, lambda name: f"[{name}](#{name.lower()})", code)

@@ -84,6 +84,17 @@ def test_what_is_wrong_is_a_sentence(ask, known_run, tmp_path):
         assert words in answer.json()["error"]["message"]
 
 
+def test_queries_are_declared_and_nothing_else_has_an_effect(ask, known_run):
+    routes = ask.app.openapi()["paths"]
+    declared = {one["name"]: one for one in routes["/api/image/spots"]["get"]["parameters"]}
+    assert {"run", "row", "path", "index", "sigma_strong", "again"} <= set(declared)
+    assert declared["kernel_size"]["schema"] == {"type": "integer"}
+    assert declared["d_min"]["schema"] == {"type": "number"}
+    assert all(one["description"] for path in routes.values() for way in path.values() for one in way["parameters"])
+    path = read_ledger(known_run.ledger)[0][0].frame.path
+    assert ask.get("/api/image/open", params={"path": path, "sigma_strong": "x"}).status_code == 200
+
+
 async def test_the_page_says_how_to_name_an_image(visit, tmp_path):
     user = await visit(tmp_path)
     await user.open("/image")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from typing import Any
 
@@ -97,17 +97,35 @@ def _row(name: str, schema: Mapping[str, Any], meaning: str) -> str:
 
 
 def _type(schema: Mapping[str, Any]) -> str:
+    return type_in_words(schema, _link, lambda text: f"<code>{escape(text)}</code>")
+
+
+def _link(name: str) -> str:
+    return f'<a href="#{escape(name)}">{escape(name)}</a>'
+
+
+def type_in_words(schema: Mapping[str, Any], link: Callable[[str], str], code: Callable[[str], str]) -> str:
+    """The type that an OpenAPI schema describes.
+
+    Args:
+        schema: of a parameter, a field or an answer.
+        link: writes the name of a schema that is described elsewhere.
+        code: writes what is to be typed as it stands.
+    """
+
+    def words(inner: Mapping[str, Any]) -> str:
+        return type_in_words(inner, link, code)
+
     if "$ref" in schema:
-        name = schema["$ref"].rpartition("/")[2]
-        return f'<a href="#{escape(name)}">{escape(name)}</a>'
+        return link(schema["$ref"].rpartition("/")[2])
     for several in ("anyOf", "oneOf", "allOf"):
         if several in schema:
-            return " or ".join(_type(one) for one in schema[several])
+            return " or ".join(map(words, schema[several]))
     if "enum" in schema:
-        return " | ".join(f"<code>{escape(str(one))}</code>" for one in schema["enum"])
+        return code(" | ".join(map(str, schema["enum"])))
     if schema.get("type") == "array":
         inside: Any = schema.get("items") or next(iter(schema.get("prefixItems", [])), {})
-        return f"list of {_type(inside) if isinstance(inside, dict) else 'anything'}"
+        return f"list of {words(inside) if isinstance(inside, dict) else 'anything'}"
     if schema.get("type") == "object" and isinstance(schema.get("additionalProperties"), dict):
-        return f"name → {_type(schema['additionalProperties'])}"
-    return escape(str(schema.get("type", "anything")))
+        return f"name → {words(schema['additionalProperties'])}"
+    return str(schema.get("type", "anything"))

@@ -23,6 +23,7 @@ from starlette.responses import Response
 from iota.analysis.table import RunTable
 from iota.errors import IotaError, UsageError
 from iota.records import OUTCOME_WORDS
+from iota.web.image import queries
 from iota.web.image.frames import Place, Shown, image_set, shown
 from iota.web.image.mask_phil import MaskDrawing, phil_of
 from iota.web.image.pixel_server import PixelServer
@@ -46,29 +47,36 @@ class ImageApi:
         self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="image")
         self._kept = _Kept()
         self.router = APIRouter(prefix="/api/image", tags=["image"])
-        for path, method, answer in (
-            ("open", "GET", self._open),
-            ("set", "GET", self._set),
-            ("tiles", "GET", self._tiles),
-            ("thumbnail", "GET", self._thumbnail),
-            ("region", "GET", self._region),
-            ("marks", "GET", self._marks),
-            ("spots", "GET", self._spots),
-            ("strong", "GET", self._strong),
-            ("bad-pixels", "GET", self._bad_pixels),
-            ("shadow", "GET", self._shadow),
-            ("mask", "POST", self._mask),
-            ("mask/save", "POST", self._save_mask),
-            ("mask/load", "GET", self._load_mask),
-            ("viewer", "POST", self._viewer),
+        for path, method, answer, parameters in (
+            ("open", "GET", self._open, ()),
+            ("set", "GET", self._set, queries.SET),
+            ("tiles", "GET", self._tiles, queries.TILES),
+            ("thumbnail", "GET", self._thumbnail, queries.THUMBNAIL),
+            ("region", "GET", self._region, queries.REGION),
+            ("marks", "GET", self._marks, ()),
+            ("spots", "GET", self._spots, queries.SPOTS),
+            ("strong", "GET", self._strong, queries.STRONG),
+            ("bad-pixels", "GET", self._bad_pixels, ()),
+            ("shadow", "GET", self._shadow, queries.SHADOW),
+            ("mask", "POST", self._mask, ()),
+            ("mask/save", "POST", self._save_mask, queries.SAVE_MASK),
+            ("mask/load", "GET", self._load_mask, queries.LOAD_MASK),
+            ("viewer", "POST", self._viewer, ()),
         ):
+            declared = (*queries.PLACE, *parameters)
             self.router.add_api_route(
-                f"/{path}", self._route(answer), methods=[method], name=f"image_{path}", summary=answer.__doc__
+                f"/{path}",
+                self._route(answer, frozenset(parameter.name for parameter in declared)),
+                methods=[method],
+                name=f"image_{path}",
+                summary=answer.__doc__,
+                openapi_extra={"parameters": [parameter.openapi for parameter in declared]},
             )
 
-    def _route(self, answer: Callable[[_Asked], Response]) -> Callable[[Request], Any]:
+    def _route(self, answer: Callable[[_Asked], Response], names: frozenset[str]) -> Callable[[Request], Any]:
         async def route(request: Request) -> Response:
-            asked = _Asked(dict(request.query_params), await request.body() if request.method == "POST" else b"")
+            query = {name: value for name, value in request.query_params.items() if name in names}
+            asked = _Asked(query, await request.body() if request.method == "POST" else b"")
             loop = asyncio.get_running_loop()
             try:
                 if asked.query.get("run"):
