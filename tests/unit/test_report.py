@@ -4,15 +4,20 @@ import contextlib
 import json
 import re
 
+import msgspec
 import numpy as np
 import pytest
 from made_runs import blank, hit, lattice, made_run, new_folder, write
 from made_up_run import finished_run
 
 from iota.analysis.drift import drifts
+from iota.analysis.enough import FramesNeeded
 from iota.analysis.facts import run_facts
+from iota.analysis.merged import Shell
+from iota.analysis.merging import Merging
 from iota.analysis.summary import Summary, summary_of
 from iota.analysis.table import RunTable
+from iota.cli.merge import merging_as_text
 from iota.cli.report import main
 from iota.report.blocks import Heading, Pictures, Table, Words
 from iota.report.content import report_blocks
@@ -93,6 +98,37 @@ def test_what_was_merged_is_in_the_report_and_cited(tmp_path):
     for words in ("12,345", "0.987", "completeness 90.0 %, multiplicity 13.7, CC½ 0.987", "dials.cosym",
                   "Gildea, R. J.", "Beilsten-Edmands, J.", "cannot be foretold"):  # fmt: skip
         assert words in text and words in page, words
+
+
+def test_terminal_and_report_say_the_same_of_a_merging(tmp_path):
+    shell = Shell(d_max_A=30, d_min_A=2, n_observations=12345, n_unique=900, n_possible=1000, completeness=0.9,
+                  multiplicity=13.7, cc_half=0.987)  # fmt: skip
+    needed = [FramesNeeded(completeness=0.95, n_frames=2100.2, interval=(2000.4, None)),
+              FramesNeeded(completeness=0.99, n_frames=None, interval=(None, None))]  # fmt: skip
+    merging = Merging(run="", engine="dials", started=1.0, versions={}, space_group="P 6",
+                      unit_cell=(79, 79, 38, 90, 90, 120), d_min_A=2.0, n_lattices=1003, left_out={"another cell": 2},
+                      ambiguities=["k,h,-l"], reindexed={"h,k,l": 1002, "k,h,-l": 1}, n_unclear=4, shells=[shell],
+                      overall=shell, frames_needed=needed, remarks=["A remark."])  # fmt: skip
+    folder = made_run(tmp_path, [hit(0)])
+    (folder.path / "merge" / "001").mkdir(parents=True)
+    (folder.path / "merge" / "001" / "merge.json").write_bytes(msgspec.json.encode(merging))
+    said = merging_as_text(merging, folder.path)
+    _, report = _report(folder)
+    for text in (said, report):
+        words = " ".join(text.replace("|", " ").split())
+        for line in (
+            "Merged 1,003 lattices; left out: 2 another cell",
+            "Crystal P 6, 79.00 79.00 38.00 90.00 90.00 120.00 (Å, °)",
+            "Resolution 2.00 Å",
+            "Ambiguity the cell cannot tell x,y,z from k,h,-l: the lattice has a higher symmetry",
+            "told apart by their intensities: 1,002 h,k,l, 1 k,h,-l; 4 of them hardly prefer one, and are kept",
+            "95 % complete with 2,100 lattices (2,000 to any number, 95 % confidence)",
+            "99 % complete cannot be foretold: these lattices have nearly one orientation, or are too few",
+            "Note A remark.",
+            "30.00 2.00 12,345 900 90.0 13.7 - - 0.987 -",
+        ):
+            assert line in words, line
+    assert "…" not in said
 
 
 def test_without_merging_three_papers_are_cited(tmp_path):

@@ -24,11 +24,11 @@ _SHAPES = np.geomspace(0.1, 100.0, 41)  # of gamma distributions of rates that a
 
 
 class FramesNeeded(msgspec.Struct, frozen=True, kw_only=True):
-    """Integrated frames, those that are there among them, that a completeness needs."""
+    """Integrated frames, those that are there among them, that a completeness needs; None: no number is enough."""
 
     completeness: float
-    n_frames: float  # inf where no number of frames is enough
-    interval: tuple[float, float]  # 95 %
+    n_frames: float | None
+    interval: tuple[float | None, float | None]  # 95 %
 
 
 class _Rates(msgspec.Struct, frozen=True):
@@ -84,9 +84,9 @@ class Growth:
             trials.append(needed)
         tail = 100 * (1 - _CONFIDENCE) / 2
         low, high = np.percentile(trials, [tail, 100 - tail], method="nearest").tolist()
-        return FramesNeeded(
-            completeness=completeness, n_frames=_needed(self._rates, completeness), interval=(float(low), float(high))
-        )
+        best = _needed(self._rates, completeness)
+        n_frames, least, most = (n if math.isfinite(n) else None for n in (best, low, high))
+        return FramesNeeded(completeness=completeness, n_frames=n_frames, interval=(least, most))
 
     def _luck(self, rng: np.random.Generator, n: int) -> Floats:
         """How many of n frames reach each shell, over their expected number, `[n_shells]`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import shlex
 import signal
 import sys
@@ -11,17 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.table import Table
 
-from iota.analysis.enough import FramesNeeded
+from iota.analysis.merging import TABLE_HEAD, Merging, merging_facts, table_rows
 from iota.cli.own_scope import own_scope_parser, sorted_arguments
 from iota.cli.terminal import Terminal
 from iota.cli.unread import ends_when_unread
 from iota.errors import IotaError
 from iota.params.merging import MERGING
-from iota.symmetry import cell_text
-from iota.workers.merging import Merging, merge_run
+from iota.workers.merging import merge_run
 
 _DESCRIPTION = """\
 Merge the integrated stills of a run into one set of intensities: choose the lattices that fit the consensus, find the
@@ -79,10 +77,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def print_merging(console: Console, merging: Merging, folder: Path) -> None:
     """Print what was merged, table 1 and what to do next."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column()
+    for name, sentence in merging_facts(merging):
+        grid.add_row(f" {name}", sentence)
     console.print()
-    console.print(_findings(merging))
-    if merging.overall is not None:
-        console.print(_table(merging))
+    console.print(grid)
+    rows = table_rows(merging)
+    if rows:
+        console.print(_table(rows))
     console.print(f" Folder  {folder}", soft_wrap=True, markup=False)
     if (folder / "merged.mtz").is_file():
         console.print(f" MTZ     {shlex.quote(str(folder / 'merged.mtz'))}", soft_wrap=True)
@@ -96,62 +100,15 @@ def merging_as_text(merging: Merging, folder: Path) -> str:
     return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
 
 
-def _findings(merging: Merging) -> RenderableType:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold", no_wrap=True)
-    grid.add_column()
-    left_out = ", ".join(f"{number} {reason}" for reason, number in merging.left_out.items())
-    grid.add_row(" Merged", f"{merging.n_lattices} lattices{f'; left out: {left_out}' if left_out else ''}")
-    grid.add_row(" Crystal", f"{merging.space_group}, {cell_text(merging.unit_cell)}  (A, degrees)")
-    if merging.ambiguities:
-        ways = ", ".join(merging.ambiguities)
-        grid.add_row(" Ambiguity", f"the cell cannot tell x,y,z from {ways}: the lattice has a higher symmetry")
-        if merging.reindexed:
-            counts = ", ".join(f"{number} {way}" for way, number in merging.reindexed.items())
-            unclear = f"; {merging.n_unclear} of them hardly prefer one, and are kept" if merging.n_unclear else ""
-            grid.add_row("", f"told apart by their intensities: {counts}{unclear}")
-    else:
-        grid.add_row(" Ambiguity", "none: there is one way to index this crystal")
-    for needed in merging.frames_needed:
-        grid.add_row(f" {100 * needed.completeness:.0f} % complete", _needed_text(needed))
-    for remark in merging.remarks:
-        grid.add_row(" Note", remark)
-    return grid
-
-
-def _needed_text(needed: FramesNeeded) -> str:
-    low, high = needed.interval
-    if not math.isfinite(needed.n_frames):
-        return "cannot be foretold: these lattices have nearly one orientation, or are too few"
-    most = f"{high:.0f}" if math.isfinite(high) else "any number"
-    return f"with {needed.n_frames:.0f} lattices ({low:.0f} to {most}, 95 % confidence)"
-
-
-def _table(merging: Merging) -> RenderableType:
+def _table(rows: list[list[str]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), title="TABLE 1", title_justify="left", title_style="bold")
-    for name in ("d max", "d min", "obs", "uniq", "compl", "mult", "<I>", "I/sigma", "CC1/2", "Rsplit"):
-        table.add_column(name, justify="right", no_wrap=True)
-    assert merging.overall is not None
-    for k, shell in enumerate([*merging.shells, merging.overall]):
-        if k == len(merging.shells):
-            table.add_section()
-        table.add_row(
-            f"{shell.d_max_A:.2f}",
-            f"{shell.d_min_A:.2f}",
-            str(shell.n_observations),
-            str(shell.n_unique),
-            f"{100 * shell.completeness:.1f}",
-            f"{shell.multiplicity:.1f}",
-            _text(shell.mean_intensity, 1),
-            _text(shell.i_over_sigma, 1),
-            _text(shell.cc_half, 3),
-            _text(shell.r_split, 3),
-        )
+    for name in TABLE_HEAD:
+        table.add_column(name.replace(" (", "\n("), justify="right", no_wrap=True)
+    for row in rows[:-1]:
+        table.add_row(*row)
+    table.add_section()
+    table.add_row(*rows[-1])
     return table
-
-
-def _text(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
 
 
 if __name__ == "__main__":

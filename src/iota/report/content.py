@@ -16,6 +16,7 @@ from iota.analysis.columns import CELL, COLUMNS
 from iota.analysis.facts import Fact, lattice_facts, run_facts
 from iota.analysis.grid_tally import Tally
 from iota.analysis.hints import hint_for
+from iota.analysis.merging import TABLE_HEAD, merging_facts, table_rows
 from iota.analysis.shares import percent
 from iota.analysis.summary import Summary
 from iota.analysis.table import RunTable
@@ -27,7 +28,7 @@ from iota.report.charts.geometry import heat_map
 from iota.report.charts.histograms import BEAM, MOSAICITY, QUANTITIES, RESOLUTION, WILSON
 from iota.report.charts.merging import by_resolution, over_lattices
 from iota.report.index_pictures import IndexPictures
-from iota.report.merged import TABLE_HEAD, Merged, merging_facts, newest_merging, table_rows
+from iota.report.merged import Merged, newest_merging
 from iota.report.methods import methods, references
 from iota.report.run_charts import RunCharts
 from iota.runs import RunFolder, RunState
@@ -290,7 +291,7 @@ def _clusters(folder: RunFolder) -> list[Block]:
 def _merging(merged: Merged | None) -> list[Block]:
     if merged is None:
         return []
-    blocks: list[Block] = [Heading("Merging"), FactList(merging_facts(merged))]
+    blocks: list[Block] = [Heading("Merging"), FactList([*merging_facts(merged), ("Folder", merged.folder)])]
     if merged.overall is not None:
         numbers = frozenset(range(len(TABLE_HEAD)))
         blocks.append(Table(head=TABLE_HEAD, rows=table_rows(merged), numbers=numbers, last_is_total=True))

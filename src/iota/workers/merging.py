@@ -13,9 +13,10 @@ import numpy as np
 
 import iota
 from iota.analysis.consensus import Consensus
-from iota.analysis.enough import FramesNeeded, growth
-from iota.analysis.merged import CurvePoint, Observations, Shell, cumulative, scatter_variance, table_one
+from iota.analysis.enough import growth
+from iota.analysis.merged import Observations, cumulative, scatter_variance, table_one
 from iota.analysis.merged_charts import write_merging_charts
+from iota.analysis.merging import Merging
 from iota.analysis.summary import SummaryBuilder
 from iota.errors import IotaError, RunFolderError, UsageError
 from iota.params.merging import MERGING
@@ -31,31 +32,6 @@ from iota.workers.merge_programs import check_engine, prime_command, run_command
 _LEAST_LATTICES = 2
 
 Step = Callable[[str], AbstractContextManager[None]]
-
-
-class Merging(msgspec.Struct, kw_only=True):
-    """``merge.json``: what was merged, how, and what came out."""
-
-    run: str
-    engine: str
-    started: float  # s since the epoch
-    versions: dict[str, str]
-    space_group: str
-    unit_cell: tuple[float, ...]
-    d_min_A: float
-    n_frames: int = 0  # of the run
-    n_frames_finished: int = 0  # of these when merging began
-    n_lattices: int  # merged
-    left_out: dict[str, int] = {}  # why -> lattices
-    ambiguities: list[str] = []  # other ways to index that the cell cannot tell apart
-    reindexed: dict[str, int] = {}  # way of indexing -> lattices
-    n_unclear: int = 0  # lattices among these that hardly prefer one way
-    commands: list[list[str]] = []
-    shells: list[Shell] = []
-    overall: Shell | None = None
-    cumulative: list[CurvePoint] = []
-    frames_needed: list[FramesNeeded] = []
-    remarks: list[str] = []
 
 
 def merge_run(run: RunFolder, values: Any, step: Step) -> tuple[Merging, Path]:
