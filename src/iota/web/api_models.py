@@ -15,6 +15,7 @@ from iota.records import FrameResult
 from iota.runs import RunState
 from iota.runs.folder import RunInfo
 from iota.web.api_errors import ErrorAnswer
+from iota.web.log_reader import LogLines, LogText
 from iota.web.projects import RunEntry
 
 _Line = Annotated[str, Field(max_length=4096, pattern=r"^[^\x00\n]*$")]
@@ -76,21 +77,6 @@ class FramePage(msgspec.Struct, frozen=True, kw_only=True):
     offset: int
     progress: float  # share of the ledger that is read, 0 to 1: below 1 there are more to come
     frames: list[FrameRow]
-
-
-class LogText(msgspec.Struct, frozen=True):
-    """A part of a log, whole lines, from ``start`` to ``end`` (bytes)."""
-
-    text: str
-    start: int
-    end: int
-
-
-class LogLines(msgspec.Struct, frozen=True):
-    """Lines of a log that hold a text, the last 500; ``n_more`` were left out."""
-
-    lines: list[str]
-    n_more: int
 
 
 class ColumnList(msgspec.Struct, frozen=True):

@@ -15,19 +15,10 @@ from iota.params import is_assignment
 from iota.runs.control import give_order
 from iota.runs.folder import RunInfo
 from iota.web.api_answers import RunId, current_run, json_answer, project_folder, run_folder
-from iota.web.api_models import (
-    LogLines,
-    LogText,
-    Ordered,
-    RunDetail,
-    RunList,
-    StartRequest,
-    TableInfo,
-    answers,
-)
+from iota.web.api_models import Ordered, RunDetail, RunList, StartRequest, TableInfo, answers
 from iota.web.launch import resume_run, start_run, stop_run
 from iota.web.live import LiveRun
-from iota.web.log_reader import read_end, read_since, search
+from iota.web.log_reader import LogText, read_end, read_since, search
 from iota.web.projects import Projects, RunEntry
 
 Order = Annotated[Literal["stop", "finish", "resume"], Path(description="What the run is told.")]
@@ -81,14 +72,10 @@ def add_runs(api: APIRouter, projects: Projects) -> None:
         """The log of a run from some byte on, its end, or its lines that hold a text (LogLines)."""
         path = run_folder(projects, run).log
         if contains:
-            found = await asyncio.to_thread(search, path, contains)
-            return json_answer(LogLines(found.lines, found.n_more))
-        part = (
-            await asyncio.to_thread(read_end, path)
-            if since is None
-            else await asyncio.to_thread(read_since, path, since)
-        )
-        return json_answer(LogText(part.text, part.start, part.end))
+            return json_answer(await asyncio.to_thread(search, path, contains))
+        if since is None:
+            return json_answer(await asyncio.to_thread(read_end, path))
+        return json_answer(await asyncio.to_thread(read_since, path, since))
 
 
 def _arguments(request: StartRequest) -> list[str]:

@@ -10,33 +10,33 @@ _MOST_LINES = 500
 _BLOCK = 1 << 20
 
 
-class LogPart(msgspec.Struct, frozen=True):
-    """A part of a log, from ``start`` to ``end`` (bytes), whole lines only."""
+class LogText(msgspec.Struct, frozen=True):
+    """A part of a log, whole lines, from ``start`` to ``end`` (bytes)."""
 
     text: str
     start: int
     end: int
 
 
-class Found(msgspec.Struct, frozen=True):
-    """Lines that hold a text, the last ones first found; ``n_more`` were left out."""
+class LogLines(msgspec.Struct, frozen=True):
+    """Lines of a log that hold a text, the last 500; ``n_more`` were left out."""
 
     lines: list[str]
-    n_more: int = 0
+    n_more: int
 
 
-def read_end(path: Path, n_bytes: int = 65536) -> LogPart:
+def read_end(path: Path, n_bytes: int = 65536) -> LogText:
     """The end of a log; empty where there is none."""
     return _read(path, None, n_bytes)
 
 
-def read_since(path: Path, start: int, n_bytes: int = 1 << 18) -> LogPart:
+def read_since(path: Path, start: int, n_bytes: int = 1 << 18) -> LogText:
     """What came after ``start`` (bytes), whole lines only; when more came than ``n_bytes``, the end of it."""
     part = _read(path, start, n_bytes)
     return part if part.end >= start else read_end(path)  # the log was replaced
 
 
-def search(path: Path, text: str) -> Found:
+def search(path: Path, text: str) -> LogLines:
     """Lines that hold a text, small letters or capitals; the last 500 of them."""
     wanted = text.lower().encode(errors="surrogateescape")
     found: list[bytes] = []
@@ -50,25 +50,25 @@ def search(path: Path, text: str) -> Found:
                         n_dropped += _MOST_LINES
                         del found[:_MOST_LINES]
     except OSError:
-        return Found([])
+        return LogLines([], 0)
     n_dropped += max(0, len(found) - _MOST_LINES)
-    return Found([_text(line).rstrip("\n") for line in found[-_MOST_LINES:]], n_dropped)
+    return LogLines([_text(line).rstrip("\n") for line in found[-_MOST_LINES:]], n_dropped)
 
 
-def _read(path: Path, start: int | None, n_bytes: int) -> LogPart:
+def _read(path: Path, start: int | None, n_bytes: int) -> LogText:
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
             begin = max(0, size - n_bytes) if start is None or size - start > n_bytes else start
             if begin > size:
-                return LogPart("", 0, 0)
+                return LogText("", 0, 0)
             file.seek(begin)
             data = file.read(size - begin)
     except OSError:
-        return LogPart("", 0, 0)
+        return LogText("", 0, 0)
     end = data.rfind(b"\n") + 1
     first = data.find(b"\n") + 1 if begin and begin != start else 0  # of a line that began before
-    return LogPart(_text(data[first:end]), begin + first, begin + end)
+    return LogText(_text(data[first:end]), begin + first, begin + end)
 
 
 def _text(data: bytes) -> str:
