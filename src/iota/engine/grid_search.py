@@ -205,4 +205,4 @@ def _ewald_proximal_volume(experiment: Any) -> float:
     outer = radius + 1.0 / experiment.crystal.get_domain_size_ang()
     outer = outer + np.radians(experiment.crystal.get_half_mosaicity_deg()) * radius * np.sin(two_theta)
     shell = (outer**3 - radius**3) / 3.0 * np.sin(two_theta)
-    return float(2.0 * np.pi * np.trapz(shell, two_theta))
+    return float(np.pi * np.dot(shell[1:] + shell[:-1], np.diff(two_theta)))
