@@ -64,6 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         run, scripts, assignments = sorted_arguments("iota.merge", options.arguments)
         values = MERGING.read(scripts, assignments)
         merging, folder = merge_run(run, values, terminal.step)
+        run.write_text(folder / "table.txt", merging_as_text(merging, folder))
     except IotaError as error:
         terminal.errors.print(f"iota.merge: {error}", markup=False, soft_wrap=True)
         return error.exit_status
@@ -71,7 +72,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         terminal.errors.print("iota.merge: stopped; nothing was merged.")
         return 130
     print_merging(terminal.console, merging, folder)
-    run.write_text(folder / "table.txt", merging_as_text(merging, folder))
     return 0
 
 
