@@ -142,7 +142,11 @@ def _in_processes(
         return
     # Forked processes start with everything prepared; where there is no fork each prepares for itself.
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
-    # An interrupt reaches all processes of a terminal: this one deals with it and ends the others.
-    ignore = (signal.SIGINT, signal.SIG_IGN)
-    with multiprocessing.get_context(method).Pool(min(nproc, n_frames), signal.signal, ignore) as pool:
+    with multiprocessing.get_context(method).Pool(min(nproc, n_frames), _leave_signals_to_the_first) as pool:
         yield from pool.imap(work, range(n_frames))
+
+
+def _leave_signals_to_the_first() -> None:
+    """An interrupt reaches all processes of a terminal: the first one deals with it and ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # whatever the first one does with it, which a fork inherits
