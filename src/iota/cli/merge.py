@@ -86,6 +86,7 @@ def print_merging(console: Console, merging: Merging, folder: Path) -> None:
     console.print(grid)
     rows = table_rows(merging)
     if rows:
+        console.print()
         console.print(_table(rows))
     console.print(f" Folder  {folder}", soft_wrap=True, markup=False)
     if (folder / "merged.mtz").is_file():
@@ -101,7 +102,7 @@ def merging_as_text(merging: Merging, folder: Path) -> str:
 
 
 def _table(rows: list[list[str]]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), title="TABLE 1", title_justify="left", title_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), title=" TABLE 1", title_justify="left", title_style="bold")
     for name in TABLE_HEAD:
         table.add_column(name.replace(" (", "\n("), justify="right", no_wrap=True)
     for row in rows[:-1]:

@@ -92,7 +92,10 @@ export class Filmstrip {
 }
 
 // The end of a name is where names of images differ
-const ending = (name) => (name.length > 13 ? `…${name.replace(/\.(cbf|img|h5|nxs|mccd|gz|bz2)/g, '').slice(-12)}` : name);
+const ending = (name) => {
+  const stem = name.length > 13 ? name.replace(/\.(cbf|img|h5|nxs|mccd|gz|bz2)/g, '') : name;
+  return stem.length > 13 ? `…${stem.slice(-12)}` : stem;
+};
 
 async function decode(bytes) {
   const view = new DataView(bytes);
