@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,15 @@ def thaumatin() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the real stills are not here: {folder} (set IOTA_SHARED_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def git() -> str:
+    """Program that knows which files are part of the project."""
+    program = shutil.which("git")
+    if program is None:
+        pytest.skip("git is not here, which lists the files of the project")
+    return program
 
 
 @pytest.fixture(scope="session")

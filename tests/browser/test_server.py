@@ -20,8 +20,9 @@ def test_the_printed_address_opens_the_pages_and_no_other_does(start_server, ope
     stranger = open_page(f"{server.base}/runs")
     expect(stranger.get_by_text("This is an IOTA server")).to_be_visible()
     for path in ("/api/runs", "/_nicegui/3.18.0/static/nicegui.js"):
-        with pytest.raises(urllib.error.HTTPError, match="401"):
+        with pytest.raises(urllib.error.HTTPError, match="401") as refused:
             urllib.request.urlopen(server.base + path, timeout=10)
+        refused.value.close()
 
 
 def test_pages_find_a_server_again_that_was_killed(start_server, open_page, tmp_path):
@@ -43,5 +44,6 @@ def test_two_projects_have_servers_side_by_side(start_server, tmp_path):
     assert one.base != two.base
     assert one.token != two.token
     request = urllib.request.Request(f"{two.base}/runs", headers={"Authorization": f"Bearer {one.token}"})
-    with pytest.raises(urllib.error.HTTPError, match="401"):
+    with pytest.raises(urllib.error.HTTPError, match="401") as refused:
         urllib.request.urlopen(request, timeout=10)
+    refused.value.close()

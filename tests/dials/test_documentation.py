@@ -1,7 +1,6 @@
 """The pages: the reference is what the code says, nothing is undocumented, and each check fails where it should."""
 
 import argparse
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -17,13 +16,7 @@ def test_the_reference_is_complete_and_what_the_code_says():
     assert list(reference.problems()) == []
 
 
-@pytest.fixture
-def _git():
-    if shutil.which("git") is None:
-        pytest.skip("git is not here, which lists the pages of the project")
-
-
-@pytest.mark.usefixtures("_git")
+@pytest.mark.usefixtures("git")
 def test_all_pages_of_the_project_hold():
     assert list(pages.problems()) == []
 
@@ -87,9 +80,9 @@ def test_an_outcome_without_meaning_or_hint_is_found(monkeypatch):
 
 
 @pytest.fixture
-def project(tmp_path, _git):
+def project(tmp_path, git):
     """A project of two pages that hold."""
-    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    subprocess.run([git, "init", "-q", tmp_path], check=True)
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "README.md").write_text("# Index\n\n[one](one.md#a-heading-of-2)\n")
     (tmp_path / "docs" / "one.md").write_text("# One\n\n## A heading, of 2\n\nSee [the top](#one).\n")

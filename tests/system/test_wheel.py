@@ -94,8 +94,8 @@ def run(environment: Path, folder: Path, name: str, *arguments: str) -> str:
     return done.stdout
 
 
-def test_all_of_the_package_is_in_the_wheel(wheel):
-    tracked = subprocess.run(["git", "ls-files", "src/iota"], cwd=ROOT, check=True, capture_output=True, text=True)
+def test_all_of_the_package_is_in_the_wheel(wheel, git):
+    tracked = subprocess.run([git, "ls-files", "src/iota"], cwd=ROOT, check=True, capture_output=True, text=True)
     with zipfile.ZipFile(wheel) as archive:
         packed = set(archive.namelist())
     assert {name.removeprefix("src/") for name in tracked.stdout.splitlines() if (ROOT / name).exists()} <= packed
