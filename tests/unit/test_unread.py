@@ -39,7 +39,10 @@ def _unread(name, *arguments, cwd):
 def test_a_command_ends_without_a_word_when_nobody_reads(words, tmp_path):
     done = _unread(*words, cwd=tmp_path)
     assert done.stderr == ""
-    assert done.returncode in (141, 1)  # 1 is that of rich, with which tables and scripts are printed
+    allowed = [141, 1]  # 1 is that of rich, with which tables and scripts are printed
+    if "--help" in words:
+        allowed.append(0)  # argparse of a newer Python takes no notice
+    assert done.returncode in allowed
 
 
 def test_another_pipe_that_breaks_is_no_reason_to_be_silent():
