@@ -94,8 +94,23 @@ def test_stop_resume_and_monitor_mode_by_their_buttons(start_server, open_page, 
     expect(page.get_by_text("watching for images")).to_be_visible(timeout=60_000)
     (incoming / images[8].name).symlink_to(images[8])
     expect(page.get_by_text("9 of 9 frames")).to_be_visible(timeout=60_000)
+    watching = read_state(folder.state)
+    other = open_page(server.url)
+    other.goto(page.url)  # looking at a run changes nothing
+    for one in (page, other):
+        expect(one.get_by_role("switch", name="Monitor mode")).to_be_checked()
+    time.sleep(4)
+    for one in (page, other):
+        expect(one.get_by_role("switch", name="Monitor mode")).to_be_checked()
+        expect(one.get_by_text("watching for images")).to_be_visible()
+    assert read_state(folder.state).process_id == watching.process_id
+    assert not folder.control.exists()
     page.get_by_role("switch", name="Monitor mode").click()
-    expect(page.get_by_text("finished", exact=True)).to_be_visible(timeout=60_000)
+    for one in (page, other):
+        expect(one.get_by_text("finished", exact=True)).to_be_visible(timeout=60_000)
+        expect(one.get_by_role("switch", name="Monitor mode")).not_to_be_checked()
+    time.sleep(4)
+    assert read_state(folder.state).status == "finished"
     assert len(read_ledger(folder.ledger)[0]) == 9
 
 

@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 
 from iota.errors import RunFolderError, UsageError
@@ -122,6 +123,7 @@ class _Command:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("NICEGUI_")}
         self._said_path = said
         try:
+            said.unlink(missing_ok=True)  # an earlier command may still write into it
             with said.open("wb") as output:
                 self._process = subprocess.Popen(
                     [*own_command("iota.run", "iota.cli.start"), *arguments],
@@ -156,8 +158,8 @@ class _Command:
         except OSError:
             lines = []
         for number, line in enumerate(lines):
-            if line.startswith("iota.run: "):
-                return " ".join([line.removeprefix("iota.run: "), *lines[number + 1 :]]).strip()
+            if line.startswith("iota.run: "):  # and the lines of the same paragraph
+                return " ".join(takewhile(str.strip, lines[number:])).removeprefix("iota.run: ").strip()
         return " ".join(lines[-3:]) or f"iota.run ended with exit status {self.exit_status}."
 
 

@@ -80,7 +80,8 @@ def sentences() -> Iterator[None]:
 
 def notify_error(text: str) -> None:
     """Show a sentence that stays until it is read."""
-    ui.notify(text, type="negative", multi_line=True, timeout=0, close_button="Close", classes="iota-path")
+    close = {"label": "Close", "color": "white"}
+    ui.notify(text, type="negative", multi_line=True, timeout=0, actions=[close], classes="iota-path")
 
 
 def ago(seconds_since_epoch: float) -> str:

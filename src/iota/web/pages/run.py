@@ -13,7 +13,7 @@ from nicegui import events, ui
 from iota.errors import UsageError
 from iota.records import NOT_HITS
 from iota.runs import RunFolder, RunState
-from iota.runs.control import give_order
+from iota.runs.control import give_order, read_order
 from iota.web import scatter, selection_bar
 from iota.web.launch import ended, resume_run, stop_run
 from iota.web.layout import duration, frame, sentences
@@ -100,7 +100,6 @@ class _Header:
         self._site, self._run_id, self._live = site, run_id, live
         self._folder: RunFolder = live.folder
         self._finished: deque[tuple[float, int]] = deque()  # time, finished frames
-        self._is_told = False  # the switch follows the run, and nobody has clicked it
 
     def build(self) -> None:
         """Make it."""
@@ -111,7 +110,8 @@ class _Header:
                 self._status = ui.badge().props("outline")
                 ui.label(entry.description).classes("iota-title")
                 ui.space()
-                self._monitor = ui.switch("Monitor mode", on_change=self._monitor_changed)
+                self._monitor = ui.switch("Monitor mode")  # it follows the run; only a click orders something
+                self._monitor.on("update:model-value", lambda event: self._monitor_clicked(event.args), [None])
                 self._monitor.tooltip("Keep looking for new images in the inputs of this run")
                 self._stop = ui.button("Stop", icon="stop", color="negative", on_click=self._stop_run).props("outline")
                 self._resume = ui.button("Resume", icon="play_arrow", on_click=self._resume_run).props("unelevated")
@@ -156,11 +156,9 @@ class _Header:
         self._stop.set_visibility(at_work)
         self._resume.set_visibility(not at_work and state.status != "finished")
         self._monitor.set_visibility(state.status != "queued")
-        is_watching = at_work and state.status == "watching"
-        if self._monitor.value != is_watching:
-            self._is_told = True
+        if self._monitor.enabled:  # what was clicked is done
+            is_watching = at_work and state.status == "watching" and read_order(self._folder) != "finish"
             self._monitor.set_value(is_watching)
-            self._is_told = False
 
     def _hits_of(self, state: RunState) -> tuple[int, int]:
         """Hits and integrated frames: of the ledger, or of the state while less of the ledger is read."""
@@ -190,19 +188,18 @@ class _Header:
         with sentences():
             await resume_run(self._folder)
 
-    async def _monitor_changed(self, event: events.ValueChangeEventArguments[Any]) -> None:
-        if self._is_told:
-            return
+    async def _monitor_clicked(self, is_on: bool) -> None:
+        self._monitor.set_enabled(False)
         with sentences():
-            state = self._live.state
-            if not event.value:
+            if is_on:
+                if self._live.is_at_work:  # frames in work are begun anew
+                    await stop_run(self._folder)
+                    await ended(self._folder)
+                await resume_run(self._folder, watch=True)
+            else:
                 give_order(self._folder, "finish")
                 ui.notify("No more images are looked for; the run ends when all it knows are processed.")
-                return
-            if state is not None and self._live.is_at_work:  # frames in work are begun anew
-                await stop_run(self._folder)
-                await ended(self._folder)
-            await resume_run(self._folder, watch=True)
+        self._monitor.set_enabled(True)
 
     def _set_up_again(self) -> None:
         ui.navigate.to(f"/?recover={self._run_id}")
