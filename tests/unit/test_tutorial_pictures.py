@@ -12,7 +12,7 @@ import pictures
 FIGURES = {
     "spots_of_a_blank": 20,
     "run_1": {"integrated": 2, "failed_triage": 1, "failed_indexing": 1},
-    "run_2": {"integrated": 1},
+    "run_2": {"integrated": 1, "failed_filter": 1, "failed_integration": 1},
     "clusters_1": [["1", "3", "tP", "79"], ["2", "2", "oP", "38"]],
     "clusters_2": [["1", "1", "tP", "79"]],
     "complete_percent": {"P 1": 1.5, "P 4 2 2": 8, "P 43 21 2": 9},

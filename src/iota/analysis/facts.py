@@ -62,6 +62,9 @@ def lattice_facts(summary: Summary) -> list[Fact]:
                 values={"n": candidate.n_lattices},
             )
         )
+    n_unlike = summary.n_lattices - consensus.n_lattices - sum(x.n_lattices for x in consensus.candidates)
+    if consensus.candidates and n_unlike > 0:
+        facts.append(Fact(name="unlike", label="", text=f"{n_unlike:,} like none of these", values={"n": n_unlike}))
     if not consensus.candidates:
         others = ", ".join(f"{number:,} {bravais}" for bravais, number in summary.other_bravais.items())
         n_others = sum(summary.other_bravais.values())

@@ -35,7 +35,7 @@ _HINTS: tuple[tuple[str, str, Hint], ...] = (
                                    "cctbx_xfel.target_space_group")),
     ("failed_integration", "significant", Hint("Nothing lies above the noise; relax the significance filter.",
                                                "cctbx_xfel.significance_filter.sigma")),
-    ("failed_integration", "too wide", Hint("Spots run into one another; see how they look on one image.")),
+    ("failed_integration", "too wide", Hint("Spots run into one another, or the lattice is not that of the target.")),
     ("failed_integration", "", Hint("Look at the log of one frame.")),
     ("failed_filter", "cell", Hint("Another crystal form? Allow a larger difference from the cell.",
                                    "cctbx_xfel.filter.uc_tolerance")),

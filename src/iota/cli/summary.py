@@ -46,6 +46,7 @@ def print_summary(console: Console, conclusion: Conclusion, lattices: Sequence[L
     console.print(_outcomes(summary))
     console.print(_findings(summary, lattices))
     if summary.failures:
+        console.print()
         console.print(_reasons(summary.failures))
     if conclusion.clusters is not None:
         console.print(_clusters(conclusion.clusters))
@@ -66,7 +67,7 @@ def summary_text(conclusion: Conclusion, lattices: Sequence[Learnt], folder: Run
 
 
 def _outcomes(summary: Summary) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, title="SUMMARY", title_justify="left", title_style="bold", pad_edge=True)
+    table = Table(box=box.SIMPLE_HEAD, title=" SUMMARY", title_justify="left", title_style="bold", pad_edge=True)
     table.add_column("outcome")
     table.add_column("frames", justify="right")
     table.add_column("share", justify="right")
@@ -105,7 +106,7 @@ def _findings(summary: Summary, lattices: Sequence[Learnt]) -> RenderableType:
 def _reasons(failures: Sequence[Failure]) -> RenderableType:
     """The most frequent reasons."""
     most = sorted(failures, key=lambda failure: -failure.n)[:_MOST_REASONS]
-    table = Table(box=box.SIMPLE_HEAD, title="WHY FRAMES FAILED", title_justify="left", title_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, title=" WHY FRAMES FAILED", title_justify="left", title_style="bold")
     table.add_column("frames", justify="right")
     table.add_column("reason")
     for failure in most:

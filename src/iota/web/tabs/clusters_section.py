@@ -106,7 +106,11 @@ class ClustersSection:
             f" Lists of images: {self._selection.live.folder.path}/uc_cluster_N.lst." if question.write_files else ""
         )
         number = "1 cluster." if len(clusters) == 1 else f"{len(clusters)} clusters, the largest first."
-        self._sentence.set_text(number + lists)
+        n_alone = self._selection.live.summary().n_lattices - sum(found.cluster.n_lattices for found in clusters)
+        alone = ""
+        if n_alone > 0 and question.n_images is None:
+            alone = f" Lattices in no cluster of {question.limit} or more: {n_alone:,}."
+        self._sentence.set_text(number + alone + lists)
         with self._table, ui.element("table").classes("iota-plain-table"):
             with ui.element("tr"):
                 for words in ("#", "lattices", "lattice", "unit cell (Å, °)", "s.d. of a b c (Å)", ""):
