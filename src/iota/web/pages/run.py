@@ -146,8 +146,8 @@ class _Header:
         self._bar.set_value(n_finished / state.n_frames if state.n_frames else 0)
         n_hits, n_integrated = self._hits_of(state)
         self._count.set_text(f"{n_finished:,} of {state.n_frames:,} frames")
-        waiting = f", {state.n_waiting:,} hits wait" if state.n_waiting else ""  # for the lattice, or for a worker
-        self._hits.set_text(f"{n_hits + state.n_waiting:,} hits, {n_integrated:,} integrated{waiting}")
+        waiting = f", {state.n_waiting:,} more wait" if state.n_waiting else ""  # for the lattice, or for a worker
+        self._hits.set_text(f"{n_hits:,} hits, {n_integrated:,} integrated{waiting}")
         self._tell_rate(state, n_finished, at_work)
         table = self._live.table
         is_reading = not table.is_complete and table.progress < 0.99
