@@ -23,7 +23,13 @@ print(*(name in sys.modules for name in ("sklearn", "sklearn.cluster", "pandas",
 import sklearn.cluster, pandas
 print(helpers.sklearn.cluster.DBSCAN is sklearn.cluster.DBSCAN, flex_ext.pd.DataFrame is pandas.DataFrame)
 """
-    finder = "import sys, dials.algorithms.spot_finding.finder; print('scipy.stats' in sys.modules)"
+    finder = """
+import sys
+from iota.engine.later import imported_later
+with imported_later("sklearn.cluster", "pandas"):
+    import dials.algorithms.spot_finding.finder
+print("scipy.stats" in sys.modules)
+"""
     of_dials = said(finder)  # a newer one uses it from the start
     assert said(program) == ["False"] * 3 + of_dials + ["True"] * 2
 
