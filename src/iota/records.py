@@ -115,6 +115,7 @@ class FrameResult(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     outcome: Outcome
     reason: str = ""  # one sentence; empty when integrated
     settings: str = ""  # with which settings the lattice was found: given, defaults, learnt lattice ..., tried ...
+    remarks: list[str] = []  # sentences on its file or header that a user should know, although it was processed
     attempts: list[str] = []  # one sentence for each setting that was tried and did not succeed
     seconds: dict[str, float] = {}  # stage -> s
     n_spots: int | None = None  # None: spot finding was not reached

@@ -48,6 +48,7 @@ _ALL = (
     _frame("outcome", "Outcome", "", ".0f", "u1", "How the frame ended: position in the list of outcomes."),
     _frame("reason", "Reason", "", ".0f", "u2", "Why it is not integrated: position in the list of reasons."),
     _frame("settings", "Settings", "", ".0f", "u2", "Settings of its lattice: position in the list of settings."),
+    _frame("remarks", "Remarks", "", ".0f", "u2", "What is to be known of its file: position in the list of remarks."),
     _frame("finished", "Finished", "s", ".3f", "f8", "When the frame was finished, in seconds since 1970 (UTC)."),
     _frame("seconds", "Time", "s", ".2f", "f4", "What processing the frame took, all stages."),
     *(
@@ -86,7 +87,7 @@ _ALL = (
 )
 COLUMNS: Mapping[str, Column] = {column.name: column for column in _ALL}
 CELL = ("a_A", "b_A", "c_A", "alpha_deg", "beta_deg", "gamma_deg")
-CODES = ("outcome", "reason", "settings", "symmetry")  # positions in lists of words
+CODES = ("outcome", "reason", "settings", "remarks", "symmetry")  # positions in lists of words
 NO_CODE = 65535  # where there is nothing to name
 OTHER_CODE = 65534  # where there were too many different words to keep them
 OTHER = "(other words; see the records)"

@@ -11,6 +11,7 @@ from iota.analysis.shares import percent, wilson_interval
 from iota.analysis.summary import Summary
 from iota.symmetry import cell_text
 
+_MOST_REMARKS = 20
 _MINUS = "\N{MINUS SIGN}"
 
 
@@ -25,8 +26,8 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_facts(summary: Summary) -> list[Fact]:
-    """Counts, typical values of frames and lattices, geometry, time."""
-    return [*_counts(summary), *_data(summary), *_geometry(summary), *_time(summary)]
+    """Counts, typical values of frames and lattices, geometry, time, remarks on files and headers."""
+    return [*_counts(summary), *_data(summary), *_geometry(summary), *_time(summary), *_remarks(summary)]
 
 
 def lattice_facts(summary: Summary) -> list[Fact]:
@@ -198,6 +199,18 @@ def _time(summary: Summary) -> list[Fact]:
             values={stage.stage: stage.median_s for stage in summary.stages} | {"total": total},
             unit="s",
         )
+    ]
+
+
+def _remarks(summary: Summary) -> list[Fact]:
+    return [
+        Fact(
+            name=f"remark_{k + 1}",
+            label="Note",
+            text=f"{sentence} ({n:,} {'image' if n == 1 else 'images'})",
+            values={"n": n},
+        )
+        for k, (sentence, n) in enumerate(list(summary.remarks.items())[:_MOST_REMARKS])
     ]
 
 

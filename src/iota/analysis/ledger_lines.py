@@ -43,6 +43,7 @@ class Line(msgspec.Struct, gc=False):
     outcome: Outcome
     reason: str = ""
     settings: str = ""
+    remarks: list[str] = []
     seconds: dict[str, float] = {}
     n_spots: float = _NAN
     spots_d_min_A: float = _NAN

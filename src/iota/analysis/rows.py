@@ -37,12 +37,14 @@ class Rows:
         lattices: GrowingColumns | None = None,
         reasons: Sequence[str] = (),
         settings: Sequence[str] = (),
+        remarks: Sequence[str] = (),
         symmetries: Sequence[tuple[str, str]] = (),
     ) -> None:
         self.frames = GrowingColumns(FRAME_DTYPES) if frames is None else frames
         self.lattices = GrowingColumns(LATTICE_DTYPES) if lattices is None else lattices
         self.reasons = Codes(reasons, same=without_numbers)
         self.settings = Codes(settings)
+        self.remarks = Codes(remarks)  # those of a frame are one word, a line each
         self.symmetries = Codes(symmetries)
 
     def append(self, lines: Sequence[Line], offsets: npt.NDArray[np.int64]) -> None:
@@ -55,6 +57,7 @@ class Rows:
                 "outcome": [_OUTCOME_CODES[line.outcome] for line in lines],
                 "reason": self.reasons.codes([line.reason for line in lines]),
                 "settings": self.settings.codes([line.settings for line in lines]),
+                "remarks": self.remarks.codes(["\n".join(line.remarks) for line in lines]),
                 "finished": [line.finished for line in lines],
                 "seconds": [sum(line.seconds.values()) for line in lines],
                 **{f"seconds_{stage}": [line.seconds.get(stage, _NAN) for line in lines] for stage in STAGES},

@@ -69,6 +69,7 @@ class Summary(msgspec.Struct, kw_only=True):
     pixel_size_mm: float | None = None
     best_files: dict[str, str] = {}  # files of the frame with most integrated reflections, relative to the run folder
     settings: dict[str, int] = {}  # integrated frames by the settings that their lattice was found with
+    remarks: dict[str, int] = {}  # sentence on files or headers -> frames to which it applies
 
     @property
     def n_finished(self) -> int:
@@ -181,6 +182,7 @@ def summary_of(table: RunTable, n_frames: int, most_cells: int = MOST_CELLS) -> 
         n_multi_lattice_frames=int(np.count_nonzero(table.column("n_lattices", stop=n_rows)[is_integrated] > 1)),
         settings=_numbers_of(table.settings, table.column("settings", stop=n_rows)[is_integrated]),
     )
+    summary.remarks = _remarks(table, n_rows)
     is_hit = ~np.isin(outcome, [OUTCOMES.index(name) for name in NOT_HITS])
     summary.n_spots_median = _median(table.column("n_spots", stop=n_rows)[is_hit])
     summary.failures = _most_frequent(failures(table, n_rows))
@@ -202,6 +204,13 @@ def summary_of(table: RunTable, n_frames: int, most_cells: int = MOST_CELLS) -> 
         summary.best_files = best.files
         summary.pixel_size_mm = best.lattices[0].pixel_size_mm
     return summary
+
+
+def _remarks(table: RunTable, n_rows: int) -> dict[str, int]:
+    frames: Counter[str] = Counter()
+    for words, n in _numbers_of(table.remarks, table.column("remarks", stop=n_rows)).items():
+        frames.update(dict.fromkeys(words.splitlines(), n))
+    return dict(frames.most_common())
 
 
 def _most_frequent(found: list[Failure]) -> list[Failure]:

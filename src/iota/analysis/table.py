@@ -31,7 +31,7 @@ _decoder = msgspec.json.Decoder(FrameResult)
 class RunTable:
     """Columns of a run, one row for each finished frame in the order of the ledger.
 
-    One thread may :meth:`update` and :meth:`save` while others read.  Memory: 64 bytes a frame and 86 a lattice.
+    One thread may :meth:`update` and :meth:`save` while others read.  Memory: 66 bytes a frame and 86 a lattice.
     """
 
     def __init__(self, folder: RunFolder) -> None:
@@ -169,12 +169,17 @@ class RunTable:
         return self._rows.settings.words
 
     @property
+    def remarks(self) -> list[str]:
+        """Words of the column ``remarks``: the sentences on a frame, a line each."""
+        return self._rows.remarks.words
+
+    @property
     def symmetries(self) -> list[tuple[str, str]]:
         """Bravais symbol and space group of the column ``symmetry``."""
         return self._rows.symmetries.words
 
     def words(self, name: str) -> list[str]:
-        """What the codes of a column stand for, by code: ``outcome``, ``reason``, ``settings`` or ``symmetry``.
+        """What the codes of a column (one of :data:`iota.analysis.columns.CODES`) stand for, by code.
 
         Raises:
             KeyError: the column has no codes.
@@ -183,6 +188,7 @@ class RunTable:
             "outcome": list(OUTCOMES),
             "reason": list(self.reasons),
             "settings": list(self.settings),
+            "remarks": list(self.remarks),
             "symmetry": [" ".join(symmetry) for symmetry in self.symmetries],
         }
         return words[name]

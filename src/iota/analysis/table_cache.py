@@ -25,7 +25,7 @@ from iota.records import OUTCOMES
 logger = logging.getLogger(__name__)
 
 NAME = ".columns.npz"
-_VERSION = 1
+_VERSION = 2
 _COMPARED_BYTES = 4096
 
 
@@ -42,6 +42,7 @@ class _Head(msgspec.Struct, kw_only=True):
     outcomes: list[str]
     reasons: list[str]
     settings: list[str]
+    remarks: list[str]
     symmetries: list[tuple[str, str]]
 
 
@@ -68,6 +69,7 @@ def save(folder: Path, ledger: BinaryIO, cached: Cached) -> bool:
         outcomes=list(OUTCOMES),
         reasons=rows.reasons.words,
         settings=rows.settings.words,
+        remarks=rows.remarks.words,
         symmetries=rows.symmetries.words,
     )
     arrays: dict[str, Array] = {f"frames.{name}": rows.frames.view(name) for name in FRAME_DTYPES}
@@ -110,6 +112,7 @@ def load(folder: Path, ledger: BinaryIO) -> Cached | None:
         GrowingColumns.of(lattices, len(lattices["symmetry"])),
         head.reasons,
         head.settings,
+        head.remarks,
         head.symmetries,
     )
     return Cached(rows, head.offset, head.n_unreadable)
@@ -146,6 +149,7 @@ def _is_sound(head: _Head, frames: dict[str, Array], lattices: dict[str, Array])
         np.all(frames["outcome"] < len(OUTCOMES))
         and _are_codes(frames["reason"], len(head.reasons))
         and _are_codes(frames["settings"], len(head.settings))
+        and _are_codes(frames["remarks"], len(head.remarks))
         and _are_codes(lattices["symmetry"], len(head.symmetries))
         and np.all(offsets >= 0)
         and np.all(offsets < head.offset)

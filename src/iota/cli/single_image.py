@@ -253,6 +253,8 @@ def _lines(report: ImageReport) -> Iterator[tuple[str, str]]:
         )
     if report.reason:
         yield "FAILED", report.reason
+    for sentence in report.remarks:
+        yield "NOTE", sentence
     yield "SECONDS", ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in report.seconds.items())
 
 

@@ -15,6 +15,7 @@ from iota.engine import ladder
 from iota.engine.frame import Engine, FrameFailedError, FrameWork
 from iota.engine.ice_rings import ice_rings_A
 from iota.engine.indexing import Indexed
+from iota.engine.remarks import collect_remarks
 from iota.records import Lattice, Outcome, Settings, Task
 from iota.symmetry import Cell, bravais_symbol
 
@@ -28,6 +29,7 @@ class ImageReport(msgspec.Struct, kw_only=True):
     action: Action
     outcome: Outcome | Literal["spots", "indexed"]
     reason: str = ""  # one sentence when it failed
+    remarks: list[str] = []  # sentences on its file or header
     n_spots: int = 0
     n_spots_no_ice: int | None = None
     n_overloads: int = 0  # spots with a saturated pixel
@@ -52,15 +54,16 @@ def report_image(engine: Engine, task: Task, action: Action) -> ImageReport:
     start = time.perf_counter()
     work = FrameWork(engine, task)
     report = ImageReport(image=str(task.frame), action=action, outcome="spots")
-    try:
-        work.find_spots()
-        _describe_spots(report, work)
-        if action != "spotfind":
-            _find_lattice(report, work, action)
-    except FrameFailedError as failure:
-        report.outcome, report.reason = failure.outcome, failure.reason
-        if work.spots is not None and not report.n_spots:
+    with collect_remarks() as report.remarks:
+        try:
+            work.find_spots()
             _describe_spots(report, work)
+            if action != "spotfind":
+                _find_lattice(report, work, action)
+        except FrameFailedError as failure:
+            report.outcome, report.reason = failure.outcome, failure.reason
+            if work.spots is not None and not report.n_spots:
+                _describe_spots(report, work)
     report.files, report.spots_d_min_A = work.result.files, work.result.spots_d_min_A
     report.seconds = {**work.result.seconds, "total": round(time.perf_counter() - start, 4)}
     return report

@@ -126,16 +126,19 @@ def run_in(engine: Engine, task: Task) -> Report:
     from iota.engine import frame, grid_search
     from iota.engine.files import FrameFiles
     from iota.engine.frame_log import frame_log
+    from iota.engine.remarks import collect_remarks
 
     if task.trial:
         return _try(engine, task)
     if task.more:
         engine = _with_more(engine, task.more)
-    with frame_log() as log:
+    with frame_log() as log, collect_remarks() as remarks:
         if task.kind == "process" and engine.grid is not None:
             report: Report = grid_search.process(frame.FrameWork(engine, task), engine.grid)
         else:
             report = {"screen": frame.screen, "scout": frame.scout, "process": frame.process}[task.kind](engine, task)
+    if isinstance(report, FrameResult):
+        report.remarks = remarks
     if isinstance(report, FrameResult) and report.outcome != "failed_triage":
         report.files["log"] = FrameFiles(engine.run_folder, task.name).write_log(log.getvalue())
     return report

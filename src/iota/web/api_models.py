@@ -55,6 +55,7 @@ class TableInfo(msgspec.Struct, frozen=True, kw_only=True):
     n_unreadable: int  # lines of the ledger that are no records
     reasons: list[str]  # numbers in them are replaced by …
     settings: list[str]
+    remarks: list[str]  # on files and headers; those of a frame are one entry, a line each
     symmetries: list[str]
 
 

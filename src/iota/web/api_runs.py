@@ -109,6 +109,7 @@ def _detail(entry: RunEntry, live: LiveRun) -> RunDetail:
             n_unreadable=table.n_unreadable,
             reasons=table.words("reason"),
             settings=table.words("settings"),
+            remarks=table.words("remarks"),
             symmetries=table.words("symmetry"),
         ),
         problem=live.problem,

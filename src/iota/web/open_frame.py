@@ -120,6 +120,7 @@ def _facts(result: FrameResult) -> list[tuple[str, str]]:
         facts.append(("Spots to", f"{result.spots_d_min_A:.2f} Å"))
     if result.settings:
         facts.append(("Settings", result.settings))
+    facts += [("Note", sentence) for sentence in result.remarks]
     spent = ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in result.seconds.items())
     facts.append(("Time (s)", f"{sum(result.seconds.values()):.2f}" + (f": {spent}" if spent else "")))
     return facts

@@ -68,6 +68,7 @@ class Run:
         self._values: Any = parameters.values
         self._inputs = parameters.inputs
         self._counted: Counter[Outcome] = Counter()
+        self._remarked: set[str] = set()  # remarks that were shown
         self._outcomes: dict[FrameRef, Outcome] = {}
         self._learning = Learning()
         self._made: RunWorkers | None = None  # workers of this run's own, which may be in jobs
@@ -130,6 +131,7 @@ class Run:
             run._names.give(result.frame, result.name)
             run._outcomes[result.frame] = result.outcome
             run._counted[result.outcome] += 1
+            run._remarked.update(result.remarks)
         if folder.learnt.exists():
             run._learning = msgspec.json.decode(folder.learnt.read_bytes(), type=Learning)
         return run
@@ -304,6 +306,11 @@ class Run:
         self._outcomes[result.frame] = result.outcome
         self._counted[result.outcome] += 1
         self._log.line(_log_line(result))
+        for sentence in result.remarks:
+            if sentence not in self._remarked:
+                self._remarked.add(sentence)
+                logger.info("%s", sentence)
+                self._display.note(sentence)
 
     def learnt(self, learning: Learning) -> None:
         """Keep what was learnt, for when the run is resumed, and tell of a new lattice."""

@@ -1,0 +1,31 @@
+"""What a user should know of an image's file or header although the image was processed.
+
+A remark is the same sentence for all images to which it applies, without figures of a single one: it is kept in each
+record and shown once per run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+
+_collected: ContextVar[list[str] | None] = ContextVar("_collected", default=None)
+
+
+def remark(sentence: str) -> None:
+    """Add a remark to the record of the frame in work; outside of :func:`collect_remarks` it is dropped."""
+    collected = _collected.get()
+    if collected is not None and sentence not in collected:
+        collected.append(sentence)
+
+
+@contextlib.contextmanager
+def collect_remarks() -> Iterator[list[str]]:
+    """Collect the remarks made while the context lasts, each once, in the order in which they are made."""
+    remarks: list[str] = []
+    token = _collected.set(remarks)
+    try:
+        yield remarks
+    finally:
+        _collected.reset(token)
