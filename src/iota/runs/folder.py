@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import platform
+import shutil
 import socket
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,6 +49,46 @@ def new_numbered_folder(above: Path) -> Path:
             return folder
         except FileExistsError:  # somebody took the number at this moment
             continue
+
+
+_STAGING = ".unfinished_"
+_STALE_S = 24 * 3600.0
+
+
+def new_staging_folder(above: Path) -> Path:
+    """Make a hidden folder in which a set of files is written before :func:`publish_folder` gives it its number.
+
+    Those that killed processes left behind a day ago or earlier are removed.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    above.mkdir(parents=True, exist_ok=True)
+    for left in above.glob(f"{_STAGING}*"):
+        with contextlib.suppress(OSError):  # somebody else removes it, or owns it
+            if time.time() - left.stat().st_mtime > _STALE_S:
+                shutil.rmtree(left)
+    return Path(tempfile.mkdtemp(prefix=_STAGING, dir=above))
+
+
+def publish_folder(staging: Path) -> Path:
+    """Rename a folder of complete files to the next number, ``NNN``, in one step: nobody sees a part of it.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    above = staging.parent
+    staging.chmod(above.stat().st_mode & 0o777)  # that of mkdtemp is for its owner alone
+    number = max((int(path.name) for path in above.iterdir() if path.name.isdigit()), default=0)
+    while True:
+        number += 1
+        folder = above / f"{number:03d}"
+        try:
+            staging.rename(folder)
+            return folder
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):  # else somebody took the number at this moment
+                raise
 
 
 class RunFolder:

@@ -22,7 +22,7 @@ from iota.inputs.masters import stack_of_images
 from iota.params.exporting import EXPORT
 from iota.records import NOT_HITS, FrameRef, FrameResult, Lattice
 from iota.runs import RunFolder, iterate_ledger
-from iota.runs.folder import new_numbered_folder
+from iota.runs.folder import new_staging_folder, publish_folder
 from iota.runs.lists import read_list
 from iota.runs.state import is_at_work, read_state
 
@@ -104,7 +104,7 @@ def export_run(run: RunFolder, values: Any, step: Step) -> tuple[Export, Path]:
     if not any(frame.lattices for frame in frames):
         why = ", ".join(f"{number} {reason}" for reason, number in export.left_out.items())
         raise UsageError(f"No lattice is left to hand over: {why}.")
-    folder = _new_folder(run)
+    folder = _new_folder(run)  # takes its number when all is in it: others take what they find for whole
     try:
         (folder / "export.phil").write_text(EXPORT.text(values), encoding="utf-8")
         _write(run, folder, sorted(frames), values, export, step)
@@ -115,13 +115,15 @@ def export_run(run: RunFolder, values: Any, step: Step) -> tuple[Export, Path]:
         ]
         text = msgspec.json.format(msgspec.json.encode(export), indent=1).decode() + "\n"
         run.write_text(folder / "export.json", text)
+        return export, publish_folder(folder)
     except (OSError, RuntimeError, IotaError, KeyboardInterrupt) as error:
         shutil.rmtree(folder, ignore_errors=True)  # half a hand-over could be taken for a whole one
         if isinstance(error, (OSError, RuntimeError)):
             why = getattr(error, "strerror", None) or str(error)
-            raise RunFolderError(f"{folder} cannot be written: {why}. Nothing is kept of it.") from error
+            raise RunFolderError(
+                f"{folder.parent} cannot be written: {why}. Nothing is kept of this export."
+            ) from error
         raise
-    return export, folder
 
 
 def _consensus(run: RunFolder, only: set[FrameRef] | None) -> Consensus | None:
@@ -175,7 +177,7 @@ def _is_only_in_stream(result: FrameResult, is_hit: bool, values: Any) -> bool:
 def _new_folder(run: RunFolder) -> Path:
     above = run.path / "export"
     try:
-        return new_numbered_folder(above)
+        return new_staging_folder(above)
     except OSError as error:
         raise RunFolderError(f"No folder can be made in {above}: {error.strerror}.") from error
 
