@@ -115,7 +115,8 @@ class Folders:
             if folder not in self._hot:  # moved or gone meanwhile
                 continue
             yield self.look(folder, now)
-            if not folder.is_hot(now) and self._hot.pop(folder, None) is not None:
+            if not folder.is_hot(now) and folder in self._hot:
+                del self._hot[folder]
                 self._cold.append(folder)
             if time.perf_counter() > deadline:
                 break
