@@ -203,7 +203,7 @@ def _time(summary: Summary) -> list[Fact]:
 
 
 def _remarks(summary: Summary) -> list[Fact]:
-    return [
+    return _unreadable(summary.n_unreadable) + [
         Fact(
             name=f"remark_{k + 1}",
             label="Note",
@@ -212,6 +212,14 @@ def _remarks(summary: Summary) -> list[Fact]:
         )
         for k, (sentence, n) in enumerate(list(summary.remarks.items())[:_MOST_REMARKS])
     ]
+
+
+def _unreadable(n: int) -> list[Fact]:
+    if not n:
+        return []
+    what = "1 line is" if n == 1 else f"{n:,} lines are"
+    text = f"{what} damaged and not counted; iota.run --resume processes the images without a record again"
+    return [Fact(name="unreadable", label="Ledger", text=text, values={"n": n})]
 
 
 def _median(name: str, label: str, value: float, digits: int, unit: str, what: str = "") -> Fact:

@@ -69,6 +69,7 @@ class Summary(msgspec.Struct, kw_only=True):
     pixel_size_mm: float | None = None
     best_files: dict[str, str] = {}  # files of the frame with most integrated reflections, relative to the run folder
     settings: dict[str, int] = {}  # integrated frames by the settings that their lattice was found with
+    n_unreadable: int = 0  # lines of the ledger that are no records; their frames are not counted
     remarks: dict[str, int] = {}  # sentence on files or headers -> frames to which it applies
 
     @property
@@ -182,7 +183,7 @@ def summary_of(table: RunTable, n_frames: int, most_cells: int = MOST_CELLS) -> 
         n_multi_lattice_frames=int(np.count_nonzero(table.column("n_lattices", stop=n_rows)[is_integrated] > 1)),
         settings=_numbers_of(table.settings, table.column("settings", stop=n_rows)[is_integrated]),
     )
-    summary.remarks = _remarks(table, n_rows)
+    summary.remarks, summary.n_unreadable = _remarks(table, n_rows), table.n_unreadable
     is_hit = ~np.isin(outcome, [OUTCOMES.index(name) for name in NOT_HITS])
     summary.n_spots_median = _median(table.column("n_spots", stop=n_rows)[is_hit])
     summary.failures = _most_frequent(failures(table, n_rows))

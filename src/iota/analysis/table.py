@@ -19,6 +19,7 @@ from iota.analysis.rows import Rows
 from iota.errors import RunFolderError
 from iota.records import OUTCOMES, FrameRef, FrameResult, Outcome
 from iota.runs import RunFolder
+from iota.runs.ledger import skip_byte_order_mark
 
 _CHUNK_BYTES = 1 << 20  # decoded in 5 ms, in which nothing else runs in this process
 _TAIL_BYTES = 96  # of the last line read, with the time when its frame was finished: no other ledger has the same there
@@ -107,6 +108,8 @@ class RunTable:
     def _read_chunk(self, file: BinaryIO) -> bool:
         """Read some complete lines; False when there are no more."""
         file.seek(self._offset)
+        if not self._offset:
+            self._offset = skip_byte_order_mark(file)
         data = file.read(_CHUNK_BYTES)
         end = data.rfind(b"\n") + 1
         while not end:  # the last line is being written, or one is longer than all that was read

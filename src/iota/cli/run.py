@@ -215,6 +215,9 @@ def _resumed(options: argparse.Namespace, terminal: Terminal) -> Run:
         raise UsageError("--resume goes on with what the run was started with; leave images and parameters out.")
     with terminal.step("Reading the run"):
         run = Run.resume(RunFolder.find(options.resume), watch=options.watch)
+    if run.n_unreadable:
+        lines = "1 damaged line" if run.n_unreadable == 1 else f"{run.n_unreadable} damaged lines"
+        terminal.warning(f"{lines} in {run.folder.ledger}: images without a record are processed again.")
     terminal.note(f"Run {run.folder.number}: {run.n_finished} of {len(run.frames)} frames are finished; going on.")
     return run
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 import msgspec
 
@@ -14,6 +15,7 @@ from iota.runs.folder import cannot_write
 
 _decoder = msgspec.json.Decoder(FrameResult)
 _encoder = msgspec.json.Encoder()
+_LONGEST = 16 << 20  # bytes of a line; a frame of hundreds of lattices and grid points has some 0.2 MB
 
 
 class Ledger:
@@ -75,44 +77,96 @@ def _cut_torn_line(path: Path) -> None:
             file.truncate(position)
 
 
-def iterate_ledger(path: Path) -> Iterator[FrameResult]:
-    """Yield the complete records one by one, without keeping them.
+class LedgerRecords:
+    """The complete records of a ledger, read one by one; get it from :func:`iterate_ledger`.
+
+    ``n_unreadable`` counts the lines that were skipped since they are no records: damaged, or of a later version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.n_unreadable = 0
+
+    def __iter__(self) -> Iterator[FrameResult]:
+        self.n_unreadable = 0
+        try:
+            with self.path.open("rb") as file:
+                skip_byte_order_mark(file)
+                for line in _complete_lines(file):
+                    record = _record(line)
+                    if record is not None:
+                        yield record
+                    elif line != b"\n":
+                        self.n_unreadable += 1
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise RunFolderError(f"{self.path} cannot be read: {error.strerror}.") from error
+
+
+def iterate_ledger(path: Path) -> LedgerRecords:
+    """Yield the complete records one by one, without keeping them; lines that are no records are skipped and counted.
 
     Raises:
-        RunFolderError: as :func:`read_ledger`.
+        RunFolderError: the ledger exists but cannot be read.
     """
-    try:
-        with path.open("rb") as file:
-            for line in file:
-                if line.endswith(b"\n") and len(line) > 1:
-                    yield _decoder.decode(line)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise RunFolderError(f"{path} cannot be read: {error.strerror}.") from error
-    except msgspec.DecodeError as error:
-        raise RunFolderError(f"{path} holds a line that is not a record: {error}.") from error
+    return LedgerRecords(path)
 
 
 def read_ledger(path: Path, offset: int = 0, limit: int = -1) -> tuple[list[FrameResult], int]:
     """Read the complete records after an offset, from at most ``limit`` bytes; -1 is all.
 
     Returns:
-        The records, and the offset from which to read on later.  A half-written last line is left for then.
+        The records, and the offset from which to read on later.  A half-written last line is left for then, a complete
+        one that is no record is skipped.
 
     Raises:
-        RunFolderError: the ledger exists but cannot be read, or a complete line is not a record.
+        RunFolderError: the ledger exists but cannot be read.
     """
+    records: list[FrameResult] = []
     try:
         with path.open("rb") as file:
             file.seek(offset)
-            data = file.read(limit)
+            if offset == 0:
+                offset = skip_byte_order_mark(file)
+            end = None if limit < 0 else offset + limit
+            for line in _complete_lines(file):
+                if end is not None and offset + len(line) > end and records:
+                    break
+                offset = file.tell()
+                record = _record(line)
+                if record is not None:
+                    records.append(record)
+                if end is not None and offset >= end:
+                    break
     except FileNotFoundError:
         return [], offset
     except OSError as error:
         raise RunFolderError(f"{path} cannot be read: {error.strerror}.") from error
-    end = data.rfind(b"\n") + 1
+    return records, offset
+
+
+def skip_byte_order_mark(file: BinaryIO) -> int:
+    """Move to the first line of a file that may have been through an editor; returns where that begins (bytes)."""
+    if file.read(3) == b"\xef\xbb\xbf":
+        return 3
+    file.seek(0)
+    return 0
+
+
+def _complete_lines(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines that end, each with its end; of one that no record can be as long as, only its first part."""
+    while line := file.readline(_LONGEST):
+        rest = line
+        while rest and not rest.endswith(b"\n"):
+            rest = file.readline(_LONGEST)
+        if not rest:
+            return
+        yield line
+
+
+def _record(line: bytes) -> FrameResult | None:
     try:
-        return [_decoder.decode(line) for line in data[:end].splitlines() if line], offset + end
-    except msgspec.DecodeError as error:
-        raise RunFolderError(f"{path} holds a line that is not a record: {error}.") from error
+        return _decoder.decode(line)
+    except msgspec.DecodeError:
+        return None

@@ -68,6 +68,7 @@ class Run:
         self._values: Any = parameters.values
         self._inputs = parameters.inputs
         self._counted: Counter[Outcome] = Counter()
+        self.n_unreadable = 0  # lines of the ledger of a run that is resumed; their frames are processed again
         self._remarked: set[str] = set()  # remarks that were shown
         self._outcomes: dict[FrameRef, Outcome] = {}
         self._learning = Learning()
@@ -127,11 +128,13 @@ class Run:
             check_can_watch(run._values)
             run._values.gui.monitor_mode = True
             folder.write_text(folder.script, script_text(run.parameters))
-        for result in iterate_ledger(folder.ledger):
+        records = iterate_ledger(folder.ledger)
+        for result in records:
             run._names.give(result.frame, result.name)
             run._outcomes[result.frame] = result.outcome
             run._counted[result.outcome] += 1
             run._remarked.update(result.remarks)
+        run.n_unreadable = records.n_unreadable
         if folder.learnt.exists():
             run._learning = msgspec.json.decode(folder.learnt.read_bytes(), type=Learning)
         return run
