@@ -15,8 +15,9 @@ from dials.array_family import flex
 from iota.engine import backend
 from iota.engine.convert_worker import Conversion, SquareMode
 from iota.engine.frame_log import frame_log
-from iota.engine.image import ImportFailedError, import_frame, load_reference_geometry
+from iota.engine.image import import_frame, load_reference_geometry
 from iota.engine.masks import load_mask
+from iota.engine.reading import ImportFailedError
 from iota.records import FrameRef
 
 _MASKED = -2  # what a masked or added pixel holds; below the trusted range

@@ -19,6 +19,7 @@ from iota.engine.image import OpenedFile, import_frame, import_models, load_refe
 from iota.engine.indexing import EXPLAINS_AS_WELL, Indexed, corrections, index
 from iota.engine.lattice import describe_lattices, spots_d_min_A
 from iota.engine.picture_choice import Pictures
+from iota.engine.reading import ImportFailedError
 from iota.engine.spots import SpotFinder
 from iota.engine.still_profile import still_profiles
 from iota.records import FrameResult, Lattice, Outcome, Scouted, Screened, Settings, Task
@@ -129,10 +130,12 @@ class FrameWork:
             yield
         except FrameFailedError:
             raise
+        except ImportFailedError as error:
+            raise FrameFailedError("failed_import", str(error)) from error
         except Exception as error:
             if name in _WRITING_STAGES:
                 self.files.check_room()
-            raise FrameFailedError(f"failed_{name}", sentences.reason(error)) from error  # type: ignore[arg-type]
+            raise FrameFailedError(f"failed_{name}", sentences.reason(error, name)) from error  # type: ignore[arg-type]
         finally:
             spent = self.result.seconds.get(name, 0.0) + time.perf_counter() - start
             self.result.seconds[name] = round(spent, 4)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import pickle
-import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +18,9 @@ from dxtbx.sequence_filenames import template_regex
 from scitbx.array_family import flex
 
 from iota.engine.image_pickles import check_pickle
+from iota.engine.reading import DAMAGED, ImportFailedError, reading, why_contents, why_file
 from iota.errors import BackendError
 from iota.records import FrameRef
-
-
-class ImportFailedError(Exception):
-    """The frame cannot be read; the text is a sentence for people."""
 
 
 def import_frame(frame: FrameRef, params: Any, link: Path, reference_detector: Any = None) -> ExperimentList:
@@ -36,7 +30,7 @@ def import_frame(frame: FrameRef, params: Any, link: Path, reference_detector: A
         ImportFailedError: there is no such file, it holds no such image, or its pixels cannot be read.
     """
     experiments = import_models(frame, params, link, reference_detector)
-    with _reading_pixels():
+    with reading("pixels", frame.path, frame.index or 0):
         experiments[0].imageset.get_raw_data(0)  # they stay in the image set's cache for spot finding
     return experiments
 
@@ -93,8 +87,11 @@ def import_models(
     Raises:
         ImportFailedError: there is no such file, or it holds no such image.
     """
-    imageset = _imageset(frame, link, opened)
-    ManualGeometryUpdater(params)(imageset)
+    path, index = frame.path, frame.index or 0
+    with reading("header", path, index):
+        imageset = _imageset(frame, link, opened)
+    with reading("geometry", path, index):
+        ManualGeometryUpdater(params)(imageset)
     experiment = Experiment(
         imageset=imageset,
         beam=imageset.get_beam(0),
@@ -119,7 +116,7 @@ def read_pixels(imageset: Any) -> Any:
     Raises:
         ImportFailedError: they cannot be read.
     """
-    with _reading_pixels():
+    with reading("pixels", imageset.paths()[0], imageset.indices()[0]):
         return imageset.reader().read(imageset.indices()[0])
 
 
@@ -132,7 +129,9 @@ def _imageset(frame: FrameRef, link: Path, opened: OpenedFile | None) -> Any:
         return known
     format_class = get_format_class_for_file(frame.path)
     if format_class is None or format_class.is_abstract():
-        raise ImportFailedError("DIALS does not recognise this file as a diffraction image.")
+        raise ImportFailedError(
+            why_contents(path) or "This is not an image: DIALS does not recognise this file as a diffraction image."
+        )
     if not issubclass(format_class, FormatMultiImage):
         if frame.index:
             raise ImportFailedError("The file holds 1 image only.")
@@ -156,35 +155,18 @@ def _linked(path: Path, link: Path) -> str:
     return str(numbered)
 
 
-@contextlib.contextmanager
-def _reading_pixels() -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        raise ImportFailedError("The file is damaged or cut short: its pixels cannot be read.") from error
-
-
 def _check_file(path: Path) -> None:
+    problem = why_file(path)
+    if problem:
+        raise ImportFailedError(problem)
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise ImportFailedError("This is not a file.")
-        if status.st_size == 0:
-            raise ImportFailedError("The file is empty.")
         with path.open("rb") as file:
             start = file.read(2)
-    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # the last: a zero in the name
-        raise ImportFailedError("There is no such file.") from error
-    except PermissionError as error:
-        raise ImportFailedError("The file may not be read; check its permissions.") from error
-    except OSError as error:
-        raise ImportFailedError(f"The file cannot be read: {error.strerror}.") from error
-    try:
         check_pickle(path, start)
     except pickle.UnpicklingError as error:
         raise ImportFailedError(str(error)) from error
     except (OSError, EOFError) as error:
-        raise ImportFailedError("The file is damaged or cut short: its pixels cannot be read.") from error
+        raise ImportFailedError(DAMAGED) from error
 
 
 def load_reference_geometry(path: str | None) -> Any:

@@ -14,10 +14,11 @@ from dxtbx.model.experiment_list import ExperimentListFactory
 
 from iota.engine import backend
 from iota.engine.frame_log import frame_log
-from iota.engine.image import ImportFailedError, import_models, load_reference_geometry, read_pixels
+from iota.engine.image import import_models, load_reference_geometry, read_pixels
 from iota.engine.masks import load_mask
 from iota.engine.pixel_layout import Layout, layout_of
 from iota.engine.pixel_tiles import Pyramid, contrast_of, scale_of
+from iota.engine.reading import ImportFailedError, reading
 from iota.errors import UsageError
 from iota.params import safe_text
 from iota.records import FrameRef
@@ -41,7 +42,8 @@ class OpenFrame:
         panels = self.raw if isinstance(self.raw, tuple) else (self.raw,)
         self.counts = [flumpy.to_numpy(panel) for panel in panels]
         self.detector, self.beam = shown.detector, shown.beam
-        self.layout: Layout = layout_of(self.detector, self.beam)
+        with reading("layout", self.imageset.paths()[0]):
+            self.layout: Layout = layout_of(self.detector, self.beam)
         if [place.size for place in self.layout.panels] != [panel.shape[::-1] for panel in self.counts]:
             raise ImportFailedError("The pixels of the image do not fit the geometry that goes with it.")
         self.saturation = [float(panel.get_trusted_range()[1]) for panel in self.detector]
@@ -112,9 +114,6 @@ class OpenFrames:
                     self._kept[key] = self._open(FrameRef(path, index), target, experiments)
             except ImportFailedError as error:
                 raise UsageError(f"{Path(path).name} cannot be shown. {error}") from error
-            except RuntimeError as error:  # what DIALS asserts of geometries that make no sense
-                said = (str(error).strip() or "it gave no reason").split("\n")[0]
-                raise UsageError(f"{Path(path).name} cannot be shown. DIALS says: {said}") from error
         self._kept.move_to_end(key)
         while len(self._kept) > 1 and sum(frame.n_bytes for frame in self._kept.values()) > _MOST_BYTES:
             self._kept.popitem(last=False)

@@ -15,9 +15,10 @@ from libtbx.utils import Sorry
 from iota.engine import backend
 from iota.engine.beamstop import shadow
 from iota.engine.frame_log import frame_log
-from iota.engine.image import ImportFailedError, import_frame, load_reference_geometry
+from iota.engine.image import import_frame, load_reference_geometry
 from iota.engine.masks import Mask, check_shape, joined, load_mask, write_mask
 from iota.engine.prepared import LOOKED_AT, Prepared
+from iota.engine.reading import ImportFailedError
 from iota.errors import UsageError
 from iota.records import FrameRef
 

@@ -26,6 +26,7 @@ from dxtbx.model import Crystal, MosaicCrystalSauter2014
 
 from iota.engine import versions
 from iota.engine.known_cell import CellSearch, find_bases
+from iota.engine.sentences import SentenceError
 from iota.engine.still_mosaicity import Mosaicity, fit_mosaicity
 from iota.engine.still_outliers import inliers
 from iota.engine.still_refinement import (
@@ -228,7 +229,7 @@ class StillIndexer(StillsIndexerBasisVectorSearch):  # type: ignore[misc]  # DIA
         if self.params.known_symmetry.space_group is not None:
             symmetric, _ = self._symmetry_handler.apply_symmetry(crystal)
             if symmetric is None:
-                raise DialsIndexError("it no longer fits the known symmetry")
+                raise SentenceError("The refined lattice no longer fits the known symmetry.")
         pixel_size = experiments[0].detector[0].get_pixel_size()
         residual_px = fit.residual_mm / np.array(pixel_size)
         return _Candidate(crystal, len(fit.rows), float(np.sqrt((residual_px**2).sum(axis=1).mean())))

@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from cctbx import sgtbx
 
+from iota.engine.sentences import SentenceError
+
 Array = npt.NDArray[np.float64]
 
 DELPSI_WEIGHT = 1_000_000.0  # DIALS' refinement.reflections.weighting_strategy.delpsi_constant
@@ -141,7 +143,7 @@ def refine(a_star: Array, spots: StillSpots, space_group: Any) -> Refined:
         ValueError: there are fewer spots than orientation parameters, or the crystal cannot be composed.
     """
     if len(spots) < 3:
-        raise ValueError(f"{len(spots)} spots are too few to refine a crystal.")
+        raise SentenceError(f"{len(spots)} spots are too few to refine a crystal.")
     basis = metric_basis(space_group)
     if len(spots) < len(basis):
         basis = basis[:0]  # as DIALS: with fewer spots than cell parameters the cell stays

@@ -12,8 +12,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import h5py
 import msgspec
+
+from iota.hdf5 import h5py
 
 _DATA_KEY = re.compile(r"^data_[0-9]+$")
 

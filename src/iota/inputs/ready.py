@@ -10,9 +10,9 @@ import math
 import os
 from typing import NamedTuple
 
-import h5py
 import msgspec
 
+from iota.hdf5 import h5py
 from iota.inputs.masters import data_groups, image_keys, open_hdf5
 
 _UNREADABLE = (OSError, RuntimeError, KeyError, ValueError)  # all of these come out of half-written files

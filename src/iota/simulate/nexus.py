@@ -12,10 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
+from iota.hdf5 import h5py
 from iota.simulate.detector import Detector, Panel
 from iota.simulate.frames import Prepared
 

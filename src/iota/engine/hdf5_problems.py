@@ -1,0 +1,136 @@
+"""What keeps the images of an HDF5 file from being read: links that lead nowhere, filters, permission, damage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from iota.hdf5 import h5py
+from iota.hdf5_filters import missing_filter, remedy
+from iota.inputs.masters import data_groups, image_keys, open_hdf5
+
+_MOST_LOOKED_AT = 2000  # data sets of one file
+
+
+def why_hdf5(path: Path, *, is_pixels: bool, index: int = 0) -> str | None:
+    """One sentence on why an image of a file that can be opened cannot be read; None when nothing is found.
+
+    Args:
+        path: of the file.
+        is_pixels: whether the header could be read, and the pixels could not.
+        index: of the image in the file.
+    """
+    if not h5py.is_hdf5(path):
+        return "The file is not HDF5, in spite of its name."
+    try:
+        with open_hdf5(str(path)) as file:
+            return _why_image(file, index, is_pixels) if is_pixels else _why_file(file) or _why_image(file, 0, False)
+    except OSError:
+        return "The file is damaged or cut short: HDF5 cannot open it."
+
+
+def _why_file(file: Any) -> str | None:
+    """Look for a filter that is missing to any data set in the file itself, such as its mask."""
+    looked_at = 0
+
+    def look(_: str, found: Any) -> str | None:
+        nonlocal looked_at
+        looked_at += 1
+        if looked_at > _MOST_LOOKED_AT:
+            return ""
+        return _why_filter(found) if isinstance(found, h5py.Dataset) else None
+
+    return file.visititems(look) or None
+
+
+def _why_image(file: Any, index: int, is_pixels: bool) -> str | None:
+    """Look at the data set that holds an image, and at the links on the way to it."""
+    for group in data_groups(file):
+        for key in image_keys(group):
+            problem = _why_link(group, key)
+            if problem:
+                return problem
+            dataset = group.get(key)
+            if not isinstance(dataset, h5py.Dataset) or dataset.ndim < 2:
+                continue
+            n_images = len(dataset) if dataset.ndim > 2 else 1
+            if index < n_images or not is_pixels:
+                return _why_dataset(dataset, index if is_pixels else None)
+            index -= n_images
+    return None
+
+
+def _why_link(group: Any, key: str) -> str | None:
+    """Follow a link to where it ought to lead."""
+    link = group.get(key, getlink=True)
+    if isinstance(link, h5py.SoftLink) and key not in group:
+        return f"The file holds no {link.path}, to which a link in it leads."
+    if not isinstance(link, h5py.ExternalLink):
+        return None
+    problem = _why_other(_beside(group.file, link.filename), link.filename)
+    if problem is None and group.get(key) is None:
+        return f"The data file {link.filename} holds no {link.path}."
+    return problem
+
+
+def _beside(file: Any, name: str) -> Path:
+    """A file that another one names."""
+    return Path(file.filename).parent / name
+
+
+def _why_other(path: Path, name: str) -> str | None:
+    """Look at a data file; ``name`` is what the master calls it."""
+    if not path.exists():
+        return f"The data file {name} is missing."
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+        with open_hdf5(str(path)):
+            return None
+    except PermissionError:
+        return f"The data file {name} may not be read; check its permissions."
+    except OSError:
+        return f"The data file {name} is damaged or cut short: HDF5 cannot open it."
+
+
+def _why_dataset(dataset: Any, index: int | None) -> str | None:
+    """Look at the pixels of an image, or of the first one where ``index`` is None, wherever they are."""
+    problem = _why_filter(dataset)
+    if dataset.is_virtual:
+        problem = next(
+            filter(None, (_why_source(dataset, source, index) for source in dataset.virtual_sources())), None
+        )
+    if problem or index is None:
+        return problem
+    try:
+        dataset[index] if dataset.ndim > 2 else dataset[()]
+    except OSError:  # though all filters are there
+        return "The file is damaged or cut short: its pixels cannot be read."
+    return None
+
+
+def _why_source(dataset: Any, source: Any, index: int | None) -> str | None:
+    """Look at a data set of which a virtual one is made, if the image is in it."""
+    if index is not None and dataset.ndim > 2:
+        first, last = source.vspace.get_select_bounds()
+        if not first[0] <= index <= last[0]:
+            return None
+    path = Path(dataset.file.filename)
+    if source.file_name != ".":
+        path = _beside(dataset.file, source.file_name)
+        problem = _why_other(path, source.file_name)
+        if problem:
+            return problem
+    with open_hdf5(str(path)) as file:
+        found = file.get(source.dset_name)
+        return _why_filter(found) if isinstance(found, h5py.Dataset) else None
+
+
+def _why_filter(dataset: Any) -> str | None:
+    found = missing_filter(dataset)
+    if found is None:
+        return None
+    return (
+        f"The file is compressed with HDF5 filter {found.number} ({found.name}), which is not installed here."
+        f" {remedy(found.number)}"
+    )
