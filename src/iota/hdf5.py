@@ -1,48 +1,46 @@
 """HDF5 for all of IOTA: h5py, with the compression filters of hdf5plugin where that is installed.
 
-Import h5py from here and from nowhere else.  HDF5 looks for a filter that it lacks in the folders of its plugins.
-That of hdf5plugin becomes the first of them, in this process and, by ``HDF5_PLUGIN_PATH``, in those that it starts,
-programs of DIALS among them.  Nothing of hdf5plugin is imported, so this costs a millisecond.
+Import h5py from here and from nowhere else.  hdf5plugin registers its filters when it is imported (0.03 s).  It has to
+be imported: where HDF5 finds the same filters by HDF5_PLUGIN_PATH, it reads with them, but a script that imports
+hdf5plugin later in that process cannot write with them any more.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import logging
 import os
 
 import h5py as h5py
 
 
-def plugin_folder() -> str | None:
-    """Folder of hdf5plugin's filters; None where it is not installed, or without filters of its own as in Debian."""
+def _register() -> str:
+    """Import hdf5plugin; returns why its filters are not there, empty when they are."""
+    logger = logging.getLogger("hdf5plugin")  # what it says of single filters is said by who needs them
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
     try:
-        found = importlib.util.find_spec("hdf5plugin")
-    except (ImportError, ValueError):  # somebody has it hidden
-        found = None
-    for place in (found.submodule_search_locations or ()) if found is not None else ():
-        folder = os.path.join(place, "plugins")  # noqa: PTH118 - text, as HDF5 wants it
-        if os.path.isdir(folder):  # noqa: PTH112
-            return folder
-    return None
+        import hdf5plugin
+    except ModuleNotFoundError:
+        return "not installed"
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, images without it can be read
+        return f"broken ({type(error).__name__}: {error})"
+    finally:
+        logger.setLevel(before)
+    # Debian's package has none, and leaves them to other packages
+    return "" if hdf5plugin.get_config().build_config.embedded_filters else "installed without filters"
 
 
-def folders() -> list[str]:
-    """Where HDF5 looks for filters, in this order."""
-    return [os.fsdecode(h5py.h5pl.get(number)) for number in range(h5py.h5pl.size())]
+plugin_problem = _register()  # why there are no filters of hdf5plugin; empty when there are
 
 
-def offer_filters() -> None:
-    """Have HDF5 look into the folder of hdf5plugin, before all others.
+def environment_with_filters() -> dict[str, str]:
+    """Environment of programs that are not ours, in which HDF5 finds the filters of hdf5plugin.
 
-    After them it might never get there: HDF5 1.10 gives up at the first folder that does not exist, and its own
-    usually does not.
+    Its folder comes first: HDF5 1.10 gives up at the first one that does not exist, as its own usually does not.
     """
-    folder = plugin_folder()
-    if folder is None:
-        return
-    if folder not in folders():
-        h5py.h5pl.prepend(os.fsencode(folder))
-    os.environ["HDF5_PLUGIN_PATH"] = os.pathsep.join(folders())
+    folders = [os.fsdecode(h5py.h5pl.get(number)) for number in range(h5py.h5pl.size())]
+    if not plugin_problem:
+        import hdf5plugin
 
-
-offer_filters()
+        folders = [hdf5plugin.PLUGIN_PATH, *(folder for folder in folders if folder != hdf5plugin.PLUGIN_PATH)]
+    return os.environ | {"HDF5_PLUGIN_PATH": os.pathsep.join(folders)}

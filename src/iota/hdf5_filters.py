@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from iota.hdf5 import h5py, plugin_folder
+from iota.hdf5 import h5py, plugin_problem
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -112,7 +112,7 @@ def missing_filter(dataset: Any) -> Filter | None:
 def remedy(number: int) -> str:
     """Sentence on how to get a filter."""
     if number in {kind.number for kind in KINDS} | _OTHERS.keys():
-        if plugin_folder() is None:
+        if plugin_problem == "not installed":
             return "It comes with hdf5plugin: python -m pip install --no-deps hdf5plugin."
         return (
             "The hdf5plugin that is installed lacks it:"

@@ -26,8 +26,7 @@ COMPILED = (
     "prime_ext",
     "prime_index_ambiguity_ext",
 )
-FILTERS = {"bitshuffle": 32008, "LZ4": 32004, "Zstandard": 32015}  # HDF5's registered numbers
-_PACKAGES = ("dials", "dxtbx", "cctbx", "numpy", "scipy", "h5py", "hdf5plugin")
+_PACKAGES = ("dials", "dxtbx", "cctbx", "numpy", "scipy", "h5py")
 _PROBE_SECONDS = 120  # a cold network file system needs most of it
 
 
@@ -47,7 +46,8 @@ class Installation(msgspec.Struct, frozen=True):
     stills_process_error: str = ""  # empty when dials.stills_process loads
     stills_process_seconds: float = 0.0
     missing_compiled: list[str] = []
-    filters: list[str] = []  # of HDF5, those that can be read
+    filters: dict[str, bool] = {}  # kind of compression of HDF5 -> whether data were decoded here
+    hdf5plugin: Package = Package(error="not installed")
     has_prime: bool = False
     needs_mono_sim: bool = False  # DIALS up to 3.2x imports xfel.mono_simulation
     in_venv: list[str] = []  # packages of the venv that hide those DIALS was compiled against
@@ -95,6 +95,7 @@ def look() -> Installation:
 def look_here() -> Installation:
     """Import DIALS and all that goes with it into this process and say what was found."""
     packages = {name: _package(name) for name in _PACKAGES}
+    filters, hdf5plugin = ({}, Package()) if packages["h5py"].error else _filters()
     version = ""
     if not packages["dials"].error:
         version = str(_import("dials.util.version").dials_version()).removeprefix("DIALS ")
@@ -106,7 +107,8 @@ def look_here() -> Installation:
         stills_process_error=error,
         stills_process_seconds=round(time.perf_counter() - start, 2),
         missing_compiled=[name for name in COMPILED if not _is_there(name)],
-        filters=_filters() if not packages["h5py"].error else [],
+        filters=filters,
+        hdf5plugin=hdf5plugin,
         has_prime=_is_there("prime"),
         needs_mono_sim=_is_there("xfel.mono_simulation") and not _is_there("serialtbx"),
         in_venv=_hiding(packages),
@@ -148,9 +150,14 @@ def _is_there(name: str) -> bool:
         return False
 
 
-def _filters() -> list[str]:
-    h5py: Any = _import("h5py")
-    return [name for name, number in FILTERS.items() if h5py.h5z.filter_avail(number)]
+def _filters() -> tuple[dict[str, bool], Package]:
+    """Decode data of each kind, in the way of all processes that read images."""
+    filters, problem = _import("iota.hdf5_filters"), str(_import("iota.hdf5").plugin_problem)
+    try:
+        version = "" if problem == "not installed" else importlib.metadata.version("hdf5plugin")
+    except importlib.metadata.PackageNotFoundError:
+        version = ""
+    return {kind.name: filters.can_read(kind) for kind in filters.KINDS}, Package(version, error=problem)
 
 
 def _hiding(packages: dict[str, Package]) -> list[str]:

@@ -10,15 +10,16 @@ import pytest
 import iota.cli.cluster_checks as cluster_checks
 import iota.cli.doctor as doctor
 import iota.installation as installation
-from iota.installation import FILTERS, Installation, Package, look, predecessor_warning
+from iota.hdf5_filters import KINDS
+from iota.installation import Installation, Package, look, predecessor_warning
 
 WHOLE = Installation(
     packages={
-        name: Package("3.30", f"/opt/dials/{name}")
-        for name in ("dials", "dxtbx", "cctbx", "numpy", "scipy", "h5py", "hdf5plugin")
+        name: Package("3.30", f"/opt/dials/{name}") for name in ("dials", "dxtbx", "cctbx", "numpy", "scipy", "h5py")
     },
     dials_version="3.30.1",
-    filters=list(FILTERS),
+    filters={kind.name: True for kind in KINDS},
+    hdf5plugin=Package("7.1"),
     has_prime=True,
 )
 DEBIAN = msgspec.structs.replace(
@@ -71,11 +72,22 @@ def test_a_newer_numpy_in_the_venv_is_found_out(error, state):
     assert "uninstall h5py" in checks(hidden)["h5py"].mend
 
 
-def test_missing_filters_are_named():
-    found = checks(msgspec.structs.replace(WHOLE, filters=["LZ4"]))["HDF5 filters"]
-    assert found.state == "note"
-    assert "bitshuffle" in found.found
-    assert "--no-deps hdf5plugin" in found.mend
+@pytest.mark.parametrize(
+    ("lost", "plugin", "found", "mend"),
+    [
+        ("LZ4", Package("", error="not installed"), "hdf5plugin is not installed", "--no-deps hdf5plugin; most"),
+        ("LZ4", Package("7.1", error="installed without filters"), "7.1 is installed without", "--force-reinstall"),
+        ("LZ4", Package("7.1"), "(hdf5plugin 7.1)", "--force-reinstall hdf5plugin; most files of Eiger"),
+        ("ZFP", Package("7.1"), "(hdf5plugin 7.1)", "only files packed so"),
+    ],
+)
+def test_missing_filters_are_named(lost, plugin, found, mend):
+    some = msgspec.structs.replace(WHOLE, filters=WHOLE.filters | {lost: False}, hdf5plugin=plugin)
+    check = checks(some)["HDF5 filters"]
+    assert check.state == "note"
+    assert check.found.startswith(f"missing: {lost}; read: bitshuffle, ")
+    assert found in check.found
+    assert mend in check.mend
 
 
 def test_viewer_and_display(monkeypatch):

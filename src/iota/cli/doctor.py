@@ -19,7 +19,7 @@ import iota
 from iota.cli.check import Check, State
 from iota.cli.cluster_checks import cluster_checks
 from iota.cli.unread import ends_when_unread
-from iota.installation import FILTERS, Installation, look, predecessor_warning, program
+from iota.installation import Installation, look, predecessor_warning, program
 
 # Symbol and word beside the colour: for terminals without colour and people who do not see it.
 _SHOWN: dict[State, tuple[str, str, str]] = {
@@ -150,13 +150,24 @@ def _uninstall(names: list[str]) -> str:
     return f"It hides the {which} that DIALS was made for: {sys.executable} -m pip uninstall {' '.join(names)}."
 
 
+_OF_EIGER = ("bitshuffle", "LZ4", "Zstandard")
+
+
 def _filters(installation: Installation) -> Check:
-    missing = [name for name in FILTERS if name not in installation.filters]
-    plugin = installation.packages["hdf5plugin"]
+    """Say which kinds of compression were read, and how to get the others."""
+    read = [name for name, is_read in installation.filters.items() if is_read]
+    missing = [name for name, is_read in installation.filters.items() if not is_read]
+    plugin = installation.hdf5plugin
+    origin = f"hdf5plugin {plugin.version}".rstrip() + (f" is {plugin.error}" if plugin.error else "")
     if not missing:
-        return Check("HDF5 filters", "good", f"{', '.join(FILTERS)} (hdf5plugin {plugin.version})")
-    mend = f"{sys.executable} -m pip install --no-deps hdf5plugin; only HDF5 files packed with these need it."
-    return Check("HDF5 filters", "note", f"missing: {', '.join(missing)}", mend)
+        return Check("HDF5 filters", "good", f"{', '.join(read)} ({origin})")
+    found = f"missing: {', '.join(missing)}{'; read: ' + ', '.join(read) if read else ''} ({origin})"
+    again = "" if plugin.error == "not installed" else "--force-reinstall "
+    most = any(name.startswith(_OF_EIGER) for name in missing)
+    files = "most files of Eiger and Jungfrau detectors" if most else "only files packed so"
+    return Check(
+        "HDF5 filters", "note", found, f"{sys.executable} -m pip install --no-deps {again}hdf5plugin; {files} need it."
+    )
 
 
 def _prime(installation: Installation) -> Check:

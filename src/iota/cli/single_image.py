@@ -167,6 +167,7 @@ def _reports(work: _Work, tasks: Sequence[Task], n_processes: int) -> Iterator[I
 def _report(work: _Work, task: Task) -> ImageReport:
     from iota.engine.frame import Engine
     from iota.engine.frame_log import frame_log
+    from iota.engine.sentences import elsewhere
     from iota.engine.single_image import report_image, settings_for
 
     engine = Engine(work.target, Path(work.folder), find_symmetry=work.find_symmetry, strong_sigma=work.strong_sigma)
@@ -180,6 +181,7 @@ def _report(work: _Work, task: Task) -> ImageReport:
     if work.keep:
         (Path(work.folder) / "logs" / f"{task.name}.log").write_text(log.getvalue(), encoding="utf-8")
     else:
+        report.reason = elsewhere(report.reason, "With --verbose its own words are shown.")
         report.files = {}
         for lattice in report.lattices:
             lattice.files = {}

@@ -18,6 +18,7 @@ from iota.engine.frame_log import frame_log
 from iota.engine.image import import_frame, load_reference_geometry
 from iota.engine.masks import load_mask
 from iota.engine.reading import ImportFailedError
+from iota.engine.sentences import elsewhere
 from iota.records import FrameRef
 
 _MASKED = -2  # what a masked or added pixel holds; below the trusted range
@@ -37,7 +38,7 @@ def convert(conversion: Conversion, frame: FrameRef, path: Path) -> str:
             reference = load_reference_geometry(params.input.reference_geometry)
             experiments = import_frame(frame, params, Path(conversion.links) / path.stem, reference)
     except ImportFailedError as error:
-        return str(error)
+        return elsewhere(str(error), "iota.single_image --verbose shows DIALS' own words.")
     experiment = experiments[0]
     if len(experiment.detector) != 1:
         return f"The detector has {len(experiment.detector)} panels; a pickle holds one."

@@ -23,10 +23,17 @@ def why_hdf5(path: Path, *, is_pixels: bool, index: int = 0) -> str | None:
     if not h5py.is_hdf5(path):
         return "The file is not HDF5, in spite of its name."
     try:
-        with open_hdf5(str(path)) as file:
+        with _opened(path) as file:
             return _why_image(file, index, is_pixels) if is_pixels else _why_file(file) or _why_image(file, 0, False)
     except OSError:
         return "The file is damaged or cut short: HDF5 cannot open it."
+
+
+def _opened(path: Path) -> Any:
+    try:
+        return h5py.File(path, "r")  # as dxtbx does, which may have it open still: other locking would be refused
+    except OSError:
+        return open_hdf5(str(path))  # a detector may write to it
 
 
 def _why_file(file: Any) -> str | None:
@@ -85,7 +92,7 @@ def _why_other(path: Path, name: str) -> str | None:
     try:
         with path.open("rb") as file:
             file.read(1)
-        with open_hdf5(str(path)):
+        with _opened(path):
             return None
     except PermissionError:
         return f"The data file {name} may not be read; check its permissions."
@@ -121,7 +128,7 @@ def _why_source(dataset: Any, source: Any, index: int | None) -> str | None:
         problem = _why_other(path, source.file_name)
         if problem:
             return problem
-    with open_hdf5(str(path)) as file:
+    with _opened(path) as file:
         found = file.get(source.dset_name)
         return _why_filter(found) if isinstance(found, h5py.Dataset) else None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ import numpy.typing as npt
 from iota.engine.dials_files import read_experiments, read_reflections
 from iota.engine.installation import prepare
 from iota.errors import BackendError
+from iota.hdf5 import environment_with_filters
 from iota.records import FrameResult
 
 prepare()
@@ -118,7 +118,7 @@ def run_program(program: str, arguments: Sequence[str], folder: Path) -> list[st
     """Run a program of DIALS in a folder, its words in ``program.log``; returns its command line.
 
     Raises:
-        BackendError: it failed; with its last words.
+        BackendError: it failed; with its last words if they are meant for people.
     """
     command = [sys.executable, "-m", f"dials.command_line.{program}", *arguments]
     log = folder / f"{program}.log"
@@ -129,12 +129,13 @@ def run_program(program: str, arguments: Sequence[str], folder: Path) -> list[st
             stdout=words,
             stderr=subprocess.STDOUT,
             check=False,
-            env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            env=environment_with_filters() | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         )
     (folder / f"dials.{program}.log").unlink(missing_ok=True)  # the same words
     if done.returncode:
         said = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-        raise BackendError(f"dials.{program} failed: {said[-1] if said else 'without a word'}. See {log}.")
+        last = said[-1].removeprefix("Sorry: ") if said and said[-1].startswith("Sorry: ") else ""  # meant for people
+        raise BackendError(f"dials.{program} failed{': ' + last if last else ''}. See {log}.")
     return [f"dials.{program}", *arguments]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -19,9 +20,12 @@ from iota.engine.masks import load_mask
 from iota.engine.pixel_layout import Layout, layout_of
 from iota.engine.pixel_tiles import Pyramid, contrast_of, scale_of
 from iota.engine.reading import ImportFailedError, reading
+from iota.engine.sentences import elsewhere
 from iota.errors import UsageError
 from iota.params import safe_text
 from iota.records import FrameRef
+
+logger = logging.getLogger(__name__)
 
 _MOST_BYTES = 500_000_000  # pixels of six frames of 18 megapixels
 
@@ -110,10 +114,12 @@ class OpenFrames:
         key = (path, index, target, experiments, *_changed(path), *_changed(experiments))
         if key not in self._kept:
             try:
-                with frame_log():
+                with frame_log() as log:
                     self._kept[key] = self._open(FrameRef(path, index), target, experiments)
             except ImportFailedError as error:
-                raise UsageError(f"{Path(path).name} cannot be shown. {error}") from error
+                raise UsageError(
+                    f"{Path(path).name} cannot be shown. {in_terminal(str(error), log.getvalue())}"
+                ) from error
         self._kept.move_to_end(key)
         while len(self._kept) > 1 and sum(frame.n_bytes for frame in self._kept.values()) > _MOST_BYTES:
             self._kept.popitem(last=False)
@@ -128,6 +134,14 @@ class OpenFrames:
             found = ExperimentListFactory.from_json_file(experiments, check_format=False)
             shown = found[0] if len(found) and len(found[0].detector) == len(shown.detector) else shown
         return OpenFrame(imported, shown)
+
+
+def in_terminal(sentence: str, words: str) -> str:
+    """The sentence for a page, after DIALS' own words have gone to the terminal of the server if it speaks of them."""
+    told = elsewhere(sentence, "DIALS' own words are in the terminal of the server.")
+    if told != sentence:
+        logger.warning("%s\n%s", sentence, words)
+    return told
 
 
 def parameters(target: str, *more: str) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ from dxtbx import flumpy
 
 from iota.engine.dials_files import read_experiments, read_reflections
 from iota.engine.frame_log import frame_log
-from iota.engine.pixel_frames import OpenFrame, parameters
+from iota.engine.pixel_frames import OpenFrame, in_terminal, parameters
+from iota.engine.sentences import reason
 from iota.engine.spots import SpotFinder
 from iota.errors import BackendError, UsageError
 
@@ -112,16 +115,25 @@ def found_spots(frame: OpenFrame, target: str, indexed: str = "", more: str = ""
 
 
 def _find(frame: OpenFrame, params: Any) -> Any:
-    with frame_log():
-        try:
-            found = SpotFinder(params).find(frame.experiments, frame.raw)
-            if found is None:  # the settings need the backend itself
-                params.spotfinder.mp.nproc = 1
-                found = flex.reflection_table.from_observations(frame.experiments, params)
-        except Exception as error:  # DIALS raises what it likes; the person sees its first line
-            said = (str(error).strip() or type(error).__name__).split("\n")[0]
-            raise UsageError(f"Spots cannot be found with these settings: {said}") from error
+    with _sentence_of_spot_finding():
+        found = SpotFinder(params).find(frame.experiments, frame.raw)
+        if found is None:  # the settings need the backend itself
+            params.spotfinder.mp.nproc = 1
+            found = flex.reflection_table.from_observations(frame.experiments, params)
     return found
+
+
+@contextlib.contextmanager
+def _sentence_of_spot_finding() -> Iterator[None]:
+    """Turn whatever DIALS raises while it finds spots into a UsageError."""
+    with frame_log() as log:
+        try:
+            yield
+        except Exception as error:
+            said = reason(error, "spotfinding")
+            raise UsageError(
+                f"Spots cannot be found with these settings. {in_terminal(said, log.getvalue())}"
+            ) from error
 
 
 def strong_pixels(frame: OpenFrame, target: str, more: str = "") -> list[npt.NDArray[np.int64]]:
@@ -132,13 +144,9 @@ def strong_pixels(frame: OpenFrame, target: str, more: str = "") -> list[npt.NDA
     """
     params = parameters(target, more)
     finder = SpotFinder(params)
-    with frame_log():
-        try:
-            own = finder.strong_pixels(frame.imageset, frame.raw)
-            strong = _backends_strong_pixels(frame, params) if own is None else own
-        except Exception as error:  # DIALS raises what it likes
-            said = (str(error).strip() or type(error).__name__).split("\n")[0]
-            raise UsageError(f"These settings cannot be used: {said}") from error
+    with _sentence_of_spot_finding():
+        own = finder.strong_pixels(frame.imageset, frame.raw)
+        strong = _backends_strong_pixels(frame, params) if own is None else own
     if sum(len(pixels) for pixels in strong) > _MOST_STRONG:
         raise UsageError(f"More than {_MOST_STRONG:,} pixels are strong with these settings. Raise the thresholds.")
     return strong

@@ -25,7 +25,7 @@ _UNKNOWN: dict[What, str] = {
     "layout": "The geometry of the image makes no sense: check distance, wavelength, beam centre and panels",
 }
 _PACKED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open}
-_HDF5_ENDINGS = {".h5", ".hdf5", ".nxs", ".cxi", ".hdf"}
+_HDF5_ENDINGS = {".h5", ".hdf5", ".nxs", ".cxi"}
 
 
 class ImportFailedError(Exception):

@@ -119,6 +119,11 @@ def reason(error: BaseException, stage: str) -> str:
     return found or f"{_STOPPED[stage]}. {IN_LOG}"
 
 
+def elsewhere(sentence: str, place: str) -> str:
+    """The sentence where no log of the frame is kept, with another one on where DIALS' own words are."""
+    return sentence.replace(IN_LOG, place)
+
+
 def log_words(error: BaseException, *, is_known: bool = True) -> None:
     """Write what a library raised into the log of the frame: its words, and where it was if they are not known."""
     words = str(error).strip()

@@ -69,7 +69,7 @@ def convert_frames(
             error = future.exception()
             if isinstance(error, OSError):
                 raise RunFolderError(f"{folder} cannot be written: {error.strerror}.") from error
-            why = future.result()[0] if error is None else f"It cannot be converted: {error}."
+            why = future.result()[0] if error is None else "It cannot be converted: the process that did it ended."
             if why:
                 result.failures.append(f"{frames[number]}: {why}")
             else:
