@@ -69,6 +69,9 @@ class Filter(msgspec.Struct, frozen=True):
     number: int
     name: str
 
+    def __str__(self) -> str:
+        return f"{self.number} ({self.name})" if self.name else str(self.number)
+
 
 @lru_cache
 def can_read(kind: Kind) -> bool:
@@ -95,7 +98,7 @@ def _name(number: int, options: tuple[int, ...], name: bytes) -> str:
         return _BITSHUFFLE_CODES.get(code, "bitshuffle")
     known = {kind.number: kind.name for kind in KINDS} | _OTHERS | _OF_HDF5
     own = name.decode("utf-8", "replace").partition(";")[0].strip()
-    return known.get(number) or own or "unnamed"
+    return known.get(number) or own
 
 
 def missing_filter(dataset: Any) -> Filter | None:

@@ -33,7 +33,7 @@ _HINTS: tuple[tuple[str, str, Hint], ...] = (
                                         " looks for them.")),
     ("failed_import", "damaged|is empty", Hint("Compare the file with the original: a transfer may have been cut"
                                                " short.")),
-    ("failed_import", "not an image|not HDF5", Hint("Leave it out of the input; dials.import says more about a format"
+    ("failed_import", "not recognise|not HDF5", Hint("Leave it out of the input; dials.import says more about a format"
                                                     " that should be read.")),
     ("failed_import", "given geometry", Hint("Leave the geometry out, or give one that fits this detector.",
                                              "image_import.distance")),

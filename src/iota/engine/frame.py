@@ -18,6 +18,7 @@ from iota.engine.grid import Grid
 from iota.engine.image import OpenedFile, import_frame, import_models, load_reference_geometry, read_pixels
 from iota.engine.indexing import EXPLAINS_AS_WELL, Indexed, corrections, index
 from iota.engine.lattice import describe_lattices, spots_d_min_A
+from iota.engine.masks import check_shapes, load_mask, shape_of
 from iota.engine.picture_choice import Pictures
 from iota.engine.reading import ImportFailedError
 from iota.engine.spots import SpotFinder
@@ -61,12 +62,23 @@ class Engine:
         self.accelerate = accelerate
         self.shared_params = self.params()  # for what changes no parameter
         self.reference_detector = load_reference_geometry(self.shared_params.input.reference_geometry)
+        masks = {getattr(self.shared_params, scope).lookup.mask for scope in ("spotfinder", "integration")}
+        self._mask_shapes = {path: shape_of(load_mask(Path(path))) for path in masks if path}
         self.opened_file = None if files_grow else OpenedFile()
         self.spot_finder = SpotFinder(self.shared_params) if accelerate else None
         self.scratch = scratch
         self.grid = grid
         self.pictures = pictures
         self._other_finders: dict[str, SpotFinder] = {}  # by parameters that differ from those of the run
+
+    def check_masks(self, detector: Any) -> None:
+        """See that the masks of the run fit a detector.
+
+        Raises:
+            UsageError: one does not; a later frame may have the right detector.
+        """
+        for path, shape in self._mask_shapes.items():
+            check_shapes(shape, detector, f"The mask {path}")
 
     def finder(self, phil: str) -> SpotFinder | None:
         """Spot finder for further parameters of the backend, made once; None where the backend has to find spots."""
@@ -152,6 +164,7 @@ class FrameWork:
                 self.pixels = read_pixels(self.experiments[0].imageset)
             StepProcessor(params).pre_process(self.experiments)
         with self.stage("spotfinding"):
+            self.engine.check_masks(self.experiments[0].detector)
             if finder is not None:
                 self.spots = finder.find(self.experiments, self.pixels)
             if self.spots is None:

@@ -37,21 +37,46 @@ def _opened(path: Path) -> Any:
 
 
 def _why_file(file: Any) -> str | None:
-    """Look for a filter that is missing to any data set in the file itself, such as its mask."""
+    """Look at what describes the experiment: filters of any data set, links, and the groups that DIALS needs."""
+    classes = set()
     looked_at = 0
 
-    def look(_: str, found: Any) -> str | None:
+    def look(name: str, found: Any) -> str | None:
         nonlocal looked_at
         looked_at += 1
         if looked_at > _MOST_LOOKED_AT:
             return ""
-        return _why_filter(found) if isinstance(found, h5py.Dataset) else None
+        classes.add(_text(found.attrs.get("NX_class", "")))
+        depends_on = found.attrs.get("depends_on")
+        if isinstance(found, h5py.Dataset):
+            if name.endswith("/depends_on") and found.shape == ():
+                depends_on = found[()]
+            if _leads_nowhere(found.parent, depends_on):
+                return f"The file holds no {_text(depends_on)}, on which {found.name} depends."
+            return _why_filter(found)
+        return next(filter(None, (_why_link(found, key) for key in found)), None)
 
-    return file.visititems(look) or None
+    problem = file.visititems(look)
+    if problem is not None:
+        return problem or None
+    for name, what in (("NXdetector", "detector"), ("NXbeam", "beam")):
+        if "NXentry" in classes and name not in classes:
+            return f"The file describes no {what}: it has no group {name}."
+    return None
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _leads_nowhere(group: Any, depends_on: Any) -> bool:
+    path = _text(depends_on or ".")
+    return path not in (".", "") and group.get(path) is None
 
 
 def _why_image(file: Any, index: int, is_pixels: bool) -> str | None:
     """Look at the data set that holds an image, and at the links on the way to it."""
+    found = any(name.startswith("tag-") for name in file)  # of SACLA, which has its images elsewhere
     for group in data_groups(file):
         for key in image_keys(group):
             problem = _why_link(group, key)
@@ -60,18 +85,19 @@ def _why_image(file: Any, index: int, is_pixels: bool) -> str | None:
             dataset = group.get(key)
             if not isinstance(dataset, h5py.Dataset) or dataset.ndim < 2:
                 continue
+            found = True
             n_images = len(dataset) if dataset.ndim > 2 else 1
             if index < n_images or not is_pixels:
                 return _why_dataset(dataset, index if is_pixels else None)
             index -= n_images
-    return None
+    return None if found else "The file holds no images where NeXus and DECTRIS files have them, in entry/data."
 
 
 def _why_link(group: Any, key: str) -> str | None:
     """Follow a link to where it ought to lead."""
     link = group.get(key, getlink=True)
-    if isinstance(link, h5py.SoftLink) and key not in group:
-        return f"The file holds no {link.path}, to which a link in it leads."
+    if isinstance(link, h5py.SoftLink) and group.get(key) is None:
+        return f"The file holds no {link.path}, to which the link {group.name}/{key} leads."
     if not isinstance(link, h5py.ExternalLink):
         return None
     problem = _why_other(_beside(group.file, link.filename), link.filename)
@@ -137,7 +163,4 @@ def _why_filter(dataset: Any) -> str | None:
     found = missing_filter(dataset)
     if found is None:
         return None
-    return (
-        f"The file is compressed with HDF5 filter {found.number} ({found.name}), which is not installed here."
-        f" {remedy(found.number)}"
-    )
+    return f"The file is compressed with HDF5 filter {found}, which is not installed here. {remedy(found.number)}"

@@ -31,7 +31,8 @@ def import_frame(frame: FrameRef, params: Any, link: Path, reference_detector: A
     """
     experiments = import_models(frame, params, link, reference_detector)
     with reading("pixels", frame.path, frame.index or 0):
-        experiments[0].imageset.get_raw_data(0)  # they stay in the image set's cache for spot finding
+        raw = experiments[0].imageset.get_raw_data(0)  # they stay in the image set's cache for spot finding
+    _check_size(raw, experiments[0].detector)
     return experiments
 
 
@@ -117,7 +118,22 @@ def read_pixels(imageset: Any) -> Any:
         ImportFailedError: they cannot be read.
     """
     with reading("pixels", imageset.paths()[0], imageset.indices()[0]):
-        return imageset.reader().read(imageset.indices()[0])
+        raw = imageset.reader().read(imageset.indices()[0])
+    _check_size(raw, imageset.get_detector())
+    return raw
+
+
+def _check_size(raw: Any, detector: Any) -> None:
+    """See that there are as many pixels as the detector has; else DIALS stops wherever it notices first."""
+    found = [tuple(panel.all()[::-1]) for panel in (raw if isinstance(raw, tuple) else (raw,))]
+    wanted = [tuple(panel.get_image_size()) for panel in detector]
+    if found != wanted:
+        raise ImportFailedError(f"The image has {_sizes(found)}, but its detector has {_sizes(wanted)}.")
+
+
+def _sizes(panels: list[tuple[int, ...]]) -> str:
+    sizes = " and ".join(sorted({" x ".join(map(str, size)) for size in panels}))
+    return f"{len(panels)} panel{'s' if len(panels) > 1 else ''} of {sizes} pixels"
 
 
 def _imageset(frame: FrameRef, link: Path, opened: OpenedFile | None) -> Any:
@@ -129,9 +145,7 @@ def _imageset(frame: FrameRef, link: Path, opened: OpenedFile | None) -> Any:
         return known
     format_class = get_format_class_for_file(frame.path)
     if format_class is None or format_class.is_abstract():
-        raise ImportFailedError(
-            why_contents(path) or "This is not an image: DIALS does not recognise this file as a diffraction image."
-        )
+        raise ImportFailedError(why_contents(path) or "DIALS does not recognise this file as a diffraction image.")
     if not issubclass(format_class, FormatMultiImage):
         if frame.index:
             raise ImportFailedError("The file holds 1 image only.")

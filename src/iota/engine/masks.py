@@ -59,14 +59,26 @@ def load_mask(path: Path) -> Mask:
     return panels
 
 
+Shape = list[tuple[int, int]]  # (slow, fast) of each panel
+
+
+def shape_of(mask: Mask) -> Shape:
+    """Shapes of its panels."""
+    return [panel.all() for panel in mask]
+
+
 def check_shape(mask: Mask, detector: Any, what: str) -> None:
-    """See that a mask fits the panels of a detector.
+    """See that a mask fits the panels of a detector; raises as :func:`check_shapes`."""
+    check_shapes(shape_of(mask), detector, what)
+
+
+def check_shapes(found: Shape, detector: Any, what: str) -> None:
+    """See that a mask of this shape fits the panels of a detector.
 
     Raises:
         UsageError: it does not; the text says both shapes.
     """
     wanted = [panel.get_image_size()[::-1] for panel in detector]
-    found = [panel.all() for panel in mask]
     if found != wanted:
         raise UsageError(
             f"{what} has {_shape_text(found)}, but the images have {_shape_text(wanted)}. Make one on these images."

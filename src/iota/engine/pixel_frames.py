@@ -49,7 +49,7 @@ class OpenFrame:
         with reading("layout", self.imageset.paths()[0]):
             self.layout: Layout = layout_of(self.detector, self.beam)
         if [place.size for place in self.layout.panels] != [panel.shape[::-1] for panel in self.counts]:
-            raise ImportFailedError("The pixels of the image do not fit the geometry that goes with it.")
+            raise ImportFailedError("The geometry of the run is that of another detector.")
         self.saturation = [float(panel.get_trusted_range()[1]) for panel in self.detector]
         self.scale = scale_of(self.counts, self.valid)
         self.contrast = contrast_of(self.counts, self.valid)

@@ -109,11 +109,11 @@ def why_contents(path: Path, what: What = "header", index: int = 0) -> str | Non
 
 def _is_shorter_than_promised(path: Path) -> bool:
     """Whether a CBF or SMV image has fewer bytes than its header says."""
-    with path.open("rb") as file:
+    with _PACKED.get(path.suffix.lower(), open)(path, "rb") as file:
         start = file.read(1 << 16)
         promised = _cbf_bytes(start) or _smv_bytes(start)
         if promised is None:
-            return False
+            return start.startswith(b"###CBF") and len(start) < 1 << 16  # the end of the header is missing
         file.seek(promised - 1)
         return not file.read(1)
 
