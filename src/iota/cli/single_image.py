@@ -181,7 +181,7 @@ def _report(work: _Work, task: Task) -> ImageReport:
     if work.keep:
         (Path(work.folder) / "logs" / f"{task.name}.log").write_text(log.getvalue(), encoding="utf-8")
     else:
-        report.reason = elsewhere(report.reason, "With --verbose its own words are shown.")
+        report.reason = elsewhere(report.reason, "With --verbose DIALS' own words are shown.")
         report.files = {}
         for lattice in report.lattices:
             lattice.files = {}
