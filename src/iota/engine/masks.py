@@ -16,6 +16,10 @@ Mask = tuple[Any, ...]  # flex.bool for each panel, (slow, fast); True is looked
 _MOST_BYTES = 400_000_000  # 18 Mpixel are 18 to 40 MB
 
 
+class _NotAdmittedError(pickle.UnpicklingError):
+    """What a pickle holds that no mask does; the text says what."""
+
+
 class _MaskUnpickler(pickle.Unpickler):
     """Admits arrays of truth values and nothing else; a pickle can otherwise run any program."""
 
@@ -24,13 +28,13 @@ class _MaskUnpickler(pickle.Unpickler):
             return getattr(flex, name)
         if (module, name) == ("_codecs", "encode"):
             return _latin1
-        raise pickle.UnpicklingError(f"it holds {module}.{name}")
+        raise _NotAdmittedError(f"it holds {module}.{name}")
 
 
 def _latin1(text: str, encoding: str = "latin1") -> bytes:
     """Turn text into bytes as protocol 2 writes them, and in no other way."""
     if encoding != "latin1":
-        raise pickle.UnpicklingError(f"it holds text in the encoding {encoding}")
+        raise _NotAdmittedError(f"it holds text in the encoding {encoding}")
     return text.encode("latin1")
 
 
@@ -50,8 +54,9 @@ def load_mask(path: Path) -> Mask:
     except UsageError:
         raise
     except Exception as error:  # whatever hostile or torn bytes lead to, in C++ too
+        why = f" ({error})" if isinstance(error, _NotAdmittedError) else ""
         raise UsageError(
-            f"{path} is not a mask ({error}). Make one with dials.generate_mask or the mask tool of dials.image_viewer."
+            f"{path} is not a mask{why}. Make one with dials.generate_mask or the mask tool of dials.image_viewer."
         ) from error
     panels = tuple(found) if isinstance(found, tuple | list) else (found,)
     if not panels or not all(isinstance(panel, flex.bool) and panel.nd() == 2 for panel in panels):
