@@ -41,7 +41,7 @@ def without(tmp_path_factory) -> dict[str, str]:
     """Environment of processes on a machine without hdf5plugin."""
     folder = tmp_path_factory.mktemp("without")
     (folder / "sitecustomize.py").write_text(_HIDE)
-    return clean() | {"PYTHONPATH": str(folder)}
+    return clean() | {"PYTHONPATH": str(folder), **_nothing_of_the_system(folder)}
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,13 @@ def half(tmp_path_factory, plugin) -> dict[str, str]:
     """Environment of processes with an hdf5plugin that lacks bitshuffle."""
     folder = tmp_path_factory.mktemp("half")
     shutil.copytree(plugin, folder / "hdf5plugin", ignore=shutil.ignore_patterns("*bshuf*"))
-    return clean() | {"PYTHONPATH": str(folder)}
+    return clean() | {"PYTHONPATH": str(folder), **_nothing_of_the_system(folder)}
+
+
+def _nothing_of_the_system(folder: Path) -> dict[str, str]:
+    """Debian sid has a bitshuffle in the folder where HDF5 looks when it is told of no other."""
+    (folder / "no_filters").mkdir()
+    return {"HDF5_PLUGIN_PATH": str(folder / "no_filters")}
 
 
 def clean() -> dict[str, str]:

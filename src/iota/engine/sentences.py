@@ -7,7 +7,7 @@ import re
 
 from iota.errors import IotaError
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("dials.iota")  # goes into the log of the frame, with the words of DIALS
 
 
 class SentenceError(ValueError):
