@@ -8,16 +8,16 @@ import logging
 import warnings
 from collections.abc import Iterator
 
-_LOGGERS = ("dials", "dxtbx", "py.warnings", "iota.engine")
+_BACKEND_LOGGERS = ("dials", "dxtbx", "py.warnings")
 
 
 @contextlib.contextmanager
 def frame_log() -> Iterator[io.StringIO]:
-    """Collect what DIALS and the engine log or print; nothing leaks to the terminal or to other frames."""
+    """Collect what DIALS logs and prints while the context lasts; nothing leaks to the terminal or to other frames."""
     text = io.StringIO()
     handler = logging.StreamHandler(text)
     handler.setFormatter(logging.Formatter("%(message)s"))
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    loggers = [logging.getLogger(name) for name in _BACKEND_LOGGERS]
     before = [(logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
     for logger in loggers:
         logger.handlers[:] = [handler]
