@@ -70,6 +70,7 @@ def ask(environment: dict[str, str], module: str, *arguments: object) -> str:
         text=True,
         timeout=120,
     )
+    assert done.stdout, done.stderr
     return done.stdout
 
 
@@ -177,10 +178,10 @@ def test_the_viewer_shows_them_with_masks_and_spots(visit, packed_run, monkeypat
 
 @pytest.mark.parametrize("name", ["bslz4", "mask"])
 def test_without_the_filter_the_reason_names_it_and_the_way_to_get_it(visit, without, half, name):
-    for environment, remedy in (
-        (without, "It comes with hdf5plugin: python -m pip install --no-deps hdf5plugin."),
-        (half, "python -m pip install --no-deps --force-reinstall hdf5plugin"),
-    ):
+    machines = [(half, "python -m pip install --no-deps --force-reinstall hdf5plugin")]
+    if find_spec("dials.util.table_as_hdf5_file") is None:  # DIALS 3.30 does not load without hdf5plugin
+        machines.append((without, "It comes with hdf5plugin: python -m pip install --no-deps hdf5plugin."))
+    for environment, remedy in machines:
         report = json.loads(ask(environment, "single_image", visit / f"{name}_1.nxs", "--json"))
         assert report["outcome"] == "failed_import"
         assert "HDF5 filter 32008 (bitshuffle with LZ4), which is not installed here." in report["reason"]
