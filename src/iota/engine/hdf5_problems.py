@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,9 @@ def _why_dataset(dataset: Any, index: int | None) -> str | None:
         return problem
     try:
         dataset[index] if dataset.ndim > 2 else dataset[()]
-    except OSError:  # though all filters are there
+    except OSError as error:  # though all filters are there
+        if re.search("memory|alloc", str(error)):
+            raise MemoryError(str(error)) from error
         return "The file is damaged or cut short: its pixels cannot be read."
     return None
 

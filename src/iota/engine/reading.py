@@ -66,7 +66,10 @@ def why_unreadable(error: BaseException, path: str | Path, what: What = "pixels"
         log_words(error)
         return NO_MEMORY
     path = Path(path)
-    found = why_file(path) or (why_contents(path, what, index) if what in ("header", "pixels") else None)
+    try:
+        found = why_file(path) or (why_contents(path, what, index) if what in ("header", "pixels") else None)
+    except MemoryError:
+        found = NO_MEMORY
     log_words(error, is_known=found is not None)
     return found or f"{_UNKNOWN[what]}. {IN_LOG}"
 
