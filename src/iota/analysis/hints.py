@@ -64,6 +64,8 @@ _HINTS: tuple[tuple[str, str, Hint], ...] = (
     ("failed_filter", "", Hint("These lattices are integrated but not what the filter asks for.",
                                "cctbx_xfel.filter.flag_on")),
     ("timed_out", "", Hint("Give each image more time, or fewer spots to index.", "mp.frame_timeout")),
+    ("crashed", "out of memory", Hint("Use fewer processes: together they need more memory than the machine has.",
+                                      "mp.n_processors")),
     ("crashed", "memory", Hint("Allow more memory an image, or use fewer processes.", "mp.frame_memory")),
     ("crashed", "", Hint("The backend ended without a word; try one image with iota.single_image.")),
 )  # fmt: skip

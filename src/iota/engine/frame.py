@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dials.command_line.stills_process import Processor
 from dxtbx.model.experiment_list import ExperimentList
@@ -20,10 +21,22 @@ from iota.engine.indexing import EXPLAINS_AS_WELL, Indexed, corrections, index
 from iota.engine.lattice import describe_lattices, spots_d_min_A
 from iota.engine.masks import check_shapes, load_mask, shape_of
 from iota.engine.picture_choice import Pictures
+from iota.engine.process_memory import is_want_of_memory
 from iota.engine.reading import ImportFailedError
 from iota.engine.spots import SpotFinder
 from iota.engine.still_profile import still_profiles
 from iota.records import FrameResult, Lattice, Outcome, Scouted, Screened, Settings, Task
+
+
+class Failure(NamedTuple):
+    """Where a frame ended, and why in one sentence.
+
+    What outlasts an ``except`` is this and not the exception, which holds the frame's image by its traceback, and in
+    a variable of a function that it went through would be a cycle: the image would stay until Python looks for such.
+    """
+
+    outcome: Outcome
+    reason: str
 
 
 class FrameFailedError(Exception):
@@ -31,7 +44,17 @@ class FrameFailedError(Exception):
 
     def __init__(self, outcome: Outcome, reason: str) -> None:
         super().__init__(reason)
-        self.outcome, self.reason = outcome, reason
+        self.failure = Failure(outcome, reason)
+
+    @property
+    def outcome(self) -> Outcome:
+        """Where the frame ends."""
+        return self.failure.outcome
+
+    @property
+    def reason(self) -> str:
+        """Why, as a sentence."""
+        return self.failure.reason
 
 
 class Engine:
@@ -120,7 +143,7 @@ _WRITING_STAGES = ("integration", "filter")
 
 
 class FrameWork:
-    """One frame in work: the record that grows, and the stages it passes."""
+    """One frame in work: the record that grows, and the stages it passes.  As a context it lets go of the pixels."""
 
     def __init__(self, engine: Engine, task: Task) -> None:
         self.engine = engine
@@ -131,22 +154,36 @@ class FrameWork:
         self.spots: Any = None
         self.pixels: Any = None  # as they were read, when they are kept
 
+    def __enter__(self) -> FrameWork:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of the pixels: DIALS leaves cycles that hold the image set, until Python looks for such."""
+        self.pixels = None
+        for experiment in self.experiments:
+            experiment.imageset.clear_cache()
+
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time a stage; whatever DIALS raises in it ends the frame with the outcome ``failed_<name>``.
 
         A run folder that cannot be written is no fault of the frame: it raises RunFolderError, which ends the run.
+        Want of memory, whatever DIALS made of it, is raised as MemoryError: the frame can go no other way.
         """
         start = time.perf_counter()
         try:
             yield
         except FrameFailedError:
             raise
-        except ImportFailedError as error:
-            raise FrameFailedError("failed_import", str(error)) from error
         except Exception as error:
+            if is_want_of_memory(error):
+                raise MemoryError from error
+            if isinstance(error, ImportFailedError):
+                raise FrameFailedError("failed_import", str(error)) from error
             if name in _WRITING_STAGES:
                 self.files.check_room()
+            traceback.clear_frames(error.__traceback__)  # DIALS keeps errors in variables: cycles, with the image
             raise FrameFailedError(f"failed_{name}", sentences.reason(error, name)) from error  # type: ignore[arg-type]
         finally:
             spent = self.result.seconds.get(name, 0.0) + time.perf_counter() - start
@@ -275,11 +312,11 @@ class FrameWork:
         if self.engine.spot_finder is None:
             yield
             return
-        imageset = self.engine.spot_finder.in_memory(experiments[0].imageset, self.pixels)
-        for experiment in experiments:
-            experiment.imageset = imageset
-        with still_profiles():
-            yield
+        with self.engine.spot_finder.in_memory(experiments[0].imageset, self.pixels) as imageset:
+            for experiment in experiments:
+                experiment.imageset = imageset
+            with still_profiles():
+                yield
 
     def _filter(self, lattices: list[Lattice], objection: Callable[[Lattice], str] | None) -> list[int]:
         objections = ["" if objection is None else objection(lattice) for lattice in lattices]
@@ -291,7 +328,7 @@ class FrameWork:
             raise FrameFailedError("failed_filter", objections[0])
         return kept
 
-    def finish(self, failure: FrameFailedError | None) -> FrameResult:
+    def finish(self, failure: Failure | None) -> FrameResult:
         """Complete the record."""
         if failure is None:
             self.result.outcome = "integrated"
@@ -324,10 +361,9 @@ def _index_with_dials(params: Any, experiments: Any, spots: Any) -> tuple[Any, A
     return StepProcessor(params).index(experiments, spots)  # type: ignore[no-any-return]
 
 
-def process(engine: Engine, task: Task) -> FrameResult:
+def process(work: FrameWork) -> FrameResult:
     """Take a frame all the way, with the first of the task's settings that succeeds."""
-    work = FrameWork(engine, task)
-    farthest: FrameFailedError | None = None
+    farthest: Failure | None = None
     try:
         work.find_spots()
         for settings in work.settings:
@@ -338,45 +374,43 @@ def process(engine: Engine, task: Task) -> FrameResult:
                 return work.finish(None)
             except FrameFailedError as failure:
                 work.result.attempts.append(f"{settings.label}: {failure.reason}")
-                farthest = _farther(farthest, failure)
+                farthest = _farther(farthest, failure.failure)
                 if failure.outcome == "failed_filter":
                     break
     except FrameFailedError as failure:
-        farthest = failure
+        farthest = failure.failure
     return work.finish(farthest)
 
 
 _STAGES = ("failed_indexing", "failed_refinement", "failed_integration", "failed_filter")
 
 
-def _farther(first: FrameFailedError | None, second: FrameFailedError) -> FrameFailedError:
+def _farther(first: Failure | None, second: Failure) -> Failure:
     if first is None or _STAGES.index(second.outcome) > _STAGES.index(first.outcome):
         return second
     return first
 
 
-def screen(engine: Engine, task: Task) -> Screened | FrameResult:
+def screen(work: FrameWork) -> Screened | FrameResult:
     """Find out whether a frame is worth indexing; a frame that is not is finished with this."""
-    work = FrameWork(engine, task)
     try:
         work.find_spots()
     except FrameFailedError as failure:
-        return work.finish(failure)
-    return Screened(frame=task.frame, name=task.name, n_spots=len(work.spots))
+        return work.finish(failure.failure)
+    return Screened(frame=work.result.frame, name=work.result.name, n_spots=len(work.spots))
 
 
-def scout(engine: Engine, task: Task) -> Scouted:
+def scout(work: FrameWork) -> Scouted:
     """Index a frame with one group of settings, only to learn its lattice."""
-    work = FrameWork(engine, task)
     label = work.settings[0].label
     try:
         work.find_spots()
         found = work.index(work.settings[0])
     except FrameFailedError as failure:
-        return Scouted(frame=task.frame, name=task.name, settings=label, reason=failure.reason)
+        return Scouted(frame=work.result.frame, name=work.result.name, settings=label, reason=failure.reason)
     return Scouted(
-        frame=task.frame,
-        name=task.name,
+        frame=work.result.frame,
+        name=work.result.name,
         settings=label,
         unit_cell=found.primitive_cell,
         multiple=found.multiple,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from dials.algorithms.shoebox import MaskCode
 
-from iota.engine.frame import FrameFailedError, FrameWork
+from iota.engine.frame import Failure, FrameFailedError, FrameWork
 from iota.engine.grid import Grid, Point
 from iota.engine.indexing import Indexed
 from iota.records import FrameResult, GridPoint, Lattice, Settings
@@ -38,12 +38,12 @@ def process(work: FrameWork, grid: Grid) -> FrameResult:
         candidates = search.candidates()
         work.result.grid = search.records
         return _integrate_best(work, grid, candidates)
-    except FrameFailedError as failure:
-        return work.finish(failure)
+    except FrameFailedError as error:
+        return work.finish(error.failure)
 
 
 def _integrate_best(work: FrameWork, grid: Grid, candidates: Sequence[_Candidate]) -> FrameResult:
-    failure = FrameFailedError("failed_indexing", "No lattice explains the spots, whatever the spot-finding settings.")
+    failure = Failure("failed_indexing", "No lattice explains the spots, whatever the spot-finding settings.")
     for candidate in candidates:
         work.spots = candidate.spots
         work.result.n_spots = len(candidate.spots)
@@ -51,7 +51,7 @@ def _integrate_best(work: FrameWork, grid: Grid, candidates: Sequence[_Candidate
         try:
             work.result.lattices = work.integrate(candidate.indexed, _passes(grid))
         except FrameFailedError as error:
-            failure = error
+            failure = error.failure
             work.result.attempts.append(f"{candidate.point.label}: {error.reason}")
             continue
         candidate.record.is_chosen = True

@@ -28,3 +28,7 @@ class ImageInMemory(ImageSet):  # type: ignore[misc]  # DIALS has no annotations
     def get_mask(self, _index: int) -> tuple[Any, ...]:
         """Which pixels of each panel are trusted."""
         return self._trusted
+
+    def forget(self) -> None:
+        """Let go of the pixels, whoever still has the set."""
+        self._counts = self._trusted = ()

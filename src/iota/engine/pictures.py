@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,6 +57,7 @@ def draw(pictures: Pictures, drawn: Drawn, folder: Path) -> None:
             save(figure_of(drawn), folder / f"{drawn.name}_{what}")
         except (ValueError, RuntimeError, KeyError, IndexError) as error:
             logger.warning("No picture of %s could be drawn: %s", what, error)
+    gc.collect()  # figures are full of cycles, and one holds tens of megabytes
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -115,12 +115,21 @@ def found_spots(frame: OpenFrame, target: str, indexed: str = "", more: str = ""
 
 
 def _find(frame: OpenFrame, params: Any) -> Any:
-    with _sentence_of_spot_finding():
+    with _sentence_of_spot_finding(), _uncached(frame):
         found = SpotFinder(params).find(frame.experiments, frame.raw)
         if found is None:  # the settings need the backend itself
             params.spotfinder.mp.nproc = 1
             found = flex.reflection_table.from_observations(frame.experiments, params)
     return found
+
+
+@contextlib.contextmanager
+def _uncached(frame: OpenFrame) -> Iterator[None]:
+    """Have the image set keep no pixels of its own behind this: the frame has them."""
+    try:
+        yield
+    finally:
+        frame.imageset.clear_cache()
 
 
 @contextlib.contextmanager
@@ -144,7 +153,7 @@ def strong_pixels(frame: OpenFrame, target: str, more: str = "") -> list[npt.NDA
     """
     params = parameters(target, more)
     finder = SpotFinder(params)
-    with _sentence_of_spot_finding():
+    with _sentence_of_spot_finding(), _uncached(frame):
         own = finder.strong_pixels(frame.imageset, frame.raw)
         strong = _backends_strong_pixels(frame, params) if own is None else own
     if sum(len(pixels) for pixels in strong) > _MOST_STRONG:

@@ -12,9 +12,10 @@ import numpy.typing as npt
 from dials.algorithms.spot_finding.per_image_analysis import stats_for_reflection_table
 
 from iota.engine import ladder
-from iota.engine.frame import Engine, FrameFailedError, FrameWork
+from iota.engine.frame import Engine, Failure, FrameFailedError, FrameWork
 from iota.engine.ice_rings import ice_rings_A
 from iota.engine.indexing import Indexed
+from iota.engine.process_memory import ProcessMemory
 from iota.engine.remarks import collect_remarks
 from iota.records import Lattice, Outcome, Settings, Task
 from iota.symmetry import Cell, bravais_symbol
@@ -52,9 +53,9 @@ class ImageReport(msgspec.Struct, kw_only=True):
 def report_image(engine: Engine, task: Task, action: Action) -> ImageReport:
     """Take an image as far as asked for; a failure is in the report."""
     start = time.perf_counter()
-    work = FrameWork(engine, task)
+    memory = ProcessMemory(None)
     report = ImageReport(image=str(task.frame), action=action, outcome="spots")
-    with collect_remarks() as report.remarks:
+    with FrameWork(engine, task) as work, collect_remarks() as report.remarks:
         try:
             work.find_spots()
             _describe_spots(report, work)
@@ -64,6 +65,8 @@ def report_image(engine: Engine, task: Task, action: Action) -> ImageReport:
             report.outcome, report.reason = failure.outcome, failure.reason
             if work.spots is not None and not report.n_spots:
                 _describe_spots(report, work)
+        except MemoryError:
+            report.outcome, report.reason = "crashed", memory.ran_out()
     report.files, report.spots_d_min_A = work.result.files, work.result.spots_d_min_A
     report.seconds = {**work.result.seconds, "total": round(time.perf_counter() - start, 4)}
     return report
@@ -102,7 +105,7 @@ def _n_overloads(spots: Any, detector: Any) -> int:
 
 def _find_lattice(report: ImageReport, work: FrameWork, action: Action) -> None:
     """Index with the first settings that succeed, and integrate if that is wanted."""
-    farthest: FrameFailedError | None = None
+    farthest: Failure | None = None
     for settings in work.settings:
         try:
             found = work.correct(work.index(settings))
@@ -112,9 +115,9 @@ def _find_lattice(report: ImageReport, work: FrameWork, action: Action) -> None:
                 report.outcome = "integrated"
             return
         except FrameFailedError as failure:
-            farthest = failure
+            farthest = failure.failure
     if farthest is not None:
-        raise farthest
+        raise FrameFailedError(*farthest)
 
 
 def _describe_lattice(report: ImageReport, found: Indexed) -> None:

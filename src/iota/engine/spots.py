@@ -7,9 +7,10 @@ pixels on it is DIALS' own code that makes spots, measures and filters them.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -84,8 +85,9 @@ class SpotFinder:
             return None
         return [self._threshold.find(image, *mask) for image, mask in zip(images, masks, strict=True)]
 
-    def in_memory(self, imageset: Any, raw: Any) -> Any:
-        """The same image set with its pixels kept, or, where they would need the backend's corrections, as it is.
+    @contextlib.contextmanager
+    def in_memory(self, imageset: Any, raw: Any) -> Iterator[Any]:
+        """While this lasts, the same image set with its pixels; as it is where they need the backend's corrections.
 
         Args:
             imageset: of the image of which the spots were found last.
@@ -93,11 +95,17 @@ class SpotFinder:
         """
         images = _whole_numbers(raw)
         if images is None or not _is_uncorrected(imageset):
-            return imageset
+            yield imageset
+            return
         trusted = self._masks.trusted(imageset, images)
         if trusted is None:
-            return imageset
-        return ImageInMemory(imageset, raw if isinstance(raw, tuple) else (raw,), trusted)
+            yield imageset
+            return
+        kept = ImageInMemory(imageset, raw if isinstance(raw, tuple) else (raw,), trusted)
+        try:
+            yield kept
+        finally:
+            kept.forget()  # DIALS' integrator stays for a while, and its experiments with it
 
     @cached_property
     def _threshold(self) -> StrongPixels:

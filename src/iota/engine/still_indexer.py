@@ -150,7 +150,7 @@ class StillIndexer(StillsIndexerBasisVectorSearch):  # type: ignore[misc]  # DIA
             try:
                 found = super().find_lattices()
             except DialsIndexError as no_lattice:
-                error = no_lattice
+                error = no_lattice.with_traceback(None)  # which would keep the frame in memory
                 continue
             evidence = self._found.evidence(self._spacing_px)
             if best is None or evidence > best[0]:
@@ -385,7 +385,7 @@ def index_still(params: Any, experiments: Any, reflections: Any) -> tuple[Any, A
             indexer.index()
         except Exception as error:  # noqa: BLE001 - DIALS raises errors of any class when it finds no lattice
             logger.info("No lattice with %s: %s", method, error)
-            first_error = first_error or error
+            first_error = first_error or error.with_traceback(None)  # which would keep the frame in memory
         else:
             return indexer.refined_experiments, indexer.refined_reflections
     assert first_error is not None

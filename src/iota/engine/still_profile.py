@@ -11,24 +11,30 @@ from collections.abc import Iterator
 from typing import Any
 
 from dials.algorithms.profile_model.factory import ProfileModelFactory
+from dxtbx.model.experiment_list import Experiment
 
 from iota.engine.still_foreground import mark_foreground
 from iota.engine.still_prediction import predict_still
 
 
 class StillProfile:
-    """A profile model of DIALS, with the work on stills done in other ways; all else is passed on."""
+    """A profile model of DIALS, with the work on stills done in other ways; all else is passed on.
 
-    def __init__(self, profile: Any, experiment: Any) -> None:
+    It must not refer to its experiment: the way back goes through C++, where Python collects no cycle, and the image
+    of the frame would stay in memory with it.
+    """
+
+    def __init__(self, profile: Any) -> None:
         self._profile = profile
-        self._experiment = experiment
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._profile, name)
 
-    def predict_reflections(self, *_: Any, dmin: float | None = None, **__: Any) -> Any:
+    def predict_reflections(
+        self, _imageset: Any, crystal: Any, beam: Any, detector: Any, *_: Any, dmin: float | None = None, **__: Any
+    ) -> Any:
         """Predict the reflections of the still (DIALS' interface)."""
-        return predict_still(self._experiment, dmin)
+        return predict_still(Experiment(crystal=crystal, beam=beam, detector=detector), dmin)
 
     def compute_mask(self, reflections: Any, crystal: Any, beam: Any, detector: Any, *_: Any, **__: Any) -> None:
         """Mark foreground and background in the shoeboxes (DIALS' interface)."""
@@ -52,7 +58,7 @@ def still_profiles() -> Iterator[None]:
         made = create(params, experiments, reflections)
         for experiment in made:
             if _is_still_with_mosaicity(experiment):
-                experiment.profile = StillProfile(experiment.profile, experiment)
+                experiment.profile = StillProfile(experiment.profile)
         return made
 
     ProfileModelFactory.create = staticmethod(create_still)

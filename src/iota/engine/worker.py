@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import faulthandler
-import resource
 import signal
 import sys
 import tempfile
+import time
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,8 @@ import msgspec
 from iota.engine.filter import LatticeFilter
 from iota.engine.grid import Grid
 from iota.engine.picture_choice import Pictures
-from iota.records import FrameResult, Report, Task
+from iota.engine.process_memory import ProcessMemory
+from iota.records import FrameResult, Outcome, Report, Scouted, Task
 
 if TYPE_CHECKING:
     from iota.engine.frame import Engine
@@ -66,16 +67,18 @@ class EngineConfig(msgspec.Struct, frozen=True):
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _engine: Engine | None = None
+_memory = ProcessMemory(None)
 
 
 def start(config: EngineConfig) -> None:
     """Make this process a worker of a run."""
-    global _engine
+    global _engine, _memory
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the coordinator, which ends its workers
     faulthandler.disable()  # a crash is the coordinator's to report
     _die_with_parent()
-    limit_memory(config.memory_GB)
     _keep_freed_memory()
+    _take_buffer()
+    _memory = ProcessMemory(config.memory_GB)
     _engine = config.engine()
     if config.accelerate:
         from iota.engine.strong_pixels import warm_up
@@ -90,13 +93,6 @@ def _die_with_parent() -> None:
     """Have this process ended when what started it is gone: nobody waits any more for a frame that hangs."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def limit_memory(memory_GB: float | None) -> None:
-    """Let allocations of this process beyond a limit fail, so that a greedy frame does not take the machine with it."""
-    if memory_GB is not None:
-        limit = int(memory_GB * 1e9)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3  # malloc.h of glibc
@@ -114,11 +110,35 @@ def _keep_freed_memory() -> None:
         mallopt(_M_TOP_PAD, 1 << 26)
 
 
+def _take_buffer() -> None:
+    """Have OpenBLAS take its memory now: where a limit lets it have none, it asks for ever instead of failing."""
+    import numpy as np
+
+    square = np.ones((128, 128))
+    np.dot(square, square)
+
+
 def run(task: Task) -> Report:
-    """Do one task; a frame's failure comes back as its record."""
+    """Do one task; a frame's failure comes back as its record, also where its memory did not do."""
     if _engine is None:
         raise RuntimeError("start() has not been called in this process")
-    return run_in(_engine, task)
+    _memory.begin_frame()
+    try:
+        return run_in(_engine, task)
+    except MemoryError:
+        return failed(task, "crashed", _memory.ran_out())
+
+
+def is_outgrown() -> bool:
+    """Whether this process holds so much memory that another one should do the next task."""
+    return _memory.is_outgrown
+
+
+def failed(task: Task, outcome: Outcome, reason: str) -> Report:
+    """What is reported of a task that came to no end of its own."""
+    if task.kind == "scout":
+        return Scouted(frame=task.frame, name=task.name, settings=task.settings[0].label, reason=reason)
+    return FrameResult(frame=task.frame, name=task.name, outcome=outcome, reason=reason, finished=round(time.time(), 3))
 
 
 def run_in(engine: Engine, task: Task) -> Report:
@@ -132,11 +152,11 @@ def run_in(engine: Engine, task: Task) -> Report:
         return _try(engine, task)
     if task.more:
         engine = _with_more(engine, task.more)
-    with frame_log() as log, collect_remarks() as remarks:
+    with frame_log() as log, collect_remarks() as remarks, frame.FrameWork(engine, task) as work:
         if task.kind == "process" and engine.grid is not None:
-            report: Report = grid_search.process(frame.FrameWork(engine, task), engine.grid)
+            report: Report = grid_search.process(work, engine.grid)
         else:
-            report = {"screen": frame.screen, "scout": frame.scout, "process": frame.process}[task.kind](engine, task)
+            report = {"screen": frame.screen, "scout": frame.scout, "process": frame.process}[task.kind](work)
     if isinstance(report, FrameResult):
         report.remarks = remarks
     if isinstance(report, FrameResult) and report.outcome != "failed_triage":

@@ -502,7 +502,9 @@ mp
     .expert_level = 1
   frame_memory = 8
     .type = float(value_min=0.5)
-    .help = An image that needs more memory than this (GB) is ended and recorded as crashed
+    .help = An image that needs more memory than this (GB), besides what its process holds already, is ended and \
+            recorded as crashed. A process that keeps more than 0.5 GB and a quarter of this from image to image is \
+            replaced between two images.
     .expert_level = 1
 }
 """

@@ -9,11 +9,13 @@ from __future__ import annotations
 import concurrent.futures
 import logging
 import queue
+import signal
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn, Protocol
 
+from iota.engine.worker import failed
 from iota.errors import IotaError
 from iota.records import NOT_HITS, FrameRef, FrameResult, Outcome, Report, Scouted, Screened, Settings, Task
 from iota.workers.bundles import Bundles, put_back
@@ -319,16 +321,19 @@ class Coordinator:
 
 def _failure(task: Task, error: BaseException) -> Report:
     """What is reported of a task whose worker did not end well."""
-    outcome: Outcome = "crashed"
     if isinstance(error, TimeoutError | concurrent.futures.TimeoutError):
-        outcome, reason = "timed_out", "It took longer than allowed (mp.frame_timeout)."
-    elif isinstance(error, MemoryError):
-        reason = "It needed more memory than allowed (mp.frame_memory)."
+        return failed(task, "timed_out", "It took longer than allowed (mp.frame_timeout).")
+    if isinstance(error, MemoryError):
+        return failed(task, "crashed", "It needed more memory than allowed (mp.frame_memory).")
+    exit_code = getattr(error, "exitcode", 0)  # of pebble's ProcessExpired; a negative one is a signal
+    if exit_code == -signal.SIGKILL:
+        reason = "Its process was killed from outside (signal 9), as happens when a machine runs out of memory."
+    elif exit_code:
+        how = f"exit status {exit_code}" if exit_code > 0 else f"{signal.strsignal(-exit_code)} (signal {-exit_code})"
+        reason = f"Its process ended unexpectedly: {how}."
     else:
         reason = f"Its process ended unexpectedly: {' '.join(str(error).split()) or error.__class__.__name__}."
-    if task.kind == "scout":
-        return Scouted(frame=task.frame, name=task.name, settings=task.settings[0].label, reason=reason)
-    return FrameResult(frame=task.frame, name=task.name, outcome=outcome, reason=reason, finished=round(time.time(), 3))
+    return failed(task, "crashed", reason)
 
 
 def _nothing() -> NoReturn:

@@ -23,11 +23,21 @@ if TYPE_CHECKING:
 CONSTS.sleep_unit = 0.2
 
 
+class _UntilOutgrown(int):
+    """Pebble's ``max_tasks`` for processes that end, between two bundles, when they hold too much memory.
+
+    Pebble compares it with the number of bundles that a process has done, in that process, before it takes the next.
+    """
+
+    def __gt__(self, _n_done: int) -> bool:
+        return not worker.is_outgrown()
+
+
 class LocalPool:
     """Processes that have DIALS and take one bundle of tasks after another.
 
     When a task exceeds its time limit, or its process dies, the future of its bundle raises, and another process takes
-    the place; no other bundle notices.
+    the place; no other bundle notices.  Nor does any when a process is replaced that frames have left memory in.
     """
 
     def __init__(
@@ -49,7 +59,11 @@ class LocalPool:
         self.time_limit_s = time_limit_s
         self._run = engine.run
         self._pool = ProcessPool(
-            max_workers=n_processes, initializer=engine.start, initargs=(config,), context=dials.start()
+            max_workers=n_processes,
+            max_tasks=_UntilOutgrown(1),
+            initializer=engine.start,
+            initargs=(config,),
+            context=dials.start(),
         )
 
     def submit(self, tasks: Sequence[Task] | Sequence[ConvertTask]) -> concurrent.futures.Future[list[Any]]:
