@@ -143,11 +143,11 @@ def test_data_file_alone_is_named(tmp_path):
         assert "x_master.h5" in inputs.problems[0].text
 
 
-def test_missing_data_files_are_named_and_the_rest_counts(tmp_path):
+def test_missing_data_files_are_named_and_each_image_has_its_line(tmp_path):
     master = write_eiger(tmp_path, "x", [2, 2])
     (tmp_path / "x_data_000002.h5").unlink()
     inputs = find_frames([master])
-    assert inputs.frames == frames_of(master, 2)
+    assert inputs.frames == frames_of(master, 4)
     assert "x_data_000002.h5" in inputs.problems[0].text
     (tmp_path / "x_data_000001.h5").unlink()
     assert find_frames([master]).frames == frames_of(master, 4), "each image that was meant has its line"
@@ -156,11 +156,13 @@ def test_missing_data_files_are_named_and_the_rest_counts(tmp_path):
 def test_not_hdf5_and_no_images(tmp_path):
     broken = tmp_path / "a.h5"
     broken.write_bytes(b"\x89HDF\r\n\x1a\n cut off")
-    with h5py.File(tmp_path / "b_meta.h5", "w") as file:
-        file["timestamps"] = np.arange(5)
+    for name in ("b.h5", "c_meta.h5"):  # the latter is what Diamond writes beside a master
+        with h5py.File(tmp_path / name, "w") as file:
+            file["timestamps"] = np.arange(5)
     inputs = find_frames([tmp_path])
     assert inputs.frames == [FrameRef(str(broken))]
-    assert [p.path for p in inputs.problems] == [str(tmp_path / "b_meta.h5")]
+    assert [p.path for p in inputs.problems] == [str(tmp_path / "b.h5")]
+    assert "c_meta.h5: it is HDF5 without images" in find_frames([tmp_path / "c_meta.h5"]).problems[0].text
 
 
 def test_sacla_shots(tmp_path):

@@ -60,6 +60,8 @@ def test_reasons_that_differ_in_numbers_only_are_one(tmp_path):
     table = _read(folder)
     assert table.reasons == ["… spots found; at least … are needed."]
     assert table.column("reason").tolist() == [0, 0, NO_CODE]
+    named = "The data file 2026_run_1_data_000002.h5 is missing."
+    assert without_numbers(named) == named
     assert without_numbers("I/sigma 1.5e-3 in P43 at -4.0 A") == "I/sigma … in P43 at … A"
 
 
@@ -163,7 +165,8 @@ def test_columns_say_what_the_records_say_however_the_ledger_grows(results, piec
     spots = [r.n_spots for r in results if r.outcome not in NOT_HITS and r.n_spots is not None]
     assert found.pop("n_spots_median") == (pytest.approx(np.median(spots)) if spots else None)
     assert sum(x["n"] for x in found.pop("failures")) == sum(r.outcome != "integrated" for r in results)
-    assert sum(x["n_finished"] for x in found.pop("rates")) == sum(r.finished > 0 for r in results)
+    n_read = sum(r.finished > 0 and r.outcome != "failed_import" for r in results)
+    assert sum(x["n_read"] for x in found.pop("rates")) == n_read
     times = {x["stage"]: (x["n_frames"], x["total_s"]) for x in found.pop("stages")}
     for stage in ("import", "indexing"):
         seconds = [r.seconds[stage] for r in results if stage in r.seconds]

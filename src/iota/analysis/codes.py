@@ -8,7 +8,9 @@ from typing import Generic, TypeVar
 
 from iota.analysis.columns import NO_CODE, OTHER_CODE
 
-_NUMBER = re.compile(r"(?<![A-Za-z\d])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+_NUMBER = re.compile(  # but those of names of files, such as run_1_data_000002.h5
+    r"(?<![A-Za-z\d_])(?<![A-Za-z_][-.])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?![\d_])"
+)
 _SEVERAL = re.compile(r"…(?: …)+")
 _MOST_REMEMBERED = 50_000  # sentences with numbers may all differ
 

@@ -88,7 +88,7 @@ def _counts(summary: Summary) -> list[Fact]:
             text=f"{summary.n_finished:,} of {summary.n_frames:,} finished",
             values={"n": summary.n_finished, "of": summary.n_frames},
         ),
-        _share("hits", "Hits", summary.n_hits, summary.n_finished, "finished frames"),
+        _share("hits", "Hits", summary.n_hits, summary.n_read, of_what(summary)),
         _share("indexed", "Indexed", summary.n_indexed, summary.n_hits, "hits"),
         _share("integrated", "Integrated", summary.n_integrated, summary.n_hits, "hits"),
         Fact(
@@ -98,6 +98,11 @@ def _counts(summary: Summary) -> list[Fact]:
             values={"n": summary.n_lattices, "n_frames_with_several": multiple},
         ),
     ]
+
+
+def of_what(summary: Summary) -> str:
+    """What hits are a fraction of, in words; frames that could not be read are neither hits nor misses."""
+    return "finished frames" if summary.n_read == summary.n_finished else "frames that could be read"
 
 
 def _share(name: str, label: str, n: int, of: int, what: str) -> Fact:

@@ -14,13 +14,14 @@ from iota.records import NOT_HITS, OUTCOMES
 
 FloatColumn = npt.NDArray[np.floating[Any]]
 
+_READ = np.array([outcome != "failed_import" for outcome in OUTCOMES])
 _HIT = np.array([outcome not in NOT_HITS for outcome in OUTCOMES])
 _INDEXED = _HIT & np.array([outcome != "failed_indexing" for outcome in OUTCOMES])
 _INTEGRATED = np.array([outcome == "integrated" for outcome in OUTCOMES])
 
 
 class RatesOverTime:
-    """Frames, hits, indexed and integrated ones in equal steps of time; the steps double when there are too many."""
+    """Frames that could be read, hits, indexed and integrated ones in steps of time, which double when too many."""
 
     MOST = 4096
 
@@ -30,8 +31,8 @@ class RatesOverTime:
         self.counts = np.zeros((0, 4), dtype=np.int64)
 
     def add(self, finished: FloatColumn, outcome: npt.NDArray[np.uint8]) -> None:
-        """Count frames; ``finished`` in seconds since the epoch."""
-        known = finished > 0
+        """Count frames that could be read; ``finished`` in seconds since the epoch."""
+        known = (finished > 0) & _READ[outcome]
         finished, outcome = finished[known].astype(np.float64), outcome[known]
         if not len(finished):
             return

@@ -36,7 +36,7 @@ class RateStep(msgspec.Struct, frozen=True, kw_only=True):
 
     start_s: float  # since the first frame was finished
     end_s: float
-    n_finished: int
+    n_read: int  # finished frames without those that could not be read
     n_hits: int
     n_indexed: int
     n_integrated: int
@@ -76,6 +76,11 @@ class Summary(msgspec.Struct, kw_only=True):
     def n_finished(self) -> int:
         """Frames that have a record."""
         return sum(self.counts.values())
+
+    @property
+    def n_read(self) -> int:
+        """Finished frames of which there were pixels: what hits are a fraction of."""
+        return self.n_finished - self.counts.get("failed_import", 0)
 
     @property
     def n_hits(self) -> int:
@@ -237,8 +242,8 @@ def _rates(table: RunTable, outcome: npt.NDArray[np.uint8]) -> list[RateStep]:
         return []
     edges, counts = counting.points()
     return [
-        RateStep(start_s=start, end_s=end, n_finished=finished, n_hits=hits, n_indexed=indexed, n_integrated=integrated)
-        for start, end, (finished, hits, indexed, integrated) in zip(
+        RateStep(start_s=start, end_s=end, n_read=read, n_hits=hits, n_indexed=indexed, n_integrated=integrated)
+        for start, end, (read, hits, indexed, integrated) in zip(
             edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True
         )
     ]

@@ -87,7 +87,8 @@ class Engine:
         self.reference_detector = load_reference_geometry(self.shared_params.input.reference_geometry)
         masks = {getattr(self.shared_params, scope).lookup.mask for scope in ("spotfinder", "integration")}
         self._mask_shapes = {path: shape_of(load_mask(Path(path))) for path in masks if path}
-        self.opened_file = None if files_grow else OpenedFile()
+        self.files_grow = files_grow
+        self.opened_file = OpenedFile(files_grow)
         self.spot_finder = SpotFinder(self.shared_params) if accelerate else None
         self.scratch = scratch
         self.grid = grid
@@ -120,7 +121,7 @@ class Engine:
             strong_sigma=self.strong_sigma,
             find_symmetry=self.find_symmetry,
             accelerate=self.accelerate,
-            files_grow=self.opened_file is None,
+            files_grow=self.files_grow,
             scratch=self.scratch,
             grid=self.grid,
             pictures=None if trial_folder else self.pictures,

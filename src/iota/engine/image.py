@@ -17,9 +17,12 @@ from dxtbx.model.experiment_list import Experiment, ExperimentList, ExperimentLi
 from dxtbx.sequence_filenames import template_regex
 from scitbx.array_family import flex
 
+from iota.engine.hdf5_images import HDF5Images, open_images
 from iota.engine.image_pickles import check_pickle
 from iota.engine.reading import DAMAGED, ImportFailedError, reading, why_contents, why_file
+from iota.engine.remarks import remark
 from iota.errors import BackendError
+from iota.inputs.masters import is_hdf5
 from iota.records import FrameRef
 
 
@@ -37,23 +40,31 @@ def import_frame(frame: FrameRef, params: Any, link: Path, reference_detector: A
 
 
 class OpenedFile:
-    """The multi-image file of the last frame, whose models are built once and not for each of its images (0.1 s).
+    """The multi-image file of the last frame, whose models are built once and not for each of its images (0.1 s)."""
 
-    Only for files that are complete: what is written into a file after it was opened may not be seen.
-    """
-
-    def __init__(self) -> None:
+    def __init__(self, files_grow: bool = False) -> None:
+        self._files_grow = files_grow  # what is written into a file after it was opened may not be seen
         self._key: tuple[str, int, int] | None = None
         self._format_class: Any = None
         self._imageset: Any = None
+        self._hdf5: HDF5Images | None = None
+
+    def hdf5(self, path: str) -> HDF5Images | None:
+        """The HDF5 master of the last frame or another one; None if it has to be read by dxtbx."""
+        if self._key != _file_key(path):
+            self._format_class = self._imageset = None
+            self._hdf5 = open_images(path, self._files_grow)
+            self._key = _file_key(path)
+        return self._hdf5
 
     def keep(self, path: str, format_class: Any, imageset: Any) -> None:
         """Take a file with the image set of one of its images."""
-        self._key, self._format_class, self._imageset = _file_key(path), format_class, imageset
+        if not self._files_grow:
+            self._key, self._format_class, self._imageset = _file_key(path), format_class, imageset
 
     def imageset(self, path: str, index: int) -> Any:
         """Image set of an image, with models of its own; None if it is not in this file, or the file has changed."""
-        if self._key != _file_key(path):
+        if self._imageset is None or self._key != _file_key(path):
             return None
         instance = self._format_class.get_instance(self._imageset.paths()[0])
         if index >= instance.get_num_images():
@@ -140,6 +151,10 @@ def _imageset(frame: FrameRef, link: Path, opened: OpenedFile | None) -> Any:
     path = Path(frame.path)
     _check_file(path)
     index = frame.index or 0
+    if is_hdf5(frame.path):
+        found = _hdf5_imageset(frame.path, index, opened or OpenedFile())
+        if found is not None:
+            return found
     known = opened.imageset(frame.path, index) if opened is not None else None
     if known is not None:
         return known
@@ -158,6 +173,19 @@ def _imageset(frame: FrameRef, link: Path, opened: OpenedFile | None) -> Any:
     if opened is not None:
         opened.keep(frame.path, format_class, imageset)
     return imageset
+
+
+def _hdf5_imageset(path: str, index: int, opened: OpenedFile) -> Any:
+    """Image set of an image of an HDF5 master; None where dxtbx has to read it in its own way."""
+    images = opened.hdf5(path)
+    if images is None:
+        return None
+    why = images.reason(index)
+    if why:
+        raise ImportFailedError(why)
+    if images.map.channel is not None:
+        remark(images.map.channel.sentence())
+    return images.imageset(index)
 
 
 def _linked(path: Path, link: Path) -> str:

@@ -7,15 +7,16 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
-from iota.inputs.hdf5 import master_beside, missing_text
+import numpy as np
+
+from iota.inputs.hdf5 import NO_IMAGES, is_metadata_name, master_beside, missing_text
+from iota.inputs.image_map import UNREADABLE, ImageMap, TooManyImagesError, read_map
 from iota.inputs.kinds import data_file_stem
-from iota.inputs.masters import Master, read_master
 from iota.inputs.problem import Problem, problem_with
-from iota.inputs.ready import Ready, ready_images
 from iota.inputs.seen import Seen
+from iota.inputs.taken import Taken, Which
 from iota.records import FrameRef
 
-_UNREADABLE = (OSError, RuntimeError, KeyError, ValueError)  # all of these come out of half-written files
 _COARSE_S = 2.5  # some file systems count the time of change in whole seconds, or two
 _WHOLE_FILE = -1  # beside the numbers of images: the file was handed over as one that cannot be read
 _LIVE_S = 60.0  # a file that changed so recently is looked at each time
@@ -35,21 +36,23 @@ class GrowingFile:
         self.is_whole = False  # all images are wanted, not only ``wanted``
         self.named = False
         self.wanted: set[int] = set()
-        self.given = given  # images that were handed over out of turn
-        self.n_given = 0  # all before this one were handed over
+        self.given_before = given  # in an earlier run
+        self.given: Which = np.zeros(0, np.bool_)  # images that were handed over, or are those of another file
+        self.has_given = bool(given)
         self.signature: Signature = {}
         self.changed_at = 0.0
         self.counted_at = -1e9
         self.count_s = 0.0
-        self.master: Master | None = None
-        self.ready: Ready | None = None  # None: not readable
-        self.steady = (0.0, 0)  # when so many images were counted
+        self.map: ImageMap | None = None  # None: not readable
+        self.ready: Which = np.zeros(0, np.bool_)  # images of the map that can be read, and whose numbers are certain
+        self.steady = (0.0, self.ready)  # when these were ready
         self.is_part = False  # its images are those of another file
-        self.is_final = False  # handed over as it is, at rest
+        self.is_final = False  # at rest: what is not there is not waited for
+        self.too_many = ""
 
     def look(self, now: float, rest_s: float) -> bool:
         """Find out whether the file or those it points to changed. False if it is gone."""
-        files = self.ready.files if self.ready else {self.path}
+        files = self.map.targets if self.map else frozenset()
         signature: Signature = {name: _stamp(name) for name in files | {self.path}}
         if signature[self.path] is None and not os.path.lexists(self.path):
             return False
@@ -62,49 +65,56 @@ class GrowingFile:
         return True
 
     def count(self, now: float, rest_s: float) -> None:
-        """Count the images that are ready, if there may be more of them."""
+        """Find the images that are ready, if there may be more of them."""
         due = now - self.changed_at <= _COARSE_S or not (self.is_final or now - self.changed_at < rest_s)
         if not due and self.counted_at >= self.changed_at:
             return
         if now < self.counted_at + _COUNT_SHARE * self.count_s:
             return
         started = time.perf_counter()
+        self.too_many = ""
         try:
-            self.ready = ready_images(self.path)
-            if self.master is None or self.master.targets != self.ready.files - {self.path, self.resolved}:
-                self.master = read_master(self.path)
-        except _UNREADABLE:
-            self.ready = self.master = None
+            self._use(read_map(self.path, written_only=True))
+        except TooManyImagesError as error:
+            self.map, self.too_many = None, str(error)
+        except UNREADABLE:
+            self.map = None
         self.count_s, self.counted_at = time.perf_counter() - started, now
 
-    def n_ready(self, now: float, settle_s: float) -> int:
-        """Return how many images can be handed over.
+    def _use(self, found: ImageMap) -> None:
+        self.map = found
+        self.given = _as_long_as(found, self.given)
+        for index in self.given_before:
+            if 0 <= index < found.n_images:
+                self.given[index] = True
+        self.ready = found.readable()
+        if not (found.is_certain or self.ready.all()):  # what comes may shift what follows
+            self.ready[int(np.argmin(self.ready)) :] = False
+
+    def settled(self, now: float, settle_s: float) -> Which:
+        """Return which images can be handed over.
 
         A writer that does not use SWMR may leave a half image for a moment, so only those count that have been there
         for ``settle_s``, or all when the file is at rest for so long.
         """
-        if self.ready is None:
-            return 0
-        n = self.ready.n_images
-        if self.ready.swmr or now - self.changed_at >= settle_s:
-            self.steady = (now, n)
-            return n
+        if self.map is None:
+            return np.zeros(len(self.given), np.bool_)
+        if not self.map.still_written or now - self.changed_at >= settle_s:
+            self.steady = (now, self.ready)
+            return self.ready
         since, steady = self.steady
         if now - since >= settle_s:
-            self.steady = (now, n)
-            return min(n, steady)
-        return self.n_given
+            self.steady = (now, self.ready)
+            return self.ready & _as_long_as(self.map, steady)
+        return np.zeros(self.map.n_images, np.bool_)
 
-    def take(self, n: int) -> Iterator[FrameRef]:
-        """Yield the frames among the first ``n`` that were not handed over yet."""
-        indices = range(self.n_given, n) if self.is_whole else sorted(i for i in self.wanted if i < n)
-        for index in indices:
-            if index not in self.given:
-                yield FrameRef(self.path, index)
+    def new(self, which: Which) -> Which:
+        """Return which of these images are wanted and were not handed over yet."""
         if self.is_whole:
-            self.n_given = max(self.n_given, n)
-        else:
-            self.given |= self.wanted.intersection(indices)
+            return which & ~self.given
+        wanted = np.zeros(len(which), np.bool_)
+        wanted[[index for index in self.wanted if index < len(which)]] = True
+        return which & wanted & ~self.given
 
 
 class GrowingFiles:
@@ -119,13 +129,14 @@ class GrowingFiles:
         self._live: dict[GrowingFile, None] = {}
         self._at_rest: deque[GrowingFile] = deque()
         self._targets: set[str] = set()  # resolved paths to which masters point
-        self._by_places: dict[frozenset[tuple[object, ...]], GrowingFile] = {}  # of files that brought frames
+        self._taken = Taken()
+        self._told: set[tuple[str, str]] = set()
         self.problems: list[Problem] = []
 
     @property
     def n_incomplete(self) -> int:
         """Number of files of which images are still waited for, or which cannot be read yet."""
-        return sum(1 for file in self._live if not file.is_final and not file.is_part and not file.n_given)
+        return sum(1 for file in self._live if not file.is_final and not file.is_part and not file.has_given)
 
     def add(
         self, path: str, resolved: str, status: os.stat_result, *, index: int | None = None, named: bool = False
@@ -156,7 +167,7 @@ class GrowingFiles:
         if before is None or status.st_size < before[0] or status.st_mtime_ns < before[1]:
             return None  # another file got the inode
         del self._files[file.resolved]
-        file.path, file.resolved, file.ready = path, resolved, None
+        file.path, file.resolved, file.map = path, resolved, None
         self._files[resolved] = file
         self._wake(file)
         return file
@@ -200,14 +211,14 @@ class GrowingFiles:
             return True
         if not file.look(now, self._rest_s):
             self._live.pop(file)
-            if file.n_given or file.given:
+            if file.has_given:
                 self._at_rest.append(file)  # it may come back, or turn up elsewhere
             else:
                 self._forget(file)
             return False
         file.count(now, self._rest_s)
-        if file.master:
-            self._targets |= file.master.targets - {file.resolved}
+        if file.map:
+            self._targets |= file.map.targets - {file.resolved}
         return True
 
     def _forget(self, file: GrowingFile) -> None:
@@ -218,11 +229,11 @@ class GrowingFiles:
 
     def _is_part(self, file: GrowingFile, now: float, all_opened: bool) -> bool:
         """Say whether a file brings no frames now: it is part of another, or may turn out to be."""
-        if file.is_part or file.n_given or file.given or file.master is None:
+        if file.is_part or file.has_given or file.map is None:
             return file.is_part
         if file.resolved in self._targets and not self._points_back(file):
             file.is_part = True
-        elif file.master.is_bare and not file.named:  # a master that points to it may come yet
+        elif file.map.is_bare and not file.named:  # a master that points to it may come yet
             if now - file.changed_at < self._rest_s or not all_opened:
                 return True
             stem = data_file_stem(os.path.basename(file.path))
@@ -230,50 +241,66 @@ class GrowingFiles:
                 wanted = os.path.join(os.path.dirname(file.path), f"{stem}_master.h5")
                 self._tell(file, f"it is a data file without its master: looked for {wanted}.")
                 file.is_part = True
-        other = self._by_places.get(_places(file.master))
-        if not file.is_part and other is not None:
-            self._tell(file, f"its images are those of {other.path}, taken once.")
-            file.is_part = True
         return file.is_part
 
     def _points_back(self, file: GrowingFile) -> bool:
         """Say whether a file points to the one that points to it: both are kept."""
-        targets = file.master.targets if file.master else frozenset()
+        targets = file.map.targets if file.map else frozenset()
         others = (self._files.get(target) for target in targets)
-        return any(o is not None and o.master is not None and file.resolved in o.master.targets for o in others)
+        return any(o is not None and o.map is not None and file.resolved in o.map.targets for o in others)
 
     def _hand_over(self, file: GrowingFile, now: float) -> Iterator[FrameRef]:
-        n = file.n_ready(now, self._settle_s)
-        if n > file.n_given or not file.is_whole:
-            yield from file.take(n)
+        yield from self._take(file, file.settled(now, self._settle_s))
         if not file.is_final and now - file.changed_at >= self._rest_s and file.counted_at >= file.changed_at:
             file.is_final = True
             yield from self._finish(file)
-        if file.n_given and (places := _places(file.master)):
-            self._by_places.setdefault(places, file)
+
+    def _take(self, file: GrowingFile, which: Which) -> Iterator[FrameRef]:
+        """Hand over the images among these that were not handed over yet, by this file or one with the same pixels."""
+        new = file.new(which)
+        if file.map is None or not new.any():
+            return
+        free, other = self._taken.claim(file.path, file.map, new)
+        file.given |= new
+        file.has_given = True
+        if other and (file.path, other) not in self._told:
+            self._told.add((file.path, other))
+            some = "some of its images" if free.any() else "its images"
+            self._tell(file, f"{some} are those of {other}, taken once.")
+        for index in np.flatnonzero(free).tolist():
+            yield FrameRef(file.path, index)
 
     def _finish(self, file: GrowingFile) -> Iterator[FrameRef]:
-        """Hand over what a file at rest says it holds, as a search for frames would, and tell what is missing."""
-        try:
-            file.master = read_master(file.path)
-        except _UNREADABLE:
+        """Hand over what a file at rest holds as far as it can be read, and tell what is missing."""
+        if file.map is None:
+            if file.too_many:
+                self._tell(file, file.too_many)
+                return
             self._tell(file, "it cannot be read as HDF5, and has not changed for a while.")
-            if not file.n_given and _WHOLE_FILE not in file.given:
-                file.given.add(_WHOLE_FILE)
+            if not file.has_given:
+                file.has_given = True
                 yield FrameRef(file.path)
-            return
-        yield from file.take(file.master.n_images)
-        if not file.master.n_images:
-            self._tell(file, "it is HDF5 without images: looked in entry/data and other NXdata groups.")
-        elif file.master.missing:
-            self._tell(file, missing_text(file.master.missing))
+        elif not file.map.n_images:
+            if file.named or not is_metadata_name(file.path):
+                self._tell(file, NO_IMAGES)
+        else:
+            yield from self._take(file, file.map.readable())
+            if file.map.missing:
+                self._tell(file, missing_text(file.map.missing))
+
+    def end(self) -> Iterator[FrameRef]:
+        """Yield all images that files promise and that never came."""
+        for file in self._files.values():
+            if file.map is not None and not file.is_part and (file.has_given or file.is_final):
+                yield from self._take(file, np.ones(file.map.n_images, np.bool_))
 
     def _tell(self, file: GrowingFile, why: str) -> None:
         self.problems.append(problem_with(file.path, why))
 
 
-def _places(master: Master | None) -> frozenset[tuple[object, ...]]:
-    return frozenset((file, name, first) for file, name, first, _ in master.pieces) if master else frozenset()
+def _as_long_as(found: ImageMap, which: Which) -> Which:
+    """As many values as there are images, those at the end false."""
+    return np.concatenate([which[: found.n_images], np.zeros(max(0, found.n_images - len(which)), np.bool_)])
 
 
 def _stamp(path: str) -> tuple[int, int] | None:

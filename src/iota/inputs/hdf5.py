@@ -5,31 +5,37 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 
+import numpy as np
+
+from iota.inputs.image_map import UNREADABLE, ImageMap, TooManyImagesError, read_map
 from iota.inputs.kinds import data_file_stem
-from iota.inputs.masters import Master, read_master
 from iota.inputs.problem import Problem, problem_with
+from iota.inputs.taken import Taken, Which
 from iota.records import FrameRef
+
+NO_IMAGES = "it is HDF5 without images: looked in entry/data and other NXdata groups."
 
 
 class Container:
     """An HDF5 file that was named or found; how many frames it brings is known after :func:`open_containers`."""
 
-    __slots__ = ("master", "n_frames", "named", "path", "picked", "resolved", "unreadable")
+    __slots__ = ("brings", "map", "named", "path", "picked", "resolved", "too_many", "unreadable")
 
     def __init__(self, path: str, resolved: str, named: bool, picked: set[int]) -> None:
         self.path = path
         self.resolved = resolved
         self.named = named  # asked for by name, not found in a folder
         self.picked = picked  # images of it that came one by one, as path#N
-        self.master: Master | None = None
-        self.n_frames = 0
+        self.map: ImageMap | None = None
+        self.brings: Which | None = None  # which of its images are frames
         self.unreadable = False
+        self.too_many = ""
 
     def frames(self) -> Iterator[FrameRef]:
         """Yield a frame for each image; one without an index if the file could not be opened: its worker says why."""
         if self.unreadable:
             yield FrameRef(self.path)
-        for index in range(self.n_frames):
+        for index in () if self.brings is None else np.flatnonzero(self.brings).tolist():
             if index not in self.picked:
                 yield FrameRef(self.path, index)
 
@@ -47,7 +53,7 @@ def open_containers(containers: list[Container], progress: Callable[[int], None]
         if beside is None:
             _open(container)
             opened.append(container)
-            n_frames += container.master.n_images if container.master else 1
+            n_frames += container.map.n_images if container.map else 1
             if progress is not None:
                 progress(n_frames)
         elif container.named and os.path.realpath(beside) not in all_resolved:
@@ -57,42 +63,58 @@ def open_containers(containers: list[Container], progress: Callable[[int], None]
 
 def _open(container: Container) -> None:
     try:
-        container.master = read_master(container.path)
-    except (OSError, RuntimeError, KeyError, ValueError):  # all of these come out of damaged files
+        container.map = read_map(container.path)
+    except TooManyImagesError as error:
+        container.too_many = str(error)
+    except UNREADABLE:
         container.unreadable = True
 
 
 def _settle(opened: list[Container]) -> Iterator[Problem]:
-    """Decide which of the opened files bring frames."""
-    masters = {c.resolved: c.master for c in opened if c.master}
+    """Decide which of the opened files bring frames, and which."""
+    maps = {c.resolved: c.map for c in opened if c.map}
     pointed_at = {
         target
-        for path, master in masters.items()
-        for target in master.targets
-        if target not in masters or path not in masters[target].targets  # two that point at each other are both kept
+        for path, found in maps.items()
+        for target in found.targets
+        if target not in maps or path not in maps[target].targets  # two that point at each other are both kept
     }
-    first_with: dict[frozenset[object], str] = {}
+    taken = Taken()
     told: set[str] = set()
     for container in opened:
-        master = container.master
-        if master is None or container.resolved in pointed_at:
+        found = container.map
+        if container.too_many:
+            yield problem_with(container.path, container.too_many)
+        if found is None or container.resolved in pointed_at:
             continue
         stem = data_file_stem(os.path.basename(container.path))
-        if stem is not None and master.is_bare:
+        if stem is not None and found.is_bare:
             wanted = os.path.join(os.path.dirname(container.path), f"{stem}_master.h5")
             if wanted not in told:
                 told.add(wanted)
                 yield problem_with(container.path, f"it is a data file without its master: looked for {wanted}.")
-        elif not master.n_images:
-            yield problem_with(
-                container.path, "it is HDF5 without images: looked in entry/data and other NXdata groups."
-            )
-        elif master.pieces and first_with.setdefault(master.pieces, container.path) != container.path:
-            yield problem_with(container.path, f"its images are those of {first_with[master.pieces]}, taken once.")
+        elif not found.n_images:
+            if container.named or not is_metadata_name(container.path):
+                yield problem_with(container.path, NO_IMAGES)
         else:
-            container.n_frames = master.n_images
-            if master.missing:
-                yield problem_with(container.path, missing_text(master.missing))
+            container.brings, other = taken.claim(container.path, found, np.ones(found.n_images, np.bool_))
+            if other:
+                yield problem_with(container.path, taken_text(found.n_images, container.brings, other))
+            if found.missing and container.brings.any():
+                yield problem_with(container.path, missing_text(found.missing))
+
+
+def taken_text(n_images: int, brings: Which, other: str) -> str:
+    """Say in words which images of a master are those of another one."""
+    n_taken = n_images - int(np.count_nonzero(brings))
+    if n_taken == n_images:
+        return f"its images are those of {other}, taken once."
+    return f"{n_taken} of its {n_images} images are also in {other}, and are taken once."
+
+
+def is_metadata_name(path: str) -> bool:
+    """Say whether a file's name is that of what Diamond writes beside a master: times and masks, no images."""
+    return os.path.basename(path).lower().endswith("_meta.h5")
 
 
 def missing_text(missing: tuple[str, ...]) -> str:

@@ -110,6 +110,10 @@ class Watcher:
         self._tell_all(self._growing.problems)
         return frames
 
+    def end(self) -> list[FrameRef]:
+        """Stop waiting: return the images that HDF5 files promise and that cannot be read: each gets its record."""
+        return list(self._growing.end())
+
     def _look_for_expected(self) -> None:
         """Look for paths that did not exist: the first in order, as images of a list come, and some others in turn."""
         if not self._expected:

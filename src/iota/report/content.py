@@ -13,7 +13,7 @@ import msgspec
 
 import iota
 from iota.analysis.columns import CELL, COLUMNS
-from iota.analysis.facts import Fact, lattice_facts, run_facts
+from iota.analysis.facts import Fact, lattice_facts, of_what, run_facts
 from iota.analysis.grid_tally import Tally
 from iota.analysis.hints import hint_for
 from iota.analysis.merging import TABLE_HEAD, merging_facts, table_rows
@@ -159,9 +159,10 @@ def _standing(source: Source) -> str:
 def _key_numbers(summary: Summary) -> KeyNumbers:
     share = f", {percent(summary.n_integrated, summary.n_hits)} of hits" if summary.n_hits else ""
     integrated = f"integrated{share}"
+    hits = f", {percent(summary.n_hits, summary.n_read)} of {of_what(summary)}" if summary.n_read else ""
     numbers = [
         (f"{summary.n_finished:,}", f"of {summary.n_frames:,} frames finished"),
-        (f"{summary.n_hits:,}", f"hits, {percent(summary.n_hits, summary.n_finished)} of finished frames"),
+        (f"{summary.n_hits:,}", f"hits{hits}"),
         (f"{summary.n_integrated:,}", integrated),
     ]
     if summary.d_min_A:
@@ -205,14 +206,14 @@ def _rates_table(summary: Summary) -> Table:
     rows = []
     for first in range(0, len(summary.rates), width):
         steps = summary.rates[first : first + width]
-        finished, hits, indexed, integrated = (
-            sum(getattr(step, name) for step in steps) for name in ("n_finished", "n_hits", "n_indexed", "n_integrated")
+        read, hits, indexed, integrated = (
+            sum(getattr(step, name) for step in steps) for name in ("n_read", "n_hits", "n_indexed", "n_integrated")
         )
         rows.append(
             [
                 f"{steps[0].start_s:,.0f} to {steps[-1].end_s:,.0f}",
-                f"{finished:,}",
-                percent(hits, finished) if finished else "",
+                f"{read:,}",
+                percent(hits, read) if read else "",
                 percent(indexed, hits) if hits else "",
                 percent(integrated, hits) if hits else "",
             ]

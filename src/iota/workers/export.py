@@ -18,7 +18,7 @@ import iota
 from iota.analysis.consensus import Consensus
 from iota.analysis.summary import SummaryBuilder
 from iota.errors import BackendError, IotaError, RunFolderError, UsageError
-from iota.inputs.masters import stack_of_images
+from iota.inputs.image_map import stack_of_images
 from iota.params.exporting import EXPORT
 from iota.records import NOT_HITS, FrameRef, FrameResult, Lattice
 from iota.runs import RunFolder, iterate_ledger

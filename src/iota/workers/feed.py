@@ -57,4 +57,6 @@ class WatchFeed:
         elif not self._watcher.pending:
             quiet = now - self._last_image
             self.closed = self._is_to_finish() or (self._time_out_s is not None and quiet >= self._time_out_s)
+            if self.closed and (frames := self._watcher.end()):
+                self._arrived(frames)
         return frames

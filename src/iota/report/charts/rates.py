@@ -24,7 +24,7 @@ def rates(
 
     Args:
         edges: limits of steps in time, seconds since the first frame, `[n + 1]`.
-        counts: frames, hits, indexed and integrated frames of each step, `[n, 4]`.
+        counts: frames that could be read, hits, indexed and integrated frames of each step, `[n, 4]`.
         width: of the picture (px).
         height: of the picture (px).
     """

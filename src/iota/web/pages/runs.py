@@ -138,6 +138,7 @@ def _open(run_id: str) -> None:
 
 def _row(entry: RunEntry) -> dict[str, Any]:
     n_hits = entry.n_finished - sum(entry.counts.get(outcome, 0) for outcome in NOT_HITS)
+    n_read = entry.n_finished - entry.counts.get("failed_import", 0)
     n_integrated = entry.counts.get("integrated", 0)
     was_killed = entry.status in ("running", "watching") and not entry.is_at_work
     return {
@@ -153,7 +154,7 @@ def _row(entry: RunEntry) -> dict[str, Any]:
         "started": ago(entry.started),
         "n_finished": entry.n_finished,
         "n_frames": entry.n_frames,
-        "hit_rate": round(100 * n_hits / entry.n_finished, 1) if entry.n_finished else "",
+        "hit_rate": round(100 * n_hits / n_read, 1) if n_read else "",
         "rate": round(100 * n_integrated / n_hits, 1) if n_hits else "",
         "host": entry.host,
     }

@@ -1,0 +1,57 @@
+"""Which pixels of a stored image belong to which panel of the detector."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from iota.engine.hdf5_rows import Array
+from iota.hdf5 import h5py
+from iota.inputs.masters import groups_of_class
+
+Slices = tuple[slice, slice]
+
+
+class Panels(NamedTuple):
+    """Where each panel is in an image, the modules of which lie below each other. Get it from :func:`panels_of`."""
+
+    slices: tuple[Slices, ...]
+
+    def cut(self, image: Array) -> list[Array]:
+        """Pixels `[slow, fast]` of each panel, each in one block of memory."""
+        plane = image.reshape(-1, image.shape[-1])
+        return [np.ascontiguousarray(plane[one]) for one in self.slices]
+
+
+def panels_of(stand_in: Path, detector: Any, n_rows: int, n_columns: int) -> Panels | None:
+    """Find out where the panels of a detector are in images of so many rows and columns.
+
+    None where the file says nothing that fits, so that only dxtbx may know.
+    """
+    sizes = [panel.get_image_size()[::-1] for panel in detector]
+    if sizes == [(n_rows, n_columns)]:
+        return Panels(((slice(0, n_rows), slice(0, n_columns)),))
+    slices = _of_modules(stand_in)
+    fits = all(rows.stop <= n_rows and columns.stop <= n_columns for rows, columns in slices)
+    if not fits or [(rows.stop - rows.start, columns.stop - columns.start) for rows, columns in slices] != sizes:
+        return None
+    return Panels(slices)
+
+
+def _of_modules(path: Path) -> tuple[Slices, ...]:
+    """Slices that the modules of the one detector name, in the order in which dxtbx makes panels of them."""
+    with h5py.File(path, "r") as file:
+        detectors = list(groups_of_class(file, "NXentry", "NXinstrument", "NXdetector"))
+        if len(detectors) != 1:
+            return ()
+        modules = groups_of_class(detectors[0], "NXdetector_module")
+        return tuple(_slices(module) for module in modules if "data_origin" in module and "data_size" in module)
+
+
+def _slices(module: h5py.Group) -> Slices:
+    (row, column), (n_rows, n_columns) = (
+        (int(n) for n in np.ravel(module[name][()])[:2]) for name in ("data_origin", "data_size")
+    )
+    return slice(row, row + n_rows), slice(column, column + n_columns)

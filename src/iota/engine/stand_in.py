@@ -1,0 +1,138 @@
+"""A small file that stands in for an HDF5 master while dxtbx reads models from it.
+
+It has all that the master says about the experiment and room for one image. dxtbx opens every data file, or the first,
+to learn about the experiment, and stops where one is missing; it takes a goniometer's angles for the number of images,
+and cannot take several thresholds. None of this matters for models. Images `[module, slow, fast]`, which only newer
+versions know, become `[module * slow, fast]`.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from iota.hdf5 import h5py
+from iota.inputs.image_map import ImageMap
+from iota.inputs.masters import class_of, open_hdf5
+from iota.inputs.threshold import channel_group
+
+_NOT_NEEDED = frozenset({"flatfield", "trimbit", "countrate_correction_table", "countrate_correction_lookup_table"})
+
+
+def write_stand_in(master: str, found: ImageMap, path: Path) -> None:
+    """Write the file that stands in for a master.
+
+    Raises:
+        OSError, RuntimeError, KeyError, ValueError: the master is damaged.
+    """
+    with open_hdf5(master) as source, h5py.File(path, "w") as target:
+        _Copier(Path(master).resolve().parent, found).copy(source, target)
+        if found.channel is not None:
+            _describe_as(source, target, found)
+        _complete_eiger(target)
+
+
+class _Copier:
+    def __init__(self, folder: Path, found: ImageMap) -> None:
+        self._folder = folder
+        self._found = found
+        self._plane = math.prod(found.shape[:-1]), found.shape[-1]
+        self._n_modules = 0
+        self._way: list[int] = []  # addresses of the groups that are open: hard links may go round
+
+    def copy(self, source: h5py.Group, target: h5py.Group) -> None:
+        """Copy what is in a group, groups in it and all."""
+        for name, value in source.attrs.items():
+            target.attrs[name] = value
+        if source.name == self._found.group:
+            self._make_room(source, target)
+            if class_of(source) == "NXdata" or source.name.endswith("/data"):
+                return
+        address = h5py.h5o.get_info(source.id).addr
+        if address in self._way:
+            return
+        self._way.append(address)
+        for name in source:
+            if name not in target and name not in _NOT_NEEDED:
+                self._copy_one(source, target, name)
+        self._way.pop()
+
+    def _copy_one(self, source: h5py.Group, target: h5py.Group, name: str) -> None:
+        if self._is_put_flat(source, target, name):
+            return
+        link = source.get(name, getlink=True)
+        if isinstance(link, h5py.ExternalLink):
+            elsewhere = self._folder / link.filename
+            if elsewhere.exists():
+                target[name] = h5py.ExternalLink(str(elsewhere), link.path)
+            return
+        if isinstance(link, h5py.SoftLink):
+            target[name] = h5py.SoftLink(link.path)
+            return
+        item = source[name]
+        if isinstance(item, h5py.Group):
+            self.copy(item, target.create_group(name))
+        elif isinstance(item, h5py.Dataset) and not self._is_stack(item, name):
+            source.copy(name, target)
+
+    def _is_put_flat(self, source: h5py.Group, target: h5py.Group, name: str) -> bool:
+        """Copy what is said of images of more than two dimensions in terms of the plane that they become."""
+        item = source.get(name) if name in ("pixel_mask", "data_origin", "data_size") else None
+        if not isinstance(item, h5py.Dataset):
+            return False
+        if name == "pixel_mask":
+            if item.ndim == 2 or item.size != math.prod(self._plane):
+                return False
+            target[name] = item[()].reshape(self._plane)
+            return True
+        if len(self._found.shape) != 3:
+            return False
+        values = [int(n) for n in np.ravel(item[()])]
+        if name == "data_origin":
+            module = values[0] if len(values) == 3 else self._n_modules
+            self._n_modules += 1
+            values[-2] += module * self._found.shape[1]
+        target[name] = values[-2:]
+        return True
+
+    def _is_stack(self, item: h5py.Dataset, name: str) -> bool:
+        """Whether a dataset holds images, under whatever name."""
+        n_axes = len(self._found.shape)
+        return (
+            item.ndim > n_axes
+            and item.shape[0] == self._found.n_images
+            and item.shape[-n_axes:] == self._found.shape
+            and "mask" not in name
+        )
+
+    def _make_room(self, source: h5py.Group, target: h5py.Group) -> None:
+        """Put an image that takes no room where the first one was; NXmx has it under the name of its signal."""
+        name = self._found.keys[0]
+        if "definition" in source.parent:
+            signal = source.attrs.get("signal", "data")
+            name = signal.decode("utf-8", "replace") if isinstance(signal, bytes) else str(signal)
+        target.create_dataset(name, (1, *self._plane), self._found.dtype, chunks=(1, *self._plane))
+
+
+def _describe_as(source: h5py.File, target: h5py.File, found: ImageMap) -> None:
+    """Say of the detector what is said of the chosen channel."""
+    channel = channel_group(source, found.channel) if found.channel is not None else None
+    if channel is None:
+        return
+    detector = target[channel.parent.name]
+    for name in channel:
+        if isinstance(channel.get(name), h5py.Dataset) and name not in _NOT_NEEDED:
+            if name in detector:
+                del detector[name]
+            channel.copy(name, detector)
+
+
+def _complete_eiger(target: h5py.File) -> None:
+    """Add what dxtbx needs of the FileWriter's older files and not all of them have: the width of a still is 0."""
+    entry = target.get("entry")
+    if isinstance(entry, h5py.Group) and "definition" not in entry and isinstance(entry.get("sample"), h5py.Group):
+        goniometer = entry["sample"].require_group("goniometer")
+        if "omega_range_average" not in goniometer:
+            goniometer["omega_range_average"] = 0.0

@@ -1,0 +1,58 @@
+"""Pixels that brought a frame already: masters may show the same images, wholly or in part."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from iota.inputs.image_map import ImageMap, Stretch
+from iota.inputs.virtual import Box
+
+Which = npt.NDArray[np.bool_]
+
+
+class Taken:
+    """Whose each row of each dataset is: four bytes a row."""
+
+    def __init__(self) -> None:
+        self._owners: dict[str, int] = {}  # path -> number, from 1
+        self._rows: dict[tuple[str, str, Box | None], npt.NDArray[np.int32]] = {}
+
+    def claim(self, path: str, found: ImageMap, wanted: Which) -> tuple[Which, str]:
+        """Take images of a file, and return which of them nobody had taken, and who had the first of the others.
+
+        Args:
+            path: the file.
+            found: its images.
+            wanted: which of them `[n]`.
+        """
+        mine = self._owners.setdefault(path, len(self._owners) + 1)
+        theirs = self._owners_of_images(found)
+        theirs[theirs == mine] = 0
+        free = wanted & (theirs == 0)
+        for stretch in found.stretches:
+            if stretch.file:
+                owners, rows = self._owners_of(stretch), stretch.rows()
+                rows = rows[free[stretch.images()]]
+                owners[rows[owners[rows] == 0]] = mine
+        others = theirs[wanted & (theirs > 0)]
+        return free, list(self._owners)[int(others[0]) - 1] if len(others) else ""
+
+    def _owners_of_images(self, found: ImageMap) -> npt.NDArray[np.int32]:
+        """Number of the owner of each image `[n]` of which all pixels are taken; 0 for others."""
+        theirs = np.full(found.n_images, np.iinfo(np.int32).max, dtype=np.int32)
+        for stretch in found.stretches:
+            images = stretch.images()
+            owners = self._owners_of(stretch)[stretch.rows()] if stretch.file else np.int32(0)
+            theirs[images] = np.minimum(theirs[images], owners)
+        theirs[theirs == np.iinfo(np.int32).max] = 0
+        return theirs
+
+    def _owners_of(self, stretch: Stretch) -> npt.NDArray[np.int32]:
+        key = (stretch.file, stretch.dataset, stretch.part)
+        owners = self._rows.get(key, np.zeros(0, np.int32))
+        n_rows = int(stretch.rows().max()) + 1
+        if len(owners) < n_rows:
+            owners = np.concatenate([owners, np.zeros(n_rows - len(owners), np.int32)])
+            self._rows[key] = owners
+        return owners
