@@ -163,7 +163,7 @@ def one_angle(folder: Path, taken: Shots, stem: str = "run", n_angles: int = 1) 
 def thresholds(folder: Path, taken: Shots, stem: str = "run", per_file: Sequence[int] | None = None) -> Path:
     """DECTRIS "hdf5 nexus v2024.2 nxmx" with two thresholds: `[images, channels, rows, columns]`.
 
-    The second threshold holds half of the counts of the first, and its mask masks all.
+    The second threshold holds half of the counts of the first, and its mask masks all but one pixel.
     """
     path = folder / f"{stem}_master.h5"
     shape = taken.images.shape[1:]
@@ -184,13 +184,15 @@ def thresholds(folder: Path, taken: Shots, stem: str = "run", per_file: Sequence
         data["image_id"] = np.arange(1, len(taken.images) + 1)
         data["channel"] = np.array(["threshold_1", "threshold_2"], dtype=h5py.string_dtype())
         mask = detector["pixel_mask"][()]
+        nearly_all = np.ones_like(mask)
+        nearly_all[10, 10] = 0
         del detector["pixel_mask"]
         for number in (1, 2):
             channel = detector.create_group(f"threshold_{number}_channel")
             channel.attrs["NX_class"] = "NXdetector_channel"
             channel["threshold_energy"] = 6350.0 * number
             channel["threshold_energy"].attrs["units"] = "eV"
-            channel["pixel_mask"] = mask if number == 1 else np.ones_like(mask)
+            channel["pixel_mask"] = mask if number == 1 else nearly_all
     return path
 
 
@@ -290,3 +292,76 @@ LAYOUTS: dict[str, Callable[[Path, Shots], Path]] = {
     "thresholds": thresholds,
     "dectris": dectris,
 }
+
+
+# -- headers: each changes a file of nxmx() as some facility would have written it
+
+_DETECTOR, _BEAM = "entry/instrument/detector", "entry/instrument/beam"
+
+
+def offset_on_fast_axis(path: Path) -> None:
+    """The position of each module as the offset of its pixel axes instead of an axis of its own."""
+    with h5py.File(path, "r+") as file:
+        chain = file[f"{_DETECTOR}/transformations"]
+        for module in (m for m in file[_DETECTOR].values() if m.attrs.get("NX_class") == "NXdetector_module"):
+            position = chain[module["fast_pixel_direction"].attrs["depends_on"].rsplit("/", 1)[-1]]
+            for name in ("fast_pixel_direction", "slow_pixel_direction"):
+                axis = module[name]
+                axis.attrs["offset"] = position.attrs["vector"] * position[()] * 1e-3
+                axis.attrs["offset_units"] = "m"
+                axis.attrs["depends_on"] = position.attrs["depends_on"]
+            del chain[position.name]
+
+
+def beam_centre_only(path: Path) -> None:
+    """A geometry that says nothing of where the detector is across the beam, beside ``beam_center_x`` and ``_y``."""
+    offset_on_fast_axis(path)
+    with h5py.File(path, "r+") as file:
+        for name in ("fast_pixel_direction", "slow_pixel_direction"):
+            file[f"{_DETECTOR}/panel/{name}"].attrs["offset"] = np.zeros(3)
+
+
+def set_value(path: Path, name: str, value: object, units: str | None = None) -> None:
+    """Replace a dataset of the file, or delete it with None."""
+    with h5py.File(path, "r+") as file:
+        if name in file:
+            units = units or file[name].attrs.get("units")
+            del file[name]
+        if value is not None:
+            file[name] = value
+            if units is not None:
+                file[name].attrs["units"] = units
+
+
+def energy_only(path: Path, energy: object, units: str) -> None:
+    """The energy of the beam and no wavelength."""
+    set_value(path, f"{_BEAM}/incident_wavelength", None)
+    set_value(path, f"{_BEAM}/incident_energy", energy, units)
+
+
+def wavelengths(path: Path, values_A: Sequence[float]) -> None:
+    """A wavelength for each shot."""
+    set_value(path, f"{_BEAM}/incident_wavelength", np.asarray(values_A, dtype=np.float64))
+
+
+def pixel_mask(path: Path, change: Callable[[npt.NDArray[np.uint32]], npt.NDArray[np.uint32]]) -> None:
+    """Another mask made of that which is there `[slow, fast]`."""
+    with h5py.File(path) as file:
+        mask = file[f"{_DETECTOR}/pixel_mask"][()]
+    set_value(path, f"{_DETECTOR}/pixel_mask", np.ascontiguousarray(change(mask)))
+
+
+def no_lower_limit(path: Path) -> None:
+    """No ``underload_value``, and no depth of the readout that tells which values are marks."""
+    for name in ("underload_value", "bit_depth_readout", "pixel_mask"):
+        set_value(path, f"{_DETECTOR}/{name}", None)
+
+
+def distance(path: Path, mm: float) -> None:
+    """Another distance in the geometry than the one that the detector names beside it."""
+    set_value(path, f"{_DETECTOR}/transformations/distance", None)
+    with h5py.File(path, "r+") as file:
+        axis = file[f"{_DETECTOR}/transformations"].create_dataset("distance", data=mm)
+        axis.attrs.update(
+            {"transformation_type": "translation", "vector": [0.0, 0.0, 1.0], "units": "mm", "depends_on": "."}
+        )

@@ -132,13 +132,13 @@ def test_the_lower_threshold_is_taken_and_named(tmp_path, taken):
     with collect_remarks() as remarks:
         assert Reader(path).outcome(0, taken) is True
     assert remarks == ["Each image has 2 channels (thresholds); threshold_1 is used."]
-    with h5py.File(path, "r+") as file:  # the second one is the lower now, and with it a mask that masks all
+    with h5py.File(path, "r+") as file:  # the second one is the lower now, and with it a mask of all but one pixel
         file["entry/instrument/detector/threshold_1_channel/threshold_energy"][()] = 9000.0
         file["entry/instrument/detector/threshold_2_channel/threshold_energy"][()] = 4000.0
     with collect_remarks() as remarks:
         experiment = Reader(path).experiment(0)
     assert "threshold_2 is used" in remarks[0]
-    assert experiment.imageset.get_mask(0)[0].count(True) == 0
+    assert experiment.imageset.get_mask(0)[0].count(True) == 1
     written = taken.images[0]
     assert (read_pixels(experiment.imageset)[0].as_numpy_array()[written >= 0] == written[written >= 0] // 2).all()
 

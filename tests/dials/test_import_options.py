@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from commands import LYSOZYME, command
 from dials.array_family import flex
+from dxtbx.model.experiment_list import ExperimentList
 
 from iota.engine import backend
 from iota.engine.convert import squared
 from iota.engine.dials_files import read_experiments, read_reflections
-from iota.engine.image import ImportFailedError, import_frame
+from iota.engine.image import ImportFailedError, import_frame, load_reference_geometry
 from iota.engine.masks import check_shape, joined, load_mask, write_mask
 from iota.engine.preparation import prepare
 from iota.errors import BackendError, UsageError
@@ -181,9 +182,28 @@ def test_a_mask_of_the_wrong_shape_is_refused_before_the_first_frame(hit, tmp_pa
     assert not (tmp_path / "was_run").exists()
 
 
+def test_a_mask_of_everything_is_refused_before_the_first_frame(hit, tmp_path):
+    write_mask(_mask(dark=np.s_[:]), tmp_path / "all.pickle")
+    with pytest.raises(UsageError, match="masks every pixel"):
+        _prepare(tmp_path, hit, f"image_import.mask={tmp_path / 'all.pickle'}")
+
+
+def test_a_reference_geometry_of_another_detector_is_refused_before_the_first_frame(hit, tmp_path):
+    (experiment,) = import_frame(FrameRef(hit), backend.extract(""), tmp_path / "links" / "hit")
+    path = tmp_path / "reference.expt"
+    ExperimentList([experiment]).as_file(str(path))
+    _prepare(tmp_path, hit, f"advanced.reference_geometry={path}")
+    experiment.detector[0].set_image_size((981, 1042))
+    ExperimentList([experiment]).as_file(str(path))
+    with pytest.raises(UsageError, match=r"1 panel of 981 x 1042 pixels of 0.172 mm, but the images .* 981 x 1043"):
+        _prepare(tmp_path, hit, f"advanced.reference_geometry={path}")
+    with pytest.raises(ImportFailedError, match="of another detector"):  # as in monitor mode, where images come later
+        import_frame(FrameRef(hit), backend.extract(""), tmp_path / "links" / "hit", load_reference_geometry(str(path)))
+
+
 def test_spots_under_the_mask_are_not_found(hit, tmp_path):
-    write_mask(_mask(dark=np.s_[:, :]), tmp_path / "all.pickle")
-    done = command("iota.run", hit, "image_import.mask=all.pickle", cwd=tmp_path)
+    write_mask(_mask(dark=np.s_[1:]), tmp_path / "nearly_all.pickle")
+    done = command("iota.run", hit, "image_import.mask=nearly_all.pickle", cwd=tmp_path)
     assert done.returncode == 1, done.stderr
     (result,), _ = read_ledger(tmp_path / "integration" / "001" / "frames.jsonl")
     assert (result.outcome, result.n_spots) == ("failed_triage", 0)

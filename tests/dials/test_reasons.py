@@ -45,9 +45,15 @@ WITH_SENTENCE = {
     "filter_1.nxs": "The file is compressed with HDF5 filter 40001, which is not installed here."
     " Set HDF5_PLUGIN_PATH to the folder of its plugin; whoever wrote the file knows where to get it.",
     "narrow_1.nxs": "The image has 1 panel of 981 x 100 pixels, but its detector has 1 panel of 981 x 1043 pixels.",
+    "zero_1.nxs": "The file gives no usable wavelength for this image (0 A);"
+    " geometry.beam.wavelength (A) sets one for all images.",
+    "nan_1.nxs": "The file gives no usable wavelength for this image (nan A);"
+    " geometry.beam.wavelength (A) sets one for all images.",
+    "turned_1.nxs": "The pixel mask in the file is 1043 x 981 pixels, the image 981 x 1043;"
+    " correct pixel_mask in the file or delete it, and give a mask with image_import.mask.",
 }
 LEFT_OUT = {"torn_1.nxs", "other_1.nxs", "astray_1.nxs"}  # by a run, since no image can be counted in them
-UNKNOWN = ("axes_1.nxs", "energy_1.nxs", "zero_1.nxs", "nan_1.nxs", "turned_1.nxs")  # only DIALS knows, or others do
+UNKNOWN = ("axes_1.nxs", "energy_1.nxs")  # of one only DIALS knows, and the other can be read
 FOREIGN = re.compile(
     r"Traceback|\w*Error\b|Exception|::|\.cpp|\.py\b|ASSERT|NoneType|\barrays?\b|\bcolumn\b|\bobject\b|'[\w./]+'|\[|\bNone\b"
 )

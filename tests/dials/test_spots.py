@@ -14,7 +14,7 @@ from iota.engine import backend
 from iota.engine.frame import Engine, StepProcessor
 from iota.engine.image import import_frame, import_models, read_pixels
 from iota.engine.worker import run_in
-from iota.errors import BackendError
+from iota.errors import UsageError
 from iota.params import defaults
 from iota.records import FrameRef, Screened, Task
 from iota.simulate import Experiment, Frames, make_detector
@@ -201,7 +201,7 @@ def test_what_is_left_to_the_backend(text, tmp_path):
 
 
 def test_a_mask_that_cannot_be_read_is_told_before_any_frame(tmp_path):
-    with pytest.raises(BackendError, match=r"mask .*nowhere.pickle cannot be read"):
+    with pytest.raises(UsageError, match=r"mask .*nowhere.pickle cannot be read"):
         _engine(tmp_path, "spotfinder.lookup.mask = nowhere.pickle")
 
 

@@ -35,6 +35,12 @@ _HINTS: tuple[tuple[str, str, Hint], ...] = (
                                                " short.")),
     ("failed_import", "not recognise|not HDF5", Hint("Leave it out of the input; dials.import says more about a format"
                                                     " that should be read.")),
+    ("failed_import", "usable wavelength", Hint("Give the wavelength in A: geometry.beam.wavelength=0.98.")),
+    ("failed_import", "pixel mask in the file", Hint("Correct or delete pixel_mask in the file, and give a mask of your"
+                                                     " own.", "image_import.mask")),
+    ("failed_import", "at the sample", Hint("Give the distance of the detector in mm.", "image_import.distance")),
+    ("failed_import", "reference geometry", Hint("Give the geometry of this detector, or none.",
+                                                 "advanced.reference_geometry")),
     ("failed_import", "given geometry", Hint("Leave the geometry out, or give one that fits this detector.",
                                              "image_import.distance")),
     ("failed_import", "mp.frame_memory", Hint("Allow more memory per image, or use fewer processes.",

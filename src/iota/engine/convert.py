@@ -54,7 +54,10 @@ def convert(conversion: Conversion, frame: FrameRef, path: Path) -> str:
 def _image(experiment: Any, mask: str | None, conversion: Conversion) -> dict[str, Any]:
     """The dictionary that dxtbx reads (FormatPYunspecified)."""
     panel, beam = experiment.detector[0], experiment.beam
-    pixels = experiment.imageset.get_raw_data(0)[0].as_numpy_array().astype(np.int32)
+    pixels = _counts(experiment.imageset.get_raw_data(0)[0].as_numpy_array())
+    masked = experiment.imageset.external_lookup.mask.data
+    if not masked.empty():  # a pickle has no mask of its own
+        pixels[~masked.tile(0).data().as_numpy_array()] = _MASKED
     if mask:
         pixels[~load_mask(Path(mask))[0].as_numpy_array()] = _MASKED
     pixel_mm = panel.get_pixel_size()[0]
@@ -84,6 +87,11 @@ def _image(experiment: Any, mask: str | None, conversion: Conversion) -> dict[st
         "ACTIVE_AREAS": flex.int([0, 0, slow, fast]),
         "DETECTOR_ADDRESS": "IOTA-0|Converted-0",
     }
+
+
+def _counts(pixels: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
+    """Whole numbers of a panel's pixels, to be changed at will."""
+    return (np.rint(pixels) if pixels.dtype.kind == "f" else pixels).astype(np.int32)
 
 
 def squared(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 from pathlib import Path
 from typing import Any
 
 import dxtbx
-from dials.command_line.dials_import import ManualGeometryUpdater
-from dials.command_line.stills_process import sync_geometry
 from dxtbx.format.FormatMultiImage import FormatMultiImage
 from dxtbx.format.Registry import get_format_class_for_file
 from dxtbx.imageset import ImageSet
@@ -17,6 +16,8 @@ from dxtbx.model.experiment_list import Experiment, ExperimentList, ExperimentLi
 from dxtbx.sequence_filenames import template_regex
 from scitbx.array_family import flex
 
+from iota.engine import reference_detector as reference
+from iota.engine.detector_moves import bring_downstream, update_geometry
 from iota.engine.hdf5_images import HDF5Images, open_images
 from iota.engine.image_pickles import check_pickle
 from iota.engine.reading import DAMAGED, ImportFailedError, reading, why_contents, why_file
@@ -24,6 +25,8 @@ from iota.engine.remarks import remark
 from iota.errors import BackendError
 from iota.inputs.masters import is_hdf5
 from iota.records import FrameRef
+
+_LEAST_MM = 1.0  # no detector is that near to a sample
 
 
 def import_frame(frame: FrameRef, params: Any, link: Path, reference_detector: Any = None) -> ExperimentList:
@@ -101,9 +104,9 @@ def import_models(
     """
     path, index = frame.path, frame.index or 0
     with reading("header", path, index):
-        imageset = _imageset(frame, link, opened)
+        imageset = _imageset(frame, link, opened, has_wavelength=params.geometry.beam.wavelength is not None)
     with reading("geometry", path, index):
-        ManualGeometryUpdater(params)(imageset)
+        _set_models(imageset, params, reference_detector)
     experiment = Experiment(
         imageset=imageset,
         beam=imageset.get_beam(0),
@@ -111,13 +114,54 @@ def import_models(
         goniometer=imageset.get_goniometer(0),
         scan=imageset.get_scan(0),
     )
-    if reference_detector is not None:
-        if params.input.sync_reference_geom:
-            sync_geometry(reference_detector.hierarchy(), imageset.get_detector(0).hierarchy())
-        else:
-            imageset.set_detector(reference_detector, 0)
-        experiment.detector = imageset.get_detector(0)
     return ExperimentList([experiment])
+
+
+def _set_models(imageset: Any, params: Any, reference_detector: Any) -> None:
+    """Models of the image as the parameters and the reference geometry want them."""
+    try:
+        update_geometry(params, _downstream(imageset))
+    except ValueError as error:
+        raise ImportFailedError(str(error)) from error
+    if reference_detector is not None:
+        _use_reference(imageset, params, reference_detector)
+    _check_models(imageset)
+
+
+def _downstream(imageset: Any) -> Any:
+    """The same image set, with a detector that the file puts before the sample behind it."""
+    detector = imageset.get_detector(0)
+    if bring_downstream(detector, imageset.get_beam(0)):
+        imageset.set_detector(detector, 0)
+        remark("As the file is read, the detector is upstream of the sample; it is taken to be as far downstream.")
+    return imageset
+
+
+def _check_models(imageset: Any) -> None:
+    """See that there is a wavelength and a distance at all."""
+    wavelength_A = imageset.get_beam(0).get_wavelength()
+    if not (math.isfinite(wavelength_A) and wavelength_A > 0):
+        raise ImportFailedError(
+            f"The file gives no usable wavelength ({wavelength_A:g} A); geometry.beam.wavelength (A) sets one."
+        )
+    distances_mm = (panel.get_directed_distance() for panel in imageset.get_detector(0))
+    if not any(abs(mm) >= _LEAST_MM for mm in distances_mm):
+        raise ImportFailedError(
+            "The geometry in the file puts the detector at the sample (distance 0 mm);"
+            " image_import.distance (mm) sets the right one."
+        )
+
+
+def _use_reference(imageset: Any, params: Any, reference_detector: Any) -> None:
+    detector = imageset.get_detector(0)
+    differs = reference.difference(reference_detector, detector)
+    if differs:
+        raise ImportFailedError(differs)
+    if params.input.sync_reference_geom:
+        reference.put_in_place(reference_detector, detector)
+        imageset.set_detector(detector, 0)
+    else:
+        imageset.set_detector(reference_detector, 0)
 
 
 def read_pixels(imageset: Any) -> Any:
@@ -147,12 +191,13 @@ def _sizes(panels: list[tuple[int, ...]]) -> str:
     return f"{len(panels)} panel{'s' if len(panels) > 1 else ''} of {sizes} pixels"
 
 
-def _imageset(frame: FrameRef, link: Path, opened: OpenedFile | None) -> Any:
+def _imageset(frame: FrameRef, link: Path, opened: OpenedFile | None, has_wavelength: bool) -> Any:
+    """Image set with the models of the file; where a wavelength is given, the file need not have one."""
     path = Path(frame.path)
     _check_file(path)
     index = frame.index or 0
     if is_hdf5(frame.path):
-        found = _hdf5_imageset(frame.path, index, opened or OpenedFile())
+        found = _hdf5_imageset(frame.path, index, opened or OpenedFile(), has_wavelength)
         if found is not None:
             return found
     known = opened.imageset(frame.path, index) if opened is not None else None
@@ -175,12 +220,12 @@ def _imageset(frame: FrameRef, link: Path, opened: OpenedFile | None) -> Any:
     return imageset
 
 
-def _hdf5_imageset(path: str, index: int, opened: OpenedFile) -> Any:
+def _hdf5_imageset(path: str, index: int, opened: OpenedFile, has_wavelength: bool) -> Any:
     """Image set of an image of an HDF5 master; None where dxtbx has to read it in its own way."""
     images = opened.hdf5(path)
     if images is None:
         return None
-    why = images.reason(index)
+    why = images.reason(index) or ("" if has_wavelength else images.no_wavelength(index))
     if why:
         raise ImportFailedError(why)
     if images.map.channel is not None:
@@ -221,6 +266,13 @@ def load_reference_geometry(path: str | None) -> Any:
         return None
     if not Path(path).is_file():
         raise BackendError(f"The reference geometry {path} is not a file.")
+    try:
+        with reading("header", path):
+            images = open_images(path) if is_hdf5(path) else None
+            if images is not None:
+                return _downstream(images.imageset(0)).get_detector(0)
+    except ImportFailedError as error:
+        raise BackendError(f"The reference geometry {path} cannot be read. {error}") from error
     if get_format_class_for_file(path) is not None:
         return dxtbx.load(path).get_detector()
     try:

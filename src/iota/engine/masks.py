@@ -90,6 +90,16 @@ def check_shapes(found: Shape, detector: Any, what: str) -> None:
         )
 
 
+def check_something_is_left(mask: Mask, what: str) -> None:
+    """See that a mask does not mask every pixel.
+
+    Raises:
+        UsageError: it does.
+    """
+    if not any(panel.count(True) for panel in mask):
+        raise UsageError(f"{what} masks every pixel; in a mask, True is what is looked at. Make it anew.")
+
+
 def _shape_text(shapes: Sequence[tuple[int, int]]) -> str:
     sizes = sorted({f"{fast} x {slow}" for slow, fast in shapes})
     panels = "1 panel" if len(shapes) == 1 else f"{len(shapes)} panels"

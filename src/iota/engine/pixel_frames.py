@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from dials.array_family import flex
 from dxtbx import flumpy
 from dxtbx.model.experiment_list import ExperimentListFactory
 
@@ -64,7 +65,7 @@ class OpenFrame:
         panels = self.raw if isinstance(self.raw, tuple) else (self.raw,)
         trusted = []
         for k, (panel, raw) in enumerate(zip(self.imageset.get_detector(), panels, strict=True)):
-            mask = flumpy.to_numpy(panel.get_trusted_range_mask(raw))
+            mask = flumpy.to_numpy(panel.get_trusted_range_mask(raw if isinstance(raw, flex.int) else raw.as_double()))
             if len(panel.get_mask()):
                 mask &= flumpy.to_numpy(panel.get_untrusted_rectangle_mask())
             if not external.empty():
@@ -76,7 +77,7 @@ class OpenFrame:
     def valid(self) -> list[npt.NDArray[np.bool_]]:
         """Pixels that hold a count, saturated ones too, which DIALS does not trust, `[slow, fast]`."""
         return [
-            trusted | (counts > most)
+            trusted | (counts >= most)
             for trusted, counts, most in zip(self.trusted, self.counts, self.saturation, strict=True)
         ]
 

@@ -12,11 +12,11 @@ from dials.array_family import flex
 from dials.command_line.estimate_gain import estimate_gain
 from libtbx.utils import Sorry
 
-from iota.engine import backend
+from iota.engine import backend, reference_detector
 from iota.engine.beamstop import shadow
 from iota.engine.frame_log import frame_log
-from iota.engine.image import import_frame, load_reference_geometry
-from iota.engine.masks import Mask, check_shape, joined, load_mask, write_mask
+from iota.engine.image import import_frame, import_models, load_reference_geometry
+from iota.engine.masks import Mask, check_shape, check_something_is_left, joined, load_mask, write_mask
 from iota.engine.prepared import LOOKED_AT, Prepared
 from iota.engine.reading import ImportFailedError
 from iota.errors import UsageError
@@ -24,7 +24,7 @@ from iota.records import FrameRef
 
 
 def prepare(target: str, image_import: Any, frames: Sequence[FrameRef], run_folder: Path) -> Prepared:
-    """Check the masks of a run against its images and write the mask it uses; estimate the gain if asked to.
+    """Check masks and reference geometry of a run against its images and write the mask it uses; estimate the gain.
 
     DIALS reads only the mask that is written here, ``mask.pickle`` in the run folder, and never a pickle from
     elsewhere.  Where there is no image yet, as in monitor mode, each frame is checked when it comes.
@@ -36,16 +36,21 @@ def prepare(target: str, image_import: Any, frames: Sequence[FrameRef], run_fold
         run_folder: where the mask goes.
 
     Raises:
-        UsageError: a mask cannot be used, or what was asked for needs images and there are none.
+        UsageError: a mask or the reference geometry cannot be used, or what was asked for needs images and there are
+            none.
+        BackendError: the reference geometry cannot be read.
     """
     params = backend.extract(target)
     given = {scope: getattr(params, scope).lookup.mask for scope in ("spotfinder", "integration")}
     masks = {path: load_mask(Path(path)) for path in given.values() if path}
     prepared = Prepared(target=target)
+    reference = load_reference_geometry(params.input.reference_geometry)
+    if reference is not None:
+        _check_reference(reference, params, frames)
     if not masks and not image_import.beamstop and not image_import.estimate_gain:
         return prepared
     with tempfile.TemporaryDirectory(prefix="iota_") as links:
-        images = _first_images(params, frames, Path(links))
+        images = _first_images(params, frames, Path(links), reference)
         _prepare(prepared, image_import, given, masks, images, run_folder)
     return prepared
 
@@ -60,14 +65,19 @@ def _prepare(
 ) -> None:
     if not images and (image_import.beamstop or image_import.estimate_gain):
         raise UsageError("Shadow of the beamstop and gain are found from images, and none of those there can be read.")
+    for path, mask in masks.items():
+        check_something_is_left(mask, f"The mask {path}")
     if images:
         for path, mask in masks.items():
             check_shape(mask, images[0].detector, f"The mask {path}")
+            trusted = images[0].imageset.get_mask(0)
+            check_something_is_left(joined([mask, trusted]), f"The mask {path} together with that of the images")
     lines = []
     stop = _shadow_mask(images, image_import.beamstop, prepared) if image_import.beamstop else None
     for scope, path in given.items():
         parts = [mask for mask in (masks.get(path), stop) if mask is not None]
         if parts:
+            check_something_is_left(joined(parts), "The mask with the shadow of the beamstop")
             name = "mask.pickle" if scope == "spotfinder" or len(set(given.values())) == 1 else f"mask_{scope}.pickle"
             write_mask(joined(parts), run_folder / name)
             lines.append(f'{scope}.lookup.mask = "{run_folder / name}"\n')
@@ -78,9 +88,22 @@ def _prepare(
     prepared.target = backend.with_lines(prepared.target, lines)
 
 
-def _first_images(params: Any, frames: Sequence[FrameRef], links: Path) -> list[Any]:
+def _check_reference(reference: Any, params: Any, frames: Sequence[FrameRef]) -> None:
+    with tempfile.TemporaryDirectory(prefix="iota_") as links:
+        for number, frame in enumerate(frames):
+            try:
+                with frame_log():
+                    (first,) = import_models(frame, params, Path(links) / f"first_{number}")
+            except ImportFailedError:
+                continue
+            differs = reference_detector.difference(reference, first.detector)
+            if differs:
+                raise UsageError(differs)
+            return
+
+
+def _first_images(params: Any, frames: Sequence[FrameRef], links: Path, reference: Any) -> list[Any]:
     """Experiments of the first readable frames, as many as are looked at."""
-    reference = load_reference_geometry(params.input.reference_geometry)
     found: list[Any] = []
     for number, frame in enumerate(frames):
         try:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from iota.engine.nexus_header import Header, mend
 from iota.hdf5 import h5py
 from iota.inputs.image_map import ImageMap
 from iota.inputs.masters import class_of, open_hdf5
@@ -21,8 +22,8 @@ from iota.inputs.threshold import channel_group
 _NOT_NEEDED = frozenset({"flatfield", "trimbit", "countrate_correction_table", "countrate_correction_lookup_table"})
 
 
-def write_stand_in(master: str, found: ImageMap, path: Path) -> None:
-    """Write the file that stands in for a master.
+def write_stand_in(master: str, found: ImageMap, path: Path) -> Header:
+    """Write the file that stands in for a master, with its header mended.
 
     Raises:
         OSError, RuntimeError, KeyError, ValueError: the master is damaged.
@@ -32,6 +33,7 @@ def write_stand_in(master: str, found: ImageMap, path: Path) -> None:
         if found.channel is not None:
             _describe_as(source, target, found)
         _complete_eiger(target)
+        return mend(target, source, found)
 
 
 class _Copier:
@@ -104,7 +106,7 @@ class _Copier:
             item.ndim > n_axes
             and item.shape[0] == self._found.n_images
             and item.shape[-n_axes:] == self._found.shape
-            and "mask" not in name
+            and (self._found.n_images > 1 or "mask" not in name)
         )
 
     def _make_room(self, source: h5py.Group, target: h5py.Group) -> None:

@@ -35,6 +35,19 @@ def masked_pixels_spread() -> bool:
     return bool(strong[7, 8])
 
 
+@lru_cache(maxsize=1)
+def trusts_the_highest() -> bool:
+    """Whether the end of a trusted range belongs to it (DIALS after 3.12)."""
+    from dials.array_family import flex
+    from dxtbx.model import Panel
+
+    probe = Panel()
+    probe.set_image_size((1, 1))
+    probe.set_trusted_range((0, 10))
+    counts = flex.int(flex.grid(1, 1), 10)
+    return bool(probe.get_trusted_range_mask(counts)[0])
+
+
 def frame_class() -> Any:
     """Class that makes what integration pickles hold from reflections and an experiment; slow to import."""
     if find_spec("serialtbx") is not None:

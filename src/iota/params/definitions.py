@@ -82,18 +82,18 @@ image_import
     .expert_level = 1
   distance = 0
     .type = float(value_min=0)
-    .help = Detector distance (mm). 0 keeps that of the image header.
+    .help = Detector distance (mm). 0 keeps that of the image header. Several panels are moved together.
     .expert_level = 1
   beam_center
     .help = Direct beam on the detector. 0 0 keeps that of the image header.
   {
     x = 0
       .type = float
-      .help = Along the fast axis of the first panel (px)
+      .help = Along the fast axis (px), on the panel that the beam meets, or the first if it meets none
       .expert_level = 1
     y = 0
       .type = float
-      .help = Along the slow axis of the first panel (px)
+      .help = Along the slow axis (px), on the same panel
       .expert_level = 1
   }
   gain = None

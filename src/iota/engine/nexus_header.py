@@ -1,0 +1,318 @@
+"""What the header of an HDF5 master says and dxtbx misreads, mended in the file that stands in for the master.
+
+dxtbx 3.12 ignores the offset of a module along its fast axis and masks of three dimensions, both versions stop where a
+wavelength is missing, is 0 or is given as an energy, and take marks of pixels without a count for counts where no
+``underload_value`` is given.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from iota.hdf5 import h5py
+from iota.inputs.image_map import ImageMap
+from iota.inputs.masters import groups_of_class
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+_EV_ANGSTROM = 12398.41984  # energy times wavelength (CODATA 2018)
+_ANY_WAVELENGTH_A = 1.0  # in place of one that the file does not give, so that dxtbx can make a model at all
+_LENGTHS_MM = {"m": 1e3, "cm": 10.0, "mm": 1.0, "um": 1e-3, "µm": 1e-3, "micron": 1e-3, "nm": 1e-6}
+_WAVELENGTHS_A = {"angstrom": 1.0, "angstroms": 1.0, "a": 1.0, "å": 1.0, "nm": 10.0, "pm": 0.01, "m": 1e10}
+_ENERGIES_EV = {"ev": 1.0, "kev": 1e3, "j": 1 / 1.602176634e-19, "joule": 1 / 1.602176634e-19}
+_ENERGY_NAMES = ("incident_energy", "photon_energy", "energy")
+_AXES = "iota_positions"
+
+
+@dataclass
+class Header:
+    """What is known of the images of a master beside dxtbx' models. Get it from :func:`mend`."""
+
+    wavelengths_A: Floats | None = None  # [n], or [1] for all images, not usable where there is none; None: dxtbx knows
+    says_no_wavelength: bool = False  # neither that nor an energy
+    mask: Bools | None = None  # of the shape of an image, True where a pixel is masked
+    masks: tuple[str, str] | None = None  # file and dataset with a mask for each image
+    mask_problem: str = ""  # a sentence
+    beam_px: tuple[float, float] | None = None  # fast, slow, as the file says beside its geometry
+    distance_mm: float | None = None  # the same
+    has_lower_limit: bool = True  # the file says which is the lowest count
+    remarks: list[str] = field(default_factory=list)
+
+    def wavelength_A(self, index: int) -> float | None:
+        """Wavelength of an image; None where dxtbx has it right, NaN where the file gives no usable one."""
+        if self.wavelengths_A is None:
+            return None
+        said = self._said_A(index)
+        return said if math.isfinite(said) and said > 0 else math.nan
+
+    def no_wavelength(self, index: int) -> str:
+        """Say that an image has no wavelength."""
+        said = self._said_A(index)
+        found = "" if math.isnan(said) and self.says_no_wavelength else f" ({said:g} A)"
+        return (
+            f"The file gives no usable wavelength for this image{found};"
+            " geometry.beam.wavelength (A) sets one for all images."
+        )
+
+    def _said_A(self, index: int) -> float:
+        values = self.wavelengths_A
+        if values is None or (len(values) > 1 and index >= len(values)):
+            return math.nan
+        return float(values[index if len(values) > 1 else 0])
+
+
+def mend(target: h5py.File, source: h5py.File, found: ImageMap) -> Header:
+    """Mend the file that stands in for a master, and return what dxtbx could not know from it.
+
+    Args:
+        target: the file that stands in, open for writing.
+        source: the master.
+        found: its images.
+    """
+    header = Header()
+    detectors = list(groups_of_class(target, "NXentry", "NXinstrument", "NXdetector"))
+    _mend_wavelength(target, detectors, header)
+    if len(detectors) == 1:
+        detector = detectors[0]
+        for module in groups_of_class(detector, "NXdetector_module"):
+            _mend_position(detector, module)
+        _take_mask(detector, source, found, header)
+        _take_lower_limit(detector, found, header)
+        _take_nominal(detector, header)
+    return header
+
+
+# -- wavelength
+
+
+def _mend_wavelength(file: h5py.File, detectors: list[h5py.Group], header: Header) -> None:
+    """See that each beam has one usable wavelength, and keep those of single images."""
+    beams = list(groups_of_class(file, "NXentry", "NXinstrument", "NXbeam"))
+    beams += groups_of_class(file, "NXentry", "NXsample", "NXbeam")
+    if any(_has_spectra(beam) for beam in beams):
+        return
+    found = next((values for beam in beams if (values := _wavelengths_A(beam)) is not None), None)
+    if found is None or not _is_usable(found).any():
+        found = _from_detector(detectors, header, found)
+    if found.size == 1 and _is_usable(found).all() and all(_is_read_by_dxtbx(beam) for beam in beams) and beams:
+        return
+    usable = found[_is_usable(found)]
+    header.wavelengths_A = found
+    for beam in beams or _new_beams(file):
+        if "incident_wavelength" in beam:
+            del beam["incident_wavelength"]
+        beam["incident_wavelength"] = float(usable[0]) if usable.size else _ANY_WAVELENGTH_A
+        beam["incident_wavelength"].attrs["units"] = np.bytes_("angstrom")
+
+
+def _has_spectra(beam: h5py.Group) -> bool:
+    wavelength = beam.get("incident_wavelength")
+    has_variant = isinstance(wavelength, h5py.Dataset) and "variant" in wavelength.attrs
+    return has_variant or any(f"incident_wavelength_{what}" in beam for what in ("weights", "weight"))
+
+
+def _is_read_by_dxtbx(beam: h5py.Group) -> bool:
+    found = _numbers(beam.get("incident_wavelength"))
+    return found is not None and found.size == 1 and bool(_is_usable(found).all())
+
+
+def _wavelengths_A(beam: h5py.Group) -> Floats | None:
+    """Wavelengths of a beam [n], from energies where there is no usable one; None when it says nothing."""
+    given = _converted(beam.get("incident_wavelength"), _WAVELENGTHS_A, "angstrom")
+    energies = next(
+        (e for name in _ENERGY_NAMES if (e := _converted(beam.get(name), _ENERGIES_EV, "ev")) is not None), None
+    )
+    if energies is None:
+        return given
+    with np.errstate(divide="ignore", invalid="ignore"):
+        from_energy = _EV_ANGSTROM / energies
+    if given is None:
+        return from_energy
+    if given.size != from_energy.size and 1 not in (given.size, from_energy.size):
+        return given
+    return np.where(_is_usable(given), given, from_energy)
+
+
+def _from_detector(detectors: list[h5py.Group], header: Header, found: Floats | None) -> Floats:
+    """The photon energy for which a DECTRIS detector was set, where the beam has no wavelength."""
+    for detector in detectors:
+        energy = _converted(detector.get("detectorSpecific/photon_energy"), _ENERGIES_EV, "ev")
+        if energy is not None and energy.size == 1 and _is_usable(energy).all():
+            header.remarks.append(
+                "The file gives no wavelength of the beam; that of the detector's photon_energy is used."
+            )
+            return _EV_ANGSTROM / energy
+    header.says_no_wavelength = found is None
+    return np.array([np.nan]) if found is None else found
+
+
+def _new_beams(file: h5py.File) -> Iterator[h5py.Group]:
+    """A beam for each instrument without one."""
+    for instrument in groups_of_class(file, "NXentry", "NXinstrument"):
+        beam = instrument.require_group("beam")
+        beam.attrs["NX_class"] = np.bytes_("NXbeam")
+        yield beam
+
+
+def _is_usable(values: Floats) -> Bools:
+    return np.isfinite(values) & (values > 0)
+
+
+# -- positions of modules
+
+
+def _mend_position(detector: h5py.Group, module: h5py.Group) -> None:
+    """Turn an offset of the fast axis into an axis of its own, on which both axes of the module depend.
+
+    The offset is taken as DIALS 3.30 takes it: that of the fast axis, or, where this has none, of the slow one.
+    """
+    fast, slow = module.get("fast_pixel_direction"), module.get("slow_pixel_direction")
+    if not isinstance(fast, h5py.Dataset) or not isinstance(slow, h5py.Dataset):
+        return
+    parent = _depends_on(fast)
+    if parent is None and isinstance(module.get("module_offset"), h5py.Dataset):
+        parent = _depends_on(module["module_offset"])  # as EIGER files with "." there mean it
+    offset = _offset_mm(fast)
+    if offset is None:
+        offset = _offset_mm(slow)
+    if offset is not None and np.any(offset):
+        axes = detector.require_group(_AXES)
+        axes.attrs["NX_class"] = np.bytes_("NXtransformations")
+        length = float(np.linalg.norm(offset))
+        axis = axes.create_dataset(module.name.strip("/").replace("/", "_"), data=length)
+        axis.attrs["transformation_type"] = np.bytes_("translation")
+        axis.attrs["vector"] = offset / length
+        axis.attrs["offset"], axis.attrs["offset_units"] = np.zeros(3), np.bytes_("mm")
+        axis.attrs["units"] = np.bytes_("mm")
+        axis.attrs["depends_on"] = np.bytes_(parent or ".")
+        parent = axis.name
+    elif parent is None or _depends_on(fast) is not None:
+        return
+    for direction in (fast, slow):
+        direction.attrs["depends_on"] = np.bytes_(parent)
+        direction.attrs["offset"], direction.attrs["offset_units"] = np.zeros(3), np.bytes_("mm")
+
+
+def _depends_on(axis: h5py.Dataset) -> str | None:
+    """Full name of what an axis depends on; None for nothing."""
+    name = _text(axis.attrs.get("depends_on"))
+    if name in ("", "."):
+        return None
+    found = axis.parent.get(name)
+    return None if found is None else str(found.name)
+
+
+def _offset_mm(axis: h5py.Dataset) -> Floats | None:
+    if "offset" not in axis.attrs:
+        return None
+    offset = np.ravel(np.asarray(axis.attrs["offset"], dtype=np.float64))
+    units = _text(axis.attrs.get("offset_units")) or _text(axis.attrs.get("units"))
+    return offset * _LENGTHS_MM.get(units.lower(), 1.0) if offset.size == 3 else None
+
+
+# -- masks and limits
+
+
+def _take_mask(detector: h5py.Group, source: h5py.File, found: ImageMap, header: Header) -> None:
+    """Take the mask out of the file, so that dxtbx neither overlooks it nor stops at it."""
+    for name in ("pixel_mask", "detectorSpecific/pixel_mask"):
+        mask = detector.get(name)
+        if mask is None or found.channel is None:  # as it is, even where it is too large to be copied
+            mask = source.get(f"{detector.name}/{name}")
+        if not isinstance(mask, h5py.Dataset) or mask.ndim < 2 or not mask.size:
+            continue
+        if header.mask is None and header.masks is None and not header.mask_problem:
+            _read_mask(mask, found, header)
+        if name in detector:
+            del detector[name]
+
+
+def _read_mask(mask: h5py.Dataset, found: ImageMap, header: Header) -> None:
+    shape, extra = found.shape, mask.ndim - len(found.shape)
+    if mask.shape == shape:
+        header.mask = mask[()] != 0
+    elif extra == 1 and mask.shape[1:] == shape and mask.shape[0] == found.n_images > 1:
+        header.masks = mask.file.filename, mask.name
+    elif extra == 1 and mask.shape[1:] == shape and found.channel and mask.shape[0] == found.channel.n_channels:
+        header.mask = mask[found.channel.index] != 0
+    elif extra >= 1 and mask.shape[extra:] == shape:
+        header.mask = (mask[()] != 0).reshape(-1, *shape).any(axis=0)
+    elif mask.size == math.prod(shape) and mask.shape[-1] == shape[-1] and (mask.ndim > 2 or len(shape) > 2):
+        header.mask = (mask[()] != 0).reshape(shape)
+    else:
+        header.mask_problem = (
+            f"The pixel mask in the file is {_size(mask.shape)} pixels, the image {_size(shape)};"
+            " correct pixel_mask in the file or delete it, and give a mask with image_import.mask."
+        )
+        return
+    if header.mask is not None and header.mask.all():
+        header.mask_problem = (
+            "The pixel mask in the file masks every pixel; correct pixel_mask in the file or delete it."
+        )
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    """Fast axis first, as everywhere in DIALS."""
+    return " x ".join(map(str, reversed(shape)))
+
+
+def _take_lower_limit(detector: h5py.Group, found: ImageMap, header: Header) -> None:
+    """Counts begin at 0 where the file does not say otherwise; pixels of other types may well be negative."""
+    if "underload_value" in detector or np.dtype(found.dtype).kind not in "iub":
+        return
+    header.has_lower_limit = False
+    detector["underload_value"] = 0
+
+
+# -- what the file says beside its geometry
+
+
+def _take_nominal(detector: h5py.Group, header: Header) -> None:
+    centre = [_numbers(detector.get(f"beam_center_{axis}")) for axis in "xy"]
+    if centre[0] is not None and centre[1] is not None and centre[0].size and centre[1].size:
+        scale = [_per_pixel(detector, axis) for axis in "xy"]
+        x, y = (float(values.flat[0]) * one for values, one in zip(centre, scale, strict=True) if values is not None)
+        if np.isfinite([x, y]).all() and (x or y):
+            header.beam_px = x, y
+    for name in ("detector_distance", "distance"):
+        found = _converted(detector.get(name), _LENGTHS_MM, "m")
+        if found is not None and found.size and np.isfinite(found[0]) and found[0]:
+            header.distance_mm = abs(float(found[0]))
+            return
+
+
+def _per_pixel(detector: h5py.Group, axis: str) -> float:
+    """Factor that turns a beam centre into pixels, whatever its unit is."""
+    mm = _LENGTHS_MM.get(_text(detector[f"beam_center_{axis}"].attrs.get("units")).lower())
+    size = _converted(detector.get(f"{axis}_pixel_size"), _LENGTHS_MM, "m")
+    return 1.0 if mm is None or size is None or not size.size or not size[0] else mm / float(size[0])
+
+
+# -- reading
+
+
+def _converted(item: Any, units: dict[str, float], usual: str) -> Floats | None:
+    values = _numbers(item)
+    if values is None or not values.size:
+        return None
+    return values * units.get(_text(item.attrs.get("units")).lower() or usual, units[usual])
+
+
+def _numbers(item: Any) -> Floats | None:
+    """Numbers of a dataset, in one row; None where it is none."""
+    if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "iuf" or item.shape is None:
+        return None
+    return np.ravel(np.asarray(item[()], dtype=np.float64))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        value = value.flat[0] if value.size else ""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")

@@ -1,0 +1,62 @@
+"""The detector of a reference geometry in place of that of an image header, if both are the same detector."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from dials.command_line.stills_process import sync_geometry
+
+_PIXEL_TOLERANCE = 0.01  # relative; pixel sizes are rounded differently, and detectors differ by more
+
+
+def difference(reference: Any, detector: Any) -> str:
+    """How a reference geometry differs from the detector of the images, as a sentence; empty when it fits."""
+    ours, theirs = ([_Kind(panel) for panel in model] for model in (reference, detector))
+    if len(ours) == len(theirs) and all(one.is_like(other) for one, other in zip(ours, theirs, strict=True)):
+        return ""
+    return (
+        f"The reference geometry is that of another detector: it has {_text(ours)}, but the images have"
+        f" {_text(theirs)}. Give one of these images or of their detector, or leave advanced.reference_geometry out."
+    )
+
+
+def put_in_place(reference: Any, detector: Any) -> None:
+    """Give the panels of a detector the places that they have in a reference geometry of the same detector.
+
+    Trusted range, masks, names and sensor stay those of the image.
+    """
+    if _shape(reference.hierarchy()) == _shape(detector.hierarchy()):
+        sync_geometry(reference.hierarchy(), detector.hierarchy())
+        return
+    for place, panel in zip(reference, detector, strict=True):  # other versions of dxtbx nest the same panels otherwise
+        panel.set_frame(place.get_fast_axis(), place.get_slow_axis(), place.get_origin())
+
+
+class _Kind:
+    """What makes panels comparable."""
+
+    def __init__(self, panel: Any) -> None:
+        self.size = tuple(panel.get_image_size())
+        self.pixel_mm = tuple(panel.get_pixel_size())
+
+    def is_like(self, other: _Kind) -> bool:
+        return self.size == other.size and all(
+            abs(a - b) <= _PIXEL_TOLERANCE * b for a, b in zip(self.pixel_mm, other.pixel_mm, strict=True)
+        )
+
+    def __str__(self) -> str:
+        pixel = " x ".join(dict.fromkeys(f"{mm:.4g}" for mm in self.pixel_mm))
+        return f"{self.size[0]} x {self.size[1]} pixels of {pixel} mm"
+
+
+def _text(panels: list[_Kind]) -> str:
+    kinds = Counter(map(str, panels))
+    if len(kinds) == 1:
+        return f"{len(panels)} panel{'s' if len(panels) > 1 else ''} of {next(iter(kinds))}"
+    return f"{len(panels)} panels, of which {', '.join(f'{n} of {kind}' for kind, n in kinds.most_common())}"
+
+
+def _shape(node: Any) -> Any:
+    """Nesting of a hierarchy."""
+    return "panel" if node.is_panel() else [_shape(child) for child in node]
