@@ -282,7 +282,7 @@ def start(
     """Start ``iota.run`` as a process of its own, which goes on when this one ends.
 
     Args:
-        paths: images, folders, wildcards or lists, one or several.
+        paths: images, folders, wildcards or lists, one or several, and perhaps a CrystFEL geometry to read them by.
         project: where ``integration/NNN`` is made.
         script: an IOTA script to begin with.
         parameters: as at the command line, by their short names, or by their full ones like this:

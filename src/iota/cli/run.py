@@ -23,6 +23,7 @@ from iota.cli.terminal import Terminal
 from iota.engine import questions
 from iota.errors import InputError, IotaError, UsageError
 from iota.inputs import Inputs, find_frames
+from iota.inputs.crystfel_geometry import split_geometry
 from iota.inputs.select import select_random, select_range
 from iota.installation import predecessor_warning
 from iota.params import Parameters, full_text, read, script_text, sort_arguments
@@ -199,7 +200,7 @@ def _found_inputs(parameters: Parameters, terminal: Terminal) -> Inputs:
         terminal.note("Monitor mode: waiting for images. Ctrl-C ends it; what is finished is kept.")
         return Inputs([], [], [])
     with terminal.step("Interpreting input"):
-        inputs = find_frames(parameters.inputs)
+        inputs = find_frames(parameters.inputs, geometry=parameters.values.image_import.crystfel_geometry)
     for problem in inputs.problems:
         terminal.warning(problem.text)
         parameters.remarks.append(problem.text)
@@ -249,7 +250,10 @@ def _execute(run: Run, terminal: Terminal) -> int:
 def _with_options(parameters: Parameters, options: argparse.Namespace, paths: Sequence[str]) -> Parameters:
     """Take the command-line options over into the parameters, with absolute paths: their script repeats them."""
     values = parameters.values
-    values.input = [_absolute(path) for path in [*parameters.inputs, *paths]]
+    importing = values.image_import
+    inputs = [_absolute(path) for path in [*parameters.inputs, *paths]]
+    given = _absolute(importing.crystfel_geometry) if importing.crystfel_geometry else None
+    importing.crystfel_geometry, values.input = split_geometry(inputs, given)
     values.output = _absolute(values.output or ".")
     selection = values.data_selection
     if options.range:
@@ -258,7 +262,7 @@ def _with_options(parameters: Parameters, options: argparse.Namespace, paths: Se
         if options.random < 0:
             raise UsageError("--random needs a number of images, 0 or more.")
         selection.random_sample.flag_on, selection.random_sample.number = True, options.random
-    for scope, name in ((values.image_import, "mask"), (values.advanced, "reference_geometry")):
+    for scope, name in ((importing, "mask"), (values.advanced, "reference_geometry")):
         if getattr(scope, name):
             setattr(scope, name, _absolute(getattr(scope, name)))
     if options.ha14:

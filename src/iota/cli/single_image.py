@@ -19,6 +19,7 @@ import iota
 from iota.cli.completion import complete
 from iota.cli.unread import ends_when_unread
 from iota.errors import IotaError, UsageError
+from iota.inputs.crystfel_geometry import split_geometry
 from iota.params import Parameters, is_assignment, read
 from iota.records import FrameRef, Task
 from iota.symmetry import cell_text
@@ -31,6 +32,7 @@ examples
   iota.single_image images/img_00001.cbf
   iota.single_image images/img_00001.cbf --action integrate --json
   iota.single_image master.h5 --index 17 --action spotfind
+  iota.single_image detector.geom run.cxi --index 17
   iota.single_image img.cbf cctbx_xfel.target_unit_cell="79.2 79.2 38.1 90 90 90" cctbx_xfel.target_space_group=P43212
 
 The line __RESULTS__ has, in this order: spots, spots with saturated pixels, score (spots between 40 and 4.5 A outside
@@ -52,7 +54,10 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
     )
     parser.add_argument(
-        "arguments", nargs="+", metavar="IMAGE | name=value", help="images, and parameters of IOTA or of the backend"
+        "arguments",
+        nargs="+",
+        metavar="IMAGE | GEOM | name=value",
+        help="images, a CrystFEL geometry (.geom) to read them by, and parameters of IOTA or of the backend",
     )
     parser.add_argument("--version", action="version", version=f"IOTA {iota.__version__}")
     parser.add_argument(
@@ -109,7 +114,9 @@ def _run(options: argparse.Namespace) -> int:
     from iota.engine import backend  # imports DIALS
 
     assignments = [argument for argument in options.arguments if is_assignment(argument)]
-    images = [argument for argument in options.arguments if not is_assignment(argument)]
+    geometry, images = split_geometry([argument for argument in options.arguments if not is_assignment(argument)])
+    if geometry is not None:
+        assignments.append(f"image_import.crystfel_geometry={Path(geometry).absolute()}")
     if not images:
         raise UsageError("Name an image.")
     if options.min_bragg is not None:

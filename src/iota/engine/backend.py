@@ -26,10 +26,24 @@ integration.debug.delete_shoeboxes = True
 """
 
 
+# What dials.stills_process cannot read: images as a CrystFEL geometry describes them.
+OWN_PARAMETERS = """
+crystfel
+  .help = "What IOTA reads besides the images that DIALS knows"
+{
+  geometry = None
+    .type = path
+    .help = "CrystFEL geometry by which IOTA reads HDF5 and CXI files (image_import.crystfel_geometry)"
+    .expert_level = 3
+}
+"""
+
+
 @lru_cache(maxsize=1)
 def scope() -> Any:
-    """PHIL scope of the installed ``dials.stills_process`` (shared; never change it)."""
-    return stills_process.phil_scope
+    """PHIL scope of the installed ``dials.stills_process`` with IOTA's own parameters (shared; never change it)."""
+    theirs, ours = stills_process.phil_scope, parse(OWN_PARAMETERS)
+    return theirs.customized_copy(objects=[*theirs.objects, *ours.objects])
 
 
 @lru_cache(maxsize=1)
@@ -228,6 +242,8 @@ def _given_geometry(given: Any) -> list[str]:
     lines = []
     if given.image_import.mask:
         lines += [f'{scope}.lookup.mask = "{given.image_import.mask}"' for scope in ("spotfinder", "integration")]
+    if given.image_import.crystfel_geometry:
+        lines.append(f'crystfel.geometry = "{given.image_import.crystfel_geometry}"')
     if given.image_import.distance:
         lines.append(f"geometry.detector.distance = {given.image_import.distance:g}")
     centre = given.image_import.beam_center

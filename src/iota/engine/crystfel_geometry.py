@@ -33,6 +33,20 @@ class Panel(NamedTuple):
     pixel_m: float
     gain: float
 
+    def placing(self, camera_length_m: float) -> dict[str, str]:
+        """What a geometry file says of where it is, if the detector is at a distance."""
+        corner = self.corner / self.pixel_m
+        return {
+            "corner_x": f"{corner[0]:.5f}",
+            "corner_y": f"{corner[1]:.5f}",
+            "coffset": f"{self.corner[2] - camera_length_m:.9f}",
+            "fs": _direction(self.fast / self.pixel_m),
+            "ss": _direction(self.slow / self.pixel_m),
+        }
+
+
+Place = tuple[str, tuple[int, int]]  # name of a panel, and its first pixel in the data, fast and slow
+
 
 class Geometry(NamedTuple):
     """Beam and detector of one frame."""
@@ -53,12 +67,19 @@ class Geometry(NamedTuple):
         return float(np.mean([panel.corner[2] for panel in self.panels]))
 
 
-def geometry_of(experiment: Any) -> Geometry:
-    """Beam and detector of an experiment, as CrystFEL sees them."""
+def geometry_of(experiment: Any, places: Sequence[Place] = ()) -> Geometry:
+    """Beam and detector of an experiment, as CrystFEL sees them.
+
+    Args:
+        experiment: of DIALS.
+        places: of its panels in the data, where a geometry file said them.
+    """
     beam = experiment.beam
     rotation = rotation_to_crystfel(np.array(beam.get_s0()), np.array(beam.get_polarization_normal()))
     panels = [_panel(k, panel, rotation) for k, panel in enumerate(experiment.detector)]
-    if len({panel.offset for panel in panels}) < len(panels):  # a stack of modules, each with its own first pixel
+    if len(places) == len(panels):
+        panels = [p._replace(name=name, offset=offset) for p, (name, offset) in zip(panels, places, strict=True)]
+    elif len({panel.offset for panel in panels}) < len(panels):  # a stack of modules, each with its own first pixel
         below = 0
         for k, panel in enumerate(panels):
             panels[k] = panel._replace(offset=(0, below))
@@ -123,23 +144,18 @@ def geometry_text(geometry: Geometry, data: Sequence[str] = ()) -> str:
     common = alike[0] if all(values == alike[0] for values in alike) else {}  # a stream takes 64 kB of geometry at most
     lines = [
         f"photon_energy = {geometry.photon_energy_eV:.3f}",
-        f"clen = {camera_length:.7f}",
+        f"clen = {camera_length:.9f}",
         *(f"{name} = {value}" for name, value in common.items()),
         *data,
     ]
     for panel, own in zip(geometry.panels, alike, strict=True):
-        corner = panel.corner / panel.pixel_m
         (fs, ss), (n_fs, n_ss) = panel.offset, panel.size
         values = {
             "min_fs": fs,
             "max_fs": fs + n_fs - 1,
             "min_ss": ss,
             "max_ss": ss + n_ss - 1,
-            "corner_x": f"{corner[0]:.4f}",
-            "corner_y": f"{corner[1]:.4f}",
-            "coffset": f"{panel.corner[2] - camera_length:.7f}",
-            "fs": _direction(panel.fast / panel.pixel_m),
-            "ss": _direction(panel.slow / panel.pixel_m),
+            **panel.placing(camera_length),
             **({} if common else own),
         }
         lines += ["", *(f"{panel.name}/{name} = {value}" for name, value in values.items())]
@@ -154,4 +170,4 @@ def _alike(panel: Panel) -> dict[str, str]:
 
 
 def _direction(vector: Floats) -> str:
-    return " ".join(f"{value:+.7f}{axis}" for value, axis in zip(vector, "xyz", strict=True))
+    return " ".join(f"{value:+.8f}{axis}" for value, axis in zip(vector, "xyz", strict=True))

@@ -27,6 +27,7 @@ class Header(NamedTuple):
     frame: FrameRef
     serial: int
     is_hit: bool
+    event: str = ""  # what CrystFEL calls the image within the file; empty where its number says it
 
 
 def stream_head(version: str, command: str, geometry: str, cell: str) -> str:
@@ -76,7 +77,7 @@ def _chunk_head(header: Header, geometry: Geometry, indexed_by: str) -> list[str
     lines = [
         "----- Begin chunk -----",
         f"Image filename: {header.frame.path}",
-        f"Event: {event(header.frame)}",
+        f"Event: {header.event or event(header.frame)}",
         f"Image serial number: {header.serial}",
         f"hit = {int(header.is_hit)}",
         f"indexed_by = {indexed_by}",

@@ -89,7 +89,7 @@ def _why_image(file: Any, index: int, is_pixels: bool) -> str | None:
             found = True
             n_images = len(dataset) if dataset.ndim > 2 else 1
             if index < n_images or not is_pixels:
-                return _why_dataset(dataset, index if is_pixels else None)
+                return why_dataset(dataset, index if is_pixels else None)
             index -= n_images
     return None if found else "The file holds no images where NeXus and DECTRIS files have them, in entry/data."
 
@@ -127,7 +127,7 @@ def _why_other(path: Path, name: str) -> str | None:
         return f"The data file {name} is damaged or cut short: HDF5 cannot open it."
 
 
-def _why_dataset(dataset: Any, index: int | None) -> str | None:
+def why_dataset(dataset: Any, index: int | None) -> str | None:
     """Look at the pixels of an image, or of the first one where ``index`` is None, wherever they are."""
     problem = _why_filter(dataset)
     if dataset.is_virtual:

@@ -17,16 +17,23 @@ from dxtbx.sequence_filenames import template_regex
 from scitbx.array_family import flex
 
 from iota.engine import reference_detector as reference
+from iota.engine.crystfel_images import crystfel_images, geometry_detector
 from iota.engine.detector_moves import bring_downstream, update_geometry
 from iota.engine.hdf5_images import HDF5Images, open_images
 from iota.engine.image_pickles import check_pickle
 from iota.engine.reading import DAMAGED, ImportFailedError, reading, why_contents, why_file
 from iota.engine.remarks import remark
-from iota.errors import BackendError
+from iota.errors import BackendError, InputError
+from iota.inputs.crystfel_geometry import is_geometry_name
+from iota.inputs.foreign import foreign_file, is_foreign
 from iota.inputs.masters import is_hdf5
 from iota.records import FrameRef
 
 _LEAST_MM = 1.0  # no detector is that near to a sample
+_ONLY_DETECTOR = (
+    "Of the CrystFEL geometry only the detector is used for these images; its masks and bad regions are for HDF5 files."
+    " image_import.mask masks pixels of all formats."
+)
 
 
 def import_frame(frame: FrameRef, params: Any, link: Path, reference_detector: Any = None) -> ExperimentList:
@@ -104,7 +111,11 @@ def import_models(
     """
     path, index = frame.path, frame.index or 0
     with reading("header", path, index):
-        imageset = _imageset(frame, link, opened, has_wavelength=params.geometry.beam.wavelength is not None)
+        imageset = _imageset(frame, params, link, opened)
+    if reference_detector is None and params.crystfel.geometry and not is_hdf5(path):
+        reference_detector = load_reference_geometry(params.crystfel.geometry)
+        if crystfel_images(params.crystfel.geometry).geometry.masks_something:
+            remark(_ONLY_DETECTOR)
     with reading("geometry", path, index):
         _set_models(imageset, params, reference_detector)
     experiment = Experiment(
@@ -191,11 +202,14 @@ def _sizes(panels: list[tuple[int, ...]]) -> str:
     return f"{len(panels)} panel{'s' if len(panels) > 1 else ''} of {sizes} pixels"
 
 
-def _imageset(frame: FrameRef, link: Path, opened: OpenedFile | None, has_wavelength: bool) -> Any:
+def _imageset(frame: FrameRef, params: Any, link: Path, opened: OpenedFile | None) -> Any:
     """Image set with the models of the file; where a wavelength is given, the file need not have one."""
     path = Path(frame.path)
     _check_file(path)
     index = frame.index or 0
+    has_wavelength = params.geometry.beam.wavelength is not None
+    if is_hdf5(frame.path) and params.crystfel.geometry:
+        return _crystfel_imageset(params.crystfel.geometry, frame.path, index, has_wavelength)
     if is_hdf5(frame.path):
         found = _hdf5_imageset(frame.path, index, opened or OpenedFile(), has_wavelength)
         if found is not None:
@@ -203,9 +217,12 @@ def _imageset(frame: FrameRef, link: Path, opened: OpenedFile | None, has_wavele
     known = opened.imageset(frame.path, index) if opened is not None else None
     if known is not None:
         return known
-    format_class = get_format_class_for_file(frame.path)
+    format_class = None if is_foreign(frame.path) else get_format_class_for_file(frame.path)
     if format_class is None or format_class.is_abstract():
-        raise ImportFailedError(why_contents(path) or "DIALS does not recognise this file as a diffraction image.")
+        foreign = foreign_file(frame.path)
+        known = None if foreign is None else f"This is {foreign.one}: {foreign.way}."
+        why = known or why_contents(path) or "DIALS does not recognise this file as a diffraction image."
+        raise ImportFailedError(why)
     if not issubclass(format_class, FormatMultiImage):
         if frame.index:
             raise ImportFailedError("The file holds 1 image only.")
@@ -218,6 +235,14 @@ def _imageset(frame: FrameRef, link: Path, opened: OpenedFile | None, has_wavele
     if opened is not None:
         opened.keep(frame.path, format_class, imageset)
     return imageset
+
+
+def _crystfel_imageset(geometry: str, path: str, index: int, has_wavelength: bool) -> Any:
+    """Image set of an image as a CrystFEL geometry describes it."""
+    try:
+        return crystfel_images(geometry).imageset(path, index, has_wavelength)
+    except InputError as error:
+        raise ImportFailedError(f"{Path(path).name}: {error}") from error
 
 
 def _hdf5_imageset(path: str, index: int, opened: OpenedFile, has_wavelength: bool) -> Any:
@@ -266,6 +291,11 @@ def load_reference_geometry(path: str | None) -> Any:
         return None
     if not Path(path).is_file():
         raise BackendError(f"The reference geometry {path} is not a file.")
+    if is_geometry_name(path):
+        try:
+            return geometry_detector(crystfel_images(path).geometry, path)
+        except ImportFailedError as error:
+            raise BackendError(str(error)) from error
     try:
         with reading("header", path):
             images = open_images(path) if is_hdf5(path) else None

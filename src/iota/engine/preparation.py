@@ -20,6 +20,7 @@ from iota.engine.masks import Mask, check_shape, check_something_is_left, joined
 from iota.engine.prepared import LOOKED_AT, Prepared
 from iota.engine.reading import ImportFailedError
 from iota.errors import UsageError
+from iota.inputs.masters import is_hdf5
 from iota.records import FrameRef
 
 
@@ -47,6 +48,11 @@ def prepare(target: str, image_import: Any, frames: Sequence[FrameRef], run_fold
     reference = load_reference_geometry(params.input.reference_geometry)
     if reference is not None:
         _check_reference(reference, params, frames)
+    elif params.crystfel.geometry:  # the detector of images whose headers say their own
+        others = [frame for frame in frames if not is_hdf5(frame.path)]
+        if others:
+            detector = load_reference_geometry(params.crystfel.geometry)
+            _check_reference(detector, backend.extract(target, "crystfel.geometry = None\n"), others)
     if not masks and not image_import.beamstop and not image_import.estimate_gain:
         return prepared
     with tempfile.TemporaryDirectory(prefix="iota_") as links:

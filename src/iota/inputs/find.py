@@ -11,7 +11,11 @@ from typing import Literal
 
 import msgspec
 
+from iota.errors import InputError, UsageError
 from iota.inputs import kinds, lists
+from iota.inputs.crystfel_geometry import CrystfelGeometry, is_geometry_name, read_geometry
+from iota.inputs.event_lists import EventLines
+from iota.inputs.foreign import foreign_name
 from iota.inputs.hdf5 import Container, open_containers
 from iota.inputs.order import natural_key
 from iota.inputs.paths import absolute, can_be_written
@@ -21,7 +25,7 @@ from iota.records import FrameRef
 
 _TOLD_EVERY = 1000  # frames between two calls of `progress`
 
-Kind = Literal["file", "folder", "list", "wildcard", "master", "nothing"]
+Kind = Literal["file", "folder", "list", "wildcard", "master", "geometry", "nothing"]
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -40,7 +44,9 @@ class Inputs(msgspec.Struct, frozen=True):
     sources: list[Source]
 
 
-def find_frames(sources: Sequence[str | Path], *, progress: Callable[[int], None] | None = None) -> Inputs:
+def find_frames(
+    sources: Sequence[str | Path], *, geometry: str | None = None, progress: Callable[[int], None] | None = None
+) -> Inputs:
     """Find the frames in any mix of image files, folders, wildcards, text lists and HDF5 or NeXus masters.
 
     Frames come in the order of the sources; within a folder or a wildcard in natural order, within a list as written.
@@ -51,15 +57,19 @@ def find_frames(sources: Sequence[str | Path], *, progress: Callable[[int], None
     A missing path becomes a frame all the same when its name is that of an image, so that it ends with a line in the
     ledger. Whatever brings nothing is a problem that says what was looked for. Nothing is raised: no frames at all is
     an empty list. ``progress`` is called now and then with the number of frames so far.
+
+    A CrystFEL geometry, given or among the sources, says where the images of HDF5 files are; lists may then name them
+    as CrystFEL does, ``path entry//3``.
     """
     search = _Search(progress)
+    search.read_geometry([*([geometry] if geometry else []), *geometries_among(sources)])
     spans: list[tuple[str, Kind, int, int]] = []
     for source in sources:
         first = len(search.found)
         kind = search.take(str(source))
         spans.append((str(source), kind, first, len(search.found)))
     containers = [item for item in search.found if isinstance(item, Container)]
-    search.problems.extend(open_containers(containers, progress))
+    search.problems.extend(open_containers(containers, progress, search.geometry))
     frames: list[FrameRef] = []
     counted: list[Source] = []
     for path, kind, first, end in spans:
@@ -75,20 +85,41 @@ def find_frames(sources: Sequence[str | Path], *, progress: Callable[[int], None
     return Inputs(frames, search.problems, counted)
 
 
+def geometries_among(sources: Sequence[str | Path]) -> list[str]:
+    """Return the CrystFEL geometries among what was named."""
+    return [str(source) for source in sources if is_geometry_name(str(source))]
+
+
 class _Search:
     """What has been found so far: frames, and HDF5 files that are opened when all of them are known."""
 
     def __init__(self, progress: Callable[[int], None] | None) -> None:
         self.found: list[FrameRef | Container] = []
         self.problems: list[Problem] = []
+        self.geometry: CrystfelGeometry | None = None
+        self._events = EventLines(None)
         self._progress = progress
         self._seen: set[str] = set()  # resolved paths of whole files; mostly the very strings of the frames
         self._picked: dict[str, set[int]] = {}  # resolved path -> images of it that were named one by one
         self._lists: set[str] = set()  # resolved paths
         self._folders: dict[str, str] = {}  # folder -> the same, resolved
 
+    def read_geometry(self, paths: Sequence[str]) -> None:
+        """Read the one geometry that is needed; others are told of."""
+        for path in dict.fromkeys(absolute(path) for path in paths):
+            if self.geometry is not None:
+                self._tell(path, f"one CrystFEL geometry is enough; {self.geometry.path} is used.")
+                continue
+            try:
+                self.geometry = read_geometry(path)
+            except UsageError as error:
+                self.problems.append(Problem(path, str(error)))
+        self._events = EventLines(self.geometry)
+
     def take(self, text: str) -> Kind:
         """Add what one source holds and return what it is."""
+        if is_geometry_name(text):
+            return "geometry"
         if not text.strip():
             self._tell(text, "name a file, a folder, a wildcard or a list.")
             return "nothing"
@@ -152,12 +183,21 @@ class _Search:
             self._add(image.path, image.resolved)
         for folder, reason in walk.unreadable:
             self._tell(folder, f"the folder cannot be read ({reason}).")
-        if not n_images and not walk.unreadable:
+        for (folder, foreign), names in walk.foreign.items():
+            if len(names) == 1:
+                self._tell(os.path.join(folder, names[0]), foreign.sentence)
+            else:
+                self._tell(folder, foreign.sentence_of(len(names), names[0]))
+        if not n_images and not walk.unreadable and not walk.foreign:
             self._tell(path, f"the folder holds no image, nor do those in it: looked for {kinds.LOOKED_FOR}.")
         return "folder"
 
     def _take_file(self, path: str) -> Kind:
         """Take a file that is there: by its name, or by what is in it when the name says nothing."""
+        foreign = foreign_name(path)
+        if foreign is not None:
+            self._tell(path, foreign.sentence)
+            return "nothing"
         if kinds.is_image_name(path):
             self._add(path, self._resolved(path), named=True)
             return "master" if kinds.is_hdf5_name(path) else "file"
@@ -182,7 +222,12 @@ class _Search:
         self._lists.add(resolved)
         folder = os.path.dirname(path)
         n_lines = 0
-        for n_lines, line in enumerate(lists.read_lines(path), start=1):  # noqa: B007 - the count outlives the loop
+        for n_lines, written in enumerate(lists.read_lines(path), start=1):  # noqa: B007 - the count outlives the loop
+            try:
+                line = self._events.numbered(written, folder)
+            except InputError as error:
+                self._tell(written, str(error))
+                continue
             name, number = lists.split_number(line)
             if number is None or os.path.lexists(line):
                 self.take(lists.place_line(line, folder))

@@ -9,7 +9,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from iota.inputs.hdf5 import NO_IMAGES, is_metadata_name, master_beside, missing_text
+from iota.errors import InputError
+from iota.inputs.crystfel_events import read_event_map
+from iota.inputs.crystfel_geometry import CrystfelGeometry
+from iota.inputs.hdf5 import imageless_sentence, is_metadata_name, master_beside, missing_text
 from iota.inputs.image_map import UNREADABLE, ImageMap, TooManyImagesError, read_map
 from iota.inputs.kinds import data_file_stem
 from iota.inputs.problem import Problem, problem_with
@@ -64,7 +67,7 @@ class GrowingFile:
         self.signature = signature
         return True
 
-    def count(self, now: float, rest_s: float) -> None:
+    def count(self, now: float, rest_s: float, geometry: CrystfelGeometry | None) -> None:
         """Find the images that are ready, if there may be more of them."""
         due = now - self.changed_at <= _COARSE_S or not (self.is_final or now - self.changed_at < rest_s)
         if not due and self.counted_at >= self.changed_at:
@@ -74,8 +77,8 @@ class GrowingFile:
         started = time.perf_counter()
         self.too_many = ""
         try:
-            self._use(read_map(self.path, written_only=True))
-        except TooManyImagesError as error:
+            self._use(_read_written(self.path, geometry))
+        except (TooManyImagesError, InputError) as error:
             self.map, self.too_many = None, str(error)
         except UNREADABLE:
             self.map = None
@@ -120,8 +123,9 @@ class GrowingFile:
 class GrowingFiles:
     """All HDF5 files among the inputs that are watched."""
 
-    def __init__(self, seen: Seen, settle_s: float, rest_s: float) -> None:
+    def __init__(self, seen: Seen, settle_s: float, rest_s: float, geometry: CrystfelGeometry | None = None) -> None:
         self._seen = seen
+        self._geometry = geometry
         self._settle_s = settle_s
         self._rest_s = rest_s
         self._files: dict[str, GrowingFile] = {}
@@ -205,7 +209,7 @@ class GrowingFiles:
         self._live[file] = None
 
     def _look(self, file: GrowingFile, now: float) -> bool:
-        if data_file_stem(os.path.basename(file.path)) and master_beside(file.path):
+        if not self._geometry and data_file_stem(os.path.basename(file.path)) and master_beside(file.path):
             file.is_part = True  # never opened
             file.signature = file.signature or {file.path: None}
             return True
@@ -216,7 +220,7 @@ class GrowingFiles:
             else:
                 self._forget(file)
             return False
-        file.count(now, self._rest_s)
+        file.count(now, self._rest_s, self._geometry)
         if file.map:
             self._targets |= file.map.targets - {file.resolved}
         return True
@@ -282,7 +286,7 @@ class GrowingFiles:
                 yield FrameRef(file.path)
         elif not file.map.n_images:
             if file.named or not is_metadata_name(file.path):
-                self._tell(file, NO_IMAGES)
+                self._tell(file, imageless_sentence(file.path))
         else:
             yield from self._take(file, file.map.readable())
             if file.map.missing:
@@ -296,6 +300,12 @@ class GrowingFiles:
 
     def _tell(self, file: GrowingFile, why: str) -> None:
         self.problems.append(problem_with(file.path, why))
+
+
+def _read_written(path: str, geometry: CrystfelGeometry | None) -> ImageMap:
+    if geometry is not None:
+        return read_event_map(path, geometry, written_only=True)
+    return read_map(path, written_only=True)
 
 
 def _as_long_as(found: ImageMap, which: Which) -> Which:

@@ -7,19 +7,22 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from iota.errors import InputError
+from iota.inputs.crystfel_events import read_event_map
+from iota.inputs.crystfel_geometry import CrystfelGeometry
+from iota.inputs.foreign import Foreign, foreign_hdf5, imageless_hdf5
 from iota.inputs.image_map import UNREADABLE, ImageMap, TooManyImagesError, read_map
 from iota.inputs.kinds import data_file_stem
+from iota.inputs.masters import open_hdf5
 from iota.inputs.problem import Problem, problem_with
 from iota.inputs.taken import Taken, Which
 from iota.records import FrameRef
-
-NO_IMAGES = "it is HDF5 without images: looked in entry/data and other NXdata groups."
 
 
 class Container:
     """An HDF5 file that was named or found; how many frames it brings is known after :func:`open_containers`."""
 
-    __slots__ = ("brings", "map", "named", "path", "picked", "resolved", "too_many", "unreadable")
+    __slots__ = ("brings", "map", "named", "path", "picked", "resolved", "unreadable", "useless")
 
     def __init__(self, path: str, resolved: str, named: bool, picked: set[int]) -> None:
         self.path = path
@@ -29,7 +32,7 @@ class Container:
         self.map: ImageMap | None = None
         self.brings: Which | None = None  # which of its images are frames
         self.unreadable = False
-        self.too_many = ""
+        self.useless: Foreign | str | None = None  # why it brings nothing
 
     def frames(self) -> Iterator[FrameRef]:
         """Yield a frame for each image; one without an index if the file could not be opened: its worker says why."""
@@ -40,34 +43,64 @@ class Container:
                 yield FrameRef(self.path, index)
 
 
-def open_containers(containers: list[Container], progress: Callable[[int], None] | None) -> Iterator[Problem]:
+def open_containers(
+    containers: list[Container],
+    progress: Callable[[int], None] | None,
+    geometry: CrystfelGeometry | None = None,
+) -> Iterator[Problem]:
     """Open the masters and set the number of frames of each; data files of a master get none.
 
-    A data file that lies beside its master is known by its name and never opened. Yields what is in the way.
+    A data file that lies beside its master is known by its name and never opened. With a CrystFEL geometry, which says
+    itself where the images are, there are no masters. Yields what is in the way; what is the same for several files of
+    a folder is said once.
     """
     n_frames = 0
     opened: list[Container] = []
     all_resolved = {container.resolved for container in containers}
     for container in containers:
-        beside = master_beside(container.path)
+        beside = None if geometry else master_beside(container.path)
         if beside is None:
-            _open(container)
+            _open(container, geometry)
             opened.append(container)
             n_frames += container.map.n_images if container.map else 1
             if progress is not None:
                 progress(n_frames)
         elif container.named and os.path.realpath(beside) not in all_resolved:
             yield problem_with(container.path, f"it is a data file of {beside}: give that one instead.")
+    yield from _useless(opened)
     yield from _settle(opened)
 
 
-def _open(container: Container) -> None:
+def _open(container: Container, geometry: CrystfelGeometry | None) -> None:
     try:
-        container.map = read_map(container.path)
-    except TooManyImagesError as error:
-        container.too_many = str(error)
+        with open_hdf5(container.path) as file:
+            foreign = foreign_hdf5(file)
+        if foreign is not None and not (geometry and foreign.geometry_helps):
+            container.useless = foreign
+        elif geometry is not None:
+            container.map = read_event_map(container.path, geometry)
+        else:
+            container.map = read_map(container.path)
+    except (TooManyImagesError, InputError) as error:
+        container.useless = str(error)
     except UNREADABLE:
         container.unreadable = True
+
+
+def _useless(opened: list[Container]) -> Iterator[Problem]:
+    """Say of which files nothing can be read, once for all files of a folder that are alike."""
+    alike: dict[tuple[str, Foreign | str], list[str]] = {}
+    for container in opened:
+        if container.useless is not None:
+            folder, name = os.path.split(container.path)
+            alike.setdefault((folder, container.useless), []).append(name)
+    for (folder, why), names in alike.items():
+        if len(names) == 1:
+            yield problem_with(os.path.join(folder, names[0]), why if isinstance(why, str) else why.sentence)
+        elif isinstance(why, str):
+            yield problem_with(folder, f"{len(names)} files, such as {names[0]}: {why}")
+        else:
+            yield problem_with(folder, why.sentence_of(len(names), names[0]))
 
 
 def _settle(opened: list[Container]) -> Iterator[Problem]:
@@ -83,8 +116,6 @@ def _settle(opened: list[Container]) -> Iterator[Problem]:
     told: set[str] = set()
     for container in opened:
         found = container.map
-        if container.too_many:
-            yield problem_with(container.path, container.too_many)
         if found is None or container.resolved in pointed_at:
             continue
         stem = data_file_stem(os.path.basename(container.path))
@@ -95,7 +126,7 @@ def _settle(opened: list[Container]) -> Iterator[Problem]:
                 yield problem_with(container.path, f"it is a data file without its master: looked for {wanted}.")
         elif not found.n_images:
             if container.named or not is_metadata_name(container.path):
-                yield problem_with(container.path, NO_IMAGES)
+                yield problem_with(container.path, imageless_sentence(container.path))
         else:
             container.brings, other = taken.claim(container.path, found, np.ones(found.n_images, np.bool_))
             if other:
@@ -115,6 +146,12 @@ def taken_text(n_images: int, brings: Which, other: str) -> str:
 def is_metadata_name(path: str) -> bool:
     """Say whether a file's name is that of what Diamond writes beside a master: times and masks, no images."""
     return os.path.basename(path).lower().endswith("_meta.h5")
+
+
+def imageless_sentence(path: str) -> str:
+    """Say of an HDF5 file what it is, in which no image was found."""
+    with open_hdf5(path) as file:
+        return imageless_hdf5(file).sentence
 
 
 def missing_text(missing: tuple[str, ...]) -> str:

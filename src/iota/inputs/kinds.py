@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 IMAGE_SUFFIXES = ("cbf", "img", "corr", "mccd", "marccd", "mar", "sfrm", "smv", "pickle")
-HDF5_SUFFIXES = ("h5", "nxs", "nexus", "hdf5")
+HDF5_SUFFIXES = ("h5", "nxs", "nexus", "hdf5", "cxi")
 LIST_SUFFIXES = ("lst", "list")
 
 # A suffix of digits alone is an image (xtal.0001), but not that of a log that was set aside (iota.log.1).

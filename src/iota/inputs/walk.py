@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from iota.inputs.foreign import Foreign, foreign_name
 from iota.inputs.kinds import is_found_in_folder
 from iota.inputs.order import natural_key
 
@@ -18,8 +19,9 @@ class Found(NamedTuple):
 
 
 class Walk:
-    """Iterate over the image files of a folder and its subfolders; afterwards ``unreadable`` names folders left out.
+    """Iterate over the image files of a folder and its subfolders.
 
+    Afterwards ``unreadable`` names folders left out, and ``foreign`` files of formats that are known not to be read.
     A folder that is reached twice, through a symbolic link or a loop of them, is listed once. What a file is comes
     from the directory entry, so a file costs no call of its own: 100,000 are listed in about a second.
     """
@@ -27,6 +29,7 @@ class Walk:
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self.unreadable: list[tuple[str, str]] = []  # path, reason
+        self.foreign: dict[tuple[str, Foreign], list[str]] = {}  # folder and format -> files that are not read
         self._been_in: set[tuple[int, int]] = set()  # device, inode
 
     def __iter__(self) -> Iterator[Found]:
@@ -51,11 +54,25 @@ class Walk:
             self._been_in.add((here.st_dev, here.st_ino))
             with os.scandir(folder) as scan:
                 # Reversed and popped, so that memory shrinks while the frames grow.
-                entries = sorted((e for e in scan if _matters(e)), key=lambda e: natural_key(e.name), reverse=True)
+                listed = (e for e in scan if self._matters(e, folder))
+                entries = sorted(listed, key=lambda e: natural_key(e.name), reverse=True)
         except OSError as error:
             self.unreadable.append((folder, error.strerror or str(error)))
             return
         waiting.append((folder, os.path.realpath(folder), _popped(entries)))
+
+    def _matters(self, entry: os.DirEntry[str], folder: str) -> bool:
+        """Say whether the entry is a folder, an image, or a link to one, also to a missing one: its worker says so."""
+        if entry.name.startswith("."):
+            return False
+        if _is_folder(entry):
+            return True
+        if is_found_in_folder(entry.name):
+            return entry.is_symlink() or entry.is_file()
+        foreign = foreign_name(entry.name)
+        if foreign is not None:
+            self.foreign.setdefault((folder, foreign), []).append(entry.name)
+        return False
 
     @staticmethod
     def _image(entry: os.DirEntry[str], shown: str, resolved: str) -> Found:
@@ -75,12 +92,3 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a symbolic link that leads to itself
         return False
-
-
-def _matters(entry: os.DirEntry[str]) -> bool:
-    """Say whether the entry is a folder, an image, or a link to one, also to a missing one: its worker says so."""
-    if entry.name.startswith("."):
-        return False
-    if _is_folder(entry):
-        return True
-    return is_found_in_folder(entry.name) and (entry.is_symlink() or entry.is_file())

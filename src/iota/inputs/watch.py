@@ -17,7 +17,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from iota.errors import InputError
 from iota.inputs import kinds, lists
+from iota.inputs.crystfel_geometry import is_geometry_name, read_geometry
+from iota.inputs.event_lists import EventLines
 from iota.inputs.folders import Arrival, Folders
 from iota.inputs.growing import GrowingFiles
 from iota.inputs.growing_list import GrowingList
@@ -42,7 +45,8 @@ class Watcher:
     with it. Images of growing HDF5 files come as they are flushed. A list's last line counts when it ends.
 
     ``already`` are frames found or processed before: they never come again, nor does a file that is moved among the
-    watched folders, or is written anew under a name that came before.
+    watched folders, or is written anew under a name that came before. ``geometry`` is a CrystFEL geometry by which HDF5
+    files are read; one that cannot be read raises UsageError.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class Watcher:
         rest_s: float = 30.0,
         budget_s: float = 0.1,
         already: Iterable[FrameRef] = (),
+        geometry: str | None = None,
     ) -> None:
         self.problems: list[Problem] = []  # what stands in the way; grows, each is told once
         self._budget_s = budget_s
@@ -60,8 +65,11 @@ class Watcher:
         self._seen = Seen(already)
         self._folders = Folders(self._seen)
         self._pending = Pending(self._seen, settle_s, rest_s)
-        self._growing = GrowingFiles(self._seen, settle_s, rest_s)
-        self._expected: dict[tuple[str, str], None] = {(str(source), ""): None for source in sources}
+        known = read_geometry(geometry) if geometry else None
+        self._events = EventLines(known)
+        self._growing = GrowingFiles(self._seen, settle_s, rest_s, known)
+        named = (str(source) for source in sources if not is_geometry_name(str(source)))
+        self._expected: dict[tuple[str, str], None] = {(source, ""): None for source in named}
         self._turn = 0
         self._lists: dict[str, GrowingList] = {}
         self._roots: dict[tuple[str, re.Pattern[str] | None], None] = {}
@@ -188,7 +196,12 @@ class Watcher:
     def _read_lists(self, deadline: float) -> None:
         for growing in list(self._lists.values()):
             while lines := growing.poll(self._now):
-                for line in lines:
+                for written in lines:
+                    try:
+                        line = self._events.numbered(written, growing.folder)
+                    except InputError as error:
+                        self._tell(written, str(error))
+                        continue
                     if not self._take(line, growing.folder):
                         self._expected[line, growing.folder] = None
                 if time.perf_counter() > deadline:

@@ -80,6 +80,12 @@ image_import
             masked. It is found from the first images of a run. 0 looks for no shadow.
     .short_caption = Shadow threshold (counts)
     .expert_level = 1
+  crystfel_geometry = None
+    .type = path
+    .help = CrystFEL geometry (.geom). HDF5 and CXI files are read as it says (data, masks, panels, photon energy). \
+            Images of other formats get its detector. The same as giving it among the images.
+    .short_caption = CrystFEL geometry
+    .expert_level = 0
   distance = 0
     .type = float(value_min=0)
     .help = Detector distance (mm). 0 keeps that of the image header. Several panels are moved together.
@@ -404,7 +410,7 @@ advanced
     .expert_level = 1
   reference_geometry = None
     .type = path
-    .help = Detector geometry from this .expt file or image, instead of the image headers
+    .help = Detector geometry from this .expt file, image or CrystFEL geometry (.geom), instead of the image headers
     .expert_level = 1
   acceleration = *on off
     .type = choice

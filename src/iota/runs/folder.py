@@ -133,6 +133,11 @@ class RunFolder:
         return self.path / "target.phil"
 
     @property
+    def crystfel_geometry(self) -> Path:
+        """The CrystFEL geometry by which the images are read, if there is one: as it was when the run was made."""
+        return self.path / "crystfel.geom"
+
+    @property
     def control(self) -> Path:
         """Where orders to a run that goes on are left."""
         return self.path / ".control"

@@ -33,13 +33,16 @@ class Counter:
         """End the count that is going on."""
         self._number += 1
 
-    async def count(self, paths: Sequence[str], folder: Path, progress: Callable[[int], None]) -> Inputs:
+    async def count(
+        self, paths: Sequence[str], folder: Path, progress: Callable[[int], None], geometry: str = ""
+    ) -> Inputs:
         """Find the frames of all paths.
 
         Args:
             paths: as people type them; relative ones begin in ``folder``.
             folder: absolute.
             progress: called in the event loop, with the number of frames so far.
+            geometry: CrystFEL geometry of the images, if it is not among the paths.
 
         Raises:
             Cancelled: it was cancelled, or another count has begun.
@@ -57,7 +60,9 @@ class Counter:
                 told = now
                 loop.call_soon_threadsafe(progress, n_frames)
 
-        found = await asyncio.to_thread(find_frames, [in_folder(path, folder) for path in paths], progress=tell)
+        named = [in_folder(path, folder) for path in paths]
+        given = in_folder(geometry, folder) if geometry else None
+        found = await asyncio.to_thread(find_frames, named, geometry=given, progress=tell)
         if self._number != mine:
             raise Cancelled
         return found

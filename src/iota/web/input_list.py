@@ -57,7 +57,7 @@ class InputList:
                     "Paste or drop a list of paths"
                 )
             with ui.row().classes("w-full items-center no-wrap gap-2"):
-                self._box = ui.input(placeholder="/path/to/images, /path/*.cbf, list.lst, master.h5")
+                self._box = ui.input(placeholder="/path/to/images, /path/*.cbf, list.lst, master.h5, detector.geom")
                 self._box.props('dense outlined clearable aria-label="Input path"').classes("col-grow iota-mono")
                 self._box.on("keydown.enter", self._typed).mark("input-path")
                 ui.button("Add", icon="add", on_click=self._typed).props("outline")
@@ -73,7 +73,9 @@ class InputList:
             self._empty = ui.column().classes("w-full items-center gap-0 iota-empty")
             with self._empty:
                 ui.icon("add_photo_alternate").classes("iota-empty-icon")
-                ui.label("Add images, folders, wildcards, lists or HDF5 masters.")
+                ui.label(
+                    "Add images, folders, wildcards, lists or HDF5 masters, and a CrystFEL geometry to read them by."
+                )
                 ui.label("Paths are those of the machine on which IOTA runs.").classes("iota-muted iota-small")
             with ui.row().classes("w-full items-center no-wrap gap-2"):
                 self._bar = ui.linear_progress(show_value=False).props("indeterminate rounded").classes("col-grow")
@@ -91,7 +93,8 @@ class InputList:
         self.found = None
         self._show()
         try:
-            self.found = await self._counter.count(self._setup.inputs, self._setup.home, self._progress)
+            geometry = self._setup.iota.get("image_import.crystfel_geometry", "")
+            self.found = await self._counter.count(self._setup.inputs, self._setup.home, self._progress, geometry)
         except Cancelled:
             return
         self._show()

@@ -28,6 +28,7 @@ SAID_TWICE = {
     "cctbx_xfel.target_unit_cell": ("indexing.known_symmetry.unit_cell",),
     "cctbx_xfel.target_space_group": ("indexing.known_symmetry.space_group",),
     "image_import.mask": ("spotfinder.lookup.mask", "integration.lookup.mask"),
+    "image_import.crystfel_geometry": ("crystfel.geometry",),
     "image_import.distance": ("geometry.detector.distance",),
     "image_import.beam_center.x": ("geometry.detector.fast_slow_beam_centre",),
     "image_import.beam_center.y": ("geometry.detector.fast_slow_beam_centre",),

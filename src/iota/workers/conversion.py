@@ -86,7 +86,7 @@ def without_import_options(parameters: Parameters) -> Parameters:
     options = parameters.values.image_import
     options.convert_images = options.convert_only = options.flip_beamXY = False
     options.square_mode = "no_modification"
-    options.mask, options.beamstop, options.distance = None, 0, 0
+    options.mask, options.beamstop, options.distance, options.crystfel_geometry = None, 0, 0, None
     options.beam_center.x = options.beam_center.y = 0
     parameters.values.advanced.reference_geometry = None
     return parameters.replaced()

@@ -25,6 +25,7 @@ from iota.runs import RunFolder, iterate_ledger
 from iota.runs.folder import new_staging_folder, publish_folder
 from iota.runs.lists import read_list
 from iota.runs.state import is_at_work, read_state
+from iota.workers.given_geometry import GivenGeometry
 
 _BATCH = 500  # frames, between two signs of life
 
@@ -192,8 +193,9 @@ def _write(run: RunFolder, folder: Path, frames: Sequence[_Frame], values: Any, 
     composite = Composite(folder, values.lattices_per_file) if "dials" in values.format else None
     unreadable: list[str] = []
     written: list[FrameRef] = []
+    given = GivenGeometry.of_run(run)
     with ExitStack() as open_files:
-        stream = _Stream(folder, export, open_files) if "crystfel" in values.format else None
+        stream = _Stream(folder, export, open_files, given) if "crystfel" in values.format else None
         for first in range(0, len(frames), _BATCH):
             batch = frames[first : first + _BATCH]
             with step(f"Writing images {first + 1} to {first + len(batch)} of {len(frames)}"):
@@ -226,13 +228,14 @@ def _write(run: RunFolder, folder: Path, frames: Sequence[_Frame], values: Any, 
     export.n_frames = len(written)
     export.n_chunks = stream.n_chunks if stream is not None else 0
     if "lists" in values.format:
-        _write_lists(folder, written)
+        _write_lists(folder, written, given)
 
 
 class _Stream:
-    """The stream while it is written; its geometry is that of the first image that is read."""
+    """The stream while it is written; its geometry is that of the run, or of the first image that is read."""
 
-    def __init__(self, folder: Path, export: Export, open_files: ExitStack) -> None:
+    def __init__(self, folder: Path, export: Export, open_files: ExitStack, given: GivenGeometry | None) -> None:
+        self._given = given
         self.n_chunks = 0
         self._folder = folder
         self._export = export
@@ -251,7 +254,7 @@ class _Stream:
             if self._file is not None:
                 self._write_blanks()
             return
-        geometry = geometry_of(data.experiments[0])
+        geometry = geometry_of(data.experiments[0], self._given.places if self._given else ())
         if self._file is None:
             self._reference = geometry
             self._begin(frame.ref)
@@ -264,7 +267,10 @@ class _Stream:
         from iota.engine.crystfel_cell import cell_file_text
         from iota.engine.crystfel_geometry import geometry_text
 
-        geometry = geometry_text(self._reference, _data_lines(first))
+        if self._given is not None and len(self._given.places) == len(self._reference.panels):
+            geometry = self._given.text_for(self._reference)
+        else:
+            geometry = geometry_text(self._reference, _data_lines(first))
         cell = cell_file_text(self._export.unit_cell, self._export.space_group)
         for name, text in (("run.geom", geometry), ("run.cell", cell)):
             (self._folder / name).write_text(text, encoding="utf-8")
@@ -287,7 +293,7 @@ class _Stream:
         from iota.engine.crystfel_stream import Header
 
         self.n_chunks += 1
-        return Header(frame.ref, self.n_chunks, frame.is_hit)
+        return Header(frame.ref, self.n_chunks, frame.is_hit, self._given.event(frame.ref) if self._given else "")
 
 
 def _data_lines(first: FrameRef) -> list[str]:
@@ -300,12 +306,13 @@ def _data_lines(first: FrameRef) -> list[str]:
     return [f"data = {dataset}", "dim0 = %", "dim1 = ss", "dim2 = fs"]
 
 
-def _write_lists(folder: Path, frames: Sequence[FrameRef]) -> None:
+def _write_lists(folder: Path, frames: Sequence[FrameRef], given: GivenGeometry | None) -> None:
     from iota.engine.crystfel_stream import event
 
+    named = event if given is None else given.event
     texts = {
         "integrated.lst": (str(frame) for frame in frames),
-        "crystfel.lst": (frame.path if frame.index is None else f"{frame.path} {event(frame)}" for frame in frames),
+        "crystfel.lst": (frame.path if frame.index is None else f"{frame.path} {named(frame)}" for frame in frames),
     }
     for name, lines in texts.items():
         with (folder / name).open("w", encoding="utf-8", errors="surrogateescape") as file:

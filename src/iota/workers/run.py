@@ -8,6 +8,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
@@ -16,8 +17,9 @@ from iota.analysis.summary import Summary
 from iota.engine import questions
 from iota.engine.prepared import looked_at
 from iota.engine.worker import EngineConfig
-from iota.errors import RunFolderError
+from iota.errors import RunFolderError, UsageError
 from iota.inputs import Inputs, Watcher, find_frames
+from iota.inputs.crystfel_geometry import self_contained
 from iota.params import Parameters, read, script_text
 from iota.records import OUTCOMES, FrameRef, FrameResult, Outcome, Settings
 from iota.runs import FrameNames, Ledger, RunFolder, RunState, iterate_ledger
@@ -95,9 +97,11 @@ class Run:
             UsageError: a mask does not fit the images, or what is to be found from them cannot be.
         """
         image_import = parameters.values.image_import
+        if image_import.crystfel_geometry:
+            image_import.crystfel_geometry = _kept_geometry(folder, image_import.crystfel_geometry)
         first = inputs.frames
         if parameters.values.gui.monitor_mode:  # what is there already tells shapes, shadow and gain
-            first = find_frames(parameters.inputs).frames
+            first = find_frames(parameters.inputs, geometry=image_import.crystfel_geometry).frames
         prepared = dials.ask(questions.prepare, parameters, looked_at(first), folder.path)
         parameters.remarks.extend(prepared.remarks)
         if prepared.gain is not None:
@@ -288,7 +292,12 @@ class Run:
             return None
         time_out_s = gui.monitor_mode_timeout_length if gui.monitor_mode_timeout else None
         return WatchFeed(
-            Watcher(self._inputs, rest_s=gui.monitor_mode_incomplete_after, already=self.frames),
+            Watcher(
+                self._inputs,
+                rest_s=gui.monitor_mode_incomplete_after,
+                already=self.frames,
+                geometry=self._values.image_import.crystfel_geometry,
+            ),
             self._arrived,
             lambda: read_order(self.folder) == "finish",
             time_out_s,
@@ -386,3 +395,13 @@ def _log_line(result: FrameResult) -> str:
         for x in result.lattices
     )
     return f"{head}  {lattices}  [{result.frame}; {result.settings}]"
+
+
+def _kept_geometry(folder: RunFolder, path: str) -> str:
+    """Copy a CrystFEL geometry into the run folder, so that the run stays what it is when the file is changed."""
+    try:
+        text = Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(f"The CrystFEL geometry {path} cannot be read: {error.strerror}.") from error
+    folder.write_text(folder.crystfel_geometry, self_contained(text, Path(path).parent))
+    return str(folder.crystfel_geometry)
