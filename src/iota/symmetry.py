@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import product
+from itertools import permutations, product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -195,8 +195,11 @@ def unique_reflections(
 
 
 def bravais_symbol(space_group: str) -> str:
-    """Bravais symbol of a space group, e.g. ``tP``."""
-    return str(bravais_types.bravais_lattice(group=sgtbx.space_group_info(space_group).group()))
+    """Bravais symbol of a space group, e.g. ``tP``; ``hR`` in both settings of rhombohedral groups."""
+    info = sgtbx.space_group_info(space_group)
+    if info.group().match_tabulated_settings().extension() == "R":
+        info = info.reference_setting()
+    return str(bravais_types.bravais_lattice(group=info.group()))
 
 
 def crystal_system(space_group: str) -> str:
@@ -204,27 +207,90 @@ def crystal_system(space_group: str) -> str:
     return str(sgtbx.space_group_info(space_group).group().crystal_system())
 
 
-_CELL_RULES = {
-    "Monoclinic": "two right angles",
-    "Orthorhombic": "three right angles",
-    "Tetragonal": "a = b and three right angles",
-    "Trigonal": "a = b, α = β = 90 and γ = 120, or in a setting with :R equal axes and equal angles",
-    "Hexagonal": "a = b, α = β = 90 and γ = 120",
-    "Cubic": "equal axes and three right angles",
-}
+_GENERIC = (10.0, 11.3, 12.9, 81.0, 93.0, 104.0)  # a cell that has no symmetry
 
 
 def cell_problem(cell: Sequence[float], space_group: str) -> str | None:
-    """A sentence when no crystal of the space group can have this cell (within 1 % and 1 degree); None when it can."""
+    """A sentence when no crystal of the space group can have this cell (within 1 % and 1 degree); None when it can.
+
+    It says what the space group asks of a cell in its setting, and the same lattice in axes that would fit.
+    """
     info = sgtbx.space_group_info(space_group)
     if info.group().is_compatible_unit_cell(uctbx.unit_cell(tuple(cell))):
         return None
-    return f"This cell does not fit {info}, which needs {_CELL_RULES[str(info.group().crystal_system())]}."
+    rule = _cell_rule(info.group())
+    said = f"The cell {_short(cell)} does not fit {info}{f', which needs {rule}' if rule else ''}."
+    axes, symbol = _other_axes(cell, info), _other_setting(cell, info)
+    if axes:
+        said += f" The cell {' or '.join(_short(other) for other in axes)} would fit."
+    return f"{said} With {symbol} the cell would fit as it is." if symbol else said
+
+
+def _short(cell: Sequence[float]) -> str:
+    return " ".join(f"{round(value, 2):g}" for value in cell)
+
+
+def _cell_rule(group: Any) -> str:
+    """What a space group asks of a cell in its setting, such as ``a = b and α = β = 90°, γ = 120°``."""
+    a, b, c, alpha, beta, gamma = _as_cell(group.average_unit_cell(uctbx.unit_cell(_GENERIC)))
+    rules = _equal({"a": a, "b": b, "c": c})
+    angles = {"α": alpha, "β": beta, "γ": gamma}
+    for fixed in (90, 120):
+        names = [name for name, angle in angles.items() if abs(angle - fixed) < 1e-3]
+        rules += [f"{' = '.join(names)} = {fixed}°"] if names else []
+        angles = {name: angle for name, angle in angles.items() if name not in names}
+    rules += _equal(angles)
+    return " and ".join([", ".join(rules[:-1]), rules[-1]] if len(rules) > 1 else rules)
+
+
+def _equal(values: dict[str, float]) -> list[str]:
+    """Those of the named values that are equal, as ``a = b``; each named once."""
+    groups: list[list[str]] = []
+    for name, value in values.items():
+        same = next((group for group in groups if abs(values[group[0]] - value) < 1e-3), None)
+        if same is None:
+            groups.append([name])
+        else:
+            same.append(name)
+    return [" = ".join(group) for group in groups if len(group) > 1]
+
+
+def _other_setting(cell: Sequence[float], info: Any) -> str | None:
+    """The symbol of a rhombohedral group in its other setting where the cell is of that, such as ``R 3 :R``."""
+    setting = info.group().match_tabulated_settings()
+    if setting.extension() not in ("H", "R"):
+        return None
+    other = sgtbx.space_group_info(f"{setting.hermann_mauguin()} :{'R' if setting.extension() == 'H' else 'H'}")
+    return str(other) if other.group().is_compatible_unit_cell(uctbx.unit_cell(tuple(cell))) else None
+
+
+_MOST_CHOICES = 2  # of axes that are named
+
+
+def _other_axes(cell: Sequence[float], info: Any) -> list[Cell]:
+    """The same lattice in axes that fit: in another order, or turned from rhombohedral ones or the usual setting."""
+    found: list[Cell] = []
+    given = tuple(cell)
+    orders = [(*(given[k] for k in order), *(given[3 + k] for k in order)) for order in permutations(range(3))]
+    to_others = (info.change_of_basis_op_to_primitive_setting(), info.change_of_basis_op_to_reference_setting())
+    turned = [uctbx.unit_cell(given).change_basis(to_other.inverse()) for to_other in to_others]
+    for candidate in [*(uctbx.unit_cell(order) for order in orders), *turned]:
+        if info.group().is_compatible_unit_cell(candidate):
+            fitting = _as_cell(candidate)
+            if not any(np.allclose(fitting, other, rtol=0.01) for other in found):
+                found.append(fitting)
+    return found[:_MOST_CHOICES]
 
 
 def point_group(space_group: str) -> str:
-    """Point group with the centring of a space group, e.g. ``P 4 2 2`` for P 43 21 2."""
+    """Point group of a space group, e.g. ``P 4 2 2`` for P 43 21 2 and for I 4 2 2."""
     group = sgtbx.space_group_info(space_group).group().build_derived_point_group()
+    return str(sgtbx.space_group_info(group=group))
+
+
+def without_screw_axes(space_group: str) -> str:
+    """Space group with rotations in place of screw axes, in its setting and with its centring: ``I 4`` for I 41."""
+    group = sgtbx.space_group_info(space_group).group().build_derived_reflection_intensity_group(anomalous_flag=True)
     return str(sgtbx.space_group_info(group=group))
 
 

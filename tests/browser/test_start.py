@@ -33,7 +33,7 @@ def test_a_run_is_set_up_and_started_by_clicks(start_server, open_page, picture,
     page.get_by_text("Processing Options").first.click()
     page.get_by_role("textbox", name="Target space group", exact=True).fill("P43212")
     page.get_by_role("textbox", name="Target unit cell", exact=True).fill("79.2 60 38.1 90 90 90")
-    page.get_by_text("which needs a = b and three right angles").wait_for()
+    page.get_by_text("which needs a = b and α = β = γ = 90°").wait_for()
     picture(page, "settings-wrong")
     page.get_by_role("textbox", name="Target unit cell", exact=True).fill("79.2 79.2 38.1 90 90 90")
     page.get_by_text("2 changed from the default").wait_for()

@@ -102,6 +102,21 @@ def test_the_target_is_checked_against_the_installed_backend(tmp_path):
         backend.target_text(read([], [f"cctbx_xfel.target={wrong}"]))
 
 
+def test_a_cell_that_contradicts_its_space_group_is_refused_wherever_they_are_given(tmp_path):
+    target = tmp_path / "target.phil"
+    target.write_text("indexing.known_symmetry { unit_cell = 38.1 79.2 79.2 90 90 90\n space_group = P43212 }\n")
+    for assignments in (
+        [f"cctbx_xfel.target={target}"],
+        ["indexing.known_symmetry.unit_cell=38.1 79.2 79.2 90 90 90", "indexing.known_symmetry.space_group=P43212"],
+        ["cctbx_xfel.target_unit_cell=38.1 79.2 79.2 90 90 90", "indexing.known_symmetry.space_group=P43212"],
+    ):
+        parameters = read([], assignments, is_backend_name=backend.is_backend_name)
+        with pytest.raises(ParameterError, match=r"needs a = b .* The cell 79.2 79.2 38.1 90 90 90 would fit"):
+            backend.target_text(parameters)
+    # IOTA's own parameters overrule the target file
+    backend.target_text(read([], [f"cctbx_xfel.target={target}", "target_unit_cell=79.2 79.2 38.1 90 90 90"]))
+
+
 def test_what_the_user_gives_wins_over_ladder_and_learning(tmp_path):
     target = tmp_path / "mine.phil"
     target.write_text("indexing.max_cell = 123\nindexing.known_symmetry.space_group = P222\n")

@@ -115,6 +115,24 @@ def test_ways_of_indexing_are_told_apart(tmp_path):
     assert told_apart > as_they_are + 0.1
 
 
+def test_a_centred_group_with_an_ambiguity_in_another_setting(tmp_path):
+    """A monoclinic cell that looks orthorhombic: both ways of indexing fit it, and CCP4 lists no I 1 1 2."""
+    rare = ("--blank-fraction", 0, "--weak-fraction", 0, "--multi-fraction", 0)
+    cell = ("--cell", "70,62,50,90,90,90", "--space-group", "I 1 1 2")
+    assert command("iota.simulate", "images", "-n", 4, "--seed", 11, *cell, *rare, cwd=tmp_path).returncode == 0
+    given = ("target_unit_cell=70 62 50 90 90 90", "target_space_group=I 1 1 2")
+    assert command("iota.run", "images", "-n", 1, *given, cwd=tmp_path).returncode == 0
+    done = command("iota.merge", 1, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = tmp_path / "integration" / "001" / "merge" / "001"
+    assert 'space_group = "I 1 1 2"' in (folder / "cosym.log").read_text()
+    merged = gemmi.read_mtz_file(str(folder / "merged.mtz"))
+    assert merged.spacegroup_name == merged.spacegroup.xhm() == "I 1 1 2"
+    assert merged.cell.parameters == pytest.approx((70, 62, 50, 90, 90, 90), rel=0.01)
+    hkl = np.array(merged)[:, :3].astype(int)
+    assert len(hkl) > 500 and not np.any(hkl.sum(axis=1) % 2)
+
+
 def test_a_run_that_goes_on_is_merged_as_far_as_it_is(known_run, tmp_path):
     run = RunFolder(shutil.copytree(known_run.path, tmp_path / "001"))
     state = read_state(run.state)
@@ -193,6 +211,7 @@ def test_what_cannot_be_merged_gets_a_sentence(known_run):
         (("1", "engine=xia2"), "xia2.ssx_reduce is not on the PATH"),
         (("1", "engine=prime"), "PRIME is"),
         (("1", "space_group=P222"), "does not fit the lattice"),
+        (("1", "space_group=P 4 (c,a,b)"), "which needs b = c"),
         (("1", "dmin=2"), "no parameter named merging.dmin"),
         (("99",), "is not a run folder"),
         ((), "takes one run"),

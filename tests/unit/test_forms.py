@@ -181,7 +181,8 @@ def test_a_cell_is_checked_against_the_space_group_beside_it():
     cell, group = "cctbx_xfel.target_unit_cell", "cctbx_xfel.target_space_group"
     assert form.problems({cell: "79.2 79.2 38.1 90 90 90", group: "P43212"}) == {}
     said = form.problems({cell: "79.2 60 38.1 90 90 90", group: "P43212"})
-    assert said == {cell: "This cell does not fit P 43 21 2, which needs a = b and three right angles."}
+    words = "The cell 79.2 60 38.1 90 90 90 does not fit P 43 21 2, which needs a = b and α = β = γ = 90°."
+    assert said == {cell: words}
     assert form.problems({cell: "79.2 60 38.1 90 90 90"}) == {}
     assert "not a unit cell" in form.problems({cell: "79 79 38 90 90 270"})[cell]
     assert "not a space group" in form.problems({group: "P999"})[group]

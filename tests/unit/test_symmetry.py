@@ -94,3 +94,60 @@ def test_point_group_and_system_of_a_space_group():
     assert symmetry.point_group("P43212") == symmetry.point_group("P41212") == "P 4 2 2"
     assert symmetry.crystal_system("P43212") == "Tetragonal"
     assert symmetry.bravais_symbol("C2") == "mC"
+
+
+@pytest.mark.parametrize(
+    ("cell", "space_group"),
+    [
+        ((79.2, 79.2, 38.1, 90, 90, 90), "P43212"),
+        ((57.3, 57.3, 57.3, 106.7, 106.7, 106.7), "R3:R"),
+        ((91.9, 91.9, 60, 90, 90, 120), "R3:H"),
+        ((91.9, 91.9, 60, 90, 90, 120), "H32"),
+        ((50, 65, 72, 90, 105, 90), "P 1 21 1"),
+        ((65, 50, 72, 105, 90, 90), "P 21 1 1"),
+        ((65, 50, 72, 90, 90, 105), "B 1 1 2"),
+        ((65, 50, 72, 90, 95, 90), "I 1 2 1"),
+        ((65, 50, 72, 90, 107, 90), "A 2"),
+        ((38, 79, 79, 90, 90, 90), "P 4 (c,a,b)"),
+        ((60, 50, 70, 90, 90, 90), "P 2 21 21"),
+        ((78, 78, 78.5, 90, 90, 90), "I23"),  # as near as cells of one form are
+        ((10, 11, 12, 80, 85, 95), "P1"),
+    ],
+)
+def test_a_cell_in_the_setting_of_its_space_group_is_no_problem(cell, space_group):
+    assert symmetry.cell_problem(cell, space_group) is None
+
+
+@pytest.mark.parametrize(
+    ("cell", "space_group", "needs", "fits"),
+    [
+        ((38.1, 79.2, 79.2, 90, 90, 90), "P43212", "a = b and α = β = γ = 90°", "79.2 79.2 38.1 90 90 90"),
+        ((79.2, 79.2, 38.1, 90, 90, 90), "P6122", "a = b, α = β = 90° and γ = 120°", ""),
+        ((60, 91.9, 91.9, 120, 90, 90), "H32", "a = b, α = β = 90° and γ = 120°", "91.9 91.9 60 90 90 120"),
+        ((60, 60, 60, 70, 70, 70), "R3", "a = b, α = β = 90° and γ = 120°", "68.83 68.83 134.86 90 90 120"),
+        ((68.83, 68.83, 134.86, 90, 90, 120), "R3:R", "a = b = c and α = β = γ", "60 60 60 70 70 70"),
+        ((79, 79, 38, 90, 90, 90), "P 4 (c,a,b)", "b = c and α = β = γ = 90°", "38 79 79 90 90 90"),
+        ((50, 65, 72, 90, 105, 90), "P 21 1 1", "β = γ = 90°", "65 50 72 105 90 90 or 65 72 50 105 90 90"),
+        ((65, 50, 72, 90, 90, 95), "I 1 2 1", "α = γ = 90°", "65 72 50 90 95 90 or 50 72 65 90 95 90"),
+        ((78, 78, 79.5, 90, 90, 90), "I23", "a = b = c and α = β = γ = 90°", ""),
+    ],
+)
+def test_a_cell_that_contradicts_its_space_group_is_told_with_axes_that_fit(cell, space_group, needs, fits):
+    said = symmetry.cell_problem(cell, space_group)
+    assert f"needs {needs}." in said
+    assert f"The cell {fits} would fit." in said if fits else "would fit" not in said
+    assert ("With R 3 :" in said) == space_group.startswith("R3")
+
+
+def test_a_rhombohedral_lattice_is_one_in_both_settings():
+    assert symmetry.bravais_symbol("R3:R") == symmetry.bravais_symbol("R3:H") == symmetry.bravais_symbol("R32") == "hR"
+    assert symmetry.bravais_symbol("P3") == "hP"
+
+
+@pytest.mark.parametrize(
+    ("space_group", "rotations"),
+    [("I41", "I 4"), ("P 43 21 2", "P 4 2 2"), ("R3:H", "R 3 :H"), ("R3:R", "R 3 :R"), ("I213", "I 2 3"),
+     ("F23", "F 2 3"), ("P 21 1 1", "P 2 1 1"), ("C 1 2 1", "C 1 2 1"), ("I 1 1 2", "I 1 1 2")],
+)  # fmt: skip
+def test_screw_axes_are_dropped_and_centring_is_not(space_group, rotations):
+    assert symmetry.without_screw_axes(space_group) == rotations

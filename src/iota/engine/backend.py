@@ -12,6 +12,7 @@ from iota.engine.installation import prepare
 from iota.errors import ParameterError
 from iota.params import Parameters, defaults, safe_text
 from iota.params.old_names import ha14_target_remark
+from iota.symmetry import cell_problem
 
 prepare()
 
@@ -70,7 +71,8 @@ def target_text(parameters: Parameters) -> str:
     the target file, assignments on the command line, IOTA parameters that were changed from their defaults.
 
     Raises:
-        ParameterError: a name or value in the target is not understood by the installed DIALS.
+        ParameterError: a name or value in the target is not understood by the installed DIALS, or the space group
+            cannot have the cell.
     """
     sources = [_own_defaults(parameters)]
     target = parameters.values.cctbx_xfel.target
@@ -80,9 +82,13 @@ def target_text(parameters: Parameters) -> str:
     sources.append(parse(_from_iota(parameters, changed=True)))
     try:
         working = scope().fetch(sources=sources)
-        working.extract()
+        given = working.extract().indexing.known_symmetry
     except (Sorry, RuntimeError, ValueError) as error:
         raise ParameterError(_first_line(error)) from error
+    if given.unit_cell is not None and given.space_group is not None:
+        problem = cell_problem(given.unit_cell.parameters(), str(given.space_group))
+        if problem:
+            raise ParameterError(problem)
     return str(scope().fetch_diff(source=working).as_str())
 
 

@@ -22,6 +22,7 @@ prepare()
 from cctbx import sgtbx  # noqa: E402
 from dials.array_family import flex  # noqa: E402
 from dxtbx.model import ExperimentList  # noqa: E402
+from iotbx import mtz  # noqa: E402
 
 Ints = npt.NDArray[np.int64]
 
@@ -168,6 +169,24 @@ def write_weighted(folder: Path, variance: npt.NDArray[np.float64]) -> None:
     scale = table["inverse_scale_factor"].as_numpy_array()
     table["intensity.scale.variance"] = flex.double(np.ascontiguousarray(variance * scale**2))
     table.as_file(str(folder / "weighted.refl"))
+
+
+def name_space_group(path: Path) -> None:
+    """Write the Hermann-Mauguin symbol into an MTZ file that has a number such as ``No.4`` in its place.
+
+    cctbx takes names from CCP4's symop.lib, which has few settings other than the standard ones, and no P 21 1 1.
+
+    Raises:
+        BackendError: the file cannot be read or written.
+    """
+    try:
+        merged = mtz.object(str(path))
+        symbol = str(merged.space_group().match_tabulated_settings().hermann_mauguin())
+        if merged.space_group_name().startswith("No.") and symbol:
+            merged.set_space_group_name(symbol)
+            merged.write(str(path))
+    except RuntimeError as error:
+        raise BackendError(f"{path} cannot be read, so its space group is not named: {error}.") from error
 
 
 def read_combined(folder: Path) -> Observed:

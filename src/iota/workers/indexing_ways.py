@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from iota.analysis.indexing_ways import UNCLEAR, settle_ways
 from iota.errors import BackendError
-from iota.symmetry import point_group, reindexed, unique_reflections
+from iota.symmetry import reindexed, unique_reflections, without_screw_axes
 
 AS_IT_IS = "x,y,z"
 _STRONG = 3.0  # standard deviations
@@ -67,7 +67,7 @@ def tell_ways_apart(
         arguments = [
             "strongest.expt",
             "strongest.refl",
-            f"space_group={point_group(space_group)}",
+            f"space_group={without_screw_axes(space_group)}",
             f"d_min={max(_D_MIN_COSYM_A, d_min_A):.2f}",
             "output.html=None",
         ]

@@ -24,7 +24,7 @@ from iota.records import FrameResult, Lattice
 from iota.runs import RunFolder, iterate_ledger, read_state
 from iota.runs.lists import read_list
 from iota.runs.state import is_at_work
-from iota.symmetry import bravais_symbol, indexing_ambiguities, unique_reflections
+from iota.symmetry import bravais_symbol, cell_problem, indexing_ambiguities, unique_reflections
 from iota.workers.indexing_ways import tell_ways_apart
 from iota.workers.merge_folders import end_merge, new_merge_folder
 from iota.workers.merge_programs import check_engine, prime_command, run_command, xia2_command
@@ -69,6 +69,9 @@ def merge_run(run: RunFolder, values: Any, step: Step) -> tuple[Merging, Path]:
             f"Space group {space_group} does not fit the lattice of the run, {summary.consensus.bravais}. Process again"
             f" with cctbx_xfel.target_space_group={space_group.replace(' ', '')} if it is right."
         )
+    problem = cell_problem(summary.consensus.unit_cell, space_group)
+    if problem:  # of the same lattice, but in another setting
+        raise UsageError(problem)
     merging = Merging(
         run=str(run.path),
         engine=values.engine,
@@ -189,6 +192,7 @@ def _with_dials(
         dials.write_weighted(folder, _variances(scaled, data, merging))
         arguments = ["scaled.expt", "weighted.refl", f"d_min={merging.d_min_A:.2f}", "assess_space_group=False"]
         merging.commands.append(dials.run_program("merge", [*arguments, "output.html=None"], folder))
+        dials.name_space_group(folder / "merged.mtz")
         merging.shells, merging.overall = table_one(data, values.n_shells, values.seed)
         merging.cumulative = cumulative(data, values.seed)
         reached = [result.lattices[k].d_min_A or np.nan for result, k in chosen]
