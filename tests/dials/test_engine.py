@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from cctbx.sgtbx import space_group_info
 from commands import LYSOZYME, command
+from dxtbx.model import ExperimentList
 
 from iota.engine import backend, ladder
 from iota.engine.filter import LatticeFilter
@@ -100,6 +102,22 @@ def test_the_target_is_checked_against_the_installed_backend(tmp_path):
     wrong.write_text("indexing.method = magic\n")
     with pytest.raises(ParameterError, match="magic"):
         backend.target_text(read([], [f"cctbx_xfel.target={wrong}"]))
+
+
+@pytest.mark.parametrize(
+    ("cell", "space_group", "accelerate"),
+    [("79.2 79.2 38.1", "P 43 21 2", True), ("79.2 79.2 38.1", "P 41", False), ("38.1 79.2 79.2", "P 4 (c,a,b)", True)],
+)
+def test_candidates_refined_with_known_symmetry_keep_the_space_group(hits, tmp_path, cell, space_group, accelerate):
+    words = [f"target_unit_cell={cell} 90 90 90", f"target_space_group={space_group}"]
+    words.append("indexing.stills.refine_candidates_with_known_symmetry=True")
+    result = _process(_engine(tmp_path, *words, accelerate=accelerate), hits[0])
+    (lattice,) = result.lattices
+    given = space_group_info(space_group)
+    assert space_group_info(lattice.space_group).group() == given.group()
+    assert lattice.unit_cell[:3] == pytest.approx([float(length) for length in cell.split()], rel=0.01)
+    (experiment,) = ExperimentList.from_file(str(tmp_path / result.files["experiments"]), check_format=False)
+    assert experiment.crystal.get_space_group() == given.group()
 
 
 def test_a_cell_that_contradicts_its_space_group_is_refused_wherever_they_are_given(tmp_path):

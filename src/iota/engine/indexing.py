@@ -47,7 +47,10 @@ def index(indexer: Indexer, params: Any, experiments: Any, spots: Any, settings:
     Raises whatever DIALS raises when it finds no lattice.
     """
     cell_is_known = params.indexing.known_symmetry.unit_cell is not None
+    given = params.indexing.known_symmetry.space_group  # before DIALS writes its own choice into the parameters
     found, reflections = indexer(params, _independent(experiments), spots.copy())
+    if given is not None:
+        _keep_space_group(found, given.group())
     crystal = found[0].crystal
     first = reflections.select(reflections["id"] == 0)
     cell = primitive_niggli(crystal.get_unit_cell().parameters(), str(crystal.get_space_group().info()))
@@ -60,6 +63,17 @@ def index(indexer: Indexer, params: Any, experiments: Any, spots: Any, settings:
         )
     rmsd, _ = calc_2D_rmsd_and_displacements(first) if "xyzcal.px" in first else (0.0, None)
     return Indexed(found, reflections, settings, settings.label, cell, multiple, len(first), float(rmsd))
+
+
+def _keep_space_group(experiments: Any, given: Any) -> None:
+    """Give lattices the space group that was known, where DIALS leaves them with the symmetry of its intensities.
+
+    It does so when candidates are refined with known symmetry: P 4/m m m for P 43 21 2.
+    """
+    symmetry = given.build_derived_patterson_group()
+    for experiment in experiments:
+        if experiment.crystal.get_space_group().build_derived_patterson_group() == symmetry:
+            experiment.crystal.set_space_group(given)
 
 
 def _independent(experiments: Any) -> Any:
