@@ -16,6 +16,7 @@ Outcome = Literal[
     "integrated",
     "failed_import",
     "failed_triage",
+    "too_many_spots",
     "failed_spotfinding",
     "failed_indexing",
     "failed_refinement",
@@ -29,6 +30,7 @@ OUTCOME_WORDS: dict[Outcome, str] = {  # for people; files and programs have the
     "integrated": "integrated",
     "failed_import": "failed import",
     "failed_triage": "no diffraction",
+    "too_many_spots": "too many spots",
     "failed_spotfinding": "failed spot finding",
     "failed_indexing": "failed indexing",
     "failed_refinement": "failed refinement",
@@ -40,7 +42,9 @@ OUTCOME_WORDS: dict[Outcome, str] = {  # for people; files and programs have the
 MEANINGS: dict[Outcome, str] = {
     "integrated": "At least one lattice was found and integrated, and passed the filter if there is one.",
     "failed_import": "The image, or its header, could not be read.",
-    "failed_triage": "It has fewer spots than an image with diffraction must have, or more than it may have: a blank.",
+    "failed_triage": "It has fewer spots than an image with diffraction must have: a blank.",
+    "too_many_spots": "It has more spots than dispatch.hit_finder.maximum_number_of_reflections allows, as salt, ice or"
+    " noise makes them. It is not indexed, and counts neither as a hit nor as a blank.",
     "failed_spotfinding": "Looking for spots ended with an error.",
     "failed_indexing": "It has spots, and no lattice explains them well enough.",
     "failed_refinement": "A lattice was found, and its refinement against the spots failed.",
@@ -49,7 +53,14 @@ MEANINGS: dict[Outcome, str] = {
     "crashed": "Its process ended without an answer: the backend crashed, memory ran out, or its job was lost twice.",
     "timed_out": "It took longer than mp.frame_timeout allows.",
 }
-NOT_HITS: tuple[Outcome, ...] = ("failed_import", "failed_triage", "failed_spotfinding", "crashed", "timed_out")
+NOT_HITS: tuple[Outcome, ...] = (
+    "failed_import",
+    "failed_triage",
+    "too_many_spots",
+    "failed_spotfinding",
+    "crashed",
+    "timed_out",
+)
 
 
 class FrameRef(msgspec.Struct, frozen=True, order=True, gc=False):

@@ -104,6 +104,13 @@ def test_the_target_is_checked_against_the_installed_backend(tmp_path):
         backend.target_text(read([], [f"cctbx_xfel.target={wrong}"]))
 
 
+def test_more_spots_than_allowed_are_neither_a_blank_nor_a_hit(hits, tmp_path):
+    result = _process(_engine(tmp_path, "dispatch.hit_finder.maximum_number_of_reflections=40"), hits[0])
+    assert (result.outcome, result.lattices) == ("too_many_spots", [])
+    assert result.reason == f"{result.n_spots} spots found; 40 are the most that are allowed (dispatch.hit_finder)."
+    assert {"experiments", "strong", "log"} <= set(result.files)  # its spots can be looked at
+
+
 @pytest.mark.parametrize(
     ("cell", "space_group", "accelerate"),
     [("79.2 79.2 38.1", "P 43 21 2", True), ("79.2 79.2 38.1", "P 41", False), ("38.1 79.2 79.2", "P 4 (c,a,b)", True)],

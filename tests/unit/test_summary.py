@@ -4,7 +4,9 @@ from made_runs import blank, made_run
 
 from iota.analysis.lattices import group_lattices, sub_lattices
 from iota.analysis.prime import prime_script
-from iota.analysis.summary import SummaryBuilder
+from iota.analysis.summary import SummaryBuilder, summary_of
+from iota.analysis.table import RunTable
+from iota.cli.next_steps import next_steps
 from iota.cli.summary import summary_text
 from iota.records import OUTCOME_WORDS, OUTCOMES, FrameRef, FrameResult, Lattice
 from iota.symmetry import primitive_niggli
@@ -114,3 +116,42 @@ def test_the_installed_prime_knows_every_name(tmp_path):
     working, unused = prime.master_phil.fetch(source=phil.parse(text), track_unused_definitions=True)
     assert unused == []
     assert working.extract().target_unit_cell.parameters() == pytest.approx((79.2, 79.2, 38.1, 90, 90, 90))
+
+
+UNREAD, BLANK = ("failed_import", "The file is cut off."), ("failed_triage", "2 spots found.")
+TOO_MANY = ("too_many_spots", "900 spots found.")
+
+
+@pytest.mark.parametrize(
+    ("failures", "says"),
+    [
+        ([UNREAD], "No frame could be read; "),
+        ([UNREAD, UNREAD, BLANK], "Only 1 of 3 frames could"),
+        ([BLANK, BLANK], "No frame has enough spots."),
+        ([BLANK, BLANK, TOO_MANY], "2 of 3 frames do not have"),
+        ([TOO_MANY, TOO_MANY], "All frames have too many spots."),
+        ([("failed_spotfinding", "The number of strong pixels found (9) is")], "image_import.estimate_gain"),
+        ([("failed_spotfinding", "The mask is of another shape.")], "All frames ended as failed spot finding; "),
+        ([("crashed", "")] * 3 + [("timed_out", "")], "3 of 4 frames ended as crashed; "),
+    ],
+)
+def test_without_a_hit_the_next_step_is_about_what_ended_most_frames(tmp_path, failures, says):
+    results = [_result(k, outcome) for k, (outcome, _) in enumerate(failures)]
+    for result, (_, reason) in zip(results, failures, strict=True):
+        result.reason = reason
+    folder = made_run(tmp_path, results)
+    table = RunTable(folder)
+    table.update()
+    (step,) = next_steps(Conclusion(summary=summary_of(table, len(results))), folder)
+    assert says in step
+
+
+def test_frames_without_a_usable_gain_are_named_beside_a_lattice(tmp_path):
+    results = [_result(k, lattices=[_lattice()], files={"experiments": "x", "reflections": "y"}) for k in range(3)]
+    results.append(_result(9, "failed_spotfinding"))
+    results[-1].reason = "The number of strong pixels found (12345) is greater than the maximum allowed."
+    folder = made_run(tmp_path, results)
+    table = RunTable(folder)
+    table.update()
+    steps = next_steps(Conclusion(summary=summary_of(table, 4)), folder)
+    assert "1 of 4 frames have too many strong pixels" in steps[0] and "iota.merge" in " ".join(steps)

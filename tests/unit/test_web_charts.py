@@ -127,7 +127,8 @@ def test_values_beyond_all_bounds_are_counted_at_the_ends():
 
 def test_rates_grow_with_doubling_steps():
     finished = np.sort(np.random.default_rng(3).uniform(0, 50_000, 20_000)) + 1e9
-    outcome = np.random.default_rng(4).choice([0, 2, 4], 20_000).astype(np.uint8)
+    codes = [OUTCOMES.index(name) for name in ("integrated", "failed_triage", "failed_indexing")]
+    outcome = np.random.default_rng(4).choice(codes, 20_000).astype(np.uint8)
     grown = RatesOverTime()
     for k in range(0, 20_000, 333):
         grown.add(finished[k : k + 333], outcome[k : k + 333])
@@ -206,7 +207,7 @@ def test_outcome_bar_has_every_outcome_in_proportion():
         for group in ET.fromstring(svg).iter(f"{SVG}g")
         if group.find(f"{SVG}title") is not None
     }
-    assert widths["timed_out"] / widths["failed_integration"] == pytest.approx(100 / 70, rel=0.05)
+    assert widths["timed_out"] / widths["failed_integration"] == pytest.approx(110 / 80, rel=0.05)
 
 
 def test_a_single_failure_among_a_million_can_be_clicked():

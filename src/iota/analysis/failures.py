@@ -10,7 +10,7 @@ from iota.analysis.table import RunTable
 from iota.records import OUTCOMES, Outcome
 
 _STAGES: tuple[Outcome, ...] = (
-    "failed_import", "failed_triage", "failed_spotfinding", "failed_indexing", "failed_refinement",
+    "failed_import", "failed_triage", "too_many_spots", "failed_spotfinding", "failed_indexing", "failed_refinement",
     "failed_integration", "failed_filter", "timed_out", "crashed",
 )  # fmt: skip
 

@@ -17,9 +17,11 @@ class Hint(NamedTuple):
 
 _HINTS: tuple[tuple[str, str, Hint], ...] = (
     ("failed_triage", "more than", Hint("Allow more spots, or raise the threshold: these may be salt or ice.",
-                                        "spotfinder.threshold.dispersion.sigma_strong")),
+                                        "spotfinder.threshold.dispersion.sigma_strong")),  # of earlier versions
     ("failed_triage", "", Hint("Blanks, in all likelihood. If there is diffraction on them, ask for fewer spots.",
                                "data_selection.image_triage.minimum_Bragg_peaks")),
+    ("too_many_spots", "", Hint("Salt, ice or noise: raise the threshold. If these are crystals, allow more spots.",
+                                "dispatch.hit_finder.maximum_number_of_reflections")),
     ("failed_spotfinding", "strong pixels|gain", Hint("Give the gain of the detector, or have it estimated"
                                                       " (image_import.estimate_gain).", "image_import.gain")),
     ("failed_spotfinding", "mask", Hint("Make the mask anew from an image of this detector.", "image_import.mask")),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 from collections.abc import Sequence
 
 from rich import box
@@ -16,7 +15,7 @@ from iota.analysis.facts import lattice_facts, run_facts
 from iota.analysis.failures import Failure
 from iota.analysis.shares import percent
 from iota.analysis.summary import Summary
-from iota.installation import program
+from iota.cli.next_steps import command, next_steps
 from iota.records import OUTCOME_WORDS, Outcome
 from iota.runs import RunFolder
 from iota.symmetry import cell_text
@@ -29,6 +28,7 @@ OUTCOME_STYLES: dict[Outcome, str] = {
     "integrated": "bold bright_green",
     "failed_import": "magenta",
     "failed_triage": "bright_black",
+    "too_many_spots": "bright_magenta",
     "failed_spotfinding": "yellow",
     "failed_indexing": "bright_yellow",
     "failed_refinement": "bright_red",
@@ -151,52 +151,6 @@ def _places(conclusion: Conclusion, folder: RunFolder) -> RenderableType:
     if (folder.path / "visualization").is_dir():
         charts = f", charts of the run: {', '.join(conclusion.charts)}" if conclusion.charts else ""
         grid.add_row("   pictures", f"visualization/{charts}")
-    grid.add_row("   report", f"{_command('iota.report')} {shlex.quote(str(folder.path))}, one page to print or send")
-    grid.add_row("   repeat", f"{_command('iota.run')} {shlex.quote(str(folder.script))}")
+    grid.add_row("   report", f"{command('iota.report')} {shlex.quote(str(folder.path))}, one page to print or send")
+    grid.add_row("   repeat", f"{command('iota.run')} {shlex.quote(str(folder.script))}")
     return grid
-
-
-def _command(name: str) -> str:
-    """One of our commands as it must be typed: with its folder where that is not on the PATH."""
-    return name if shutil.which(name) else shlex.quote(program(name) or name)
-
-
-def _view(viewer: str, files: Sequence[str], folder: RunFolder) -> str:
-    """The command that shows a frame; only the viewer of DIALS reads files of DIALS, the others take the image."""
-    if viewer == "dials.image_viewer":
-        return f"{_command('iota.image_viewer')} {' '.join(files)}"
-    images = (folder.path / "integrated.lst").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    return f"{viewer} {shlex.quote(images[0])}"
-
-
-def next_steps(conclusion: Conclusion, folder: RunFolder) -> list[str]:
-    """What to do next, as commands and sentences."""
-    summary = conclusion.summary
-    consensus = summary.consensus
-    if consensus is not None:
-        files = [shlex.quote(str(folder.path / summary.best_files[what])) for what in ("experiments", "reflections")]
-        steps = [
-            f"look at the best frame:  {_view(conclusion.viewer, files, folder)}",
-            f"see its numbers:         dials.show {' '.join(files)}",
-        ]
-        if consensus.n_lattices > 1:
-            steps.append(f"merge the intensities:   {_command('iota.merge')} {shlex.quote(str(folder.path))}")
-        if any("learnt" in label or "metric" in label for label in summary.settings):
-            steps.append(
-                f"when the space group is known:  {_command('iota.run')} ... "
-                f'cctbx_xfel.target_unit_cell="{cell_text(consensus.unit_cell)}" cctbx_xfel.target_space_group=...'
-            )
-        return steps
-    path = shlex.quote(str(folder.path))
-    if summary.n_hits:
-        return [
-            f"{summary.n_hits} frames have diffraction but none was integrated. Are beam centre, distance and"
-            f" wavelength right? Look at some with {_command('iota.image_viewer')} {path}/dials/*_imported.expt",
-            "If the crystal is known, give it: cctbx_xfel.target_unit_cell=... cctbx_xfel.target_space_group=...",
-        ]
-    if summary.counts.get("failed_triage"):
-        return [
-            "No frame has enough spots. If there is diffraction, lower data_selection.image_triage.minimum_Bragg_peaks"
-            " or change the spot finding in a target file (spotfinder.threshold...)."
-        ]
-    return [f"No frame could be read; {path}/iota.log says why, line by line."]

@@ -211,8 +211,8 @@ class FrameWork:
             self.result.spots_d_min_A = spots_d_min_A(self.spots, self.experiments)
         try:
             self.triage(self.spots)
-        except FrameFailedError:
-            if self.engine.grid is None:
+        except FrameFailedError as failure:
+            if self.engine.grid is None or failure.outcome == "too_many_spots":
                 raise
             self._find_more_spots(self.engine.grid.most_sensitive.phil)
 
@@ -241,7 +241,7 @@ class FrameWork:
         if n_spots < least:
             raise FrameFailedError("failed_triage", sentences.too_few_spots(n_spots, least))
         if most is not None and n_spots > most:
-            raise FrameFailedError("failed_triage", f"{n_spots} spots are more than the {most} that are allowed.")
+            raise FrameFailedError("too_many_spots", sentences.too_many_spots(n_spots, most))
 
     def index(self, settings: Settings, spots: Any = None) -> Indexed:
         """Find the lattices of the frame with one group of settings; other spots than its own may be given."""

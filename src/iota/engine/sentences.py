@@ -138,3 +138,8 @@ def too_few_spots(n_spots: int, least: int) -> str:
     """Why triage discards a frame."""
     spots = {0: "No spot", 1: "1 spot"}.get(n_spots, f"{n_spots} spots")
     return f"{spots} found; at least {least} {'is' if least == 1 else 'are'} needed."
+
+
+def too_many_spots(n_spots: int, most: int) -> str:
+    """Why a frame with more spots than are allowed is not indexed."""
+    return f"{n_spots} spots found; {most} are the most that are allowed (dispatch.hit_finder)."

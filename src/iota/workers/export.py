@@ -172,7 +172,7 @@ def _is_only_in_stream(result: FrameResult, is_hit: bool, values: Any) -> bool:
         return False
     if is_hit:
         return values.chunks != "integrated" and "experiments" in result.files
-    return bool(values.chunks == "all" and result.outcome in ("failed_triage", "failed_spotfinding"))
+    return bool(values.chunks == "all" and result.outcome in ("failed_triage", "too_many_spots", "failed_spotfinding"))
 
 
 def _new_folder(run: RunFolder) -> Path:

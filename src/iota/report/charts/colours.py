@@ -18,6 +18,7 @@ OUTCOME_COLOURS: Mapping[Outcome, str] = {
     "integrated": "#1779d0",
     "failed_import": "#901f86",
     "failed_triage": "#978795",
+    "too_many_spots": "#906038",
     "failed_spotfinding": "#8bac53",
     "failed_indexing": "#eea700",
     "failed_refinement": "#e33d00",

@@ -68,7 +68,7 @@ def _legend(present: list[tuple[Outcome, int]], rest: int, total: int, width: fl
 
 STAGES: tuple[tuple[str, str, tuple[Outcome, ...]], ...] = (
     ("read", "could be read", ("failed_import",)),
-    ("hits", "have diffraction", ("failed_triage", "failed_spotfinding")),
+    ("hits", "are hits", ("failed_triage", "too_many_spots", "failed_spotfinding")),
     ("indexed", "were indexed", ("failed_indexing",)),
     ("refined", "were refined", ("failed_refinement",)),
     ("integrated", "were integrated", ("failed_integration",)),

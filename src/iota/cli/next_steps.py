@@ -1,0 +1,106 @@
+"""What to do after a run, by what became of its frames: commands to copy, or what most likely is wrong."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Sequence
+
+from iota.analysis.summary import Summary
+from iota.installation import program
+from iota.records import OUTCOME_WORDS
+from iota.runs import RunFolder
+from iota.symmetry import cell_text
+from iota.workers.conclusion import Conclusion
+
+
+def command(name: str) -> str:
+    """One of our commands as it must be typed: with its folder where that is not on the PATH."""
+    return name if shutil.which(name) else shlex.quote(program(name) or name)
+
+
+def next_steps(conclusion: Conclusion, folder: RunFolder) -> list[str]:
+    """What to do next, as commands and sentences."""
+    summary = conclusion.summary
+    path = shlex.quote(str(folder.path))
+    if summary.consensus is not None:
+        return [*_strong_pixels(summary), *_with_lattices(conclusion, folder)]
+    if summary.n_hits:
+        return [
+            *_strong_pixels(summary),
+            f"{summary.n_hits} frames have diffraction but none was integrated. Are beam centre, distance and"
+            f" wavelength right? Look at some with {command('iota.image_viewer')} {path}/dials/*_imported.expt",
+            "If the crystal is known, give it: cctbx_xfel.target_unit_cell=... cctbx_xfel.target_space_group=...",
+        ]
+    return _without_hits(summary, path)
+
+
+def _with_lattices(conclusion: Conclusion, folder: RunFolder) -> list[str]:
+    summary, consensus = conclusion.summary, conclusion.summary.consensus
+    assert consensus is not None
+    files = [shlex.quote(str(folder.path / summary.best_files[what])) for what in ("experiments", "reflections")]
+    steps = [
+        f"look at the best frame:  {_view(conclusion.viewer, files, folder)}",
+        f"see its numbers:         dials.show {' '.join(files)}",
+    ]
+    if consensus.n_lattices > 1:
+        steps.append(f"merge the intensities:   {command('iota.merge')} {shlex.quote(str(folder.path))}")
+    if any("learnt" in label or "metric" in label for label in summary.settings):
+        steps.append(
+            f"when the space group is known:  {command('iota.run')} ... "
+            f'cctbx_xfel.target_unit_cell="{cell_text(consensus.unit_cell)}" cctbx_xfel.target_space_group=...'
+        )
+    return steps
+
+
+def _view(viewer: str, files: Sequence[str], folder: RunFolder) -> str:
+    """The command that shows a frame; only the viewer of DIALS reads files of DIALS, the others take the image."""
+    if viewer == "dials.image_viewer":
+        return f"{command('iota.image_viewer')} {' '.join(files)}"
+    images = (folder.path / "integrated.lst").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    return f"{viewer} {shlex.quote(images[0])}"
+
+
+_MANY = 0.1  # of the finished frames
+_GAIN = (
+    "Are the counts photons? If not, give the gain (counts per photon) as image_import.gain=..., or have it estimated"
+    " with image_import.estimate_gain=True."
+)
+_TOO_FEW = (
+    "If there is diffraction, lower data_selection.image_triage.minimum_Bragg_peaks or change the spot finding in a"
+    " target file (spotfinder.threshold...)."
+)
+_TOO_MANY = (
+    "If they are of crystals, raise dispatch.hit_finder.maximum_number_of_reflections; if they are of salt, ice or"
+    " noise, raise the threshold (spotfinder.threshold...)."
+)
+
+
+def _without_hits(summary: Summary, path: str) -> list[str]:
+    """What is wrong with most frames of a run without a hit."""
+    if not summary.n_finished:
+        return [f"No frame was finished; {path}/iota.log says why."]
+    outcome = max(summary.counts, key=lambda outcome: summary.counts[outcome])
+    n, n_all = summary.counts[outcome], summary.n_finished
+    is_all = n == n_all
+    some = f"{n:,} of {n_all:,} frames"
+    why = f"{path}/iota.log says why, line by line."
+    if outcome == "failed_triage":
+        return [f"{'No frame has' if is_all else f'{some} do not have'} enough spots. {_TOO_FEW}"]
+    if outcome == "too_many_spots":
+        return [f"{'All frames' if is_all else some} have too many spots. {_TOO_MANY}"]
+    if outcome == "failed_import":
+        return [f"{'No frame' if is_all else f'Only {n_all - n:,} of {n_all:,} frames'} could be read; {why}"]
+    if outcome == "failed_spotfinding" and _strong_pixels(summary):
+        return _strong_pixels(summary)
+    return [f"{'All frames' if is_all else some} ended as {OUTCOME_WORDS[outcome]}; {why}"]
+
+
+def _strong_pixels(summary: Summary) -> list[str]:
+    """The gain, where a tenth of the frames or more have more strong pixels than DIALS takes for spots."""
+    of_spots = [failure for failure in summary.failures if failure.outcome == "failed_spotfinding"]
+    n, n_all = sum(failure.n for failure in of_spots if "strong pixels" in failure.reason), summary.n_finished
+    if not n or n < _MANY * n_all:
+        return []
+    frames = "All frames" if n == n_all else f"{n:,} of {n_all:,} frames"
+    return [f"{frames} have too many strong pixels to look for spots. {_GAIN}"]
