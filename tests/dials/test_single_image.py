@@ -4,6 +4,8 @@ import json
 import os
 import time
 
+import h5py
+import numpy as np
 import pytest
 from commands import LYSOZYME, command
 
@@ -103,3 +105,34 @@ def test_an_image_that_comes_while_it_waits(hit, tmp_path):
 def test_what_does_not_exist_in_the_file_is_said(hit, tmp_path):
     status, report = _report(hit, "--index", 2, cwd=tmp_path)
     assert (status, report["outcome"], report["reason"]) == (1, "failed_import", "The file holds 1 image only.")
+
+
+@pytest.fixture(scope="module")
+def ice(tmp_path_factory):
+    """A file of two stills of ice in lumps, without a crystal."""
+    folder = tmp_path_factory.mktemp("ice")
+    rare = ("--blank-fraction", 0, "--weak-fraction", 0, "--multi-fraction", 0, "--format", "nxs", "--silent")
+    assert command("iota.simulate", "images", "-n", 2, "--seed", 8, *rare, cwd=folder).returncode == 0
+    path = folder / "images" / "lyso_1.nxs"
+    rng = np.random.default_rng(21)
+    with h5py.File(path, "a") as file:
+        data, good = file["entry/data/data"], file["entry/instrument/detector/pixel_mask"][()] == 0
+        y, x = np.indices(good.shape)
+        d_A = 0.98 / (2 * np.sin(0.5 * np.arctan(np.hypot(x - 474.7, y - 533.6) * 0.172 / 130)))
+        rings = ((3.897, 8), (3.669, 6), (3.441, 7), (2.671, 2), (2.249, 4), (2.072, 2), (1.918, 2))
+        ring = sum(height * np.exp(-(((d_A - at) / (0.006 * at)) ** 2) / 2) for at, height in rings)
+        for k in range(len(data)):
+            lumps = rng.poisson(np.clip(ring * rng.gamma(0.05, 20.0, good.shape), 0, 3000))
+            data[k] = np.where(good, rng.poisson(4.0, good.shape) + lumps, data[k])
+    return path
+
+
+@pytest.mark.slow
+def test_ice_without_a_crystal_has_no_lattice_as_in_a_run(ice, tmp_path):
+    status, report = _report(ice, "--index", 2, cwd=tmp_path)
+    assert (status, report["outcome"], report["unit_cell"]) == (1, "failed_indexing", None)
+    assert report["n_spots"] > 50 and report["ice_rings_A"]
+    done = command("iota.run", ice, "-n", 1, "--silent", cwd=tmp_path)
+    assert done.returncode == 1
+    lines = (tmp_path / "integration" / "001" / "frames.jsonl").read_text().splitlines()
+    assert [json.loads(line)["outcome"] for line in lines] == ["failed_indexing"] * 2

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from iota.analysis.cell_scale import CellScale
 from iota.analysis.columns import STAGES
 from iota.analysis.shares import percent, wilson_interval
 from iota.analysis.summary import Summary
@@ -23,6 +24,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     text: str  # the same everywhere it is shown
     values: Mapping[str, float] = {}  # the numbers of the text, as exact as they are known
     unit: str = ""  # of the values; those in percent and those that are counted have none
+    is_warning: bool = False  # something is wrong, in all likelihood
 
 
 def run_facts(summary: Summary) -> list[Fact]:
@@ -53,6 +55,8 @@ def lattice_facts(summary: Summary) -> list[Fact]:
         _cell("unit_cell", "Unit cell", consensus.unit_cell, "(Å, °)"),
         _cell("unit_cell_spread", "Spread", consensus.unit_cell_spread, "(Å, °; robust standard deviation)"),
     ]
+    if summary.cell_scale is not None:
+        facts.append(_scale(summary.cell_scale))
     for k, candidate in enumerate(consensus.candidates):
         words = f"{candidate.n_lattices:,} {candidate.bravais} ({candidate.space_group})"
         facts.append(
@@ -76,6 +80,13 @@ def lattice_facts(summary: Summary) -> list[Fact]:
     if consensus.metric_symmetry and consensus.metric_cell:
         facts.append(_cell("metric_cell", "Metric", consensus.metric_cell, "(Å, °)", f"{consensus.metric_symmetry}, "))
     return facts
+
+
+def _scale(scale: CellScale) -> Fact:
+    values = {"factor": scale.factor, "standard_error": scale.standard_error, "n": scale.n_lattices}
+    if scale.distance_mm is not None:
+        values["distance_mm"] = scale.distance_mm
+    return Fact(name="cell_scale", label="Check", text=scale.sentence, values=values, is_warning=True)
 
 
 def _counts(summary: Summary) -> list[Fact]:

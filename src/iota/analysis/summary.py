@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from iota.analysis.cell_scale import CellScale, cell_scale
 from iota.analysis.columns import CELL, OTHER, OTHER_CODE, STAGES
 from iota.analysis.consensus import MOST_CELLS, Consensus, consensus
 from iota.analysis.drift import Drift, drifts
@@ -19,7 +20,9 @@ from iota.analysis.failures import Failure, failures
 from iota.analysis.rates import RatesOverTime
 from iota.analysis.table import RunTable
 from iota.errors import RunFolderError
+from iota.params.given_lattice import given_lattice
 from iota.records import NOT_HITS, OUTCOMES, FrameResult, Lattice, Outcome
+from iota.symmetry import bravais_symbol
 
 
 class StageTime(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +71,7 @@ class Summary(msgspec.Struct, kw_only=True):
     rates: list[RateStep] = []  # over time
     pixel_size_mm: float | None = None
     best_files: dict[str, str] = {}  # files of the frame with most integrated reflections, relative to the run folder
+    cell_scale: CellScale | None = None  # to the cell that was given, where they differ as by a wrong distance
     settings: dict[str, int] = {}  # integrated frames by the settings that their lattice was found with
     n_unreadable: int = 0  # lines of the ledger that are no records; their frames are not counted
     remarks: dict[str, int] = {}  # sentence on files or headers -> frames to which it applies
@@ -202,7 +206,9 @@ def summary_of(table: RunTable, n_frames: int, most_cells: int = MOST_CELLS) -> 
         return summary
     values = {name: table.lattice_column(name)[chosen] for name in _COLUMNS}
     cells = np.stack([table.lattice_column(name)[chosen] for name in CELL], axis=1).astype(float)
-    _describe(summary, table.symmetries, table.lattice_column("symmetry")[chosen], cells, values, most_cells)
+    codes = table.lattice_column("symmetry")[chosen]
+    _describe(summary, table.symmetries, codes, cells, values, most_cells)
+    summary.cell_scale = _scale_to_given(table, codes, cells, summary.distance_mm_median)
     reflections = np.bincount(of_frame[chosen], weights=values["n_integrated"])
     rows = np.unique(of_frame[chosen])  # reflections may be none on all of them
     with contextlib.suppress(RunFolderError):  # the ledger may be away by now
@@ -217,6 +223,17 @@ def _remarks(table: RunTable, n_rows: int) -> dict[str, int]:
     for words, n in _numbers_of(table.remarks, table.column("remarks", stop=n_rows)).items():
         frames.update(dict.fromkeys(words.splitlines(), n))
     return dict(frames.most_common())
+
+
+def _scale_to_given(
+    table: RunTable, codes: npt.NDArray[np.uint16], cells: npt.NDArray[np.float64], distance_mm: float | None
+) -> CellScale | None:
+    given = given_lattice(table.folder.target)
+    if given is None:
+        return None
+    bravais = bravais_symbol(given[1])
+    same = np.isin(codes, [code for code, (symbol, _) in enumerate(table.symmetries) if symbol == bravais])
+    return cell_scale(cells[same], given[0], distance_mm)
 
 
 def _most_frequent(found: list[Failure]) -> list[Failure]:

@@ -39,7 +39,14 @@ def _with_lattices(conclusion: Conclusion, folder: RunFolder) -> list[str]:
     summary, consensus = conclusion.summary, conclusion.summary.consensus
     assert consensus is not None
     files = [shlex.quote(str(folder.path / summary.best_files[what])) for what in ("experiments", "reflections")]
-    steps = [
+    steps = []
+    scale = summary.cell_scale
+    if scale is not None and scale.distance_mm is not None:
+        steps.append(
+            f"check the distance:      {command('iota.run')} ... image_import.distance={scale.distance_mm:.1f}, if the"
+            " crystal is of the given form"
+        )
+    steps += [
         f"look at the best frame:  {_view(conclusion.viewer, files, folder)}",
         f"see its numbers:         dials.show {' '.join(files)}",
     ]

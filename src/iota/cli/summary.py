@@ -95,7 +95,7 @@ def _findings(summary: Summary, lattices: Sequence[Learnt]) -> RenderableType:
     if not facts:
         grid.add_row(" Lattice", "none: no frame was integrated")
     for fact in facts:
-        grid.add_row(f" {fact.label}", fact.text)
+        grid.add_row(f" {'! ' if fact.is_warning else ''}{fact.label}", fact.text)
     for lattice in lattices:
         grid.add_row(
             f" Learnt {lattice.number}", f"{lattice.label.partition(': ')[2]}, from {lattice.n_scouted} frames"

@@ -258,8 +258,15 @@ class FrameWork:
             )
 
     def correct(self, found: Indexed, spots: Any = None) -> Indexed:
-        """Index again without a multiple of the cell and with its symmetry, where that explains the spots as well."""
-        known = self.engine.params(found.settings).indexing.known_symmetry
+        """Index again without a multiple of the cell and with its symmetry, where that explains the spots as well.
+
+        A lattice that explains no more of the spots than chance does is refused.
+        """
+        indexing = self.engine.params(found.settings).indexing
+        n_spots = len(self.spots if spots is None else spots)
+        if found.may_be_chance(n_spots, indexing.index_assignment.simple.hkl_tolerance):
+            raise FrameFailedError("failed_indexing", sentences.no_better_than_chance(found.n_indexed, n_spots))
+        known = indexing.known_symmetry
         if known.unit_cell is not None:
             return found
         space_group = None if known.space_group is None else str(known.space_group)

@@ -11,6 +11,7 @@ import numpy as np
 from dials.algorithms.indexing.stills_indexer import calc_2D_rmsd_and_displacements
 from dxtbx.model.experiment_list import Experiment, ExperimentList
 
+from iota.engine.chance import may_be_chance, spacing_px
 from iota.engine.known_symmetry import known_symmetry_phil
 from iota.records import Settings
 from iota.symmetry import Cell, Symmetry, bravais_symbol, cell_text, primitive_niggli, symmetries, true_sublattice
@@ -32,6 +33,16 @@ class Indexed:
     multiple: int
     n_indexed: int
     rmsd_px: float
+    cell_is_known: bool
+
+    def may_be_chance(self, n_spots: int, tolerance: float) -> bool:
+        """Whether a lattice that is none would explain ``n_spots`` as well; see :mod:`iota.engine.chance`."""
+        beam, panel = self.experiments[0].beam, self.experiments[0].detector[0]
+        crystal = self.experiments[0].crystal
+        primitive = crystal.get_unit_cell().change_basis(crystal.get_space_group().z2p_op())
+        distance_mm, pixel_mm = abs(panel.get_directed_distance()), panel.get_pixel_size()[0]
+        spacing = spacing_px(primitive.volume(), beam.get_wavelength(), distance_mm, pixel_mm)
+        return may_be_chance(self.n_indexed, n_spots, self.rmsd_px, spacing, tolerance, self.cell_is_known)
 
 
 def index(indexer: Indexer, params: Any, experiments: Any, spots: Any, settings: Settings) -> Indexed:
@@ -62,7 +73,7 @@ def index(indexer: Indexer, params: Any, experiments: Any, spots: Any, settings:
             np.array(list(to_primitive.apply(first["miller_index"]))), primitive.parameters()
         )
     rmsd, _ = calc_2D_rmsd_and_displacements(first) if "xyzcal.px" in first else (0.0, None)
-    return Indexed(found, reflections, settings, settings.label, cell, multiple, len(first), float(rmsd))
+    return Indexed(found, reflections, settings, settings.label, cell, multiple, len(first), float(rmsd), cell_is_known)
 
 
 def _keep_space_group(experiments: Any, given: Any) -> None:

@@ -143,3 +143,8 @@ def too_few_spots(n_spots: int, least: int) -> str:
 def too_many_spots(n_spots: int, most: int) -> str:
     """Why a frame with more spots than are allowed is not indexed."""
     return f"{n_spots} spots found; {most} are the most that are allowed (dispatch.hit_finder)."
+
+
+def no_better_than_chance(n_indexed: int, n_spots: int) -> str:
+    """Why a lattice is refused that fits a few spots loosely."""
+    return f"The best lattice indexes {n_indexed} of {n_spots} spots, no more and no better than chance would."

@@ -25,6 +25,7 @@ from dials.array_family import flex
 from dxtbx.model import Crystal, MosaicCrystalSauter2014
 
 from iota.engine import versions
+from iota.engine.chance import spacing_px
 from iota.engine.known_cell import CellSearch, find_bases
 from iota.engine.sentences import SentenceError
 from iota.engine.still_mosaicity import Mosaicity, fit_mosaicity
@@ -167,9 +168,12 @@ class StillIndexer(StillsIndexerBasisVectorSearch):  # type: ignore[misc]  # DIA
         """Distance between neighbouring reflections of the known cell on the detector."""
         assert self._known_lattice is not None
         panel = self.experiments[0].detector[0]
-        length_A = abs(np.linalg.det(self._known_lattice.search.basis)) ** (1 / 3)
-        wavelength_A = self.experiments[0].beam.get_wavelength()
-        return float(wavelength_A / length_A * abs(panel.get_directed_distance()) / panel.get_pixel_size()[0])
+        return spacing_px(
+            float(abs(np.linalg.det(self._known_lattice.search.basis))),
+            self.experiments[0].beam.get_wavelength(),
+            abs(panel.get_directed_distance()),
+            panel.get_pixel_size()[0],
+        )
 
     def find_candidate_crystal_models(self) -> Iterable[Any]:
         """Candidate lattices, the best first."""

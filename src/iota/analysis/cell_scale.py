@@ -1,0 +1,81 @@
+"""Whether all axes of the cells differ from the given ones by one factor, as a wrong distance makes them do.
+
+Bragg's law gives d-spacings in proportion to the distance as far as angles are small, so a distance that is wrong by a
+factor stretches every axis by it and leaves the angles of the cell alone. Another crystal form changes axes unlike.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from iota.symmetry import Cell
+
+_LEAST_LATTICES = 3
+_LEAST = 0.005  # crystals of one form differ by less, and so do cells in publications
+_SIGNIFICANT = 4.0  # standard errors of the factor
+_ALIKE = 0.2  # of the common factor's logarithm, by which single axes may differ from it...
+_ALIKE_ERRORS = 3.0  # ...or in standard errors
+_ANGLE_DEG = 0.5
+_NEAR = 0.2  # relative; what differs by more is another lattice
+
+Floats = npt.NDArray[np.float64]
+
+
+class CellScale(msgspec.Struct, frozen=True, kw_only=True):
+    """By what factor the axes of the cells differ from those that were given."""
+
+    factor: float
+    standard_error: float
+    n_lattices: int
+    distance_mm: float | None = None  # with which the cells would be as given; None where the distance is not known
+
+    @property
+    def sentence(self) -> str:
+        """The same for people."""
+        larger = "larger" if self.factor > 1 else "smaller"
+        said = f"The cells are {100 * abs(self.factor - 1):.1f} % {larger} than the one given, all axes alike"
+        if self.distance_mm is None:
+            return f"{said}: a wrong detector distance would explain it."
+        return f"{said}: a detector distance of {self.distance_mm:.1f} mm would explain it."
+
+
+def cell_scale(cells: Floats, given: Cell, distance_mm: float | None) -> CellScale | None:
+    """Find the factor by which all axes differ from the given ones; None where they do not, or not alike.
+
+    Args:
+        cells: of integrated lattices, in the setting of the given one (A, degrees), `[n, 6]`.
+        given: the cell that was given (A, degrees).
+        distance_mm: with which the images were processed.
+    """
+    wanted = np.array(given)
+    near = (np.abs(cells[:, :3] / wanted[:3] - 1.0) < _NEAR).all(axis=1)
+    logs = np.log(cells[near, :3] / wanted[:3])
+    n = len(logs)
+    if n < _LEAST_LATTICES:
+        return None
+    middle = float(np.median(logs.mean(axis=1)))
+    error = _standard_error(logs.mean(axis=1))
+    if abs(math.expm1(middle)) < _LEAST or abs(middle) < _SIGNIFICANT * error:
+        return None
+    unlike = np.abs(np.median(logs, axis=0) - middle)
+    errors = np.array([_standard_error(axis) for axis in logs.T])
+    angles = np.abs(np.median(cells[near, 3:], axis=0) - wanted[3:])
+    if (unlike > np.maximum(_ALIKE * abs(middle), _ALIKE_ERRORS * errors)).any() or (angles > _ANGLE_DEG).any():
+        return None
+    factor = math.exp(middle)
+    return CellScale(
+        factor=factor,
+        standard_error=factor * error,
+        n_lattices=n,
+        distance_mm=None if distance_mm is None else distance_mm / factor,
+    )
+
+
+def _standard_error(values: Floats) -> float:
+    """Standard error of the median of values `[n]`, from their median absolute deviation."""
+    spread = 1.4826 * float(np.median(np.abs(values - np.median(values))))
+    return 1.2533 * spread / math.sqrt(len(values))
