@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import dxtbx
+import h5py
 import numpy as np
 import pytest
 from commands import LYSOZYME, command
@@ -165,6 +166,20 @@ def test_the_gain_is_estimated_and_given(hit, tmp_path):
         params = backend.extract(target)
         assert params.spotfinder.threshold.dispersion.gain == pytest.approx(gain)
         assert params.integration.summation.detector_gain == pytest.approx(gain)
+
+
+def test_the_gain_of_a_detector_that_integrates_charge_is_estimated(tmp_path):
+    rare = ("--blank-fraction", 0, "--weak-fraction", 0, "--multi-fraction", 0, "--format", "nxs", "--silent")
+    assert command("iota.simulate", "images", "-n", 1, "--seed", 4, *rare, cwd=tmp_path).returncode == 0
+    path = tmp_path / "images" / "lyso_1.nxs"
+    rng = np.random.default_rng(6)
+    with h5py.File(path, "a") as file:
+        data, good = file["entry/data/data"], file["entry/instrument/detector/pixel_mask"][()] == 0
+        counts = 12 * data[0] + rng.normal(0, 9, good.shape).round() + 8  # a fifth of dark pixels falls below 0
+        data[0] = np.where(good, counts, data[0])
+    prepared = _prepare(tmp_path, path, "image_import.estimate_gain=True")
+    assert prepared.gain == pytest.approx(12, rel=0.2)
+    assert "The gain is" in prepared.remarks[0]
 
 
 def test_a_mask_of_the_wrong_shape_is_refused_before_the_first_frame(hit, tmp_path):

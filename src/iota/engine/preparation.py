@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from dials.array_family import flex
-from dials.command_line.estimate_gain import estimate_gain
-from libtbx.utils import Sorry
 
 from iota.engine import backend, reference_detector
 from iota.engine.beamstop import shadow
 from iota.engine.frame_log import frame_log
+from iota.engine.gain import gain_of, regions
 from iota.engine.image import import_frame, import_models, load_reference_geometry
 from iota.engine.masks import Mask, check_shape, check_something_is_left, joined, load_mask, write_mask
 from iota.engine.prepared import LOOKED_AT, Prepared
@@ -88,9 +88,8 @@ def _prepare(
             write_mask(joined(parts), run_folder / name)
             lines.append(f'{scope}.lookup.mask = "{run_folder / name}"\n')
     if image_import.estimate_gain:
-        prepared.gain = _gain(images)
+        prepared.gain = _estimated_gain(images, prepared)
         lines += backend.gain_lines(prepared.gain)
-        prepared.remarks.append(f"The gain is {prepared.gain:g} counts a photon, estimated from {len(images)} images.")
     prepared.target = backend.with_lines(prepared.target, lines)
 
 
@@ -141,14 +140,39 @@ def _shadow_mask(images: Sequence[Any], threshold: float, prepared: Prepared) ->
     return tuple(panels)
 
 
-def _gain(images: Sequence[Any]) -> float:
-    """Median of the gain of single images, as DIALS estimates it from the variance of the background."""
-    try:
-        with frame_log():
-            gains = [float(estimate_gain(image.imageset)) for image in images]
-    except Sorry as error:
+def _estimated_gain(images: Sequence[Any], prepared: Prepared) -> float:
+    """The gain from the background of all these images."""
+    means, variances = [], []
+    for image in images:
+        imageset = image.imageset
+        for panel, counts, mask in zip(image.detector, imageset.get_raw_data(0), imageset.get_mask(0), strict=True):
+            pixels = counts.as_numpy_array()
+            good = mask.as_numpy_array() | _below_range(pixels, panel.get_trusted_range()[0])
+            for first in range(0, len(pixels), _BAND_ROWS):
+                band = slice(first, first + _BAND_ROWS)
+                mean, variance = regions(pixels[band].astype(np.float64), good[band] & np.isfinite(pixels[band]))
+                means.append(mean)
+                variances.append(variance)
+    found = gain_of(np.concatenate(means), np.concatenate(variances))
+    if found is None:
         raise UsageError(
-            f"The gain cannot be estimated from these images: {error} Leave image_import.estimate_gain out, or give"
-            " image_import.gain."
-        ) from error
-    return round(float(np.median(gains)), 3)
+            "The gain cannot be estimated from these images: their background is too weak, too noisy or too even. Leave"
+            " image_import.estimate_gain out, or give image_import.gain."
+        )
+    gain = round(found.value, 3)
+    prepared.remarks.append(f"The gain is {gain:g} counts a photon, estimated from {len(images)} images.")
+    if found.assumes_no_pedestal:
+        prepared.remarks.append(
+            "The background is so even that a pedestal would not show: the estimated gain holds only without one."
+        )
+    return gain
+
+
+_BAND_ROWS = 1024  # at a time, for the sake of memory
+_MARKS = (-1, -2)  # of gaps and bad pixels
+_FARTHEST = 10_000  # counts below the trusted range that noise may reach
+
+
+def _below_range(pixels: npt.NDArray[Any], lowest: float) -> npt.NDArray[np.bool_]:
+    """Pixels that readout noise took below the trusted range; without them variances are too small."""
+    return (pixels < lowest) & (pixels > lowest - _FARTHEST) & ~np.isin(pixels, _MARKS)
