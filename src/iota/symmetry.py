@@ -202,6 +202,16 @@ def bravais_symbol(space_group: str) -> str:
     return str(bravais_types.bravais_lattice(group=info.group()))
 
 
+def in_setting_of(cell: Sequence[float], space_group: str, other: str) -> Cell | None:
+    """A conventional cell in the setting of another space group; None where that has another Bravais lattice."""
+    infos = [sgtbx.space_group_info(symbol) for symbol in (space_group, other)]
+    to_reference = [info.change_of_basis_op_to_reference_setting() for info in infos]
+    one, two = (bravais_types.bravais_lattice(group=info.reference_setting().group()) for info in infos)
+    if one != two:
+        return None
+    return _as_cell(uctbx.unit_cell(tuple(cell)).change_basis(to_reference[1].inverse() * to_reference[0]))
+
+
 def crystal_system(space_group: str) -> str:
     """Crystal system of a space group, e.g. ``Tetragonal``."""
     return str(sgtbx.space_group_info(space_group).group().crystal_system())

@@ -151,3 +151,29 @@ def test_a_rhombohedral_lattice_is_one_in_both_settings():
 )  # fmt: skip
 def test_screw_axes_are_dropped_and_centring_is_not(space_group, rotations):
     assert symmetry.without_screw_axes(space_group) == rotations
+
+
+@pytest.mark.parametrize(
+    ("cell", "space_group", "other", "expected"),
+    [
+        ((50, 65, 72, 90, 105, 90), "P 1 2 1", "P 21 1 1", (65, 72, 50, 105, 90, 90)),
+        ((60, 60, 60, 70, 70, 70), "R3:R", "R3:H", (68.829, 68.829, 134.862, 90, 90, 120)),
+        ((79, 79, 38, 90, 90, 90), "P 4 2 2", "P43212", (79, 79, 38, 90, 90, 90)),
+        ((79, 79, 38, 90, 90, 90), "P 4 2 2", "P222", None),
+        ((79, 79, 38, 90, 90, 90), "P 4 2 2", "I4", None),
+    ],
+)
+def test_a_cell_is_turned_into_the_setting_of_its_space_group(cell, space_group, other, expected):
+    found = symmetry.in_setting_of(cell, space_group, other)
+    assert found is None if expected is None else found == pytest.approx(expected, abs=0.01)
+    if found is not None:
+        assert symmetry.cell_problem(found, other) is None
+
+
+def test_body_centred_monoclinic_cells_are_turned_into_c_centred_ones_and_back():
+    i_cell = (65.0, 50.0, 72.0, 90.0, 95.0, 90.0)
+    c_cell = symmetry.in_setting_of(i_cell, "I 1 2 1", "C2")
+    assert symmetry.volume(c_cell) == pytest.approx(symmetry.volume(i_cell))
+    one, two = symmetry.primitive_niggli(c_cell, "C2"), symmetry.primitive_niggli(i_cell, "I 1 2 1")
+    assert one == pytest.approx(two, abs=1e-6)
+    assert symmetry.in_setting_of(c_cell, "C2", "I 1 2 1") == pytest.approx(i_cell, abs=1e-6)

@@ -14,7 +14,7 @@ from dxtbx.model.experiment_list import Experiment, ExperimentList
 from iota.engine.chance import may_be_chance, spacing_px
 from iota.engine.known_symmetry import known_symmetry_phil
 from iota.records import Settings
-from iota.symmetry import Cell, Symmetry, bravais_symbol, cell_text, primitive_niggli, symmetries, true_sublattice
+from iota.symmetry import Cell, Symmetry, cell_text, in_setting_of, primitive_niggli, symmetries, true_sublattice
 
 Indexer = Callable[[Any, Any, Any], tuple[Any, Any]]  # parameters, experiments, spots -> experiments, indexed spots
 
@@ -118,8 +118,8 @@ def corrections(found: Indexed, space_group: str | None, find_symmetry: bool) ->
     allowed = symmetries(found.primitive_cell)
     candidates: list[Symmetry]
     if space_group is not None:
-        wanted = bravais_symbol(space_group)
-        candidates = [s._replace(space_group=space_group) for s in allowed if s.bravais == wanted][:1]
+        turned = ((s, in_setting_of(s.unit_cell, s.space_group, space_group)) for s in allowed)
+        candidates = [s._replace(space_group=space_group, unit_cell=cell) for s, cell in turned if cell][:1]
         candidates = candidates if found.multiple > 1 else []
     elif find_symmetry:
         candidates = [s for s in allowed[:1] if s.bravais != "aP" or found.multiple > 1]

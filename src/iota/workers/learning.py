@@ -19,7 +19,7 @@ import msgspec
 
 from iota.analysis.lattices import LatticeGroup, group_lattices, sub_lattices
 from iota.records import FrameRef, Scouted, Screened, Settings, Task
-from iota.symmetry import Cell, Symmetry, bravais_symbol, cell_text, median_cell, multiple_of, setting_like, symmetries
+from iota.symmetry import Cell, Symmetry, cell_text, in_setting_of, median_cell, multiple_of, setting_like, symmetries
 
 logger = logging.getLogger(__name__)
 
@@ -188,8 +188,8 @@ def _candidates(rules: LearningRules, cell: Cell) -> list[Symmetry]:
     """Symmetries to try on a primitive cell, the highest first, one of each Bravais type, P 1 last."""
     allowed = symmetries(cell)
     if rules.given_space_group is not None:
-        wanted = bravais_symbol(rules.given_space_group)
-        return [s for s in allowed if s.bravais == wanted][:1] or allowed[-1:]
+        given = rules.given_space_group
+        return [s for s in allowed if in_setting_of(s.unit_cell, s.space_group, given)][:1] or allowed[-1:]
     if not rules.find_symmetry:
         return allowed[-1:]
     first_of_each = {s.bravais: s for s in reversed(allowed)}
