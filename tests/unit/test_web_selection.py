@@ -83,7 +83,8 @@ def test_failures_are_counted_by_stage_and_reason(run):
 
 def test_every_setting_that_a_hint_opens_is_a_parameter():
     settings = {hint.setting for _, _, hint in _HINTS if hint.setting}
-    of_iota = {setting for setting in settings if not setting.startswith("spotfinder.")}  # those are of the backend
+    of_backend = ("spotfinder.", "dispatch.")
+    of_iota = {setting for setting in settings if not setting.startswith(of_backend)}
     assert [setting for setting in of_iota if not iota_form().has(setting)] == []
     assert len(of_iota) > 8
 
