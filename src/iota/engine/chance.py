@@ -10,9 +10,7 @@ from __future__ import annotations
 import math
 
 _BEST_OF_MANY = 6.0  # standard deviations by which the best of all orientations and cells surpasses a random one
-_LOOSE = 0.08  # rmsd relative to the distance between reflections; 0.11 to 0.25 by chance, below 0.03 in true lattices
-
-
+_LOOSE = 0.1  # rmsd by distance between reflections: 0.10 to 0.25 by chance, below 0.01 simulated, 0.08 in real stills
 _FEW = 25  # spots to which any free cell can be bent
 
 
