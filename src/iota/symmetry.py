@@ -340,7 +340,7 @@ def reindexed(hkl: npt.NDArray[np.integer[Any]], way: str) -> npt.NDArray[np.int
 
 
 @lru_cache(maxsize=8)
-def _hermite_matrices(index: int) -> tuple[npt.NDArray[np.int64], ...]:
+def hermite_matrices(index: int) -> tuple[npt.NDArray[np.int64], ...]:
     """All sublattices of an index as Hermite normal forms, each `[3, 3]` (Santoro & Mighell, Acta Cryst. A28, 284)."""
     found = []
     for p, q in product(range(1, index + 1), repeat=2):
@@ -362,7 +362,7 @@ def multiple_of(small: Sequence[float], large: Sequence[float], max_index: int =
     if not 1 <= index <= max_index or abs(ratio / index - 1.0) > 3.5 * LENGTH_TOLERANCE:
         return None
     rows = np.array(uctbx.unit_cell(tuple(small)).orthogonalization_matrix()).reshape(3, 3).T  # basis vectors by rows
-    for matrix in _hermite_matrices(index):
+    for matrix in hermite_matrices(index):
         if same_lattice(_niggli_of_basis(matrix @ rows), primitive_niggli(large)):
             return index
     return None

@@ -63,6 +63,11 @@ def vonorms(cells: npt.ArrayLike, codes: npt.NDArray[np.integer[Any]], space_gro
         if not np.array_equal(basis, np.eye(3)):
             chosen = codes == code
             metric[chosen] = basis.T @ metric[chosen] @ basis
+    return sorted_vonorms(metric)
+
+
+def sorted_vonorms(metric: Floats) -> Floats:
+    """Sorted vonorms (A^2) of lattices from the metric tensors of primitive cells (A^2): `[n, 3, 3]` to `[n, 7]`."""
     gram = _superbases(metric)
     norms = np.einsum("nii->ni", gram)
     sums = np.stack([norms[:, 0] + norms[:, k] + 2 * gram[:, 0, k] for k in (1, 2, 3)], axis=1)

@@ -15,10 +15,22 @@ import numpy.typing as npt
 
 from iota.analysis.cell_space import absolute_positions, relative_positions, vonorms
 from iota.analysis.density import Labels, density_clusters, linked
+from iota.analysis.multiples import CellTree
+from iota.analysis.shares import Z_95
 from iota.records import FrameRef, FrameResult
-from iota.symmetry import ANGLE_TOLERANCE_DEG, LENGTH_TOLERANCE, Cell, cell_text, median_cell, point_group
+from iota.symmetry import (
+    ANGLE_TOLERANCE_DEG,
+    LENGTH_TOLERANCE,
+    Cell,
+    cell_text,
+    median_cell,
+    point_group,
+    primitive_niggli,
+)
 
-_REACH = 0.012  # relative; cells of one crystal form are nearer to their neighbours, and less spread, than this
+_REACH = 0.03  # relative; cells of one crystal form are nearer to their neighbours, and less spread, than this
+_MOST_RELATED = 10_000  # cells among which multiples are looked for
+_MOST_WITH_RELATIVES = 20  # clusters of which they are looked for
 _SEED = 1057  # which cells are taken, when fewer are wanted, is the same each time
 _MOST_DESCRIBED = 5000  # cells of which median and spread are taken
 _GROWTH = 1.1  # a growing collection is clustered again when it is so much larger
@@ -36,6 +48,9 @@ class Cluster(msgspec.Struct, kw_only=True):
     space_group: str
     unit_cell: Cell  # median of those of that symmetry (A, degrees)
     unit_cell_spread: Cell  # standard deviation of the same
+    n_multiples: int = (
+        0  # other lattices that are super- or sub-lattices of it, of index 2 to 4, without those by chance
+    )
     frames: list[FrameRef] = []  # each once, in the order of the ledger
 
     def target_script(self) -> str:
@@ -98,6 +113,43 @@ def describe_clusters(
         if len(members) < least:
             break
         found.append(_describe(table[members], codes[members], symmetries))
+    return found
+
+
+def multiples_of_clusters(
+    labels: Labels, cells: npt.ArrayLike, codes: Codes, symmetries: Symmetries, clusters: Sequence[Cluster]
+) -> list[npt.NDArray[np.intp]]:
+    """Cells that are super- or sub-lattices of clusters, without the members, and their number in the clusters.
+
+    Of many cells every n-th is looked at; the number holds for all, and is without those that are so by chance.
+
+    Args:
+        labels: of the cells, as :func:`label_cells` gives them.
+        cells: conventional cells (A, degrees), `[n, 6]`.
+        codes: symmetry of each cell, `[n]`.
+        symmetries: Bravais symbol and space group, by code.
+        clusters: the k-th is label k; `n_multiples` of the largest is set.
+
+    Returns:
+        Numbers of those cells, for each cluster that was looked at.
+    """
+    step = -(-len(labels) // _MOST_RELATED)
+    if not clusters or step == 0:
+        return []
+    table = np.asarray(cells, dtype=np.float64).reshape(-1, 6)[::step]
+    labels = labels[::step]
+    positions = relative_positions(vonorms(table, codes[::step], [space_group for _, space_group in symmetries]))
+    tree = CellTree(positions)
+    found = []
+    for label, cluster in enumerate(clusters[:_MOST_WITH_RELATIVES]):
+        cell = primitive_niggli(cluster.unit_cell, cluster.space_group)
+        spread = float(np.sqrt(positions[labels == label].var(axis=0).sum()))
+        others = tree.multiples(cell, spread)
+        others = others[labels[others] != label]
+        by_chance = tree.by_chance(cell, spread) if len(others) else 0.0
+        if len(others) > by_chance + Z_95 * np.sqrt(by_chance):
+            cluster.n_multiples = round((len(others) - by_chance) * step)
+        found.append(others * step)
     return found
 
 
@@ -193,6 +245,7 @@ class CellClusters:
             symmetries = list(self._codes_of)
             self._labels = label_cells(cells, codes, symmetries, self._threshold_A2)
             self._clusters = describe_clusters(self._labels, cells, codes, symmetries, self._least)
+            multiples_of_clusters(self._labels, cells, codes, symmetries, self._clusters)
             rows = np.array(self._rows)
             for number, cluster in enumerate(self._clusters):
                 cluster.frames = [self._frames[k] for k in np.unique(rows[self._labels == number]).tolist()]

@@ -10,7 +10,15 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from iota.analysis.clustering import Cluster, Codes, Symmetries, describe_clusters, in_one_setting, label_cells
+from iota.analysis.clustering import (
+    Cluster,
+    Codes,
+    Symmetries,
+    describe_clusters,
+    in_one_setting,
+    label_cells,
+    multiples_of_clusters,
+)
 from iota.analysis.shares import Z_95, wilson_interval
 from iota.symmetry import Cell, median_cell, multiple_of, point_group_order, primitive_niggli, symmetries, volume
 
@@ -47,10 +55,15 @@ class Consensus(msgspec.Struct, kw_only=True):
     metric_symmetry: str = ""  # space group of a higher symmetry that the median cell allows; empty when there is none
     metric_cell: Cell | None = None  # the cell in that symmetry
     candidates: list[Candidate] = []  # the most votes first
+    n_multiples: int = 0  # other lattices that are super- or sub-cells of it, of index 2 to 4, without those by chance
+    n_unlike: int = 0  # lattices that are neither of the consensus, nor multiples of it, nor of a candidate
 
 
 def consensus(symmetries_: Symmetries, codes: Codes, cells: Floats, most_cells: int = MOST_CELLS) -> Consensus:
     """Cluster with most votes, in it the Bravais type of most; a sub-cell goes before its super-cell.
+
+    Of a cluster and its multiples, the one goes first that most lattices are, or are multiples of: most of what a cold
+    start finds are multiples of the true lattice, while those of a multiple are few.
 
     Args:
         symmetries_: Bravais symbol and space group, by code.
@@ -66,7 +79,8 @@ def consensus(symmetries_: Symmetries, codes: Codes, cells: Floats, most_cells: 
         labels = np.arange(len(sample), dtype=np.intp)
         clusters = describe_clusters(labels, sample, sample_codes, symmetries_, least=1)
     clusters = clusters[: 2 * _MOST_CANDIDATES]
-    chosen = _chosen(clusters)
+    multiples = multiples_of_clusters(labels, sample, sample_codes, symmetries_, clusters)
+    chosen = _best_supported(clusters, _chosen(clusters))
     members = np.flatnonzero(labels == chosen)
     votes = _votes(sample_codes[members], symmetries_)
     bravais = next(iter(votes))
@@ -85,11 +99,16 @@ def consensus(symmetries_: Symmetries, codes: Codes, cells: Floats, most_cells: 
         share_interval=wilson_interval(len(same), len(sample)),
     )
     scale = len(cells) / len(sample)
-    found.candidates = _lower_symmetries(votes, sample, sample_codes, members, symmetries_, scale)
-    found.candidates += _other_lattices(clusters, chosen, scale)
-    found.candidates.sort(key=lambda candidate: -candidate.n_lattices)
+    others = _other_lattices(clusters, chosen, scale)
+    candidates = [*_lower_symmetries(votes, sample, sample_codes, members, symmetries_, scale), *others.values()]
+    candidates.sort(key=lambda candidate: -candidate.n_lattices)
     least = max(1.0, _LEAST_SHARE * len(cells))
-    found.candidates = [x for x in found.candidates if x.n_lattices >= least][:_MOST_CANDIDATES]
+    found.candidates = [x for x in candidates if x.n_lattices >= least][:_MOST_CANDIDATES]
+    found.n_multiples = round(clusters[chosen].n_multiples * scale)
+    unlike = ~np.isin(labels, [chosen, *(k for k, x in others.items() if x in found.candidates)])
+    if found.n_multiples:
+        unlike[multiples[chosen]] = False
+    found.n_unlike = round(np.count_nonzero(unlike) * scale)
     if found.candidates:
         found.is_close = _is_close(len(same), found.candidates[0].n_lattices / scale)
     _add_metric_symmetry(found)
@@ -123,6 +142,18 @@ def _chosen(clusters: Sequence[Cluster]) -> int:
     return chosen
 
 
+def _best_supported(clusters: Sequence[Cluster], chosen: int) -> int:
+    """The chosen cluster, or a multiple of it that significantly more lattices are or are multiples of."""
+    first, best = _primitive(clusters[chosen]), chosen
+    for k, cluster in enumerate(clusters):
+        votes = [clusters[x].n_lattices + clusters[x].n_multiples for x in (k, best)]
+        if votes[0] > votes[1] and not _is_close(votes[0], votes[1]):
+            cell = _primitive(cluster)
+            if (multiple_of(cell, first) or 1) > 1 or (multiple_of(first, cell) or 1) > 1:
+                best = k
+    return best
+
+
 def _lower_symmetries(
     votes: dict[str, int],
     cells: Floats,
@@ -148,10 +179,11 @@ def _lower_symmetries(
     return found
 
 
-def _other_lattices(clusters: Sequence[Cluster], chosen: int, scale: float) -> list[Candidate]:
+def _other_lattices(clusters: Sequence[Cluster], chosen: int, scale: float) -> dict[int, Candidate]:
+    """Candidates from the other clusters, by the number of the cluster."""
     first = _primitive(clusters[chosen])
-    return [
-        Candidate(
+    return {
+        k: Candidate(
             bravais=cluster.bravais,
             space_group=cluster.space_group,
             n_lattices=round(cluster.n_lattices * scale),
@@ -160,7 +192,7 @@ def _other_lattices(clusters: Sequence[Cluster], chosen: int, scale: float) -> l
         )
         for k, cluster in enumerate(clusters)
         if k != chosen
-    ]
+    }
 
 
 def _relation(first: Cell, other: Cell) -> str:

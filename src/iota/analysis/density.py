@@ -20,6 +20,15 @@ _PROMINENCE = 4.5  # a peak is one when it stands out of the saddle by so many s
 _FLOOR = 1e-5  # of distances, for points that coincide
 _LEAST_SPREAD = 1e-3  # of a cluster in any direction, when its strays are looked for
 _STRAY_P = 1e-6  # a member that is farther from the middle than this is probable is none
+_FEWEST_NEIGHBOURS = 4  # within reach, for a point that is no stray
+_NEAR = 0.4  # of reach: within this, members of tight clusters have neighbours, and few points are linked
+_NEIGHBOUR_SPREAD = 3.0  # the same in wide clusters, in medians of these distances
+_DIMENSION = 6.0  # of the space of cells
+_LEAST_DIMENSION = 2.0  # of what surrounds a cluster, where too little is there to tell
+_SURROUNDINGS = ((2, 3), (4, 1))  # radius, in those of the cluster, and the number of its points that are no evidence
+_SIGNIFICANT = 1e-3  # crowds expected by chance in all of the points; a cluster is less probable
+_OUTSIDE_CORE = 0.05  # fraction of a cluster outside of its core
+_WORTH_ANOTHER_LOOK = 0.5  # fraction of points without a cluster, below which a sample of them can find smaller ones
 _CORE = 0.7  # share of a cluster, the densest part, from which its spread is estimated first
 
 
@@ -28,13 +37,19 @@ class _Shape:
     """Middle and spread of a cluster."""
 
     middle: Floats  # `[d]`
-    inverse: Floats  # of the covariance, `[d, d]`
+    to_unit: Floats  # by which differences become those of a cluster with the spread 1 in all directions, `[d, d]`
     limit: float  # of squared distances in this measure; beyond are strays
+    core: float  # squared distance within which nearly all members are
+
+    def squared(self, points: Floats) -> Floats:
+        """Squared distances of points `[n, d]` from the middle, in units of the spread."""
+        away = (points - self.middle) @ self.to_unit
+        distances: Floats = np.einsum("ni,ni->n", away, away)
+        return distances
 
     def holds(self, points: Floats) -> npt.NDArray[np.bool_]:
         """Whether points `[n, d]` are no strays."""
-        away = points - self.middle
-        inside: npt.NDArray[np.bool_] = np.einsum("ni,ij,nj->n", away, self.inverse, away) < self.limit
+        inside: npt.NDArray[np.bool_] = self.squared(points) < self.limit
         return inside
 
 
@@ -44,10 +59,12 @@ def density_clusters(points: Floats, reach: float) -> Labels:
     The density at a point follows from the distance of its k-th neighbour.  Each point belongs to the peak that is
     reached by going to the densest neighbour again and again; peaks that do not stand out significantly of the saddle
     to a higher one are joined with it (Chazal et al., J. ACM (2013) 60, 41).  So clusters that touch are told apart
-    where single linkage makes one of them.  Members far outside of the spread of their cluster are strays.
+    where single linkage makes one of them.  Members far outside of the spread of their cluster are strays.  A peak is a
+    cluster only if it has more points than the density around it can give rise to by chance, in all the places there
+    are; so points without any structure make none.
 
-    Of many points a sample is clustered; the others join the cluster of their neighbour in the sample, and those that
-    fit none are clustered by themselves, so that no small cluster is lost.
+    Of many points a sample is clustered; the others join the cluster of their neighbour in the sample.  When those that
+    fit none are less than half, they are clustered by themselves, so that no small cluster is lost.
 
     Args:
         points: `[n, d]`.
@@ -59,7 +76,7 @@ def density_clusters(points: Floats, reach: float) -> Labels:
     """
     n = len(points)
     if n < _FEW:
-        return linked(points, reach)
+        return linked(points, _NEAR * reach)
     if n <= _MOST_POINTS:
         return _by_size(_peaks(points, reach)[0])
     from scipy.spatial import cKDTree
@@ -71,45 +88,99 @@ def density_clusters(points: Floats, reach: float) -> Labels:
     clustered = labels >= 0
     if clustered.any():
         others = np.flatnonzero(~clustered)
-        _, nearest = cKDTree(points[clustered]).query(points[others], k=1, eps=0.3)
+        tree = cKDTree(points[clustered])
+        distances, nearest = tree.query(points[others], k=1, eps=0.3, distance_upper_bound=reach)
+        others, nearest = others[np.isfinite(distances)], nearest[np.isfinite(distances)]
         wanted = labels[clustered][nearest]
         for label, shape in shapes.items():
             joining = others[wanted == label]
             labels[joining[shape.holds(points[joining])]] = label
     left = np.flatnonzero(labels < 0)
-    if 0 < len(left) < n:
+    if 0 < len(left) < n * _WORTH_ANOTHER_LOOK:
         small = density_clusters(points[left], reach)
         labels[left] = np.where(small >= 0, small + labels.max() + 1, -1)
     return _by_size(labels)
 
 
 def _peaks(points: Floats, reach: float) -> tuple[Labels, dict[int, _Shape]]:
-    """Clusters of points that are not too many, and the shapes of those with enough members to have one."""
+    """Clusters of points that are not too many, and their shapes."""
     from scipy.spatial import cKDTree
 
     n = len(points)
     k = int(np.clip(round(np.sqrt(n)), 5, _MOST_NEIGHBOURS))
-    distances, neighbours = cKDTree(points).query(points, k=k + 1)
+    # neighbours beyond reach are not looked for: in sparse noise that is nearly all of the work
+    distances, neighbours = cKDTree(points).query(points, k=k + 1, distance_upper_bound=reach)
     distances, neighbours = distances[:, 1:], neighbours[:, 1:]
-    near = np.maximum(distances, _FLOOR)
-    log_density = -_dimension(near) * np.log(near[:, -1])
+    crowded = np.isfinite(distances[:, _FEWEST_NEIGHBOURS - 1])
+    labels = np.full(n, -1, dtype=np.intp)
+    if not crowded.any():
+        return labels, {}
+    place = np.cumsum(crowded) - 1  # of a point among those that are crowded
+    place = np.append(np.where(crowded, place, -1), -1)
+    near, joined = distances[crowded], place[neighbours[crowded]]
+    log_density = _log_density(near)
+    labels[crowded] = _basins(np.maximum(joined, 0), joined >= 0, log_density, _PROMINENCE / np.sqrt(k))
+    density = np.full(n, -np.inf)
+    density[crowded] = log_density
+    return _distinct(points, labels, density, distances[:, _FEWEST_NEIGHBOURS - 1], reach)
+
+
+def _log_density(near: Floats) -> Floats:
+    """Logarithm of the density from the distances of neighbours, infinite where there is none so near, `[n, k]`."""
+    n, k = near.shape
+    full = np.isfinite(near[:, -1])
+    found = np.count_nonzero(np.isfinite(near), axis=1)
+    farthest = np.maximum(near[np.arange(n), found - 1], _FLOOR)
+    dimension = _dimension(np.maximum(near[full], _FLOOR)) if full.any() else _DIMENSION
+    log_density: Floats = np.log(found / k) - dimension * np.log(farthest)
     log_density -= 1e-9 * np.arange(n)  # no two are equal
-    labels = _basins(neighbours, distances <= reach, log_density, _PROMINENCE / np.sqrt(k))
-    labels[distances[:, 3] > reach] = -1
+    return log_density
+
+
+def _distinct(
+    points: Floats, labels: Labels, log_density: Floats, fourth: Floats, reach: float
+) -> tuple[Labels, dict[int, _Shape]]:
+    """Those clusters that are no wider than reach and stand out of their surroundings, without their strays."""
+    found = np.full_like(labels, -1)
+    free = np.ones(len(points), dtype=bool)  # of clusters that were found
     shapes = {}
-    for label in np.unique(labels[labels >= 0]).tolist():
+    names, counts = np.unique(labels[labels >= 0], return_counts=True)
+    for label in names[np.argsort(-counts, kind="stable")].tolist():
         members = np.flatnonzero(labels == label)
         shape = _shape(points[members], log_density[members])
-        if shape is not None:
+        if shape is None:
+            continue
+        near = max(_NEAR * reach, _NEIGHBOUR_SPREAD * float(np.median(fourth[members])))
+        members = members[shape.holds(points[members]) & (fourth[members] <= near)]
+        if len(members) < 2 or np.sqrt(points[members].var(axis=0).sum()) > reach:
+            continue
+        if _chance(points[free], shape) < _SIGNIFICANT:
+            found[members] = label
+            free[members] = False
             shapes[label] = shape
-            labels[members[~shape.holds(points[members])]] = -1
-        members = np.flatnonzero(labels == label)
-        if (
-            len(members) and np.sqrt(points[members].var(axis=0).sum()) > reach
-        ):  # strays crowd, too, when there are many
-            labels[members] = -1
-            shapes.pop(label, None)
-    return labels, shapes
+    return found, shapes
+
+
+def _chance(points: Floats, shape: _Shape) -> float:
+    """Expected number of such crowds in a density that has no peak.
+
+    Where the density has no peak, the number of points within a radius grows as a power of it.  The power follows from
+    the surroundings; a point within a larger radius is then one within the radius of the cluster with a known
+    probability, and the numbers of both are compared.  Two surroundings are looked at: the nearer is the better one
+    where other clusters are near, the wider one for few members.  The points that made the cluster be looked at, and
+    its spread, are no evidence.  There are as many places as points that belong to no larger cluster.
+    """
+    from scipy.special import bdtrc
+
+    squared = shape.squared(points)
+    tails = []
+    for factor, spent in _SURROUNDINGS:
+        inside, near, far = (int(np.count_nonzero(squared <= shape.core * factor ** (2 * k))) for k in range(3))
+        growth = (far - near + factor**_LEAST_DIMENSION) / (near - inside + 1)
+        probability = float(np.clip(1 / growth, factor**-_DIMENSION, 1 / factor))
+        seen = inside - spent
+        tails.append(float(bdtrc(seen - 1, near - spent, probability)) if seen > 0 else 1.0)
+    return len(points) * len(tails) * min(tails)
 
 
 def _dimension(near: Floats) -> float:
@@ -158,18 +229,27 @@ def _root(root: list[int], k: int) -> int:
 
 
 def _shape(members: Floats, log_density: Floats) -> _Shape | None:
-    """Middle and spread of a cluster without its strays; None when it has too few members to tell."""
+    """Middle and spread of a cluster without its strays; None when it has too few members to tell.
+
+    The spread of few members is nearly that of a ball, since they do not say how it differs in seven directions.
+    """
     from scipy.special import chdtri  # scipy.stats, which has the same, takes 0.25 s to import
 
     n, d = members.shape
-    if n < 2 * d:
+    if n < _FEWEST_NEIGHBOURS:
         return None
-    kept = np.argsort(-log_density)[: max(2 * d, int(_CORE * n))]
-    limit = float(chdtri(d, _STRAY_P))
+    kept = np.argsort(-log_density)[: max(min(n, 2 * d), int(_CORE * n))]
+    limit, core = float(chdtri(d, _STRAY_P)), float(chdtri(d, _OUTSIDE_CORE))
     for _ in range(4):
-        covariance = np.cov(members[kept].T) + np.eye(d) * _LEAST_SPREAD**2
-        shape = _Shape(members[kept].mean(axis=0), np.linalg.inv(covariance), limit)
+        covariance = np.cov(members[kept].T, bias=True)
+        ball = np.eye(d) * np.trace(covariance) / (d - 1)  # seven coordinates, of which six are free
+        weight = max(0.0, 1.0 - len(kept) / (2 * d))
+        covariance = (1 - weight) * covariance + weight * ball + np.eye(d) * _LEAST_SPREAD**2
+        to_unit = np.linalg.inv(np.linalg.cholesky(covariance)).T
+        shape = _Shape(members[kept].mean(axis=0), to_unit, limit, core)
         kept = np.flatnonzero(shape.holds(members))
+        if len(kept) < _FEWEST_NEIGHBOURS:
+            return None
     return shape
 
 

@@ -67,10 +67,19 @@ def lattice_facts(summary: Summary) -> list[Fact]:
                 values={"n": candidate.n_lattices},
             )
         )
-    n_unlike = summary.n_lattices - consensus.n_lattices - sum(x.n_lattices for x in consensus.candidates)
-    if consensus.candidates and n_unlike > 0:
-        facts.append(Fact(name="unlike", label="", text=f"{n_unlike:,} like none of these", values={"n": n_unlike}))
-    if not consensus.candidates:
+    if consensus.n_multiples:
+        facts.append(
+            Fact(
+                name="multiples",
+                label="Multiples",
+                text=f"{consensus.n_multiples:,} more lattices are supercells or subcells of it (of index 2 to 4)",
+                values={"n": consensus.n_multiples},
+            )
+        )
+    if (consensus.candidates or consensus.n_multiples) and consensus.n_unlike > 0:
+        text = f"{consensus.n_unlike:,} none of the above"
+        facts.append(Fact(name="unlike", label="", text=text, values={"n": consensus.n_unlike}))
+    if not consensus.candidates and not consensus.n_multiples:
         others = ", ".join(f"{number:,} {bravais}" for bravais, number in summary.other_bravais.items())
         n_others = sum(summary.other_bravais.values())
         facts.append(Fact(name="others", label="Others", text=others or "none", values={"n": n_others}))

@@ -122,16 +122,22 @@ def _clusters(clusters: Sequence[Cluster]) -> RenderableType:
     if not clusters:
         return Text("\n No cluster of unit cells is large enough (analysis.clustering.limit).")
     table = Table(box=box.SIMPLE_HEAD, title="UNIT CELL CLUSTERS", title_justify="left", title_style="bold")
-    for name in ("#", "lattices", "lattice", "unit cell (A, degrees)", "sd of a b c"):
-        table.add_column(name, justify="right" if name in ("#", "lattices") else "left", no_wrap=name != "lattice")
+    for name in ("#", "lattices", "multiples", "lattice", "unit cell (A, degrees)", "sd of a b c"):
+        table.add_column(
+            name, justify="right" if name in ("#", "lattices", "multiples") else "left", no_wrap=name != "lattice"
+        )
     for number, cluster in enumerate(clusters, start=1):
         table.add_row(
             str(number),
-            str(cluster.n_lattices),
+            f"{cluster.n_lattices:,}",
+            f"{cluster.n_multiples:,}" if cluster.n_multiples else "",
             f"{cluster.bravais} ({cluster.space_group})",
             cell_text(cluster.unit_cell, 1),
             cell_text(cluster.unit_cell_spread[:3]),
         )
+    if any(cluster.n_multiples for cluster in clusters):
+        table.caption = " multiples: other lattices that are supercells or subcells of it, of index 2 to 4"
+        table.caption_justify = "left"
     return table
 
 

@@ -40,7 +40,7 @@ class ClustersSection:
                 self._run = ui.button("Run clustering", icon="bubble_chart", on_click=self._start).props("unelevated")
                 self._cancel = ui.button("Cancel", on_click=self.cancel).props("flat")
                 self._bar = ui.linear_progress(0, show_value=False).props("instant-feedback").classes("iota-progress")
-            self._sentence = ui.label("Cells that are near one another make a cluster: crystal forms, super-cells and"
+            self._sentence = ui.label("Cells that are near one another make a cluster: crystal forms, supercells and"
                                       " misindexed frames are told apart.").classes("iota-muted")  # fmt: skip
             self._table = ui.element("div").classes("w-full")
         self._show_work(False)
@@ -110,10 +110,13 @@ class ClustersSection:
         alone = ""
         if n_alone > 0 and question.n_images is None:
             alone = f" Lattices in no cluster of {question.limit} or more: {n_alone:,}."
-        self._sentence.set_text(number + alone + lists)
+        multiples = ""
+        if any(found.cluster.n_multiples for found in clusters):
+            multiples = " Multiples are other lattices that are supercells or subcells of it, of index 2 to 4."
+        self._sentence.set_text(number + alone + multiples + lists)
         with self._table, ui.element("table").classes("iota-plain-table"):
             with ui.element("tr"):
-                for words in ("#", "lattices", "lattice", "unit cell (Å, °)", "s.d. of a b c (Å)", ""):
+                for words in ("#", "lattices", "lattice", "unit cell (Å, °)", "s.d. of a b c (Å)", "multiples", ""):
                     with ui.element("th"):
                         ui.label(words)
             for number_, found in enumerate(clusters, start=1):
@@ -124,6 +127,7 @@ class ClustersSection:
         words = (
             str(number), str(cluster.n_lattices), f"{cluster.bravais} ({cluster.space_group})",
             cell_text(cluster.unit_cell), cell_text(cluster.unit_cell_spread[:3]),
+            f"{cluster.n_multiples:,}" if cluster.n_multiples else "",
         )  # fmt: skip
         with ui.element("tr"):
             for text in words:

@@ -1,0 +1,121 @@
+"""Cells as indexing without a known cell reports them: few true, some multiples of the true one, most nonsense."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from cctbx import uctbx
+
+from iota.symmetry import primitive_niggli
+
+Floats = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.intp]
+Nonsense = Literal["triples", "uniform"]
+
+MULTIPLE, NONSENSE = -1, -2  # labels of cells that are not true
+_MOST_INDEX = 4
+_LARGEST_H = 4  # of reflections that are taken for axes of the reciprocal lattice
+_DISPLACEMENT = 0.15  # of such a reflection, as a fraction of the shortest reciprocal vector
+
+
+def cold_cells(
+    n: int,
+    lattices: Sequence[tuple[Sequence[float], str]],
+    fractions: Sequence[float],
+    multiples: float = 0.2,
+    nonsense: Nonsense = "triples",
+    spread: float = 0.01,
+    seed: int = 1,
+) -> tuple[Floats, Labels]:
+    """Draw Niggli cells as a cold start finds them.
+
+    A multiple is a random super- or sub-lattice of index 2 to 4 of a true lattice.  Nonsense is spanned by three
+    displaced reflections of a true lattice (``triples``), or has random axes and angles (``uniform``).
+
+    Args:
+        n: number of cells.
+        lattices: conventional cell (A, degrees) and space group of each crystal form.
+        fractions: of all cells that are truly of each form.
+        multiples: fraction of all cells that are multiples of one of the forms.
+        nonsense: how the others are drawn.
+        spread: relative standard deviation of axes, and that of angles in radians.
+        seed: same seed, same cells.
+
+    Returns:
+        Cells (A, degrees) `[n, 6]`, and what each is, the number of its form, MULTIPLE or NONSENSE, `[n]`.
+    """
+    rng = np.random.default_rng(seed)
+    bases = [_rows(primitive_niggli(cell, space_group)) for cell, space_group in lattices]
+    kinds = [*range(len(bases)), MULTIPLE, NONSENSE]
+    weights = [*fractions, multiples, 1.0 - sum(fractions) - multiples]
+    truth = rng.choice(kinds, size=n, p=weights)
+    of_form = rng.choice(len(bases), size=n, p=np.array(fractions) / sum(fractions)) if sum(fractions) else truth * 0
+    cells = np.empty((n, 6))
+    for k, kind in enumerate(truth.tolist()):
+        rows = bases[of_form[k] if kind < 0 else kind]
+        if kind == NONSENSE:
+            cells[k] = _random_triple(rows, rng) if nonsense == "triples" else _random_cell(rows, rng)
+            continue
+        if kind == MULTIPLE:
+            rows = _random_multiple(rows, rng)
+        cells[k] = _spread_niggli(rows, spread, rng)
+    return cells, truth
+
+
+def _rows(cell: Sequence[float]) -> Floats:
+    """Basis vectors of a cell, by rows, `[3, 3]`."""
+    matrix = np.array(uctbx.unit_cell(tuple(cell)).orthogonalization_matrix())
+    rows: Floats = matrix.reshape(3, 3).T
+    return rows
+
+
+def _parameters(rows: Floats) -> Floats:
+    lengths = np.linalg.norm(rows, axis=1)
+    cosines = [rows[i] @ rows[j] / lengths[i] / lengths[j] for i, j in ((1, 2), (0, 2), (0, 1))]
+    return np.array([*lengths, *np.degrees(np.arccos(np.clip(cosines, -1, 1)))])
+
+
+def _niggli(parameters: Floats) -> Floats:
+    return np.array(uctbx.unit_cell(tuple(parameters.tolist())).niggli_cell().parameters())
+
+
+def _spread_niggli(rows: Floats, spread: float, rng: np.random.Generator) -> Floats:
+    cell = _niggli(_parameters(rows))
+    cell[:3] *= 1 + spread * rng.normal(size=3)
+    cell[3:] += np.degrees(spread) * rng.normal(size=3)
+    return _niggli(cell)
+
+
+def _random_multiple(rows: Floats, rng: np.random.Generator) -> Floats:
+    """A super- or sub-lattice of a random small index, drawn evenly from the Hermite normal forms of that index."""
+    index = int(rng.integers(2, _MOST_INDEX + 1))
+    p = int(rng.choice([d for d in range(1, index + 1) if index % d == 0]))
+    q = int(rng.choice([d for d in range(1, index // p + 1) if (index // p) % d == 0]))
+    r = index // (p * q)
+    matrix = np.array([[p, rng.integers(q), rng.integers(r)], [0, q, rng.integers(r)], [0, 0, r]], dtype=float)
+    multiple: Floats = matrix @ rows if rng.random() < 0.5 else np.linalg.inv(matrix.T) @ rows
+    return multiple
+
+
+def _random_triple(rows: Floats, rng: np.random.Generator) -> Floats:
+    """The lattice that three displaced reflections span."""
+    reciprocal = np.linalg.inv(rows).T
+    shortest = float(np.linalg.norm(reciprocal, axis=1).min())
+    while True:
+        hkl = rng.integers(-_LARGEST_H, _LARGEST_H + 1, (3, 3))
+        vectors = hkl @ reciprocal + _DISPLACEMENT * shortest * rng.normal(size=(3, 3))
+        cell = _parameters(np.linalg.inv(vectors).T)
+        if abs(np.linalg.det(vectors)) > 0.2 * np.prod(np.linalg.norm(vectors, axis=1)) and cell[:3].max() < 400:
+            return _niggli(cell)
+
+
+def _random_cell(rows: Floats, rng: np.random.Generator) -> Floats:
+    """Axes that differ from the true ones by up to a factor of two, and angles from 60 to 120 degrees."""
+    while True:
+        lengths = np.linalg.norm(rows, axis=1) * np.exp(rng.uniform(-0.7, 0.7, 3))
+        cell = np.array([*lengths, *rng.uniform(60, 120, 3)])
+        if uctbx.unit_cell(tuple(cell.tolist())).volume() > 0.2 * np.prod(lengths):
+            return _niggli(cell)
