@@ -118,10 +118,8 @@ def measure_cold(n: int) -> None:
     seconds = time.process_time() - began
     best = max(clusters, key=lambda cluster: cluster.n_lattices + cluster.n_multiples)
     true = [int(np.count_nonzero(truth[chosen] == kind)) for kind in (0, MULTIPLE)]
-    print(
-        f"    cold start {seconds:7.2f} s  {best.n_lattices} lattices, {best.n_multiples} multiples, true {true}",
-        flush=True,
-    )
+    found = f"{best.n_lattices} lattices, {best.n_multiples} multiples, true {true}"
+    print(f"    cold start {seconds:7.2f} s  {found}", flush=True)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from iota.engine.bundle import run_bundle
 from iota.records import FrameRef, FrameResult, Lattice, Scouted, Screened, Settings
 from iota.symmetry import primitive_niggli, same_lattice
 from iota.workers.coordinator import Coordinator
-from iota.workers.learning import Learning, LearningRules, scouting_key
+from iota.workers.learning import Learning, LearningRules, best_group, scouting_key
 
 TETRAGONAL = (58.4, 58.4, 152.2, 90.0, 90.0, 90.0)
 DOUBLED = (58.4, 116.8, 152.2, 90.0, 90.0, 90.0)
@@ -185,6 +185,18 @@ def test_a_majority_of_super_cells_does_not_win_over_the_true_cell():
     book, _ = _run(_hits(4, rung=0) | _hits(8, rung=2, wrong=DOUBLED, prefix="odd"), min_agreement=4)
     assert book.lattices[0].bravais == "tP"
     assert {r.outcome for r in book.results.values()} == {"integrated"}
+
+
+def test_of_two_large_groups_the_one_goes_first_of_which_other_frames_have_multiples():
+    halved, tripled, quadrupled = ((*x, 152.2, 90, 90, 90) for x in ((29.2, 58.4), (58.4, 175.2), (116.8, 116.8)))
+    cells = [halved] * 5 + [TETRAGONAL] * 4 + [DOUBLED] * 2 + [tripled, quadrupled]
+    reports = [
+        Scouted(frame=FrameRef(f"/x/{k}"), name=str(k), settings="first", unit_cell=_noisy(cell, k), n_indexed=90)
+        for k, cell in enumerate(cells)
+    ]
+    assert sorted(best_group(reports, needed=4).members) == ["5", "6", "7", "8"]
+    smaller = best_group(reports, needed=5)  # multiples do not make a group large enough
+    assert sorted(smaller.members) == ["0", "1", "2", "3", "4"]
 
 
 def test_a_second_crystal_form_is_learnt_from_what_the_first_does_not_explain():

@@ -2,7 +2,7 @@ import pytest
 from libtbx import phil
 from made_runs import blank, made_run
 
-from iota.analysis.lattices import group_lattices, sub_lattices
+from iota.analysis.lattices import group_lattices, sub_lattices, supporters
 from iota.analysis.prime import prime_script
 from iota.analysis.summary import SummaryBuilder, summary_of
 from iota.analysis.table import RunTable
@@ -91,6 +91,7 @@ def test_super_cells_make_a_group_of_their_own_that_knows_its_sub_lattice():
     assert [g.members for g in groups] == [["a", "b"], ["c"]]
     assert [g.members for g in sub_lattices(groups[0], groups)] == [["c"]]
     assert sub_lattices(groups[1], groups) == []
+    assert supporters(groups[1], groups) == {"a", "b", "c"}
 
 
 def test_the_script_for_prime_is_filled_in_and_prime_would_understand_it(tmp_path):

@@ -49,6 +49,13 @@ def group_lattices(cells: Iterable[tuple[str, Cell]]) -> list[LatticeGroup]:
     return sorted(groups, key=lambda group: (-len(group), volume(group.unit_cell)))
 
 
+def supporters(group: LatticeGroup, groups: Sequence[LatticeGroup]) -> set[str]:
+    """Names of the frames that have this lattice, or a super- or sub-lattice of it, of index 2 to 4."""
+    cell = group.unit_cell
+    relatives = [other for other in groups if multiple_of(cell, other.unit_cell) or multiple_of(other.unit_cell, cell)]
+    return {name for other in relatives for name in other.cells}.union(group.cells)
+
+
 def sub_lattices(group: LatticeGroup, others: Sequence[LatticeGroup]) -> list[LatticeGroup]:
     """Those of other groups of which ``group`` is a super-cell, the smallest volume first."""
     smaller = [other for other in others if (multiple_of(other.unit_cell, group.unit_cell) or 1) > 1]

@@ -17,7 +17,7 @@ from pathlib import PurePath
 
 import msgspec
 
-from iota.analysis.lattices import LatticeGroup, group_lattices, sub_lattices
+from iota.analysis.lattices import LatticeGroup, group_lattices, sub_lattices, supporters
 from iota.records import FrameRef, Scouted, Screened, Settings, Task
 from iota.symmetry import Cell, Symmetry, cell_text, in_setting_of, median_cell, multiple_of, setting_like, symmetries
 
@@ -105,19 +105,21 @@ def learn_lattice(rules: LearningRules, number: int = 1, known: Sequence[Learnt]
         if len(scouted) < 2:
             return None
         for settings in rules.ladder:
-            best = _best_group(reports)
+            best = best_group(reports, needed)
             agreeing = set(best.members) if best else set()
             batch = [Task("scout", hit.frame, hit.name, (settings,)) for hit in new if hit.name not in agreeing]
             if not batch:
                 break
             reports += [report for report in (yield batch) if isinstance(report, Scouted)]
-            best = _best_group(reports)
+            best = best_group(reports, needed)
             if best and len(best) >= needed and not _is_known(best.unit_cell, known):
                 return (yield from _confirm(rules, number, best, reports, scouted))
         if exhausted:
             break
     logger.info(
-        "No lattice was learnt: of %d frames tried, %d agree at most.", len(scouted), len(_best_group(reports) or ())
+        "No lattice was learnt: of %d frames tried, %d agree at most.",
+        len(scouted),
+        len(best_group(reports, rules.max_frames) or ()),
     )
     return None
 
@@ -127,9 +129,16 @@ def _needed(min_agreement: int, n_scouted: int, exhausted: bool) -> int:
     return min(min_agreement, max(2, -(-3 * n_scouted // 4))) if exhausted else min_agreement
 
 
-def _best_group(reports: Sequence[Scouted]) -> LatticeGroup | None:
+def best_group(reports: Sequence[Scouted], needed: int) -> LatticeGroup | None:
+    """The largest group; of several that are large enough, the one of which most frames have it or a multiple of it.
+
+    A frame that has only a multiple does not make a group large enough, since a multiple may be chance.
+    """
     groups = group_lattices((r.name, r.unit_cell) for r in reports if r.unit_cell is not None)
-    return groups[0] if groups else None
+    large = [group for group in groups if len(group) >= needed]
+    if len(large) < 2:
+        return groups[0] if groups else None
+    return max(large, key=lambda group: (len(supporters(group, groups)), len(group)))  # the first of equal ones
 
 
 def _is_known(cell: Cell, known: Sequence[Learnt]) -> bool:
