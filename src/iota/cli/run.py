@@ -189,7 +189,7 @@ def _converted(parameters: Parameters, inputs: Inputs, terminal: Terminal) -> tu
     parameters.remarks.extend([*done.failures, *done.remarks])
     terminal.note(f"{len(inputs.frames) - len(done.failures)} images are saved in {done.folder}")
     only = parameters.values.image_import.convert_only
-    parameters = conversion.without_import_options(parameters)
+    parameters = conversion.without_import_options(parameters, done.gain)
     parameters.values.input = [str(done.folder)]
     return parameters.replaced(), msgspec.structs.replace(inputs, frames=done.frames), only
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +12,8 @@ from iota.errors import ParameterError
 from iota.params import Parameters, defaults, safe_text
 from iota.params.old_names import ha14_target_remark
 from iota.symmetry import cell_problem
+from iota.params.near_names import near_name
+from iota.params.old_targets import translate_target
 
 prepare()
 
@@ -77,7 +78,7 @@ def target_text(parameters: Parameters) -> str:
     sources = [_own_defaults(parameters)]
     target = parameters.values.cctbx_xfel.target
     if target:
-        sources.append(_read_target(Path(target), parameters.remarks))
+        sources += _read_target(Path(target), parameters.remarks)
     sources += [_read_assignment(name, value) for name, value in parameters.backend_assignments]
     sources.append(parse(_from_iota(parameters, changed=True)))
     try:
@@ -143,7 +144,8 @@ def _merged(texts: tuple[str, ...]) -> Any:
     return scope().fetch(sources=[parse(text) for text in texts if text])
 
 
-def _read_target(path: Path, remarks: list[str]) -> Any:
+def _read_target(path: Path, remarks: list[str]) -> list[Any]:
+    """Sources of PHIL with what a target says; what it says in words of earlier versions is told."""
     try:
         source = safe_text.parse(path.read_text(encoding="utf-8"), f"file {path}")
     except (OSError, UnicodeDecodeError) as error:
@@ -155,9 +157,9 @@ def _read_target(path: Path, remarks: list[str]) -> Any:
         _, unused = scope().fetch(source=source, track_unused_definitions=True)
     except (Sorry, RuntimeError, ValueError) as error:
         raise ParameterError(_first_line(error)) from error
-    said = [ha14_target_remark(item.path, item.object.where_str.strip(" ()")) for item in unused]
-    remarks += [remark for remark in said if remark is not None and remark not in remarks]
-    unused = [item for item, remark in zip(unused, said, strict=True) if remark is None]
+    translated = translate_target(unused, is_backend_name)
+    remarks += [remark for remark in translated.told if remark not in remarks]
+    unused = [item for item in unused if item.path not in translated.names]
     if unused:
         raise ParameterError(
             "\n".join(
@@ -166,7 +168,9 @@ def _read_target(path: Path, remarks: list[str]) -> Any:
                 for item in unused
             )
         )
-    return source
+    moved = safe_text.parse(translated.phil, f"file {path}")
+    safe_text.check_numbers(_definitions(), moved)
+    return [moved, source]
 
 
 def _read_assignment(name: str, value: str) -> Any:
@@ -180,9 +184,8 @@ def _first_line(error: BaseException) -> str:
 
 
 def nearest_name(name: str) -> str | None:
-    """Name of the backend's parameter that is most like a misspelt one; None where none is near."""
-    close = difflib.get_close_matches(name, _names(), n=1, cutoff=0.6)
-    return close[0] if close else None
+    """Name of the backend's parameter that a misspelt one is near to; None where none is near."""
+    return near_name(name, _names())
 
 
 def _nearest(name: str) -> str:

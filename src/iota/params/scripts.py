@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -16,7 +15,8 @@ from libtbx.utils import Sorry
 from iota.errors import ParameterError
 from iota.params import safe_text
 from iota.params.definitions import MASTER_PHIL
-from iota.params.old_names import current_name, retired, translate
+from iota.params.near_names import near_name
+from iota.params.old_scripts import is_old_name, translate
 
 _ASSIGNMENT = re.compile(r"^[A-Za-z_][\w.]*\s*=")
 # libtbx reports wrong values as Sorry, which derives from Exception only, or as one of the others
@@ -114,21 +114,10 @@ class _Reading:
             self._sources.append(_parse_assignment(definition, value))
         elif self._is_backend_name(name):
             self._backend.append((name, value))
+        elif is_old_name(name, _definitions().__contains__):
+            self.take_script(safe_text.parse(f"{name} = {value}", f"{name}={value}"))
         else:
-            self._take_old_name(name, value)
-
-    def _take_old_name(self, name: str, value: str) -> None:
-        instead = retired(name)
-        if instead is not None:
-            self._remarks.append(f"{name} means nothing any more: {instead}.")
-            return
-        if current_name(name, _definitions().__contains__) is None and not name.startswith("dials."):
             raise ParameterError(f"There is no parameter named {name}. {self._nearest(name)}")
-        source = safe_text.parse(f"{name} = {value}", f"{name}={value}")
-        translated = translate(source, _definitions().__contains__)
-        self._sources.append(safe_text.parse(translated.phil))
-        self._backend += translated.backend
-        self._remarks += translated.told
 
     def parameters(self) -> Parameters:
         try:
@@ -151,11 +140,9 @@ class _Reading:
 
     def _nearest(self, name: str) -> str:
         """A sentence with the name that is most like a misspelt one, of IOTA or of the backend."""
-        close = [n for n in (_nearest_name(name), self._nearest_backend_name(name)) if n is not None]
-        if not close:
-            return "iota.run -d prints all parameters."
-        best = max(close, key=lambda n: difflib.SequenceMatcher(None, name, n).ratio())
-        return f"Did you mean {best}?"
+        ours, theirs = near_name(name, _definitions(), outermost=True), self._nearest_backend_name(name)
+        near = near_name(name, filter(None, (ours, theirs))) or ours or theirs
+        return f"Did you mean {near}?" if near else "iota.run -d prints all parameters."
 
 
 def _check_values(scope: Any) -> None:
@@ -210,14 +197,6 @@ def _find(name: str) -> Any | None:
     if len(ends) > 1:
         raise ParameterError(f"{name} could mean {' or '.join(ends)}: please write more of the name.")
     return names[ends[0]] if ends else None
-
-
-def _nearest_name(name: str) -> str | None:
-    names = list(_definitions())
-    last = {full.rsplit(".", 1)[-1]: full for full in names}
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    close = close or [last[n] for n in difflib.get_close_matches(name.rsplit(".", 1)[-1], list(last), n=1, cutoff=0.6)]
-    return close[0] if close else None
 
 
 def _first_line(error: BaseException) -> str:

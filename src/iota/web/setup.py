@@ -10,7 +10,8 @@ from iota.errors import ParameterError
 from iota.params import Parameters, read, script_text, sort_arguments
 from iota.params.fields import Field
 from iota.params.forms import Form, Values, iota_form
-from iota.params.old_names import current_name, ha14_target_remark, retired
+from iota.params.old_scripts import is_old_name
+from iota.params.old_targets import translate_target
 from iota.runs import RunFolder
 
 TARGET = "cctbx_xfel.target"
@@ -102,7 +103,7 @@ class Setup:
             # looked at when the form is there
             known = iota_form().has
             is_own = any(item.name == name.split(".")[0] for item in iota_form().root.items)
-            return not is_own and current_name(name, known) is None and retired(name) is None
+            return not is_own and not is_old_name(name, known)
 
         return {"is_backend_name": is_backend_name}
 
@@ -161,16 +162,20 @@ class Setup:
         try:
             text = path.read_text(encoding="utf-8")
             values, unknown = self.backend_form.read(text, f"file {path}")
+            translated = translate_target(unknown, self.backend_form.has)
+            if translated.phil:
+                values, _ = self.backend_form.read(f"{text}\n{translated.phil}", f"file {path}")
         except (OSError, UnicodeDecodeError) as error:
             self.remarks.append(f"The target file {path} cannot be read: {error}.")
             return
         except ParameterError as error:
             self.remarks.append(f"The target file {path} is not understood: {error}")
             return
+        self.remarks += translated.told
         for item in unknown:
-            where = item.object.where_str.strip(" ()")
-            remark = ha14_target_remark(item.path, where)
-            self.remarks.append(remark or f"The backend has no parameter named {item.path} ({where}).")
+            if item.path not in translated.names:
+                where = item.object.where_str.strip(" ()")
+                self.remarks.append(f"The backend has no parameter named {item.path} ({where}).")
         for own, twins in SAID_TWICE.items():
             if own in self.iota:
                 for twin in twins:  # IOTA's parameter wins in a run, and can be taken back here

@@ -28,6 +28,7 @@ class Converted(msgspec.Struct, kw_only=True):
 
     folder: Path
     frames: list[FrameRef]  # pickles, and in their places the images that could not be saved
+    gain: float | None = None  # as estimated from the images; None where that was not asked for
     failures: list[str] = []  # a sentence for each of these
     remarks: list[str] = []
 
@@ -61,7 +62,7 @@ def convert_frames(
     prepared = dials.ask(questions.prepare, parameters, looked_at(frames), folder)
     conversion = Conversion(prepared.target, str(folder / "links"), options.square_mode, options.flip_beamXY)
     paths = _names(options, frames, folder)
-    result = Converted(folder=folder, frames=list(frames), remarks=prepared.remarks)
+    result = Converted(folder=folder, frames=list(frames), gain=prepared.gain, remarks=prepared.remarks)
     pool = LocalPool(parameters.values.mp.n_processors or default_processes(), conversion, 600.0, convert_worker)
     try:
         waiting = [pool.submit([ConvertTask(frame, str(path))]) for frame, path in zip(frames, paths, strict=True)]
@@ -81,9 +82,11 @@ def convert_frames(
     return result
 
 
-def without_import_options(parameters: Parameters) -> Parameters:
-    """Parameters for processing the pickles: what the conversion has done is not done again."""
+def without_import_options(parameters: Parameters, gain: float | None = None) -> Parameters:
+    """Parameters for processing the pickles: what the conversion has done is not done again, nor the gain estimated."""
     options = parameters.values.image_import
+    if gain is not None:
+        options.estimate_gain, options.gain = False, gain
     options.convert_images = options.convert_only = options.flip_beamXY = False
     options.square_mode = "no_modification"
     options.mask, options.beamstop, options.distance, options.crystfel_geometry = None, 0, 0, None
