@@ -10,10 +10,9 @@ from typing import Any
 from iota.engine.installation import prepare
 from iota.errors import ParameterError
 from iota.params import Parameters, defaults, safe_text
-from iota.params.old_names import ha14_target_remark
-from iota.symmetry import cell_problem
 from iota.params.near_names import near_name
 from iota.params.old_targets import translate_target
+from iota.symmetry import cell_problem
 
 prepare()
 
