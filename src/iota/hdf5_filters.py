@@ -118,9 +118,9 @@ def remedy(number: int) -> str:
         if plugin_problem == "not installed":
             return "It comes with hdf5plugin: python -m pip install --no-deps hdf5plugin."
         return (
-            "The hdf5plugin that is installed lacks it:"
-            " python -m pip install --no-deps --force-reinstall hdf5plugin brings the whole."
+            "The installed hdf5plugin lacks it; reinstall it:"
+            " python -m pip install --no-deps --force-reinstall hdf5plugin."
         )
     if number in _OF_HDF5:
-        return "The HDF5 library that is installed was built without it."
-    return "Set HDF5_PLUGIN_PATH to the folder of its plugin; whoever wrote the file knows where to get it."
+        return "The installed HDF5 library was built without it."
+    return "Set HDF5_PLUGIN_PATH to the folder of its plugin; the authors of the file know where to get it."

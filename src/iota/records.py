@@ -42,10 +42,10 @@ OUTCOME_WORDS: dict[Outcome, str] = {  # for people; files and programs have the
 MEANINGS: dict[Outcome, str] = {
     "integrated": "At least one lattice was found and integrated, and passed the filter if there is one.",
     "failed_import": "The image, or its header, could not be read.",
-    "failed_triage": "It has fewer spots than an image with diffraction must have: a blank.",
-    "too_many_spots": "It has more spots than dispatch.hit_finder.maximum_number_of_reflections allows, as salt, ice or"
-    " noise makes them. It is not indexed, and counts neither as a hit nor as a blank.",
-    "failed_spotfinding": "Looking for spots ended with an error.",
+    "failed_triage": "It has fewer spots than the minimum for diffraction: a blank.",
+    "too_many_spots": "It has more spots than dispatch.hit_finder.maximum_number_of_reflections allows, as with salt,"
+    " ice or noise. It is not indexed, and counts neither as a hit nor as a blank.",
+    "failed_spotfinding": "Spot finding ended with an error.",
     "failed_indexing": "It has spots, and no lattice explains them well enough.",
     "failed_refinement": "A lattice was found, and its refinement against the spots failed.",
     "failed_integration": "A lattice was refined, and none of its reflections could be integrated or is significant.",

@@ -221,9 +221,9 @@ _GENERIC = (10.0, 11.3, 12.9, 81.0, 93.0, 104.0)  # a cell that has no symmetry
 
 
 def cell_problem(cell: Sequence[float], space_group: str) -> str | None:
-    """A sentence when no crystal of the space group can have this cell (within 1 % and 1 degree); None when it can.
+    """A sentence if the cell is incompatible with the space group (beyond 1 % and 1 degree); None if it is compatible.
 
-    It says what the space group asks of a cell in its setting, and the same lattice in axes that would fit.
+    It gives the constraints of the space group in its setting, and the same lattice with axes that would fit.
     """
     info = sgtbx.space_group_info(space_group)
     if info.group().is_compatible_unit_cell(uctbx.unit_cell(tuple(cell))):
@@ -241,7 +241,7 @@ def _short(cell: Sequence[float]) -> str:
 
 
 def _cell_rule(group: Any) -> str:
-    """What a space group asks of a cell in its setting, such as ``a = b and α = β = 90°, γ = 120°``."""
+    """The constraints of a space group on a cell in its setting, such as ``a = b and α = β = 90°, γ = 120°``."""
     a, b, c, alpha, beta, gamma = _as_cell(group.average_unit_cell(uctbx.unit_cell(_GENERIC)))
     rules = _equal({"a": a, "b": b, "c": c})
     angles = {"α": alpha, "β": beta, "γ": gamma}

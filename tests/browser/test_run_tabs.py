@@ -263,7 +263,7 @@ def test_analysis_has_the_consensus_and_clusters_that_act(show, results, run):
     page = show("analysis")
     n = sum(len(result.lattices) for result in results)
     expect(page.get_by_text(f"tP (P 43 21 2, as indexed), {n} of {n} lattices")).to_be_visible()
-    page.get_by_label("Least lattices").fill("2")
+    page.get_by_label("Minimum cluster size").fill("2")
     page.get_by_role("button", name="Run clustering").click()
     expect(page.get_by_role("button", name="Select").first).to_be_visible(timeout=30_000)
     page.get_by_role("button", name="Select").first.click()
@@ -277,7 +277,7 @@ def test_analysis_has_the_consensus_and_clusters_that_act(show, results, run):
 
 def test_no_cluster_is_said(show):
     page = show("analysis")
-    page.get_by_label("Least lattices").fill("500")
+    page.get_by_label("Minimum cluster size").fill("500")
     page.get_by_role("button", name="Run clustering").click()
     expect(page.get_by_text("No cluster has 500 lattices or more")).to_be_visible(timeout=30_000)
 

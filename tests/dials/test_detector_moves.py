@@ -111,7 +111,7 @@ def test_the_beam_centre_is_counted_on_the_panel_that_the_beam_meets():
     assert number == 3
     assert np.array(mm) / PIXEL_MM == pytest.approx((60, 82.5), abs=0.01)
     assert np.ptp(_origins(moved) - _origins(shifted), axis=0).max() < 1e-9
-    assert "counted on panel" in remarks[0]
+    assert "taken on panel" in remarks[0]
 
 
 def test_in_a_gap_the_beam_centre_is_counted_on_the_first_panel_or_on_the_one_that_is_given():

@@ -83,7 +83,7 @@ def test_another_distance_than_the_one_that_the_file_names_is_told(path, right):
     files.distance(path, 200.0)
     found = _Found(path)
     assert abs(found.detector[0].get_directed_distance()) == pytest.approx(200.0)
-    assert "at 200.0 mm, but the distance it names beside is 110.0 mm" in found.remarks[0]
+    assert "at 200.0 mm, but the distance stated separately is 110.0 mm" in found.remarks[0]
     given = _Found(path, phil="geometry.detector.distance=110")
     assert np.abs(given.origins - right.origins).max() < 1e-6
 
@@ -169,7 +169,7 @@ def test_marks_are_no_counts_even_where_the_file_does_not_say_so(tmp_path, taken
     found = _Found(path)
     assert (found.trusted[0] == right.trusted[0]).all()
     assert found.remarks == [
-        "The file gives no underload_value: pixels below 0, or at the highest value of their type, are masked."
+        "The file gives no underload_value: pixels below 0 or at the highest value of their data type are masked."
     ]
 
 
@@ -227,7 +227,7 @@ def test_masters_of_dectris_are_compared_with_what_they_name_beside_their_geomet
     files.set_value(path, "entry/instrument/detector/beam_center_y", 22.0)
     told = _Found(path).remarks
     assert "say 228, 22." in told[0]
-    assert "at 110.0 mm, but the distance it names beside is 200.0 mm" in told[1]
+    assert "at 110.0 mm, but the distance stated separately is 200.0 mm" in told[1]
     files.set_value(path, "entry/instrument/detector/detectorSpecific/pixel_mask", np.zeros((487, 619), "<u4"))
     with pytest.raises(ImportFailedError, match="619 x 487 pixels, the image 487 x 619"):
         _Found(path)

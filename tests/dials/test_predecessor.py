@@ -21,7 +21,7 @@ TARGETS = sorted(path.name for path in OLD_SCRIPTS.glob("*.phil"))
 def test_a_default_target_is_read_against_the_installed_dials(target):
     parameters = read([], [f"cctbx_xfel.target={OLD_SCRIPTS / target}"])
     text = backend.target_text(parameters)
-    assert all("means nothing any more" in remark or "is read as" in remark for remark in parameters.remarks)
+    assert all("no longer has any effect" in remark or "is read as" in remark for remark in parameters.remarks)
     assert len(set(parameters.remarks)) == len(parameters.remarks) > 0
     is_dials = "target" not in target  # of the others nothing is left
     assert ("indexing.refinement_protocol.d_min_start" in backend.user_settings(text)) == is_dials
@@ -52,7 +52,7 @@ def test_a_default_script_with_images_to_convert_and_a_gain_to_estimate_runs(tmp
     grid = [f"cctbx_xfel.grid_search.{name}_range=0" for name in ("area", "height")]
     script = str(OLD_SCRIPTS / "2018-02.param")
     done = command("iota.run", script, "input=images", "output=.", *grid, "-n", "1", cwd=tmp_path)
-    assert done.stderr.count("selection.select_only (2 parameters) means nothing any more") == 1
+    assert done.stderr.count("selection.select_only (2 parameters) no longer has any effect") == 1
     assert done.stdout.count("The gain is") == 1
     ledger, _ = read_ledger(tmp_path / "integration" / "001" / "frames.jsonl")
     assert [result.outcome for result in ledger] == ["integrated", "integrated"]

@@ -29,11 +29,11 @@ CUT = "The file is damaged or cut short: "
 WITH_SENTENCE = {
     "cut_1.cbf": CUT + "its pixels cannot be read.",
     "head_1.cbf": CUT + "its pixels cannot be read.",
-    "packed_1.cbf.gz": CUT + "it cannot be unpacked (.gz).",
+    "packed_1.cbf.gz": CUT + "it cannot be decompressed (.gz).",
     "within_1.cbf.gz": CUT + "its pixels cannot be read.",
     "empty_1.cbf": "The file is empty.",
     "text_1.cbf": "DIALS does not recognise this file as a diffraction image.",
-    "link_1.cbf": "The file is a link to nowhere_1.cbf, which is not there.",
+    "link_1.cbf": "The file is a link to nowhere_1.cbf, which does not exist.",
     "cut_1.nxs": CUT + "HDF5 cannot open it.",
     "chunk_1.nxs": CUT + "its pixels cannot be read.",
     "text_1.nxs": "The file is not HDF5, in spite of its name.",
@@ -43,12 +43,13 @@ WITH_SENTENCE = {
     "astray_1.nxs": "The file holds no /nowhere, to which the link /entry/data/data leads.",
     "bare_1.nxs": "The file describes no detector: it has no group NXdetector.",
     "filter_1.nxs": "The file is compressed with HDF5 filter 40001, which is not installed here."
-    " Set HDF5_PLUGIN_PATH to the folder of its plugin; whoever wrote the file knows where to get it.",
-    "narrow_1.nxs": "The image has 1 panel of 981 x 100 pixels, but its detector has 1 panel of 981 x 1043 pixels.",
+    " Set HDF5_PLUGIN_PATH to the folder of its plugin; the authors of the file know where to get it.",
+    "narrow_1.nxs": "The image has 1 panel of 981 x 100 pixels, but the detector in its header has"
+    " 1 panel of 981 x 1043 pixels.",
     "zero_1.nxs": "The file gives no usable wavelength for this image (0 A);"
-    " geometry.beam.wavelength (A) sets one for all images.",
+    " set one for all images with geometry.beam.wavelength (A).",
     "nan_1.nxs": "The file gives no usable wavelength for this image (nan A);"
-    " geometry.beam.wavelength (A) sets one for all images.",
+    " set one for all images with geometry.beam.wavelength (A).",
     "turned_1.nxs": "The pixel mask in the file is 1043 x 981 pixels, the image 981 x 1043;"
     " correct pixel_mask in the file or delete it, and give a mask with image_import.mask.",
 }
@@ -216,5 +217,5 @@ def test_permission_is_said_of_the_file_that_lacks_it(images, hidden):
 def test_single_image_says_where_the_words_are(images):
     done = command("iota.single_image", images / "axes_1.nxs", "--verbose", cwd=images)
     assert done.returncode == 1
-    assert "With --verbose DIALS' own words are shown." in done.stdout
+    assert "Use --verbose to see the DIALS message." in done.stdout
     assert "Traceback" in done.stderr

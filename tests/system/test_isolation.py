@@ -54,9 +54,9 @@ BAD = pytest.mark.parametrize(
     [
         ("segfault", "crashed", "ended unexpectedly: Segmentation fault (signal 11)."),
         ("exit", "crashed", "ended unexpectedly: exit status 3."),
-        ("killed", "crashed", "killed from outside (signal 9), as happens when a machine runs out of memory"),
+        ("killed", "crashed", "killed (signal 9), as happens when a machine runs out of memory"),
         ("hang", "timed_out", "longer than allowed (mp.frame_timeout)"),
-        ("memory", "crashed", "more than the 1 GB of memory that mp.frame_memory allows; it had taken"),
+        ("memory", "crashed", "more than the 1 GB of memory that mp.frame_memory allows; it already used"),
         ("raise", "crashed", "what DIALS might say"),
     ],
 )

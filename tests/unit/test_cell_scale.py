@@ -66,5 +66,5 @@ def test_the_facts_of_a_run_say_it_of_a_given_cell_only(tmp_path, a_factor):
         assert warnings == []
     else:
         (warning,) = warnings
-        assert "4.3 % larger than the one given, all axes alike" in warning.text
+        assert "All cell axes are 4.3 % larger than those of the given cell" in warning.text
         assert "130.9 mm" in warning.text

@@ -113,13 +113,16 @@ def test_masks_flags_and_bad_regions():
     [
         ("", "describes no panel"),
         (PANEL.format("p", 0, 3), "res"),
-        ("res = 1e4\n" + PANEL.format("p", 0, 3), "does not say clen"),
+        ("res = 1e4\n" + PANEL.format("p", 0, 3), "does not give the distance, clen"),
         (HEAD + PANEL.format("p", 0, 3).replace("p/ss = +y\n", ""), "panel p has no ss"),
         (HEAD + PANEL.format("p", 0, 3) + "p/fs = 1w", "line 13, p/fs = 1w: a direction is written"),
-        (HEAD + "wavelength = 1.5\n", "no unit is not understood; wavelength is in m or A"),
+        (HEAD + "wavelength = 1.5\n", "no unit is not understood; wavelength must be in m or A"),
         (HEAD + "clen = 1 cm\n", "lengths are in m or mm"),
-        (HEAD + "dim0 = %\n" + PANEL.format("p", 0, 3), "needed are all from dim0 on, with ss once, and fs after it"),
-        (HEAD + "dim0 = fs\ndim1 = ss\n" + PANEL.format("p", 0, 3), "fs after it"),
+        (
+            HEAD + "dim0 = %\n" + PANEL.format("p", 0, 3),
+            "all dimensions from dim0 on are needed, with ss and fs once, ss first",
+        ),
+        (HEAD + "dim0 = fs\ndim1 = ss\n" + PANEL.format("p", 0, 3), "ss first"),
         (HEAD + PANEL.format("p", 0, 3) + "bad/min_fs = 1\n", "bad needs"),
         (HEAD + PANEL.format("p", 4, 3), "panel p has no pixels"),
         ("just some text", "line 1"),
@@ -203,7 +206,7 @@ def test_a_list_names_events(grouped):
     assert [problem.text for problem in found.problems] == ["g.h5 b//7: the file has no event b//7."]
     assert [source.kind for source in found.sources] == ["list", "geometry"]
     without = find_frames([grouped / "some.lst"])
-    assert not without.frames and "only a CrystFEL geometry says" in without.problems[0].text
+    assert not without.frames and "a CrystFEL geometry is needed" in without.problems[0].text
 
 
 def test_a_folder_with_a_geometry(grouped):
@@ -213,9 +216,9 @@ def test_a_folder_with_a_geometry(grouped):
     assert [frame.index for frame in found.frames] == list(range(6))
     (problem,) = found.problems
     assert problem.path == str(grouped / "other.h5")
-    assert "there is no /shots/run_%/data in it" in problem.text
+    assert "it has no dataset /shots/run_%/data" in problem.text
     without = find_frames([grouped / "g.h5"])
-    assert not without.frames and "it is HDF5" in without.problems[0].text
+    assert not without.frames and "it is an HDF5 file" in without.problems[0].text
 
 
 def test_images_that_grow_are_found_by_a_geometry(tmp_path):

@@ -78,7 +78,7 @@ def test_a_newer_numpy_in_the_venv_is_found_out(error, state):
         ("LZ4", Package("", error="not installed"), "hdf5plugin is not installed", "--no-deps hdf5plugin; most"),
         ("LZ4", Package("7.1", error="installed without filters"), "7.1 is installed without", "--force-reinstall"),
         ("LZ4", Package("7.1"), "(hdf5plugin 7.1)", "--force-reinstall hdf5plugin; most files of Eiger"),
-        ("ZFP", Package("7.1"), "(hdf5plugin 7.1)", "only files packed so"),
+        ("ZFP", Package("7.1"), "(hdf5plugin 7.1)", "only files compressed this way"),
     ],
 )
 def test_missing_filters_are_named(lost, plugin, found, mend):

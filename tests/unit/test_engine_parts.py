@@ -93,7 +93,7 @@ def test_errors_become_sentences(error, sentence):
 def test_words_of_dials_go_into_the_log_of_the_frame_and_not_into_the_reason(words):
     with frame_log() as log:
         said = reason(RuntimeError(words), "integration")
-    assert said == "Integration stopped with an error. DIALS' own words are in the log of the frame."
+    assert said == "Integration stopped with an error. The DIALS message is in the log of the frame."
     assert f"RuntimeError{': ' if words else ''}{words}" in log.getvalue()
 
 

@@ -57,10 +57,10 @@ def test_raw_modules_are_to_be_calibrated(tmp_path):
         ({"data/data": PIXELS[0], "LCLS/photon_energy_eV": [9e3]}, "an HDF5 file of Cheetah, which does not say"),
         ({"data/JF06T08V03/data": PIXELS, "general/user": 1}, "a Jungfrau file of SwissFEL"),
         ({"entry_0000/measurement/data": PIXELS}, "of LImA (ESRF), which .* data = /entry_0000/measurement/data"),
-        ({"1.1/measurement/eiger": PIXELS}, "an HDF5 file of Bliss (ESRF): name the files of the detector"),
+        ({"1.1/measurement/eiger": PIXELS}, "an HDF5 file of Bliss (ESRF): give the detector files"),
         ({"R0042/scan_dat/raymx_data": PIXELS}, "PAL-XFEL.* wavelength = /R0042/scan_dat/photon_wavelength A"),
-        ({"measured/frames": PIXELS}, "HDF5 with images but without a description .* data = /measured/frames"),
-        ({"a/b": np.zeros(5)}, "it is HDF5 without images: looked in entry/data"),
+        ({"measured/frames": PIXELS}, "an HDF5 file with images but without a description .* data = /measured/frames"),
+        ({"a/b": np.zeros(5)}, "it is an HDF5 file without images: looked in entry/data"),
     ],
 )
 def test_what_is_said_of_hdf5_files(tmp_path, datasets, said):

@@ -145,8 +145,8 @@ def test_sizes_that_no_file_has_cost_nothing(tmp_path):
     inputs = find_frames([tmp_path])
     assert inputs.frames == []
     (problem,) = inputs.problems  # alike, so said once for the folder
-    assert "2 files, such as a.nxs: it says that it holds 1,000,000,000 images; " in problem.text
-    assert f"{MOST_IMAGES:,} are" in problem.text
+    assert "2 files, such as a.nxs: it claims to hold 1,000,000,000 images; " in problem.text
+    assert f"the limit is {MOST_IMAGES:,}" in problem.text
 
 
 def test_a_thousand_files_are_opened_once_each(tmp_path, monkeypatch):

@@ -162,7 +162,7 @@ def test_not_hdf5_and_no_images(tmp_path):
     inputs = find_frames([tmp_path])
     assert inputs.frames == [FrameRef(str(broken))]
     assert [p.path for p in inputs.problems] == [str(tmp_path / "b.h5")]
-    assert "c_meta.h5: it is HDF5 without images" in find_frames([tmp_path / "c_meta.h5"]).problems[0].text
+    assert "c_meta.h5: it is an HDF5 file without images" in find_frames([tmp_path / "c_meta.h5"]).problems[0].text
 
 
 def test_sacla_shots(tmp_path):

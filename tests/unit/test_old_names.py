@@ -59,7 +59,7 @@ def test_an_old_name_on_the_command_line(tmp_path):
 
 def test_what_means_nothing_any_more_is_said_with_what_to_use(tmp_path):
     (remark,) = _read(tmp_path, "advanced {\n  debug = True\n}\n").remarks
-    assert "advanced.debug means nothing any more" in remark
+    assert "advanced.debug no longer has any effect" in remark
     assert "line 2" in remark
     assert "logs/" in remark
 
@@ -129,7 +129,7 @@ def test_a_script_for_ha14_with_all_its_scopes_is_understood():
     assert str(values.cctbx_xfel.target_space_group) == "P 4 2 2"
     assert values.analysis.viz == "no_visualization"
     said = "\n".join(found.remarks)
-    assert "advanced.debug means nothing any more" in said
+    assert "advanced.debug no longer has any effect" in said
     assert len(found.remarks) == 8  # debug, the lattice, three names of clusters and viz, three of mp
 
 

@@ -105,7 +105,7 @@ MEANS_NOTHING = {
 @pytest.mark.parametrize("version", VERSIONS)
 def test_what_means_nothing_any_more_is_said_once(version):
     remarks = params.read([OLD_SCRIPTS / f"{version}.param"]).remarks
-    said = [remark.split(" means nothing")[0] for remark in remarks if "means nothing any more" in remark]
+    said = [remark.split(" no longer has")[0] for remark in remarks if "no longer has any effect" in remark]
     assert sorted(said) == sorted(MEANS_NOTHING[version])
     assert len(set(remarks)) == len(remarks)
     assert all("line" in remark for remark in remarks)

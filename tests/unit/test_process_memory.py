@@ -37,7 +37,7 @@ def test_each_frame_may_take_the_same_whatever_is_there_when_it_begins():
     sentence, state = done.stdout.splitlines()
     assert sentence == (
         "It needed more than the 0.2 GB of memory that mp.frame_memory allows;"
-        " it had taken 0.12 GB when it asked for more."
+        " it already used 0.12 GB when it requested more."
     )
     assert state == "True True"
 
@@ -70,7 +70,7 @@ def test_want_of_memory_is_seen_through_what_others_make_of_it():
     ("error", "words", "setting"),
     [
         (MemoryError(), "more memory than allowed", "mp.frame_memory"),
-        (ProcessExpired("Abnormal termination", code=-9), "killed from outside (signal 9)", "mp.n_processors"),
+        (ProcessExpired("Abnormal termination", code=-9), "killed (signal 9)", "mp.n_processors"),
         (ProcessExpired("Abnormal termination", code=-11), "unexpectedly: Segmentation fault (signal 11).", ""),
         (ProcessExpired("Abnormal termination", code=3), "unexpectedly: exit status 3.", ""),
     ],

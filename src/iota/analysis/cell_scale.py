@@ -1,7 +1,8 @@
-"""Whether all axes of the cells differ from the given ones by one factor, as a wrong distance makes them do.
+"""Whether all cell axes differ from the given ones by the same factor, as they do if the distance is wrong.
 
-Bragg's law gives d-spacings in proportion to the distance as far as angles are small, so a distance that is wrong by a
-factor stretches every axis by it and leaves the angles of the cell alone. Another crystal form changes axes unlike.
+At small angles Bragg's law makes d-spacings proportional to the distance, so a distance that is wrong by a factor
+scales every axis by that factor and leaves the cell angles unchanged. Axes of another crystal form differ by different
+factors.
 """
 
 from __future__ import annotations
@@ -26,25 +27,25 @@ Floats = npt.NDArray[np.float64]
 
 
 class CellScale(msgspec.Struct, frozen=True, kw_only=True):
-    """By what factor the axes of the cells differ from those that were given."""
+    """The factor by which the cell axes differ from the given ones."""
 
     factor: float
     standard_error: float
     n_lattices: int
-    distance_mm: float | None = None  # with which the cells would be as given; None where the distance is not known
+    distance_mm: float | None = None  # at which the cells would be as given; None if the distance is not known
 
     @property
     def sentence(self) -> str:
-        """The same for people."""
+        """The same as a sentence."""
         larger = "larger" if self.factor > 1 else "smaller"
-        said = f"The cells are {100 * abs(self.factor - 1):.1f} % {larger} than the one given, all axes alike"
+        said = f"All cell axes are {100 * abs(self.factor - 1):.1f} % {larger} than those of the given cell"
         if self.distance_mm is None:
             return f"{said}: a wrong detector distance would explain it."
         return f"{said}: a detector distance of {self.distance_mm:.1f} mm would explain it."
 
 
 def cell_scale(cells: Floats, given: Cell, distance_mm: float | None) -> CellScale | None:
-    """Find the factor by which all axes differ from the given ones; None where they do not, or not alike.
+    """Find the factor by which all axes differ from the given ones; None if they agree, or differ by different factors.
 
     Args:
         cells: of integrated lattices, in the setting of the given one (A, degrees), `[n, 6]`.

@@ -24,7 +24,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     text: str  # the same everywhere it is shown
     values: Mapping[str, float] = {}  # the numbers of the text, as exact as they are known
     unit: str = ""  # of the values; those in percent and those that are counted have none
-    is_warning: bool = False  # something is wrong, in all likelihood
+    is_warning: bool = False  # something is probably wrong
 
 
 def run_facts(summary: Summary) -> list[Fact]:
@@ -243,7 +243,7 @@ def _unreadable(n: int) -> list[Fact]:
     if not n:
         return []
     what = "1 line is" if n == 1 else f"{n:,} lines are"
-    text = f"{what} damaged and not counted; iota.run --resume processes the images without a record again"
+    text = f"{what} damaged and not counted; iota.run --resume reprocesses the images without a record"
     return [Fact(name="unreadable", label="Ledger", text=text, values={"n": n})]
 
 

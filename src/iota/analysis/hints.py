@@ -20,35 +20,36 @@ _HINTS: tuple[tuple[str, str, Hint], ...] = (
                                         "spotfinder.threshold.dispersion.sigma_strong")),  # of earlier versions
     ("failed_triage", "", Hint("Blanks, in all likelihood. If there is diffraction on them, ask for fewer spots.",
                                "data_selection.image_triage.minimum_Bragg_peaks")),
-    ("too_many_spots", "", Hint("Salt, ice or noise: raise the threshold. If these are crystals, allow more spots.",
+    ("too_many_spots", "", Hint("Salt, ice or noise: raise the threshold. If the spots are from crystals, allow"
+                                " more spots.",
                                 "dispatch.hit_finder.maximum_number_of_reflections")),
-    ("failed_spotfinding", "strong pixels|gain", Hint("Give the gain of the detector, or have it estimated"
+    ("failed_spotfinding", "strong pixels|gain", Hint("Give the detector gain, or have it estimated"
                                                       " (image_import.estimate_gain).", "image_import.gain")),
-    ("failed_spotfinding", "mask", Hint("Make the mask anew from an image of this detector.", "image_import.mask")),
+    ("failed_spotfinding", "mask", Hint("Make a new mask from an image of this detector.", "image_import.mask")),
     ("failed_spotfinding", "", Hint("Look at the log of one frame; the gain of the detector may be wrong.",
                                     "image_import.gain")),
     ("failed_import", "HDF5 filter", Hint("Install the filter, then run these images again; iota.doctor says which are"
                                           " missing and gives the command.")),
-    ("failed_import", "permissions", Hint("Ask whoever owns the files to let you read them.")),
-    ("failed_import", "no such file|is not there", Hint("The images were moved or deleted.")),
-    ("failed_import", "data file", Hint("A master and its data files belong together: copy them to where the master"
+    ("failed_import", "permissions", Hint("Ask the owner of the files for permission to read them.")),
+    ("failed_import", "no such file|does not exist", Hint("The images were moved or deleted.")),
+    ("failed_import", "data file", Hint("Keep a master and its data files together: copy them to where the master"
                                         " looks for them.")),
-    ("failed_import", "damaged|is empty", Hint("Compare the file with the original: a transfer may have been cut"
-                                               " short.")),
-    ("failed_import", "not recognise|not HDF5", Hint("Leave it out of the input; dials.import says more about a format"
-                                                    " that should be read.")),
+    ("failed_import", "damaged|is empty", Hint("Compare the file with the original: the transfer may have been"
+                                               " incomplete.")),
+    ("failed_import", "not recognise|not HDF5", Hint("Leave it out of the input; if the format should be readable,"
+                                                    " dials.import says more.")),
     ("failed_import", "usable wavelength", Hint("Give the wavelength in A: geometry.beam.wavelength=0.98.")),
-    ("failed_import", "pixel mask in the file", Hint("Correct or delete pixel_mask in the file, and give a mask of your"
-                                                     " own.", "image_import.mask")),
-    ("failed_import", "at the sample", Hint("Give the distance of the detector in mm.", "image_import.distance")),
-    ("failed_import", "reference geometry", Hint("Give the geometry of this detector, or none.",
+    ("failed_import", "pixel mask in the file", Hint("Correct or delete pixel_mask in the file, and give your own"
+                                                     " mask.", "image_import.mask")),
+    ("failed_import", "at the sample", Hint("Give the detector distance in mm.", "image_import.distance")),
+    ("failed_import", "reference geometry", Hint("Give a geometry of this detector, or none.",
                                                  "advanced.reference_geometry")),
     ("failed_import", "given geometry", Hint("Leave the geometry out, or give one that fits this detector.",
                                              "image_import.distance")),
     ("failed_import", "mp.frame_memory", Hint("Allow more memory per image, or use fewer processes.",
                                               "mp.frame_memory")),
     ("failed_import", "", Hint("Look at the log of one frame, and try it with dials.import.")),
-    ("failed_indexing", "contradict", Hint("Give the cell with the axes that this space group needs.",
+    ("failed_indexing", "contradict", Hint("Give the cell with axes compatible with the space group.",
                                            "cctbx_xfel.target_unit_cell")),
     ("failed_indexing", "stopped with an error", Hint("Look at the log of one frame.")),
     ("failed_indexing", "off the spots by", Hint("Beam centre or distance may be wrong: compare them with the header.",
@@ -74,7 +75,7 @@ _HINTS: tuple[tuple[str, str, Hint], ...] = (
     ("timed_out", "", Hint("Give each image more time, or fewer spots to index.", "mp.frame_timeout")),
     ("crashed", "out of memory", Hint("Use fewer processes: together they need more memory than the machine has.",
                                       "mp.n_processors")),
-    ("crashed", "memory", Hint("Allow more memory an image, or use fewer processes.", "mp.frame_memory")),
+    ("crashed", "memory", Hint("Allow more memory per image, or use fewer processes.", "mp.frame_memory")),
     ("crashed", "", Hint("The backend ended without a word; try one image with iota.single_image.")),
 )  # fmt: skip
 

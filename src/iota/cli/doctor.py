@@ -154,7 +154,7 @@ _OF_EIGER = ("bitshuffle", "LZ4", "Zstandard")
 
 
 def _filters(installation: Installation) -> Check:
-    """Say which kinds of compression were read, and how to get the others."""
+    """Say which kinds of compression can be read, and how to get the others."""
     read = [name for name, is_read in installation.filters.items() if is_read]
     missing = [name for name, is_read in installation.filters.items() if not is_read]
     plugin = installation.hdf5plugin
@@ -164,7 +164,7 @@ def _filters(installation: Installation) -> Check:
     found = f"missing: {', '.join(missing)}{'; read: ' + ', '.join(read) if read else ''} ({origin})"
     again = "" if plugin.error == "not installed" else "--force-reinstall "
     most = any(name.startswith(_OF_EIGER) for name in missing)
-    files = "most files of Eiger and Jungfrau detectors" if most else "only files packed so"
+    files = "most files of Eiger and Jungfrau detectors" if most else "only files compressed this way"
     return Check(
         "HDF5 filters", "note", found, f"{sys.executable} -m pip install --no-deps {again}hdf5plugin; {files} need it."
     )

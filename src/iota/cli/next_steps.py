@@ -1,4 +1,4 @@
-"""What to do after a run, by what became of its frames: commands to copy, or what most likely is wrong."""
+"""What to do after a run, given its outcomes: commands to copy, or what is most likely wrong."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from iota.workers.conclusion import Conclusion
 
 
 def command(name: str) -> str:
-    """One of our commands as it must be typed: with its folder where that is not on the PATH."""
+    """One of our commands as it must be typed: with its folder if that is not on the PATH."""
     return name if shutil.which(name) else shlex.quote(program(name) or name)
 
 
@@ -44,7 +44,7 @@ def _with_lattices(conclusion: Conclusion, folder: RunFolder) -> list[str]:
     if scale is not None and scale.distance_mm is not None:
         steps.append(
             f"check the distance:      {command('iota.run')} ... image_import.distance={scale.distance_mm:.1f}, if the"
-            " crystal is of the given form"
+            " crystal form is the given one"
         )
     steps += [
         f"look at the best frame:  {_view(conclusion.viewer, files, folder)}",
@@ -78,8 +78,8 @@ _TOO_FEW = (
     " target file (spotfinder.threshold...)."
 )
 _TOO_MANY = (
-    "If they are of crystals, raise dispatch.hit_finder.maximum_number_of_reflections; if they are of salt, ice or"
-    " noise, raise the threshold (spotfinder.threshold...)."
+    "If they are from crystals, raise dispatch.hit_finder.maximum_number_of_reflections; if they are from salt, ice"
+    " or noise, raise the threshold (spotfinder.threshold...)."
 )
 
 
@@ -110,4 +110,4 @@ def _strong_pixels(summary: Summary) -> list[str]:
     if not n or n < _MANY * n_all:
         return []
     frames = "All frames" if n == n_all else f"{n:,} of {n_all:,} frames"
-    return [f"{frames} have too many strong pixels to look for spots. {_GAIN}"]
+    return [f"{frames} have too many strong pixels for spot finding. {_GAIN}"]

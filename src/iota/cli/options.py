@@ -24,7 +24,7 @@ examples
       iota.run /path/to/images/
   Images named in a list, on 8 cores:
       iota.run input_images.lst -n 8
-  CXI or HDF5 files of an XFEL, as CrystFEL reads them:
+  XFEL data in CXI or HDF5 files, with a CrystFEL geometry:
       iota.run detector.geom files.lst
   The crystal is known:
       iota.run images/ cctbx_xfel.target_unit_cell="79.2 79.2 38.1 90 90 90" cctbx_xfel.target_space_group=P43212
@@ -63,8 +63,8 @@ def make_parser() -> argparse.ArgumentParser:
         "arguments",
         nargs="*",
         metavar="PATH | SCRIPT | name=value",
-        help="images, folders, wildcards, lists, multi-image masters; a CrystFEL geometry (.geom) by which HDF5 and CXI"
-        " files are read; scripts (.param, .phil); parameters of IOTA or of the backend (dials.stills_process)",
+        help="images, folders, wildcards, lists, multi-image masters; a CrystFEL geometry (.geom) describing HDF5 and"
+        " CXI files; scripts (.param, .phil); parameters of IOTA or of the backend (dials.stills_process)",
     )
     what.add_argument("--random", type=int, metavar="N", help="process a random subset of N images")
     what.add_argument("--range", metavar="RANGE", help="process a range of images, e.g. 1-5,25,200-250, from 1 on")

@@ -218,7 +218,7 @@ def _resumed(options: argparse.Namespace, terminal: Terminal) -> Run:
         run = Run.resume(RunFolder.find(options.resume), watch=options.watch)
     if run.n_unreadable:
         lines = "1 damaged line" if run.n_unreadable == 1 else f"{run.n_unreadable} damaged lines"
-        terminal.warning(f"{lines} in {run.folder.ledger}: images without a record are processed again.")
+        terminal.warning(f"{lines} in {run.folder.ledger}: the images without a record will be processed again.")
     terminal.note(f"Run {run.folder.number}: {run.n_finished} of {len(run.frames)} frames are finished; going on.")
     return run
 

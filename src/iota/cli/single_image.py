@@ -36,7 +36,7 @@ examples
   iota.single_image img.cbf cctbx_xfel.target_unit_cell="79.2 79.2 38.1 90 90 90" cctbx_xfel.target_space_group=P43212
 
 The line __RESULTS__ has, in this order: spots, spots with saturated pixels, score (spots between 40 and 4.5 A outside
-rings of ice), resolution (A, -1 if unknown), rings of ice, 0, mean counts of a spot, and {what failed}.
+ice rings), resolution (A, -1 if unknown), ice rings, 0, mean counts per spot, and {what failed}.
 
 exit status
   0 done, 1 the image has no diffraction or no lattice, 2 wrong use or input, 130 interrupted
@@ -57,7 +57,7 @@ def make_parser() -> argparse.ArgumentParser:
         "arguments",
         nargs="+",
         metavar="IMAGE | GEOM | name=value",
-        help="images, a CrystFEL geometry (.geom) to read them by, and parameters of IOTA or of the backend",
+        help="images, a CrystFEL geometry (.geom) that describes them, and parameters of IOTA or of the backend",
     )
     parser.add_argument("--version", action="version", version=f"IOTA {iota.__version__}")
     parser.add_argument(
@@ -188,7 +188,7 @@ def _report(work: _Work, task: Task) -> ImageReport:
     if work.keep:
         (Path(work.folder) / "logs" / f"{task.name}.log").write_text(log.getvalue(), encoding="utf-8")
     else:
-        report.reason = elsewhere(report.reason, "With --verbose DIALS' own words are shown.")
+        report.reason = elsewhere(report.reason, "Use --verbose to see the DIALS message.")
         report.files = {}
         for lattice in report.lattices:
             lattice.files = {}

@@ -136,7 +136,7 @@ def _clusters(clusters: Sequence[Cluster]) -> RenderableType:
             cell_text(cluster.unit_cell_spread[:3]),
         )
     if any(cluster.n_multiples for cluster in clusters):
-        table.caption = " multiples: other lattices that are supercells or subcells of it, of index 2 to 4"
+        table.caption = " multiples: other lattices that are supercells or subcells of the cluster, of index 2 to 4"
         table.caption_justify = "left"
     return table
 

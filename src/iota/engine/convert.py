@@ -38,7 +38,7 @@ def convert(conversion: Conversion, frame: FrameRef, path: Path) -> str:
             reference = load_reference_geometry(params.input.reference_geometry)
             experiments = import_frame(frame, params, Path(conversion.links) / path.stem, reference)
     except ImportFailedError as error:
-        return elsewhere(str(error), "iota.single_image --verbose shows DIALS' own words.")
+        return elsewhere(str(error), "iota.single_image --verbose shows the DIALS message.")
     experiment = experiments[0]
     if len(experiment.detector) != 1:
         return f"The detector has {len(experiment.detector)} panels; a pickle holds one."

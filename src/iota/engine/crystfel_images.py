@@ -60,9 +60,9 @@ class CrystfelImages:
         geometry = self.geometry
         if geometry.unused:
             name = Path(geometry.path).name
-            remark(f"{name} has lines that are not used: {', '.join(sorted(geometry.unused))}.")
+            remark(f"{name} has directives that are not used: {', '.join(sorted(geometry.unused))}.")
         if any(not (mask.good_bits or mask.bad_bits) for panel in geometry.panels for mask in panel.masks):
-            remark(f"{Path(geometry.path).name} names a mask without mask_good or mask_bad, so it masks nothing.")
+            remark(f"{Path(geometry.path).name} names a mask without mask_good or mask_bad, so the mask has no effect.")
         why = self._reason(path, index)
         if why:
             raise NotThereError(why)
@@ -198,7 +198,7 @@ def geometry_detector(geometry: CrystfelGeometry, path: str) -> Any:
     """
     if geometry.camera_length_m is None or any(q is not None and q.value is None for q in geometry.shift):
         raise NotThereError(
-            f"{path} says that the distance is in the files of images. As a reference geometry it needs it itself:"
+            f"{path} takes the distance from the image files. A reference geometry must contain the distance itself:"
             " clen = 0.1200 m. Or give the geometry as image_import.crystfel_geometry."
         )
     shift = np.array([0.0 if q is None else q.value for q in geometry.shift])

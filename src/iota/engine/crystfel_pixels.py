@@ -109,8 +109,8 @@ class _Blocks:
             dims = ["ss", "fs"]
         if dataset.ndim != len(dims):
             raise NotThereError(
-                f"{path} has {dataset.ndim} dimensions where the geometry describes {len(panel.dims)}: {what} of panel"
-                f" {panel.name} cannot be cut out."
+                f"{path} has {dataset.ndim} dimensions but the geometry describes {len(panel.dims)}: {what} of panel"
+                f" {panel.name} cannot be extracted."
             )
         fixed = next((dim for dim in dims if isinstance(dim, int)), None)
         key = (path, fixed)
@@ -120,7 +120,7 @@ class _Blocks:
         if block.shape != panel.size[::-1]:
             raise NotThereError(
                 f"{path} is too small, {' x '.join(map(str, dataset.shape))}, for {what} of panel {panel.name}, which"
-                f" reaches to max_ss = {panel.max_ss}, max_fs = {panel.max_fs}."
+                f" extends to max_ss = {panel.max_ss}, max_fs = {panel.max_fs}."
             )
         return block
 
@@ -159,12 +159,12 @@ def value_of(file: h5py.File, quantity: Quantity, event: Event) -> float:
     for size in dataset.shape:
         index = indices.pop(0) if size != 1 and indices else 0
         if index >= size:
-            raise NotThereError(f"{dataset.name} has {size} values and none for image {index + 1}.")
+            raise NotThereError(f"{dataset.name} has only {size} values, none for image {index + 1}.")
         place.append(index)
     try:
         return float(dataset[tuple(place)]) * quantity.scale
     except (TypeError, ValueError) as error:
-        raise NotThereError(f"{dataset.name} is no number.") from error
+        raise NotThereError(f"{dataset.name} is not a number.") from error
 
 
 def _dataset(file: h5py.File, path: str, what: str) -> h5py.Dataset:

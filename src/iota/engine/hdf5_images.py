@@ -1,7 +1,7 @@
 """Images of HDF5 masters: pixels from where the map of images says, models from dxtbx.
 
 What dxtbx thinks about links, virtual datasets, scans and numbers of images does not matter then: every image is a
-still. Formats that read pixels in a way of their own (SACLA, PAL, Jungfrau of some beamlines) are left to dxtbx.
+still. Formats that read pixels in a way of their own (SACLA, Jungfrau of some beamlines) are left to dxtbx.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def _instance(format_class: Any, stand_in: Path) -> Any:
         if lacks is None:
             raise
         raise ImportFailedError(
-            f"The header of the file lacks {lacks[1]}, without which the experiment cannot be described."
+            f"The header of the file lacks {lacks[1]}, which is needed to describe the experiment."
         ) from error
 
 

@@ -74,7 +74,8 @@ class HDF5Reader:
             self._has_marks = bool(marks.any())
         if self._has_marks:
             remark(
-                "The file gives no underload_value: pixels below 0, or at the highest value of their type, are masked."
+                "The file gives no underload_value: pixels below 0 or at the highest value of their data type"
+                " are masked."
             )
 
     def paths(self) -> list[str]:

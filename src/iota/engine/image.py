@@ -29,10 +29,10 @@ from iota.inputs.foreign import foreign_file, is_foreign
 from iota.inputs.masters import is_hdf5
 from iota.records import FrameRef
 
-_LEAST_MM = 1.0  # no detector is that near to a sample
+_LEAST_MM = 1.0  # no detector is this close to a sample
 _ONLY_DETECTOR = (
-    "Of the CrystFEL geometry only the detector is used for these images; its masks and bad regions are for HDF5 files."
-    " image_import.mask masks pixels of all formats."
+    "Only the detector of the CrystFEL geometry is used for these images; its masks and bad regions apply to HDF5"
+    " files. image_import.mask masks pixels in any format."
 )
 
 
@@ -140,26 +140,28 @@ def _set_models(imageset: Any, params: Any, reference_detector: Any) -> None:
 
 
 def _downstream(imageset: Any) -> Any:
-    """The same image set, with a detector that the file puts before the sample behind it."""
+    """The same image set, with a detector that the file places upstream of the sample moved downstream."""
     detector = imageset.get_detector(0)
     if bring_downstream(detector, imageset.get_beam(0)):
         imageset.set_detector(detector, 0)
-        remark("As the file is read, the detector is upstream of the sample; it is taken to be as far downstream.")
+        remark(
+            "The file places the detector upstream of the sample; it is assumed to be downstream at the same distance."
+        )
     return imageset
 
 
 def _check_models(imageset: Any) -> None:
-    """See that there is a wavelength and a distance at all."""
+    """Check that there are a wavelength and a distance."""
     wavelength_A = imageset.get_beam(0).get_wavelength()
     if not (math.isfinite(wavelength_A) and wavelength_A > 0):
         raise ImportFailedError(
-            f"The file gives no usable wavelength ({wavelength_A:g} A); geometry.beam.wavelength (A) sets one."
+            f"The file gives no usable wavelength ({wavelength_A:g} A); set it with geometry.beam.wavelength (A)."
         )
     distances_mm = (panel.get_directed_distance() for panel in imageset.get_detector(0))
     if not any(abs(mm) >= _LEAST_MM for mm in distances_mm):
         raise ImportFailedError(
             "The geometry in the file puts the detector at the sample (distance 0 mm);"
-            " image_import.distance (mm) sets the right one."
+            " set the distance with image_import.distance (mm)."
         )
 
 
@@ -190,11 +192,11 @@ def read_pixels(imageset: Any) -> Any:
 
 
 def _check_size(raw: Any, detector: Any) -> None:
-    """See that there are as many pixels as the detector has; else DIALS stops wherever it notices first."""
+    """Check that image and detector have the same size; otherwise DIALS fails wherever it first notices."""
     found = [tuple(panel.all()[::-1]) for panel in (raw if isinstance(raw, tuple) else (raw,))]
     wanted = [tuple(panel.get_image_size()) for panel in detector]
     if found != wanted:
-        raise ImportFailedError(f"The image has {_sizes(found)}, but its detector has {_sizes(wanted)}.")
+        raise ImportFailedError(f"The image has {_sizes(found)}, but the detector in its header has {_sizes(wanted)}.")
 
 
 def _sizes(panels: list[tuple[int, ...]]) -> str:

@@ -64,9 +64,9 @@ _InPython: Any = pickle._Unpickler  # that in C cannot be narrowed in what BUILD
 
 
 class _ImageUnpickler(_InPython):  # type: ignore[misc]
-    """Admits arrays of numbers and nothing else: no module is imported, and nothing that is there already is changed.
+    """Admits arrays of numbers and nothing else: no module is imported, and no existing object is changed.
 
-    Functions of numpy are not called with what a file says: some take any bytes for addresses.
+    Functions of numpy are not called with what a file says: some would take any bytes as addresses.
     """
 
     def find_class(self, module: str, name: str) -> Any:
@@ -99,8 +99,8 @@ def _load(file: IO[bytes], *, encoding: str = "bytes") -> Any:
         return _ImageUnpickler(file, encoding=encoding).load()
     except (pickle.UnpicklingError, OSError):
         raise
-    except Exception as error:  # whatever torn bytes lead to
-        raise pickle.UnpicklingError("it is torn") from error
+    except Exception as error:  # whatever damaged bytes lead to
+        raise pickle.UnpicklingError("it is damaged") from error
 
 
 def _guard_dxtbx() -> None:
@@ -133,8 +133,8 @@ def check_pickle(path: Path, start: bytes) -> None:
         try:
             _load(file)
         except pickle.UnpicklingError as error:
-            if "torn" in str(error):
+            if "damaged" in str(error):
                 raise pickle.UnpicklingError("The image is a damaged pickle.") from error
             raise pickle.UnpicklingError(
-                f"The image is a pickle with more than numbers in it ({error}), which is not opened."
+                f"The image is a pickle that contains more than numbers ({error}); it is not opened."
             ) from error

@@ -21,7 +21,7 @@ class _NotAdmittedError(pickle.UnpicklingError):
 
 
 class _MaskUnpickler(pickle.Unpickler):
-    """Admits arrays of truth values and nothing else; a pickle can otherwise run any program."""
+    """Admits Boolean arrays and nothing else; a pickle can otherwise run any program."""
 
     def find_class(self, module: str, name: str) -> Any:
         if module in ("scitbx_array_family_flex_ext", "scitbx.array_family.flex") and name in ("bool", "grid"):
@@ -53,7 +53,7 @@ def load_mask(path: Path) -> Mask:
         raise UsageError(f"The mask {path} cannot be read: {error.strerror}.") from error
     except UsageError:
         raise
-    except Exception as error:  # whatever hostile or torn bytes lead to, in C++ too
+    except Exception as error:  # whatever hostile or damaged bytes lead to, in C++ too
         why = f" ({error})" if isinstance(error, _NotAdmittedError) else ""
         raise UsageError(
             f"{path} is not a mask{why}. Make one with dials.generate_mask or the mask tool of dials.image_viewer."
@@ -86,7 +86,7 @@ def check_shapes(found: Shape, detector: Any, what: str) -> None:
     wanted = [panel.get_image_size()[::-1] for panel in detector]
     if found != wanted:
         raise UsageError(
-            f"{what} has {_shape_text(found)}, but the images have {_shape_text(wanted)}. Make one on these images."
+            f"{what} has {_shape_text(found)}, but the images have {_shape_text(wanted)}. Make one from these images."
         )
 
 
@@ -97,7 +97,7 @@ def check_something_is_left(mask: Mask, what: str) -> None:
         UsageError: it does.
     """
     if not any(panel.count(True) for panel in mask):
-        raise UsageError(f"{what} masks every pixel; in a mask, True is what is looked at. Make it anew.")
+        raise UsageError(f"{what} masks every pixel; in a mask, True marks good pixels. Make a new one.")
 
 
 def _shape_text(shapes: Sequence[tuple[int, int]]) -> str:

@@ -186,7 +186,7 @@ def name_space_group(path: Path) -> None:
             merged.set_space_group_name(symbol)
             merged.write(str(path))
     except RuntimeError as error:
-        raise BackendError(f"{path} cannot be read, so its space group is not named: {error}.") from error
+        raise BackendError(f"{path} cannot be read, so its space group symbol is not set: {error}.") from error
 
 
 def read_combined(folder: Path) -> Observed:

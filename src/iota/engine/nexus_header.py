@@ -58,7 +58,7 @@ class Header:
         found = "" if math.isnan(said) and self.says_no_wavelength else f" ({said:g} A)"
         return (
             f"The file gives no usable wavelength for this image{found};"
-            " geometry.beam.wavelength (A) sets one for all images."
+            " set one for all images with geometry.beam.wavelength (A)."
         )
 
     def _said_A(self, index: int) -> float:
@@ -146,7 +146,7 @@ def _from_detector(detectors: list[h5py.Group], header: Header, found: Floats | 
         energy = _converted(detector.get("detectorSpecific/photon_energy"), _ENERGIES_EV, "ev")
         if energy is not None and energy.size == 1 and _is_usable(energy).all():
             header.remarks.append(
-                "The file gives no wavelength of the beam; that of the detector's photon_energy is used."
+                "The file does not give the beam wavelength; it is calculated from the detector's photon_energy."
             )
             return _EV_ANGSTROM / energy
     header.says_no_wavelength = found is None

@@ -138,8 +138,8 @@ class OpenFrames:
 
 
 def in_terminal(sentence: str, words: str) -> str:
-    """The sentence for a page, after DIALS' own words have gone to the terminal of the server if it speaks of them."""
-    told = elsewhere(sentence, "DIALS' own words are in the terminal of the server.")
+    """The sentence for a page, after the DIALS message has gone to the terminal of the server if it refers to that."""
+    told = elsewhere(sentence, "The DIALS message is in the terminal of the server.")
     if told != sentence:
         logger.warning("%s\n%s", sentence, words)
     return told

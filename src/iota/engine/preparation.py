@@ -83,7 +83,7 @@ def _prepare(
     for scope, path in given.items():
         parts = [mask for mask in (masks.get(path), stop) if mask is not None]
         if parts:
-            check_something_is_left(joined(parts), "The mask with the shadow of the beamstop")
+            check_something_is_left(joined(parts), "The mask together with the beamstop shadow")
             name = "mask.pickle" if scope == "spotfinder" or len(set(given.values())) == 1 else f"mask_{scope}.pickle"
             write_mask(joined(parts), run_folder / name)
             lines.append(f'{scope}.lookup.mask = "{run_folder / name}"\n')
@@ -156,14 +156,14 @@ def _estimated_gain(images: Sequence[Any], prepared: Prepared) -> float:
     found = gain_of(np.concatenate(means), np.concatenate(variances))
     if found is None:
         raise UsageError(
-            "The gain cannot be estimated from these images: their background is too weak, too noisy or too even. Leave"
-            " image_import.estimate_gain out, or give image_import.gain."
+            "The gain cannot be estimated from these images: the background is too weak, too noisy or too uniform."
+            " Leave image_import.estimate_gain out, or give image_import.gain."
         )
     gain = round(found.value, 3)
-    prepared.remarks.append(f"The gain is {gain:g} counts a photon, estimated from {len(images)} images.")
+    prepared.remarks.append(f"The gain is {gain:g} counts per photon, estimated from {len(images)} images.")
     if found.assumes_no_pedestal:
         prepared.remarks.append(
-            "The background is so even that a pedestal would not show: the estimated gain holds only without one."
+            "The background is too uniform to detect a pedestal: the estimated gain is valid only if there is none."
         )
     return gain
 

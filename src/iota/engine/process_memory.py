@@ -47,11 +47,11 @@ class ProcessMemory:
         # what the frame had may be free again, and then the most that the process ever held tells of it
         taken = max(0, now.data - before.data, _most_resident_bytes() - before.resident)
         allowed = (
-            "more memory than there is"
+            "more memory than is available"
             if self._frame_bytes is None
             else (f"more than the {self._frame_bytes / 1e9:g} GB of memory that mp.frame_memory allows")
         )
-        return f"It needed {allowed}; it had taken {taken / 1e9:.2g} GB when it asked for more."
+        return f"It needed {allowed}; it already used {taken / 1e9:.2g} GB when it requested more."
 
     @property
     def is_outgrown(self) -> bool:

@@ -22,7 +22,7 @@ _UNKNOWN: dict[What, str] = {
     "header": "The header of the image could not be understood",
     "pixels": "The pixels of the image could not be read",
     "geometry": "The given geometry (image_import, geometry) could not be applied to the detector of this image",
-    "layout": "The geometry of the image makes no sense: check distance, wavelength, beam centre and panels",
+    "layout": "The geometry of the image is not plausible: check distance, wavelength, beam centre and panels",
 }
 _PACKED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open}
 _HDF5_ENDINGS = {".h5", ".hdf5", ".nxs", ".cxi"}
@@ -86,7 +86,7 @@ def why_file(path: Path) -> str | None:
             file.read(1)
     except (FileNotFoundError, NotADirectoryError, ValueError):  # the last: a zero in the name
         if path.is_symlink():
-            return f"The file is a link to {path.readlink()}, which is not there."
+            return f"The file is a link to {path.readlink()}, which does not exist."
         return "There is no such file."
     except PermissionError:
         return "The file may not be read; check its permissions."
@@ -106,7 +106,7 @@ def why_contents(path: Path, what: What = "header", index: int = 0) -> str | Non
                 while file.read(1 << 20):
                     pass
         except (OSError, EOFError, zlib.error):
-            return f"The file is damaged or cut short: it cannot be unpacked ({ending})."
+            return f"The file is damaged or cut short: it cannot be decompressed ({ending})."
     return DAMAGED if _is_shorter_than_promised(path) else None
 
 

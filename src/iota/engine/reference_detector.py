@@ -16,8 +16,8 @@ def difference(reference: Any, detector: Any) -> str:
     if len(ours) == len(theirs) and all(one.is_like(other) for one, other in zip(ours, theirs, strict=True)):
         return ""
     return (
-        f"The reference geometry is that of another detector: it has {_text(ours)}, but the images have"
-        f" {_text(theirs)}. Give one of these images or of their detector, or leave advanced.reference_geometry out."
+        f"The reference geometry is for a different detector: it has {_text(ours)}, but the images have"
+        f" {_text(theirs)}. Give a geometry of their detector, or leave advanced.reference_geometry out."
     )
 
 

@@ -14,23 +14,23 @@ class SentenceError(ValueError):
     """What the engine itself raises about a frame: the text is a sentence for people, and becomes the reason."""
 
 
-NO_MEMORY = "The memory that a frame may take was not enough (mp.frame_memory)."
+NO_MEMORY = "The memory allowed for a frame was not enough (mp.frame_memory)."
 
 # What DIALS 3.12 to 3.30 raises in the steps that stills_process takes, and what it means to people.
 _KNOWN: tuple[tuple[str, str], ...] = (
     # spot finding
     (
         r"number of strong pixels found \((\d+)\) is greater",
-        "More strong pixels than an image of spots has ({0}): the gain may be wrong (image_import.gain), or the"
+        "Too many strong pixels for an image of spots ({0}): the gain may be wrong (image_import.gain), or the"
         " threshold too low.",
     ),
     (
         r"detector is reporting a gain of ([\d.]+) but you have also supplied a gain of ([\d.]+)",
-        "The header says that the gain is {0}, and {1} was given as well: leave out image_import.gain, or set"
+        "The gain is {0} in the header, but {1} was given: leave out image_import.gain, or set"
         " input.ignore_gain_mismatch=True.",
     ),
     (r"Mask sizes don'?t match|lookup mask.*(size|shape)", "The mask does not have the shape of the detector."),
-    (r"^Mask (\S+) not found", "The mask {0} is not there any more."),
+    (r"^Mask (\S+) not found", "The mask {0} no longer exists."),
     # indexing
     (r"No suitable (lattice|indexing solution) (could be )?found", "No lattice explains the spots."),
     (r"RMSD too high, ([\d.]+)", "The best lattice is off the spots by {0} px (indexing.stills.rmsd_min_px)."),
@@ -58,8 +58,8 @@ _KNOWN: tuple[tuple[str, str], ...] = (
         r"Space group is incompatible with unit cell|incompatible with (the )?(space group|symmetry)",
         "Space group and unit cell contradict each other (cctbx_xfel.target_space_group, cctbx_xfel.target_unit_cell).",
     ),
-    (r"Target unit cell and space group must be provided", "This method of indexing needs unit cell and space group."),
-    (r"Target unit cell must be provided", "This method of indexing needs the unit cell."),
+    (r"Target unit cell and space group must be provided", "This indexing method needs a unit cell and a space group."),
+    (r"Target unit cell must be provided", "This indexing method needs a unit cell."),
     (
         r"No isoforms had a lookup symbol",
         "None of the isoforms (indexing.stills.isoforms) has the symmetry of the lattice.",
@@ -76,10 +76,13 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     # integration
     (r"No experiments after filtering by sigma_b", "The spots are too wide (profile sigma_b_cutoff)."),
     (r"No reflections left after applying significance filter", "No reflection is significant (significance filter)."),
-    (r"Invalid input for reference reflections", "No indexed spot is left to shape the profiles of integration."),
+    (
+        r"Invalid input for reference reflections",
+        "No indexed spot is left from which to model the reflection profiles.",
+    ),
     (
         r"Found negative variances|variances == 0 but summed signal",
-        "Some pixels have negative counts: mask bad pixels (image_import.mask).",
+        "Some pixels have negative counts: mask the bad pixels (image_import.mask).",
     ),
     (
         r"An inappropriate processing algorithm|all sequences or all stills|zero-width scan|mixture of stills",
@@ -87,11 +90,11 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ),
     (
         r"[Nn]ot enough memory|problem allocating memory",
-        "The memory that a frame may take was not enough (mp.frame_memory).",
+        "The memory allowed for a frame was not enough (mp.frame_memory).",
     ),
 )
 
-IN_LOG = "DIALS' own words are in the log of the frame."
+IN_LOG = "The DIALS message is in the log of the frame."
 _STOPPED: dict[str, str] = {
     "import": "The image could not be imported",
     "spotfinding": "Spot finding stopped with an error",
@@ -103,7 +106,7 @@ _STOPPED: dict[str, str] = {
 
 
 def reason(error: BaseException, stage: str) -> str:
-    """One sentence on what went wrong in a stage; DIALS' own words go into the log of the frame, and only there."""
+    """One sentence on what went wrong in a stage; DIALS' own message goes only into the log of the frame."""
     text = " ".join(str(error).split())
     if isinstance(error, IotaError | SentenceError):
         return text
@@ -120,12 +123,12 @@ def reason(error: BaseException, stage: str) -> str:
 
 
 def elsewhere(sentence: str, place: str) -> str:
-    """The sentence where no log of the frame is kept, with another one on where DIALS' own words are."""
+    """The sentence where no log of the frame is kept, with another one on where the DIALS message is."""
     return sentence.replace(IN_LOG, place)
 
 
 def log_words(error: BaseException, *, is_known: bool = True) -> None:
-    """Write what a library raised into the log of the frame: its words, and where it was if they are not known."""
+    """Write what a library raised into the log of the frame: its message, and the traceback if it is not known."""
     words = str(error).strip()
     logger.warning("%s%s", type(error).__name__, f": {words}" if words else "", exc_info=None if is_known else error)
 
@@ -141,10 +144,10 @@ def too_few_spots(n_spots: int, least: int) -> str:
 
 
 def too_many_spots(n_spots: int, most: int) -> str:
-    """Why a frame with more spots than are allowed is not indexed."""
-    return f"{n_spots} spots found; {most} are the most that are allowed (dispatch.hit_finder)."
+    """Why a frame with more spots than allowed is not indexed."""
+    return f"{n_spots} spots found; at most {most} are allowed (dispatch.hit_finder)."
 
 
 def no_better_than_chance(n_indexed: int, n_spots: int) -> str:
-    """Why a lattice is refused that fits a few spots loosely."""
-    return f"The best lattice indexes {n_indexed} of {n_spots} spots, no more and no better than chance would."
+    """Why a lattice that loosely fits a few spots is rejected."""
+    return f"The best lattice indexes {n_indexed} of {n_spots} spots, which is no better than chance."

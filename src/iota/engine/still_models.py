@@ -44,8 +44,8 @@ def _place_by_beam_centre(panel: Any, header: Header) -> list[str]:
     mm = np.array(header.beam_px) * panel.get_pixel_size()
     panel.set_frame(tuple(fast), tuple(slow), tuple(origin - mm[0] * fast - mm[1] * slow))
     return [
-        "The geometry in the file does not say where the detector is across the beam: beam_center_x and beam_center_y"
-        " are used."
+        "The geometry in the file does not give the detector position across the beam: beam_center_x and"
+        " beam_center_y are used."
     ]
 
 
@@ -61,7 +61,7 @@ def _beam_centre_elsewhere(panel: Any, beam: Any, header: Header) -> list[str]:
     said = header.beam_px
     return [
         f"The geometry in the file puts the beam at pixel {x:.0f}, {y:.0f}, but beam_center_x and beam_center_y say"
-        f" {said[0]:.0f}, {said[1]:.0f}. The geometry is used; image_import.beam_center sets another."
+        f" {said[0]:.0f}, {said[1]:.0f}. The geometry is used; set image_import.beam_center to override it."
     ]
 
 
@@ -70,6 +70,6 @@ def _other_distance(panel: Any, header: Header) -> list[str]:
     if said is None or abs(mm - said) <= max(_FAR_MM, _FAR_FRACTION * said):
         return []
     return [
-        f"The geometry in the file puts the detector at {mm:.1f} mm, but the distance it names beside is {said:.1f} mm."
-        " The geometry is used; image_import.distance sets another."
+        f"The geometry in the file puts the detector at {mm:.1f} mm, but the distance stated separately is"
+        f" {said:.1f} mm. The geometry is used; set image_import.distance to override it."
     ]

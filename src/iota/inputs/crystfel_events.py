@@ -100,8 +100,8 @@ def events_of(file: h5py.File, geometry: CrystfelGeometry) -> Events:
     """
     if geometry.wavelength is None:
         raise InputError(
-            f"{geometry.path} has no photon_energy; add a line such as photon_energy = 9500 eV, or with the place of"
-            " the energy in the files: photon_energy = /LCLS/photon_energy_eV eV."
+            f"{geometry.path} has no photon_energy; add a line such as photon_energy = 9500 eV, or give the location"
+            " of the energy in the files: photon_energy = /LCLS/photon_energy_eV eV."
         )
     panel = geometry.panels[0]  # the events of all panels are the same
     blocks = []
@@ -116,7 +116,7 @@ def events_of(file: h5py.File, geometry: CrystfelGeometry) -> Events:
         sizes = [size for size, dim in zip(dataset.shape, panel.dims, strict=True) if dim == EVENT]
         blocks.append((groups, tuple(sizes)))
     if not blocks:
-        raise InputError(f"there is no {panel.data} in it, where {geometry.path} says its images are.")
+        raise InputError(f"it has no dataset {panel.data}, where {geometry.path} locates the images.")
     return Events(blocks)
 
 
@@ -195,5 +195,8 @@ def _dimensions(panel: GeometryPanel) -> str:
 
 def _advice(dataset: h5py.Dataset, panel: GeometryPanel) -> str:
     if dataset.ndim == 3 and len(panel.dims) == 2:
-        return " If the first is the image number, add the lines dim0 = %, dim1 = ss and dim2 = fs before the panels."
+        return (
+            " If the first dimension is the image number, add the lines dim0 = %, dim1 = ss and dim2 = fs before the"
+            " panels."
+        )
     return ""

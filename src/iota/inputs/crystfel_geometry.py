@@ -135,7 +135,9 @@ def split_geometry(paths: Sequence[str], given: str | None = None) -> tuple[str 
     """
     named = list(dict.fromkeys([*([given] if given else []), *filter(is_geometry_name, paths)]))
     if len(named) > 1:
-        raise UsageError(f"A run has one CrystFEL geometry; given are {' and '.join(named)}. Leave all but one out.")
+        raise UsageError(
+            f"A run has one CrystFEL geometry, but {' and '.join(named)} were given. Leave out all but one."
+        )
     if named:
         read_geometry(named[0])
     return (named[0] if named else None), [path for path in paths if not is_geometry_name(path)]
@@ -278,13 +280,13 @@ class _Parser:
     def geometry(self) -> CrystfelGeometry:
         """What was taken, if it is complete."""
         if not self._panels:
-            raise NotUnderstoodError("it describes no panel, such as p0/min_fs = 0. Is it really a geometry file?")
+            raise NotUnderstoodError("it describes no panels (such as p0/min_fs = 0). Is it really a geometry file?")
         panels = tuple(_panel(name, fields) for name, fields in self._panels.items())
         events = {(panel.dims.count(EVENT), panel.data.count(EVENT)) for panel in panels}
         if len(events) > 1:
             raise NotUnderstoodError("panels differ in the number of placeholders (%) in data and dim.")
         if self._clen is None and any(panel.clen is None for panel in panels):
-            raise NotUnderstoodError("it does not say clen, the distance; add a line such as clen = 0.1200 m.")
+            raise NotUnderstoodError("it does not give the distance, clen; add a line such as clen = 0.1200 m.")
         return CrystfelGeometry(
             path=str(self._path),
             panels=panels,
@@ -316,7 +318,7 @@ def _dimension(value: str) -> Dimension:
         return value
     if value.isdigit():
         return int(value)
-    raise NotUnderstoodError("a dimension is %, ss, fs or an index.")
+    raise NotUnderstoodError("a dimension must be %, ss, fs or an index.")
 
 
 def _panel(name: str, fields: dict[str, object]) -> GeometryPanel:
@@ -336,9 +338,11 @@ def _panel(name: str, fields: dict[str, object]) -> GeometryPanel:
         **{renamed.get(key, key): value for key, value in fields.items()},  # type: ignore[arg-type]
     )
     if min(panel.size) < 1 or min(panel.min_fs, panel.min_ss) < 0:
-        raise NotUnderstoodError(f"panel {name} has no pixels: min_fs, max_fs, min_ss and max_ss make no region.")
+        raise NotUnderstoodError(
+            f"panel {name} has no pixels: min_fs, max_fs, min_ss and max_ss do not define a region."
+        )
     if not panel.res > 0:
-        raise NotUnderstoodError(f"panel {name} has res = {panel.res:g}; it is the number of pixels per metre.")
+        raise NotUnderstoodError(f"panel {name} has res = {panel.res:g}; res must be the number of pixels per metre.")
     return panel
 
 
@@ -347,7 +351,7 @@ def _dimensions(name: str, dims: dict[int, Dimension]) -> tuple[Dimension, ...]:
     if None in order or order.count("ss") != 1 or order.count("fs") != 1 or order.index("fs") < order.index("ss"):
         said = ", ".join(f"dim{k} = {value}" for k, value in sorted(dims.items()))
         raise NotUnderstoodError(
-            f"panel {name} has {said}; needed are all from dim0 on, with ss once, and fs after it."
+            f"panel {name} has {said}; all dimensions from dim0 on are needed, with ss and fs once, ss first."
         )
     return tuple(value for value in order if value is not None)
 
@@ -357,9 +361,9 @@ def _bad_region(name: str, fields: dict[str, str | float], panels: tuple[Geometr
     axes = ("fs", "ss") if is_data else ("x", "y")
     wanted = [f"{end}_{axis}" for end in ("min", "max") for axis in axes]
     if set(fields) - {"panel"} != set(wanted):
-        raise NotUnderstoodError(f"{name} needs {', '.join(wanted)}, and no others.")
+        raise NotUnderstoodError(f"{name} needs {', '.join(wanted)} and nothing else.")
     panel = str(fields.get("panel", panels[0].name if is_data and len(panels) == 1 else ""))
     if is_data and panel not in {p.name for p in panels}:
-        raise NotUnderstoodError(f"{name} is in the data of panel {panel or '(not said)'}, which there is not.")
+        raise NotUnderstoodError(f"{name} refers to panel {panel or '(none given)'}, which does not exist.")
     values = [float(fields[key]) for key in wanted]
     return BadRegion(name, panel if is_data else "", (values[0], values[1]), (values[2], values[3]))

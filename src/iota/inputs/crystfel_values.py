@@ -33,7 +33,7 @@ def number(text: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value) or "_" in text:
-        raise NotUnderstoodError(f"{text} is no number.")
+        raise NotUnderstoodError(f"{text} is not a number.")
     return value
 
 
@@ -42,7 +42,7 @@ def bits(text: str) -> int:
     try:
         return int(text, 16) if text.lower().startswith("0x") else int(number(text))
     except ValueError as error:
-        raise NotUnderstoodError(f"{text} is no set of bits, such as 0x08.") from error
+        raise NotUnderstoodError(f"{text} is not a bit mask such as 0x08.") from error
 
 
 def is_true(text: str) -> bool:
@@ -71,7 +71,7 @@ def length(text: str, default_m: float) -> Quantity:
     """A length; without a unit a number is in metres, and what is read from a file in units of ``default_m``."""
     word, unit = _split(text)
     if unit and unit not in _LENGTHS_M:
-        raise NotUnderstoodError(f"{unit} is no unit here; lengths are in m or mm.")
+        raise NotUnderstoodError(f"{unit} is not a valid unit here; lengths are in m or mm.")
     if word.startswith("/"):
         return Quantity(None, word, scale=_LENGTHS_M.get(unit, default_m))
     return Quantity(number(word) * _LENGTHS_M.get(unit, 1.0))
@@ -84,7 +84,7 @@ def energy(key: str, text: str) -> Quantity:
     if not unit and key == "photon_energy":
         unit = "eV"
     if unit not in known:
-        raise NotUnderstoodError(f"{unit or 'no unit'} is not understood; {key} is in {' or '.join(known)}.")
+        raise NotUnderstoodError(f"{unit or 'no unit'} is not understood; {key} must be in {' or '.join(known)}.")
     if word.startswith("/"):
         return Quantity(None, word, unit)
     return Quantity(number(word), unit=unit)

@@ -34,7 +34,7 @@ class EventLines:
 
     def _events(self, path: str, event: Event) -> Events:
         if self._geometry is None:
-            raise InputError(f"what event {event} is, only a CrystFEL geometry says: iota.run detector.geom LIST.")
+            raise InputError(f"a CrystFEL geometry is needed to find event {event}: iota.run detector.geom LIST.")
         if self._last is None or self._last[0] != path:
             try:
                 with open_hdf5(path) as file:

@@ -105,10 +105,10 @@ class _Search:
         self._folders: dict[str, str] = {}  # folder -> the same, resolved
 
     def read_geometry(self, paths: Sequence[str]) -> None:
-        """Read the one geometry that is needed; others are told of."""
+        """Read the geometry; any others are reported and ignored."""
         for path in dict.fromkeys(absolute(path) for path in paths):
             if self.geometry is not None:
-                self._tell(path, f"one CrystFEL geometry is enough; {self.geometry.path} is used.")
+                self._tell(path, f"only one CrystFEL geometry can be used; {self.geometry.path} is used.")
                 continue
             try:
                 self.geometry = read_geometry(path)

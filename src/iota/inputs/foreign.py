@@ -48,17 +48,17 @@ _XFEL = Foreign(
 _XFEL_RAW = _XFEL._replace(
     one="a detector module file of the European XFEL with raw data",
     several="detector module files of the European XFEL with raw data",
-    way="calibrate them first, or take those of the folder proc, then " + _XFEL.way,
+    way="calibrate them first, or use the corrected files in the folder proc, then " + _XFEL.way,
 )
 _XFEL_OTHER = Foreign(
     "a file of the European XFEL without detector images",
     "files of the European XFEL without detector images",
-    "name the run's virtual CXI file, made with EXtra-data (extra-data-make-virtual-cxi RUN_FOLDER -o run.cxi)",
+    "give the run's virtual CXI file, made with EXtra-data (extra-data-make-virtual-cxi RUN_FOLDER -o run.cxi)",
 )
 AGIPD_RAW = Foreign(
-    "a CXI file of raw AGIPD data, counts and gain stage of each pixel",
-    "CXI files of raw AGIPD data, counts and gain stage of each pixel",
-    "calibrate first: make the virtual CXI file of the corrected data, those of the folder proc",
+    "a CXI file of raw AGIPD data (counts and gain stage of each pixel)",
+    "CXI files of raw AGIPD data (counts and gain stage of each pixel)",
+    "calibrate first: make the virtual CXI file from the corrected data, in the folder proc",
 )
 _CXI = Foreign(
     "a CXI file, which does not say where the detector's panels are",
@@ -83,7 +83,7 @@ _LIMA = Foreign(
 _BLISS = Foreign(
     "an HDF5 file of Bliss (ESRF)",
     "HDF5 files of Bliss (ESRF)",
-    "name the files of the detector to which it points, with a CrystFEL geometry where they are not NXmx",
+    "give the detector files to which it points, with a CrystFEL geometry if they are not NXmx",
 )
 _PAL = Foreign(
     "a raw data file of PAL-XFEL, which does not say where the direct beam is",
@@ -91,12 +91,12 @@ _PAL = Foreign(
     _WITH_GEOMETRY + ", in which data = {run}/scan_dat/raymx_data and wavelength = {run}/scan_dat/photon_wavelength A",
 )
 _PLAIN = Foreign(
-    "HDF5 with images but without a description of the detector",
+    "an HDF5 file with images but without a description of the detector",
     "HDF5 files with images but without a description of the detector",
     _WITH_GEOMETRY + ", in which data = {data}",
 )
 _NO_IMAGES = Foreign(
-    "HDF5 without images",
+    "an HDF5 file without images",
     "HDF5 files without images",
     "looked in entry/data and other NXdata groups",
 )

@@ -139,8 +139,8 @@ def taken_text(n_images: int, brings: Which, other: str) -> str:
     """Say in words which images of a master are those of another one."""
     n_taken = n_images - int(np.count_nonzero(brings))
     if n_taken == n_images:
-        return f"its images are those of {other}, taken once."
-    return f"{n_taken} of its {n_images} images are also in {other}, and are taken once."
+        return f"all its images are also in {other}, and are processed once."
+    return f"{n_taken} of its {n_images} images are also in {other}, and are processed once."
 
 
 def is_metadata_name(path: str) -> bool:

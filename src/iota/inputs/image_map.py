@@ -124,7 +124,7 @@ class _Search:
                 )
             n_images += count
         if n_images > MOST_IMAGES:
-            raise TooManyImagesError(f"it says that it holds {n_images:,} images; {MOST_IMAGES:,} are the most.")
+            raise TooManyImagesError(f"it claims to hold {n_images:,} images; the limit is {MOST_IMAGES:,}.")
         return ImageMap(
             n_images=n_images,
             stretches=tuple(stretches),

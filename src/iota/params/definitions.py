@@ -30,7 +30,7 @@ data_selection
       .expert_level = 0
     minimum_Bragg_peaks = 10
       .type = int(value_min=0)
-      .help = Least number of spots on an image that is worth indexing
+      .help = Images with fewer spots than this are not indexed
       .expert_level = 0
     strong_sigma = 5.0
       .type = float(value_min=0)
@@ -76,26 +76,26 @@ image_import
     .expert_level = 0
   beamstop = 0
     .type = float(value_min=0)
-    .help = The region around the direct beam with fewer counts a pixel than this is the shadow of the beamstop and is \
-            masked. It is found from the first images of a run. 0 looks for no shadow.
+    .help = The region around the direct beam with fewer counts per pixel than this is the shadow of the beamstop and \
+            is masked. It is found from the first images of a run. 0 looks for no shadow.
     .short_caption = Shadow threshold (counts)
     .expert_level = 1
   crystfel_geometry = None
     .type = path
-    .help = CrystFEL geometry (.geom). HDF5 and CXI files are read as it says (data, masks, panels, photon energy). \
-            Images of other formats get its detector. The same as giving it among the images.
+    .help = CrystFEL geometry (.geom) that describes HDF5 and CXI files (data, masks, panels, photon energy). \
+            Images of other formats use only its detector. It can also be given among the images.
     .short_caption = CrystFEL geometry
     .expert_level = 0
   distance = 0
     .type = float(value_min=0)
-    .help = Detector distance (mm). 0 keeps that of the image header. Several panels are moved together.
+    .help = Detector distance (mm). 0 keeps that of the image header. All panels are moved together.
     .expert_level = 1
   beam_center
     .help = Direct beam on the detector. 0 0 keeps that of the image header.
   {
     x = 0
       .type = float
-      .help = Along the fast axis (px), on the panel that the beam meets, or the first if it meets none
+      .help = Along the fast axis (px), on the panel hit by the direct beam, or on the first panel if it hits none
       .expert_level = 1
     y = 0
       .type = float
@@ -104,9 +104,9 @@ image_import
   }
   gain = None
     .type = float(value_min=0.001)
-    .help = Counts that one photon makes. None keeps that of the image header. With a wrong gain spots are missed or \
-            noise is taken for spots.
-    .short_caption = Gain (counts a photon)
+    .help = Detector gain (counts per photon). None keeps that of the image header. With a wrong gain spots are missed \
+            or noise is taken for spots.
+    .short_caption = Gain (counts per photon)
     .expert_level = 1
   estimate_gain = False
     .type = bool
@@ -176,11 +176,11 @@ cctbx_xfel
       .expert_level = 1
     area_median = 5
       .type = int(value_min=1)
-      .help = Median spot area (px). The area is the least number of pixels of a spot.
+      .help = Median spot area (px). The area is the minimum number of pixels per spot.
       .expert_level = 1
     area_range = 2
       .type = int(value_min=0)
-      .help = The search goes so far below and above the median area (px)
+      .help = Search range either side of the median spot area (px)
       .expert_level = 1
     height_median = 4
       .type = int(value_min=1)
@@ -189,7 +189,7 @@ cctbx_xfel
       .expert_level = 1
     height_range = 2
       .type = int(value_min=0)
-      .help = The search goes so far below and above the median height
+      .help = Search range either side of the median spot height
       .expert_level = 1
     sig_height_search = False
       .type = bool
@@ -342,11 +342,11 @@ cctbx_xfel
 }
 
 analysis
-  .help = What is made of the results
+  .help = Analysis of the results
   .short_caption = Analysis Options
 {
   clustering
-    .help = Unit cells in groups, so that crystal forms and misindexed images are told apart
+    .help = Cluster unit cells, to separate crystal forms and misindexed images
     .short_caption = Clustering
   {
     flag_on = False
@@ -356,15 +356,15 @@ analysis
     threshold = None
       .type = float(value_min=0)
       .help = Cells nearer than this to one of a cluster belong to it (A^2, as NCDist of Andrews and Bernstein). None \
-              finds clusters by the peaks of their density, which tells forms apart that differ by 1 %.
+              finds clusters by the peaks of their density, which resolves forms that differ by 1 %.
       .expert_level = 1
     n_images = None
       .type = int(value_min=1)
-      .help = Cluster the cells of so many images, chosen at random. None is all of them.
+      .help = Number of images, chosen at random, whose cells are clustered. None is all of them.
       .expert_level = 1
     limit = 5
       .type = int(value_min=1)
-      .help = Least number of cells in a cluster that is shown
+      .help = Clusters with fewer cells than this are not shown
       .expert_level = 1
     write_files = True
       .type = bool
@@ -405,7 +405,7 @@ advanced
     .expert_level = 0
   temporary_output_folder = None
     .type = path
-    .help = Fast local folder for files in the making, which are moved into the run folder when they are complete. \
+    .help = Fast local folder for temporary files, which are moved into the run folder when they are complete. \
             None is the folder tmp in the run folder.
     .expert_level = 1
   reference_geometry = None
@@ -449,7 +449,7 @@ gui
 }
 
 mp
-  .help = How the work is spread
+  .help = Parallel processing
 {
   n_processors = 0
     .type = int(value_min=0)
@@ -508,9 +508,9 @@ mp
     .expert_level = 1
   frame_memory = 8
     .type = float(value_min=0.5)
-    .help = An image that needs more memory than this (GB), besides what its process holds already, is ended and \
-            recorded as crashed. A process that keeps more than 0.5 GB and a quarter of this from image to image is \
-            replaced between two images.
+    .help = An image that needs more memory than this (GB), in addition to what its process already holds, is ended \
+            and recorded as crashed. A process that has grown by more than 0.5 GB plus a quarter of this is replaced \
+            between images.
     .expert_level = 1
 }
 """

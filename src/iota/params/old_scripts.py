@@ -134,7 +134,7 @@ def _scopes(old: str, new: str) -> tuple[str, str]:
 
 
 def _tell_retired(script: list[_Said], result: Translated) -> None:
-    """Say once for each parameter or scope that it means nothing any more; unknown names stay in the script."""
+    """Say once for each parameter or scope that it no longer has any effect; unknown names stay in the script."""
     found: dict[tuple[str, str], list[_Said]] = {}
     for said in script:
         entry = retired(said.path)
@@ -143,7 +143,7 @@ def _tell_retired(script: list[_Said], result: Translated) -> None:
             found.setdefault(entry, []).append(said)
     for (old, instead), several in found.items():
         name = several[0].path if len(several) == 1 else f"{old} ({len(several)} parameters)"
-        result.told.append(f"{name} means nothing any more ({_places(several)}): {instead}.")
+        result.told.append(f"{name} no longer has any effect ({_places(several)}): {instead}.")
 
 
 def _without(script: list[_Said], gone: Sequence[_Said]) -> list[_Said]:

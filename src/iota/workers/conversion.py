@@ -70,7 +70,7 @@ def convert_frames(
             error = future.exception()
             if isinstance(error, OSError):
                 raise RunFolderError(f"{folder} cannot be written: {error.strerror}.") from error
-            why = future.result()[0] if error is None else "It cannot be converted: the process that did it ended."
+            why = future.result()[0] if error is None else "It cannot be converted: the process ended unexpectedly."
             if why:
                 result.failures.append(f"{frames[number]}: {why}")
             else:

@@ -327,7 +327,7 @@ def _failure(task: Task, error: BaseException) -> Report:
         return failed(task, "crashed", "It needed more memory than allowed (mp.frame_memory).")
     exit_code = getattr(error, "exitcode", 0)  # of pebble's ProcessExpired; a negative one is a signal
     if exit_code == -signal.SIGKILL:
-        reason = "Its process was killed from outside (signal 9), as happens when a machine runs out of memory."
+        reason = "Its process was killed (signal 9), as happens when a machine runs out of memory."
     elif exit_code:
         how = f"exit status {exit_code}" if exit_code > 0 else f"{signal.strsignal(-exit_code)} (signal {-exit_code})"
         reason = f"Its process ended unexpectedly: {how}."

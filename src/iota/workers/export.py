@@ -122,7 +122,7 @@ def export_run(run: RunFolder, values: Any, step: Step) -> tuple[Export, Path]:
         if isinstance(error, (OSError, RuntimeError)):
             why = getattr(error, "strerror", None) or str(error)
             raise RunFolderError(
-                f"{folder.parent} cannot be written: {why}. Nothing is kept of this export."
+                f"{folder.parent} cannot be written: {why}. The incomplete export was removed."
             ) from error
         raise
 

@@ -117,7 +117,7 @@ def learn_lattice(rules: LearningRules, number: int = 1, known: Sequence[Learnt]
         if exhausted:
             break
     logger.info(
-        "No lattice was learnt: of %d frames tried, %d agree at most.",
+        "No lattice was learnt: of %d frames tried, at most %d agree.",
         len(scouted),
         len(best_group(reports, rules.max_frames) or ()),
     )

@@ -35,13 +35,13 @@ class ClustersSection:
                 self._n_images = _number(
                     "Images", None, "analysis.clustering.n_images: so many at random; empty is all"
                 )
-                self._limit = _number("Least lattices", 5, "analysis.clustering.limit")
+                self._limit = _number("Minimum cluster size", 5, "analysis.clustering.limit")
                 self._write = ui.checkbox("Write uc_cluster_N.lst", value=True)
                 self._run = ui.button("Run clustering", icon="bubble_chart", on_click=self._start).props("unelevated")
                 self._cancel = ui.button("Cancel", on_click=self.cancel).props("flat")
                 self._bar = ui.linear_progress(0, show_value=False).props("instant-feedback").classes("iota-progress")
-            self._sentence = ui.label("Cells that are near one another make a cluster: crystal forms, supercells and"
-                                      " misindexed frames are told apart.").classes("iota-muted")  # fmt: skip
+            self._sentence = ui.label("Similar cells form a cluster, so crystal forms, supercells and misindexed frames"
+                                      " are separated.").classes("iota-muted")  # fmt: skip
             self._table = ui.element("div").classes("w-full")
         self._show_work(False)
         ui.context.client.on_delete(self.cancel)
@@ -112,7 +112,7 @@ class ClustersSection:
             alone = f" Lattices in no cluster of {question.limit} or more: {n_alone:,}."
         multiples = ""
         if any(found.cluster.n_multiples for found in clusters):
-            multiples = " Multiples are other lattices that are supercells or subcells of it, of index 2 to 4."
+            multiples = " Multiples are other lattices that are supercells or subcells of the cluster, of index 2 to 4."
         self._sentence.set_text(number + alone + multiples + lists)
         with self._table, ui.element("table").classes("iota-plain-table"):
             with ui.element("tr"):
