@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# CC1/2 of one unmerged MTZ is three different numbers, depending on who is asked.
+# CC1/2 of one unmerged MTZ has three different values, depending on the program.
 #
-# One would guess: CC1/2 of the same 3,072 observations is the same within the noise of choosing halves, whichever program computes it.
-# What happens: halves chosen at random (iotbx) give 0.77, the sigma-tau method, which chooses none, 0.66 (iotbx, and gemmi without weights),
+# One would guess: CC1/2 of the same 3,072 observations is the same in every program, apart from the random choice of halves.
+# What happens: random halves (iotbx) give 0.77, the sigma-tau method, which needs no halves, 0.66 (iotbx, and gemmi without weights),
 # and sigma-tau with weights 1/sigma^2, gemmi's default, 0.82. Weak and strong observations are mixed here, as on stills; the
-# figures cannot be compared across programs.
+# values cannot be compared between programs.
 # Seen with: gemmi 0.7.3, numpy 2.4.6, iotbx of DIALS 3.12.1 (Debian 12, python3-dials)
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 needs_debian python3-dials 3.12.1

@@ -2,8 +2,8 @@
 # cfel_fmt adds an axis of a CrystFEL geometry to the default axis instead of replacing it.
 #
 # One would guess: fs = -y is the direction (0, -1, 0), as in CrystFEL.
-# What happens: components that are not named keep those of the defaults, fs = (1, 1, 0) and ss = (1, 1, 0), so fs = -y is (1, -1, 0) and
-# its length is 1.41. A geometry with fs = y and ss = x is refused as singular. With all components written out it is right.
+# What happens: components that are not given keep their default values, fs = (1, 1, 0) and ss = (1, 1, 0), so fs = -y is (1, -1, 0) and
+# its length is 1.41. A geometry with fs = y and ss = x is refused as singular. With all components written out it is read correctly.
 # Seen with: cfel_fmt 2.2.0, numpy 2.4.6, pandas 2.3.3
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 installs cfel_fmt==2.2.0 numpy==2.4.6 pandas==2.3.3

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by each finding: a temporary folder, what it needs, and the comparison with what was seen.
+# Sourced by each finding: temporary folder, requirements, and comparison with the recorded result.
 set -euo pipefail
 export PYTHONPATH PYTHONWARNINGS=ignore PYTHONDONTWRITEBYTECODE=1
 PYTHONPATH=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -7,7 +7,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 
-# PACKAGE VERSION: that version of a Debian package is installed; /usr/bin/python3 is $python then
+# PACKAGE VERSION: requires that version of a Debian package; sets $python to /usr/bin/python3
 needs_debian() {
   local found
   found=$(dpkg-query -W -f '${Version}' "$1" 2>/dev/null || true)
@@ -18,7 +18,7 @@ needs_debian() {
   python=/usr/bin/python3
 }
 
-# PACKAGE==VERSION ...: from the package index, into an environment in the temporary folder; $python is its own
+# PACKAGE==VERSION ...: from the package index, into an environment in the temporary folder; sets $python to its Python
 installs() {
   python3 -m venv environment
   python=$folder/environment/bin/python

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# dials.stills_process as Debian packages it cannot index: a compiled module of cctbx is missing.
+# dials.stills_process as packaged by Debian cannot index: a compiled module of cctbx is missing.
 #
 # One would guess: the package's own command works on any still.
 # What happens: each candidate lattice ends in an ImportError when its mosaicity is estimated, since xfel_mono_sim_ext is in no
-# package. Nothing that DIALS calls is in that module: an empty one of its name in sys.modules is enough.
+# package. DIALS calls nothing in that module: an empty module of that name in sys.modules is enough.
 # Seen with: DIALS 3.12.1 with cctbx 2022.9 (Debian 12, python3-dials)
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 needs_debian python3-dials 3.12.1

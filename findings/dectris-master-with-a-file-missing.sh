@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # A DECTRIS master with one data file missing cannot be read at all.
 #
-# One would guess: the images of the files that are there can be read; masters that list more files than were written are common, and dxtbx
-# means to leave such links out.
+# One would guess: the images in the files that exist can be read; masters that list more files than were written are common, and dxtbx
+# has code to leave such links out.
 # What happens: a KeyError whichever file is missing, as the copy that dxtbx makes of the master follows the link again.
 # Seen with: dxtbx of DIALS 3.12.1 (Debian 12, python3-dials)
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"

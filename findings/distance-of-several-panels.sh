@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# A new detector distance cannot be given for a detector of several panels.
+# The distance of a multi-panel detector cannot be changed.
 #
 # One would guess: dials.import geometry.detector.distance=150 moves the whole detector along the beam, however many panels it has.
-# What happens: with one panel it does; with two it ends in an AssertionError without a text.
+# What happens: with one panel it does; with two it ends in an AssertionError without a message.
 # Seen with: DIALS 3.12.1 (Debian 12, python3-dials)
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 needs_debian python3-dials 3.12.1

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# eiger-simulator sends bs16-lz4< images without the 12 bytes with which that encoding begins.
+# eiger-simulator sends bs16-lz4< images without the 12-byte header of that encoding.
 #
-# One would guess: an image announced as bs16-lz4< begins with its size in bytes and that of a block, as from a real SIMPLON 1 stream and in HDF5.
-# What happens: the bare output of bitshuffle follows; read as a header, its first 12 bytes are nonsense. Without them it can be decoded.
+# One would guess: an image announced as bs16-lz4< begins with its size and the block size in bytes, as from a real SIMPLON 1 stream and in HDF5.
+# What happens: the raw output of bitshuffle is sent; its first 12 bytes make no sense as a header. Decoded from its first byte it is correct.
 # Seen with: eiger-simulator 0.5.1, bitshuffle 0.5.2, h5py 3.16.0, numpy 2.4.6
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 installs eiger-simulator==0.5.1 bitshuffle==0.5.2 h5py==3.16.0 numpy==2.4.6

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Without underload_value the markers of gaps and bad pixels are good counts, and saturation_value itself never is.
+# Without underload_value, the markers of gaps and bad pixels are valid counts, while saturation_value itself never is.
 #
-# One would guess: -1 and -2 in counts, with which detectors mark gaps and bad pixels, are never good; a pixel that reads saturation_value
+# One would guess: -1 and -2 in counts, with which detectors mark gaps and bad pixels, are never valid; a pixel at saturation_value
 # could still be trusted.
-# What happens: without underload_value the range begins at -2147483648, so the markers are good pixels (65535 too, without saturation_value);
-# a pixel that reads saturation_value is masked.
-# Seen with: dxtbx of DIALS 3.12.1 (Debian 12, python3-dials); in DIALS 3.30.1 saturation_value itself is good
+# What happens: without underload_value the trusted range begins at -2147483648, so the markers are valid (as is 65535, without saturation_value);
+# a pixel at saturation_value is masked.
+# Seen with: dxtbx of DIALS 3.12.1 (Debian 12, python3-dials)
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 needs_debian python3-dials 3.12.1
 

@@ -2,8 +2,8 @@
 # The simulated detector of libertem-dectris sends the header of a series as two messages.
 #
 # One would guess: as from a real SIMPLON 1 stream, the header with "basic" detail is one ZeroMQ message of two parts.
-# What happens: the two parts come as two messages of one part each; a receiver that takes a message for a header waits for the rest.
-# Images are one message of four parts, as they should be.
+# What happens: the two parts come as two messages of one part each; a receiver that expects the header in one message waits for the rest.
+# Images are sent as one message of four parts, as they should be.
 # Seen with: libertem-dectris 0.3.2, pyzmq 27.3.0, numpy 2.4.6
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 installs libertem-dectris==0.3.2 pyzmq==27.3.0 numpy==2.4.6

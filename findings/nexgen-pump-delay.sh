@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The pump delay that nexgen writes is the pump exposure.
+# nexgen writes the pump exposure as the pump delay.
 #
-# One would guess: pump_exp and pump_delay of an SSX collection come out as pump_exposure and pump_delay of the file.
-# What happens: both are pump_exp, so runs with different delays cannot be told apart by their files.
+# One would guess: pump_exp and pump_delay of an SSX collection are written as pump_exposure and pump_delay.
+# What happens: both are pump_exp, so runs with different delays cannot be distinguished from their files.
 # Seen with: nexgen 0.11.2, h5py 3.16.0
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 installs nexgen==0.11.2 h5py==3.16.0

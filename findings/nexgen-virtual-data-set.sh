@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # A virtual data set of nexgen reads only the first file when files hold fewer than 1,000 images.
 #
-# One would guess: image_vds_writer looks how many images each linked file holds; two files of three images make a data set of six.
-# What happens: it counts 1,000 images to a file, so all six are looked for in the first one. The last three read as zero, not as the fill
-# value -1 and without an error.
+# One would guess: image_vds_writer determines how many images each linked file holds; two files of three images make a data set of six.
+# What happens: it assumes 1,000 images per file, so all six are looked for in the first one. The last three read as zero, not as the fill
+# value -1, and without an error.
 # Seen with: nexgen 0.11.2, h5py 3.16.0
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 installs nexgen==0.11.2 h5py==3.16.0

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The position of a module is lost when it is the offset of its fast axis.
+# The position of a module is lost if it is given as the offset of its fast axis.
 #
 # One would guess: every NXtransformation may have an offset, so a module can be placed by that of fast_pixel_direction.
-# What happens: this offset is ignored; the direct beam comes to lie at the corner of the first pixel. The same way in a module_offset
-# of its own is right.
-# Seen with: dxtbx of DIALS 3.12.1 (Debian 12, python3-dials); DIALS 3.30.1 reads both alike
+# What happens: this offset is ignored, and the direct beam ends up at the corner of the first pixel. The same offset in a separate
+# module_offset is read correctly.
+# Seen with: dxtbx of DIALS 3.12.1 (Debian 12, python3-dials)
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 needs_debian python3-dials 3.12.1
 

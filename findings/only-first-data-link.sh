@@ -2,7 +2,7 @@
 # Of data_000001, data_000002 ... without "data" only the first is read.
 #
 # One would guess: an NXmx file whose NXdata group holds data_000001 to data_000003, as DECTRIS and NeXus allow, has the images of all three.
-# What happens: only those of data_000001 are there, without a word. dxtbx follows all of them only in legacy DECTRIS masters.
+# What happens: only those of data_000001 are found, silently. dxtbx follows all of them only in legacy DECTRIS masters.
 # Seen with: dxtbx of DIALS 3.12.1 (Debian 12, python3-dials)
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 needs_debian python3-dials 3.12.1

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# A pixel_mask of three dimensions masks nothing.
+# A three-dimensional pixel_mask masks nothing.
 #
 # One would guess: NXmx allows pixel_mask[n, rows, columns], so one of [1, rows, columns] masks as one of [rows, columns] does.
-# What happens: it is ignored without a word, and bad pixels are good.
-# Seen with: dxtbx of DIALS 3.12.1 (Debian 12, python3-dials); DIALS 3.30.1 uses both
+# What happens: it is silently ignored, and bad pixels are trusted.
+# Seen with: dxtbx of DIALS 3.12.1 (Debian 12, python3-dials)
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 needs_debian python3-dials 3.12.1
 

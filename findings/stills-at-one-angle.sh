@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Stills at one goniometer angle are read as one image.
 #
-# One would guess: an NXmx file with five images and one goniometer angle, as chips and jets have it, holds five stills.
-# What happens: the length of the axis is taken for the number of images. Without an angle, or with one for each image, there are
-# five. The other four can be read by their numbers all the same.
+# One would guess: an NXmx file with five images and one goniometer angle, as with chips and jets, holds five stills.
+# What happens: the length of the axis is taken as the number of images. Without an angle, or with one for each image, there are
+# five. The other four can still be read by number.
 # Seen with: dxtbx of DIALS 3.12.1 (Debian 12, python3-dials)
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 needs_debian python3-dials 3.12.1

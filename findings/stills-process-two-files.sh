@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# dials.stills_process takes one file of several images, but not two.
+# dials.stills_process accepts one multi-image file, but not two.
 #
 # One would guess: what works with a.h5 works with a.h5 and b.h5.
-# What happens: "Found more than one imageset in file", although the stills of one file alone are as many image sets. dispatch.pre_import=True
-# is the way out.
+# What happens: "Found more than one imageset in file", although the stills of one file alone are also separate image sets. The workaround is
+# dispatch.pre_import=True.
 # Seen with: DIALS 3.12.1 (Debian 12, python3-dials)
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 needs_debian python3-dials 3.12.1

@@ -2,7 +2,7 @@
 # A stream in which one crystal has a single reflection cannot be read by reciprocalspaceship.
 #
 # One would guess: a crystal with one reflection is a table of one row.
-# What happens: its row is squeezed to one dimension, and the whole stream is lost to an IndexError.
+# What happens: its row is squeezed to one dimension, and reading the whole stream fails with an IndexError.
 # Seen with: reciprocalspaceship 1.0.8, gemmi 0.7.3, numpy 2.4.6
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 installs reciprocalspaceship==1.0.8 gemmi==0.7.3 numpy==2.4.6
