@@ -1,8 +1,8 @@
 """HDF5 for all of IOTA: h5py, with the compression filters of hdf5plugin where that is installed.
 
 Import h5py from here and from nowhere else.  hdf5plugin registers its filters when it is imported (0.03 s).  It has to
-be imported: where HDF5 finds the same filters by HDF5_PLUGIN_PATH, it reads with them, but a script that imports
-hdf5plugin later in that process cannot write with them any more.
+be imported: if HDF5 finds the same filters through HDF5_PLUGIN_PATH, it can read with them, but a script that imports
+hdf5plugin later in that process can no longer write with them.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from iota.symmetry import (
     primitive_niggli,
 )
 
-_REACH = 0.03  # relative; cells of one crystal form are nearer to their neighbours, and less spread, than this
+_REACH = 0.03  # relative; cells of one crystal form are closer to their neighbours, and less spread, than this
 _MOST_RELATED = 10_000  # cells among which multiples are looked for
 _MOST_WITH_RELATIVES = 20  # clusters of which they are looked for
 _SEED = 1057  # which cells are taken, when fewer are wanted, is the same each time
@@ -49,7 +49,7 @@ class Cluster(msgspec.Struct, kw_only=True):
     unit_cell: Cell  # median of those of that symmetry (A, degrees)
     unit_cell_spread: Cell  # standard deviation of the same
     n_multiples: int = (
-        0  # other lattices that are super- or sub-lattices of it, of index 2 to 4, without those by chance
+        0  # other lattices that are super- or sublattices of it, of index 2 to 4, minus those expected by chance
     )
     frames: list[FrameRef] = []  # each once, in the order of the ledger
 
@@ -119,9 +119,9 @@ def describe_clusters(
 def multiples_of_clusters(
     labels: Labels, cells: npt.ArrayLike, codes: Codes, symmetries: Symmetries, clusters: Sequence[Cluster]
 ) -> list[npt.NDArray[np.intp]]:
-    """Cells that are super- or sub-lattices of clusters, without the members, and their number in the clusters.
+    """Cells that are super- or sublattices of clusters, excluding members; sets their number in the clusters.
 
-    Of many cells every n-th is looked at; the number holds for all, and is without those that are so by chance.
+    Of many cells only every n-th is examined; the number is scaled to all, minus those expected by chance.
 
     Args:
         labels: of the cells, as :func:`label_cells` gives them.
@@ -131,7 +131,7 @@ def multiples_of_clusters(
         clusters: the k-th is label k; `n_multiples` of the largest is set.
 
     Returns:
-        Numbers of those cells, for each cluster that was looked at.
+        Indices of those cells, for each cluster that was examined.
     """
     step = -(-len(labels) // _MOST_RELATED)
     if not clusters or step == 0:

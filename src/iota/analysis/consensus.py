@@ -55,21 +55,23 @@ class Consensus(msgspec.Struct, kw_only=True):
     metric_symmetry: str = ""  # space group of a higher symmetry that the median cell allows; empty when there is none
     metric_cell: Cell | None = None  # the cell in that symmetry
     candidates: list[Candidate] = []  # the most votes first
-    n_multiples: int = 0  # other lattices that are super- or sub-cells of it, of index 2 to 4, without those by chance
-    n_unlike: int = 0  # lattices that are neither of the consensus, nor multiples of it, nor of a candidate
+    n_multiples: int = (
+        0  # other lattices that are super- or subcells of it, of index 2 to 4, minus those expected by chance
+    )
+    n_unlike: int = 0  # lattices that are neither the consensus, nor multiples of it, nor a candidate
 
 
 def consensus(symmetries_: Symmetries, codes: Codes, cells: Floats, most_cells: int = MOST_CELLS) -> Consensus:
-    """Cluster with most votes, in it the Bravais type of most; a sub-cell goes before its super-cell.
+    """The largest cluster, and in it the most frequent Bravais type; a subcell takes precedence over its supercell.
 
-    Of a cluster and its multiples, the one goes first that most lattices are, or are multiples of: most of what a cold
-    start finds are multiples of the true lattice, while those of a multiple are few.
+    Between a cluster and its multiples, the one that accounts for most lattices, directly or through multiples, takes
+    precedence: without a known cell most lattices found are multiples of the true one, and few are multiples of those.
 
     Args:
         symmetries_: Bravais symbol and space group, by code.
         codes: symmetry of each lattice, `[n]`, n > 0.
         cells: cell of each lattice (A, degrees), `[n, 6]`.
-        most_cells: of more than so many lattices, every n-th is looked at.
+        most_cells: of more lattices than this, only every n-th is examined.
     """
     step = max(1, len(cells) // most_cells)
     sample, sample_codes = cells[::step], codes[::step]
@@ -143,7 +145,7 @@ def _chosen(clusters: Sequence[Cluster]) -> int:
 
 
 def _best_supported(clusters: Sequence[Cluster], chosen: int) -> int:
-    """The chosen cluster, or a multiple of it that significantly more lattices are or are multiples of."""
+    """The chosen cluster, or a multiple of it that accounts for significantly more lattices."""
     first, best = _primitive(clusters[chosen]), chosen
     for k, cluster in enumerate(clusters):
         votes = [clusters[x].n_lattices + clusters[x].n_multiples for x in (k, best)]

@@ -58,13 +58,13 @@ def density_clusters(points: Floats, reach: float) -> Labels:
 
     The density at a point follows from the distance of its k-th neighbour.  Each point belongs to the peak that is
     reached by going to the densest neighbour again and again; peaks that do not stand out significantly of the saddle
-    to a higher one are joined with it (Chazal et al., J. ACM (2013) 60, 41).  So clusters that touch are told apart
-    where single linkage makes one of them.  Members far outside of the spread of their cluster are strays.  A peak is a
-    cluster only if it has more points than the density around it can give rise to by chance, in all the places there
-    are; so points without any structure make none.
+    to a higher one are joined with it (Chazal et al., J. ACM (2013) 60, 41).  So clusters that touch are resolved
+    where single linkage would merge them.  Members far outside of the spread of their cluster are strays.  A peak is a
+    cluster only if it has more points than the density around it can produce by chance, allowing for the number of
+    places; so points without any structure form no cluster.
 
-    Of many points a sample is clustered; the others join the cluster of their neighbour in the sample.  When those that
-    fit none are less than half, they are clustered by themselves, so that no small cluster is lost.
+    Of many points a sample is clustered; the others join the cluster of their neighbour in the sample.  If fewer than
+    half fit no cluster, these are clustered separately, so that no small cluster is lost.
 
     Args:
         points: `[n, d]`.
@@ -140,7 +140,7 @@ def _log_density(near: Floats) -> Floats:
 def _distinct(
     points: Floats, labels: Labels, log_density: Floats, fourth: Floats, reach: float
 ) -> tuple[Labels, dict[int, _Shape]]:
-    """Those clusters that are no wider than reach and stand out of their surroundings, without their strays."""
+    """The clusters that are no wider than reach and significant against their surroundings, without their strays."""
     found = np.full_like(labels, -1)
     free = np.ones(len(points), dtype=bool)  # of clusters that were found
     shapes = {}
@@ -166,9 +166,9 @@ def _chance(points: Floats, shape: _Shape) -> float:
 
     Where the density has no peak, the number of points within a radius grows as a power of it.  The power follows from
     the surroundings; a point within a larger radius is then one within the radius of the cluster with a known
-    probability, and the numbers of both are compared.  Two surroundings are looked at: the nearer is the better one
-    where other clusters are near, the wider one for few members.  The points that made the cluster be looked at, and
-    its spread, are no evidence.  There are as many places as points that belong to no larger cluster.
+    probability, and the numbers of both are compared.  Two surroundings are compared: the nearer is better
+    if other clusters are close, the wider one for few members.  The points that defined the cluster and
+    its spread are not evidence.  The number of places is that of points that belong to no larger cluster.
     """
     from scipy.special import bdtrc
 
@@ -229,7 +229,7 @@ def _root(root: list[int], k: int) -> int:
 
 
 def _shape(members: Floats, log_density: Floats) -> _Shape | None:
-    """Middle and spread of a cluster without its strays; None when it has too few members to tell.
+    """Centre and spread of a cluster without its strays; None if it has too few members.
 
     The spread of few members is nearly that of a ball, since they do not say how it differs in seven directions.
     """

@@ -50,7 +50,7 @@ def group_lattices(cells: Iterable[tuple[str, Cell]]) -> list[LatticeGroup]:
 
 
 def supporters(group: LatticeGroup, groups: Sequence[LatticeGroup]) -> set[str]:
-    """Names of the frames that have this lattice, or a super- or sub-lattice of it, of index 2 to 4."""
+    """Names of the frames that have this lattice, or a super- or sublattice of it, of index 2 to 4."""
     cell = group.unit_cell
     relatives = [other for other in groups if multiple_of(cell, other.unit_cell) or multiple_of(other.unit_cell, cell)]
     return {name for other in relatives for name in other.cells}.union(group.cells)

@@ -1,8 +1,8 @@
-"""Lattices that speak for another one: its super-lattices and sub-lattices of small index.
+"""Lattices that support another one: its superlattices and sublattices of small index.
 
-A cold start indexes many frames with a multiple of the true cell, or with a fraction of it.  Each of these cells says
-as much about the true lattice as about itself: the true lattice is the one of which most cells are multiples or
-fractions, while a multiple of it has few relatives besides.
+Without a known cell many frames are indexed with a multiple or a fraction of the true cell.  Each of these cells is
+evidence for the true lattice as much as for itself: the true lattice is the one of which most cells are multiples or
+fractions, while a multiple of it has few other relatives.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from iota.symmetry import Cell, hermite_matrices
 MOST_INDEX = 4
 _TOLERANCE = (0.004, 0.03)  # relative; of relatives, the smallest and the largest
 _SPREADS = 2.0  # the same in spreads of the lattice: of 10,000 cells with normal errors five are farther
-_DECOYS = 4  # lattices that no cell was made from, for what chance does
+_DECOYS = 4  # lattices unrelated to any cell, to estimate chance
 _STRAIN = 0.07  # of a decoy: beyond all tolerances, in surroundings that are still the same
 _SEED = 1057
 
 
 def relatives(metric: Floats) -> Floats:
-    """Positions of all super- and sub-lattices of index 2 to 4 of a lattice, those that coincide once, `[m, 7]`.
+    """Positions of all super- and sublattices of index 2 to 4 of a lattice, each distinct one once, `[m, 7]`.
 
     Args:
         metric: metric tensor of its primitive cell (A^2), `[3, 3]`.
@@ -45,7 +45,7 @@ class CellTree:
         self._tree = cKDTree(positions)
 
     def multiples(self, cell: Cell, spread: float) -> npt.NDArray[np.intp]:
-        """Numbers of the cells that are super- or sub-lattices of a lattice.
+        """Indices of the cells that are super- or sublattices of a lattice.
 
         Args:
             cell: its primitive cell (A, degrees).
@@ -54,9 +54,9 @@ class CellTree:
         return self._near(relatives(metrics(cell)[0]), spread)
 
     def by_chance(self, cell: Cell, spread: float) -> float:
-        """How many cells would be relatives of a lattice like this if none was made from it.
+        """How many cells would be relatives of such a lattice by chance.
 
-        The mean over lattices that are strained by some per cent, with as many cells around but no crystal.
+        The mean over lattices strained by several per cent, with the same density of cells but no crystal.
         """
         rng = np.random.default_rng(_SEED)
         metric, counts = metrics(cell)[0], []

@@ -83,7 +83,7 @@ class Summary(msgspec.Struct, kw_only=True):
 
     @property
     def n_read(self) -> int:
-        """Finished frames of which there were pixels: what hits are a fraction of."""
+        """Finished frames that could be read: the total of which hits are a fraction."""
         return self.n_finished - self.counts.get("failed_import", 0)
 
     @property

@@ -76,7 +76,7 @@ def make_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="search the best spot-finding settings for each image, as the HA14 backend did; slow, for weak images",
     )
-    how.add_argument("--tmp", metavar="DIR", help="folder for files in the making, best on a fast local disk")
+    how.add_argument("--tmp", metavar="DIR", help="folder for temporary files, best on a fast local disk")
     how.add_argument("--silent", action="store_true", help="print nothing but errors; warnings go to iota.log")
     how.add_argument(
         "--here", action="store_true", help="process on this machine whatever mp.submit_command says, as its job does"

@@ -1,8 +1,8 @@
-"""Whether a lattice of one frame is more than chance: some lattice fits any spots, those of ice among them.
+"""Whether a lattice on one frame is better than chance: some lattice fits any spots, including those of ice.
 
 DIALS gives a spot to a lattice when its indices are within a tolerance of integers, so even a random lattice indexes a
-tenth of all spots, the best of many of them some more, and leaves them anywhere within the tolerance. A true lattice
-indexes more, or brings its spots near to their places, which counts where they are more than the cell has parameters.
+tenth of all spots, the best of many somewhat more, with residuals anywhere within the tolerance. A true lattice indexes
+more, or predicts its spots closely, which is meaningful if there are more spots than cell parameters.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ import math
 
 _BEST_OF_MANY = 6.0  # standard deviations by which the best of all orientations and cells surpasses a random one
 _LOOSE = 0.1  # rmsd by distance between reflections: 0.10 to 0.25 by chance, below 0.01 simulated, 0.08 in real stills
-_FEW = 25  # spots to which any free cell can be bent
+_FEW = 25  # spots that any free cell can be made to fit
 
 
 def may_be_chance(
     n_indexed: int, n_spots: int, rmsd_px: float, spacing_px: float, tolerance: float, cell_is_known: bool
 ) -> bool:
-    """Whether a lattice of chance indexes so many of the spots of a frame so well.
+    """Whether a random lattice may index as many spots of a frame as well as this.
 
     Args:
         n_indexed: spots of the lattice.
         n_spots: of the frame.
-        rmsd_px: of the lattice's spots from their predicted places.
+        rmsd_px: between the lattice's spots and their predicted positions.
         spacing_px: distance between neighbouring reflections on the detector.
         tolerance: largest distance of indices from integers.
         cell_is_known: only the orientation was looked for.

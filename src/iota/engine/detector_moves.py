@@ -1,7 +1,7 @@
-"""A detector moved as a whole: to another distance, so that the beam meets a pixel, or to the other side of the sample.
+"""A detector moved as a whole: to another distance, to a beam centre, or to the other side of the sample.
 
 DIALS' own ``geometry.detector.distance`` stops at several panels (3.12) or puts them upstream of the sample (3.30), and
-its ``fast_slow_beam_centre`` means the first panel even where the beam meets another.
+its ``fast_slow_beam_centre`` refers to the first panel even if the beam hits another.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ def update_geometry(params: Any, imageset: Any) -> None:
 
 
 def _is_common(detector: Any, beam: Any) -> bool:
-    """Whether DIALS moves a detector as people expect: of one panel, whose normal points away from the sample."""
+    """Whether DIALS moves a detector as expected: one panel, whose normal points away from the sample."""
     return len(detector) == 1 and np.dot(detector[0].get_normal(), beam.get_s0()) > 0
 
 
 def _beam_centre(wanted: Any) -> list[float]:
-    """Pixel, fast and slow, on which the beam is to be, and perhaps the number of its panel; empty for none."""
+    """Pixel, fast and slow, for the direct beam, and optionally the panel number; empty for none."""
     slow_fast = list(wanted.slow_fast_beam_centre or ())
     return list(wanted.fast_slow_beam_centre or ()) or [*slow_fast[1::-1], *slow_fast[2:]]
 
@@ -92,13 +92,13 @@ def move_to_distance(detector: Any, beam: Any, mm: float) -> None:
 
 
 def move_beam_to(detector: Any, beam: Any, pixel: tuple[float, float], number: int | None = None) -> None:
-    """Move all panels across the beam so that it meets a pixel.
+    """Move all panels across the beam so that it hits a given pixel.
 
     Args:
         detector: of several panels.
         beam: the beam.
         pixel: fast and slow (px).
-        number: of the panel on which the pixel is counted; None is that which the beam meets, or, where it goes
+        number: of the panel to which the pixel refers; None is the panel hit by the beam or, if it passes
             through a gap, the first one.
 
     Raises:
@@ -121,9 +121,9 @@ def move_beam_to(detector: Any, beam: Any, pixel: tuple[float, float], number: i
 
 
 def bring_downstream(detector: Any, beam: Any) -> bool:
-    """Move a detector that faces the beam from before the sample to as far behind it; returns whether it was moved.
+    """Move a detector that faces the beam from upstream to downstream of the sample; returns whether it was moved.
 
-    A file with a negative distance puts it there.  dxtbx mends this for one module.
+    A file with a negative distance puts it there.  dxtbx corrects this for one module.
     """
     along = np.array(beam.get_unit_s0())
     if any((_corners(panel) @ along).max() >= 0 for panel in detector):  # as a rule the first one is behind it
@@ -135,7 +135,7 @@ def bring_downstream(detector: Any, beam: Any) -> bool:
 
 
 def shift(detector: Any, by_mm: Vector) -> None:
-    """Move all panels by a vector (mm); what is relative to one another stays."""
+    """Move all panels by a vector (mm); their relative positions are kept."""
     root = detector.hierarchy()
     root.set_frame(root.get_fast_axis(), root.get_slow_axis(), tuple(np.array(root.get_origin()) + by_mm))
 

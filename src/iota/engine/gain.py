@@ -2,9 +2,9 @@
 
 Photons obey Poisson's law, so where each makes g counts, the variance of the counts is g times their mean without the
 pedestal, plus that of the readout noise and of differences between pixels. Pedestal and noise are the same in bright
-and dark regions, so neither changes the slope of variance against mean: the slope is the gain (photon transfer:
-Janesick, Klaasen & Elliott, Opt. Eng. (1987) 26, 972). Variance by mean, which dials.estimate_gain takes, is the gain
-only where there is neither pedestal nor noise.
+and dark regions, so neither affects the slope of variance against mean: the slope is the gain (photon transfer:
+Janesick, Klaasen & Elliott, Opt. Eng. (1987) 26, 972). The ratio of variance to mean, as in dials.estimate_gain, is
+the gain only if there is neither pedestal nor noise.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def variance_line(mean: Floats, variance: Floats) -> Line:
 
 
 def gain_of(mean: Floats, variance: Floats) -> Gain | None:
-    """Counts that one photon makes, from regions of images; None where they do not tell it within 20 %.
+    """Counts per photon, from regions of images; None if they do not determine it within 20 %.
 
     Args:
         mean: of the counts in regions, `[n]`.

@@ -1,7 +1,7 @@
-"""Images of HDF5 masters: pixels from where the map of images says, models from dxtbx.
+"""Images of HDF5 masters: pixels are read according to the map of images, models by dxtbx.
 
-What dxtbx thinks about links, virtual datasets, scans and numbers of images does not matter then: every image is a
-still. Formats that read pixels in a way of their own (SACLA, Jungfrau of some beamlines) are left to dxtbx.
+How dxtbx treats links, virtual datasets, scans and numbers of images then does not matter: every image is a still.
+Formats that read pixels in their own way (SACLA, Jungfrau of some beamlines) are left to dxtbx.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def _instance(format_class: Any, stand_in: Path) -> Any:
 
 
 def _reads_as_all(format_class: Any) -> bool:
-    """Whether a format's pixels are those of its dataset, without ideas of its own."""
+    """Whether a format reads pixels from the dataset unchanged."""
     usual = [FormatNexus.get_raw_data, FormatNXmx.get_raw_data, FormatHDF5EigerNearlyNexus.get_raw_data]
     return format_class.get_raw_data in usual or format_class.__name__.startswith("FormatNXmxEigerFilewriter")
 

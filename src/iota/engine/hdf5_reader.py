@@ -19,8 +19,8 @@ from iota.inputs.masters import open_hdf5
 class HDF5Reader:
     """Pixels of a master by the number of the image.
 
-    It knows nothing of image sets: a way back from it to what DIALS keeps would be a ring through C++, which Python
-    does not collect.
+    It refers to no image set: a reference back to what DIALS keeps would be a cycle through C++, which Python does not
+    collect.
     """
 
     def __init__(self, path: str, found: ImageMap, panels: Panels, header: Header, bit_depth: int | None) -> None:

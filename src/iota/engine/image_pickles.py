@@ -1,4 +1,4 @@
-"""Images that are pickles: dxtbx would run whatever is in one, so it is given a reader that admits numbers only."""
+"""Images that are pickles: dxtbx would execute whatever is in one, so it is given a reader that admits only numbers."""
 
 from __future__ import annotations
 

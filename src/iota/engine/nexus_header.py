@@ -1,7 +1,7 @@
-"""What the header of an HDF5 master says and dxtbx misreads, mended in the file that stands in for the master.
+"""What dxtbx misreads in the header of an HDF5 master, corrected in the file that stands in for the master.
 
-dxtbx 3.12 ignores the offset of a module along its fast axis and masks of three dimensions, both versions stop where a
-wavelength is missing, is 0 or is given as an energy, and take marks of pixels without a count for counts where no
+dxtbx 3.12 ignores the offset of a module along its fast axis and masks of three dimensions, both versions fail if a
+wavelength is missing, is 0 or is given as an energy, and take marker values of invalid pixels as counts if no
 ``underload_value`` is given.
 """
 
@@ -46,7 +46,7 @@ class Header:
     remarks: list[str] = field(default_factory=list)
 
     def wavelength_A(self, index: int) -> float | None:
-        """Wavelength of an image; None where dxtbx has it right, NaN where the file gives no usable one."""
+        """Wavelength of an image; None if dxtbx has the right one, NaN if the file gives no usable one."""
         if self.wavelengths_A is None:
             return None
         said = self._said_A(index)
@@ -69,7 +69,7 @@ class Header:
 
 
 def mend(target: h5py.File, source: h5py.File, found: ImageMap) -> Header:
-    """Mend the file that stands in for a master, and return what dxtbx could not know from it.
+    """Correct the file that stands in for a master, and return what dxtbx cannot know from it.
 
     Args:
         target: the file that stands in, open for writing.
@@ -221,7 +221,7 @@ def _offset_mm(axis: h5py.Dataset) -> Floats | None:
 
 
 def _take_mask(detector: h5py.Group, source: h5py.File, found: ImageMap, header: Header) -> None:
-    """Take the mask out of the file, so that dxtbx neither overlooks it nor stops at it."""
+    """Take the mask out of the file, so that dxtbx neither ignores it nor fails on it."""
     for name in ("pixel_mask", "detectorSpecific/pixel_mask"):
         mask = detector.get(name)
         if mask is None or found.channel is None:  # as it is, even where it is too large to be copied
@@ -264,7 +264,7 @@ def _size(shape: tuple[int, ...]) -> str:
 
 
 def _take_lower_limit(detector: h5py.Group, found: ImageMap, header: Header) -> None:
-    """Counts begin at 0 where the file does not say otherwise; pixels of other types may well be negative."""
+    """Integer counts begin at 0 unless the file says otherwise; float pixels may well be negative."""
     if "underload_value" in detector or np.dtype(found.dtype).kind not in "iub":
         return
     header.has_lower_limit = False

@@ -1,7 +1,7 @@
-"""Pixels as files store them made into what DIALS can count with: int32, float32 or float64.
+"""Convert pixels as stored in files to what DIALS can process: int32, float32 or float64.
 
 A pixel without a count must be below the trusted range, and must be a number: DIALS sums counts before it looks at
-masks, so that one NaN empties all sums around it.
+masks, so that one NaN spoils all sums around it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LARGEST = 2**31 - 1
 
 
 def counts_of(stored: Array, bit_depth: int | None = None) -> Array:
-    """Counts of pixels; below 0 where the detector gave none, ``NO_NUMBER`` where the file has no number.
+    """Counts of pixels; below 0 for invalid pixels, ``NO_NUMBER`` for NaN and infinity.
 
     The highest value of an unsigned type marks a pixel without a count (a gap, a dead or masked pixel).  Counts that
     do not fit into 32 bits become the largest that does, and do not turn negative.

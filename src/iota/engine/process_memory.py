@@ -16,7 +16,7 @@ _PAGE_BYTES = resource.getpagesize()
 
 
 class ProcessMemory:
-    """The memory of this process, of which each frame gets the same whatever the frames before it left."""
+    """The memory of this process; each frame may use the same amount, whatever earlier frames left."""
 
     def __init__(self, frame_GB: float | None) -> None:
         """Remember where the process begins.
@@ -29,9 +29,9 @@ class ProcessMemory:
         self._is_spoilt = False
 
     def begin_frame(self) -> None:
-        """Let allocations fail once the frame that begins has taken what it may.
+        """Make allocations fail once the frame that begins has used its allowance.
 
-        RLIMIT_DATA counts the whole process, so it is set anew for each frame.
+        RLIMIT_DATA applies to the whole process, so it is set again for each frame.
         """
         if self._frame_bytes is None:
             return
@@ -41,10 +41,10 @@ class ProcessMemory:
         resource.setrlimit(resource.RLIMIT_DATA, (limit if most < 0 else min(limit, most), most))
 
     def ran_out(self) -> str:
-        """Say that the frame took too much, as one sentence; the process should not be given another one."""
+        """One sentence saying that the frame needed too much; the process should not be given another frame."""
         self._is_spoilt = True
         before, now = self._before_frame, _held_now()
-        # what the frame had may be free again, and then the most that the process ever held tells of it
+        # what the frame used may have been freed already; the peak of the process still shows it
         taken = max(0, now.data - before.data, _most_resident_bytes() - before.resident)
         allowed = (
             "more memory than is available"
@@ -55,7 +55,7 @@ class ProcessMemory:
 
     @property
     def is_outgrown(self) -> bool:
-        """Whether another process should take the place of this one before the next frame."""
+        """Whether this process should be replaced before the next frame."""
         if self._frame_bytes is None:
             return False
         most = self._at_start.resident + _BUFFERS_BYTES + _KEPT_SHARE * self._frame_bytes
@@ -93,7 +93,7 @@ def _held_now() -> _Held:
 
 
 def _most_resident_bytes() -> int:
-    """The most that this process ever held; 0 where that is not known."""
+    """The peak memory of this process; 0 if not known."""
     try:
         found = re.search(r"^VmHWM:\s*(\d+) kB", _STATUS.read_text(encoding="ascii", errors="replace"), re.MULTILINE)
     except OSError:
@@ -102,7 +102,7 @@ def _most_resident_bytes() -> int:
 
 
 def _give_back() -> None:
-    """Have malloc return what it keeps."""
+    """Have malloc return free memory to the system."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
     if trim is not None:
         trim(0)

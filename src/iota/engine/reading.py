@@ -1,4 +1,4 @@
-"""Why an image cannot be read, as one sentence; what the libraries say of it goes into the log of the frame."""
+"""Why an image cannot be read, as one sentence; the messages of the libraries go into the log of the frame."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def reading(what: What, path: str, index: int = 0) -> Iterator[None]:
 def why_unreadable(error: BaseException, path: str | Path, what: What = "pixels", index: int = 0) -> str:
     """One sentence on why an image, or its header, could not be read.
 
-    The file is looked at again: the words of the libraries do not tell a missing filter from a damaged file.
+    The file is examined again: the messages of the libraries do not distinguish a missing filter from a damaged file.
 
     Args:
         error: what was raised; its words go into the log of the frame.

@@ -1,8 +1,8 @@
 """A small file that stands in for an HDF5 master while dxtbx reads models from it.
 
 It has all that the master says about the experiment and room for one image. dxtbx opens every data file, or the first,
-to learn about the experiment, and stops where one is missing; it takes a goniometer's angles for the number of images,
-and cannot take several thresholds. None of this matters for models. Images `[module, slow, fast]`, which only newer
+to learn about the experiment, and fails if one is missing; it takes the number of goniometer angles as that of images,
+and cannot handle several thresholds. None of this matters for models. Images `[module, slow, fast]`, which only newer
 versions know, become `[module * slow, fast]`.
 """
 
@@ -23,7 +23,7 @@ _NOT_NEEDED = frozenset({"flatfield", "trimbit", "countrate_correction_table", "
 
 
 def write_stand_in(master: str, found: ImageMap, path: Path) -> Header:
-    """Write the file that stands in for a master, with its header mended.
+    """Write the file that stands in for a master, with its header corrected.
 
     Raises:
         OSError, RuntimeError, KeyError, ValueError: the master is damaged.

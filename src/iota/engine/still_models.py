@@ -1,4 +1,4 @@
-"""Models of an HDF5 master's images, made right where dxtbx could not know, and compared with what the file says."""
+"""Models of an HDF5 master's images, corrected where dxtbx lacks information, and checked against other items."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _FAR_FRACTION = 0.01
 
 
 def complete(detector: Any, beam: Any, header: Header) -> list[str]:
-    """Change the detector of a master where its header says more than dxtbx made of it.
+    """Change the detector of a master if its header contains more than dxtbx uses.
 
-    The saturation value itself is no trusted count: DIALS 3.12 has it so, and later versions take it for one.
+    The saturation value itself is not trusted, as in DIALS 3.12; later versions trust it.
 
     Returns:
         What people should know, in sentences.

@@ -111,7 +111,7 @@ def _keep_freed_memory() -> None:
 
 
 def _take_buffer() -> None:
-    """Have OpenBLAS take its memory now: where a limit lets it have none, it asks for ever instead of failing."""
+    """Have OpenBLAS allocate its memory now: if a limit prevents that later, it retries for ever instead of failing."""
     import numpy as np
 
     square = np.ones((128, 128))
@@ -119,7 +119,7 @@ def _take_buffer() -> None:
 
 
 def run(task: Task) -> Report:
-    """Do one task; a frame's failure comes back as its record, also where its memory did not do."""
+    """Do one task; a frame's failure comes back as its record, also if memory ran out."""
     if _engine is None:
         raise RuntimeError("start() has not been called in this process")
     _memory.begin_frame()

@@ -34,7 +34,7 @@ _DEFAULT_DIMENSIONS: dict[int, Dimension] = {0: "ss", 1: "fs"}
 
 
 class Mask(msgspec.Struct, frozen=True):
-    """A mask among the data: a pixel is bad that lacks one of the good bits or has one of the bad ones."""
+    """A mask: a pixel is bad if it lacks one of the good bits or has one of the bad bits."""
 
     data: str = ""
     file: str = ""  # empty: in the file of the image
@@ -82,7 +82,7 @@ class GeometryPanel(msgspec.Struct, frozen=True):
 
 
 class BadRegion(msgspec.Struct, frozen=True):
-    """A region without use: of a panel's data (ends included), or of the laboratory frame in pixels (without ends)."""
+    """A bad region: in a panel's data (limits included), or in the laboratory frame in pixels (limits excluded)."""
 
     name: str
     panel: str  # empty: x and y of all panels
@@ -121,7 +121,7 @@ def is_geometry_name(name: str) -> bool:
 
 
 def split_geometry(paths: Sequence[str], given: str | None = None) -> tuple[str | None, list[str]]:
-    """Split a CrystFEL geometry off from the paths that a person names, and see that it can be read.
+    """Separate a CrystFEL geometry from the other paths given, and check that it can be read.
 
     Args:
         paths: of images, folders, lists, and perhaps a geometry.

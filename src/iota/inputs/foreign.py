@@ -1,6 +1,6 @@
-"""Files of facilities that are not read as they are: what they are, and the way out.
+"""Facility files that cannot be read directly: what they are, and what to do instead.
 
-They are known by the names in them, or, where they are not HDF5, by their own name.
+They are recognised by the names in them or, if they are not HDF5, by the file name.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where the images of an HDF5 file lie: in which dataset of which file, and why one cannot be read.
+"""Where the images of an HDF5 file are: in which dataset of which file, or why one cannot be read.
 
 Nothing is read but names, links and shapes, so that it takes a few milliseconds, and a third of one for each file that
 a master points to. An image keeps its number while files are missing, too short or still to come.
@@ -76,7 +76,7 @@ def _named(file: h5py.File, dataset: str) -> Iterator[tuple[h5py.Group, list[str
 
 
 class TooManyImagesError(ValueError):
-    """A file says that it holds more images than any does; the text says how many."""
+    """A file claims to hold more images than is plausible; the text says how many."""
 
 
 class _Held(msgspec.Struct):

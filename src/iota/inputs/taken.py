@@ -1,4 +1,4 @@
-"""Pixels that brought a frame already: masters may show the same images, wholly or in part."""
+"""Pixels that already belong to a frame: several masters may contain the same images, wholly or in part."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Which = npt.NDArray[np.bool_]
 
 
 class Taken:
-    """Whose each row of each dataset is: four bytes a row."""
+    """The owner of each row of each dataset: four bytes per row."""
 
     def __init__(self) -> None:
         self._owners: dict[str, int] = {}  # path -> number, from 1

@@ -1,4 +1,4 @@
-"""Which parameter somebody may have meant by a name that there is not; none is better than a wrong one."""
+"""Which parameter may have been meant by an unknown name; no suggestion is better than a wrong one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MEANING = {
 
 
 def near_name(name: str, names: Iterable[str], *, outermost: bool = False) -> str | None:
-    """The name that a misspelt one is nearest to, in spelling or by what it says; None where none is really near.
+    """The closest match for a misspelt name, in spelling or meaning; None if there is no close match.
 
     A name is near when its last part is spelt nearly so and its scope, too, or when its last part says enough:
     unit_cell does, flag_on and type are said of many things.

@@ -80,7 +80,7 @@ def _cut_torn_line(path: Path) -> None:
 class LedgerRecords:
     """The complete records of a ledger, read one by one; get it from :func:`iterate_ledger`.
 
-    ``n_unreadable`` counts the lines that were skipped since they are no records: damaged, or of a later version.
+    ``n_unreadable`` counts the lines that were skipped as invalid records: damaged, or from a later version.
     """
 
     def __init__(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Cells as indexing without a known cell reports them: few true, some multiples of the true one, most nonsense."""
+"""Cells as found by indexing without a known cell: few true, some multiples of the true one, most wrong."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def cold_cells(
     spread: float = 0.01,
     seed: int = 1,
 ) -> tuple[Floats, Labels]:
-    """Draw Niggli cells as a cold start finds them.
+    """Draw Niggli cells as found by indexing without a known cell.
 
     A multiple is a random super- or sub-lattice of index 2 to 4 of a true lattice.  Nonsense is spanned by three
     displaced reflections of a true lattice (``triples``), or has random axes and angles (``uniform``).

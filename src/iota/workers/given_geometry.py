@@ -1,4 +1,4 @@
-"""The CrystFEL geometry that a run was given, for what is handed over to CrystFEL: its names, layout and events."""
+"""The CrystFEL geometry that a run was given, for exports to CrystFEL: its names, layout and events."""
 
 from __future__ import annotations
 

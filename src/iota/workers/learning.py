@@ -130,7 +130,7 @@ def _needed(min_agreement: int, n_scouted: int, exhausted: bool) -> int:
 
 
 def best_group(reports: Sequence[Scouted], needed: int) -> LatticeGroup | None:
-    """The largest group; of several that are large enough, the one of which most frames have it or a multiple of it.
+    """The largest group; of several that are large enough, the one whose lattice or a multiple is on most frames.
 
     A frame that has only a multiple does not make a group large enough, since a multiple may be chance.
     """

@@ -37,7 +37,7 @@ class LocalPool:
     """Processes that have DIALS and take one bundle of tasks after another.
 
     When a task exceeds its time limit, or its process dies, the future of its bundle raises, and another process takes
-    the place; no other bundle notices.  Nor does any when a process is replaced that frames have left memory in.
+    the place; no other bundle notices.  Nor does any when a process that has grown is replaced.
     """
 
     def __init__(
