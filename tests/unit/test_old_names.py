@@ -83,7 +83,7 @@ def test_a_bravais_lattice_becomes_a_point_group(tmp_path, kind, centring, group
 def test_an_impossible_bravais_lattice_is_said_and_not_guessed(tmp_path):
     found = _read(tmp_path, "cctbx { target_lattice_type = *cubic\n target_centering_type = *C }\n")
     assert found.values.cctbx_xfel.target_space_group is None
-    assert "no Bravais lattice" in found.remarks[0]
+    assert "not a Bravais lattice" in found.remarks[0]
 
 
 def test_parameters_that_are_the_backends_now(tmp_path):

@@ -29,12 +29,12 @@ _HDF5_ENDINGS = {".h5", ".hdf5", ".nxs", ".cxi"}
 
 
 class ImportFailedError(Exception):
-    """The frame cannot be read; the text is a sentence for people."""
+    """The frame cannot be read; the text is a sentence."""
 
 
 @contextlib.contextmanager
 def reading(what: What, path: str, index: int = 0) -> Iterator[None]:
-    """Turn whatever is raised while an image is read into an ImportFailedError with a sentence for people.
+    """Turn whatever is raised while an image is read into an ImportFailedError with a sentence.
 
     Args:
         what: is being read, or done.

@@ -22,7 +22,7 @@ def complete(detector: Any, beam: Any, header: Header) -> list[str]:
     The saturation value itself is not trusted, as in DIALS 3.12; later versions trust it.
 
     Returns:
-        What people should know, in sentences.
+        Remarks, as sentences.
     """
     if versions.trusts_the_highest():
         for panel in detector:

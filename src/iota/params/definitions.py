@@ -224,7 +224,7 @@ cctbx_xfel
         .expert_level = 1
       min_reflections = None
         .type = int(value_min=0)
-        .help = Least number of integrated reflections
+        .help = Minimum number of integrated reflections
         .expert_level = 1
       min_resolution = None
         .type = float(value_min=0)
@@ -332,7 +332,7 @@ cctbx_xfel
       .expert_level = 0
     min_reflections = None
       .type = int(value_min=0)
-      .help = Least number of integrated reflections
+      .help = Minimum number of integrated reflections
       .expert_level = 0
     min_resolution = None
       .type = float(value_min=0)
@@ -453,8 +453,8 @@ mp
 {
   n_processors = 0
     .type = int(value_min=0)
-    .help = Number of processes. 0 is three quarters of the cores and at least one. With a batch system it is the most \
-            there may be in all jobs together, and 0 is four jobs. With mpi the number is that of mpirun, less one.
+    .help = Number of processes. 0 is three quarters of the cores and at least one. With a batch system it is the \
+            maximum for all jobs together, and 0 is four jobs. With mpi it is the number given to mpirun, minus one.
     .expert_level = 0
   method = *multiprocessing mpi slurm lsf torq pbs sge htcondor custom
     .type = choice

@@ -79,7 +79,7 @@ def _bravais_lattice(values: Values) -> Meaning:
     said = f"target_lattice_type={kind} {{}} target_centering_type={centring}"
     if symbol not in _GROUPS:
         return Meaning(
-            objection=f"{said.format('with')} is no Bravais lattice: give cctbx_xfel.target_space_group instead"
+            objection=f"{said.format('with')} is not a Bravais lattice: give cctbx_xfel.target_space_group instead"
         )
     return Meaning([("cctbx_xfel.target_space_group", _GROUPS[symbol])], said.split(" {} "))
 
@@ -109,8 +109,8 @@ def _prefilter_2015(values: Values) -> Meaning:
 
 def _no_group_2015(values: Values) -> Meaning:
     return Meaning(
-        objection="target_space_group had no effect at that time, and is left out;"
-        " cctbx_xfel.target_space_group is the group to index in"
+        objection="target_space_group had no effect in that version and is left out;"
+        " to index in a space group, use cctbx_xfel.target_space_group"
     )
 
 
@@ -124,7 +124,7 @@ _AREA_AND_HEIGHT = {"a": "area", "h": "height"}
 def _first_grids(values: Values) -> Meaning:
     """The grid of the first versions, by its limits or by averages with deviations.
 
-    Some began with heights at which DIALS, unlike DISTL, takes noise for spots; these are searched from the middle.
+    Some began with heights at which DIALS, unlike DISTL, takes noise for spots; these are searched from the centre.
     """
     found: dict[str, str] = {}
     n_points = 1
@@ -144,7 +144,7 @@ def _first_grids(values: Values) -> Meaning:
 
 
 def _limits(values: Values, letter: str) -> tuple[int, int]:
-    """Least and greatest area or height. Raises KeyError, ValueError: neither is given, or one is no number."""
+    """Minimum and maximum area or height. Raises KeyError, ValueError: neither is given, or one is not a number."""
     given = {end: values.get(f"grid_search.{letter}_{end}") for end in ("min", "max", "avg", "std")}
     numbers = {end: int(float(value)) for end, value in given.items() if value is not None}
     if not numbers:
