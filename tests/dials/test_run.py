@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from commands import LYSOZYME, command
 
-from iota.engine.frame import Engine, process
+from iota.engine.frame import Engine, FrameWork, process
 from iota.records import OUTCOMES, FrameRef, Task
 from iota.runs import RunFolder, read_ledger, read_state
 
@@ -174,10 +174,14 @@ def test_an_unreadable_file_is_said_to_be_so(lysozyme, hidden):
         Path(name).chmod(0o755)
         child = os.fork()
         if child == 0:  # root reads everything: become nobody, in a process of our own
-            if os.getuid() == 0:
-                os.setuid(65534)
-            result = process(Engine("", Path(name)), Task("process", FrameRef(str(image)), "secret_1"))
-            os._exit(0 if result.reason == "The file may not be read; check its permissions." else 1)
+            try:
+                if os.getuid() == 0:
+                    os.setuid(65534)
+                with FrameWork(Engine("", Path(name)), Task("process", FrameRef(str(image)), "secret_1")) as work:
+                    result = process(work)
+                os._exit(0 if result.reason == "The file may not be read; check its permissions." else 1)
+            finally:  # never back into the tests
+                os._exit(2)
         assert os.waitpid(child, 0)[1] == 0
 
 
