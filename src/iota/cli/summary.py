@@ -45,6 +45,9 @@ def print_summary(console: Console, conclusion: Conclusion, lattices: Sequence[L
     console.print()
     console.print(_outcomes(summary))
     console.print(_findings(summary, lattices))
+    for fact in lattice_facts(summary):
+        if fact.is_warning:
+            console.print(Text(f" ! {fact.label}: {fact.text}", style="yellow"), soft_wrap=True)
     if summary.failures:
         console.print()
         console.print(_reasons(summary.failures))
@@ -95,7 +98,8 @@ def _findings(summary: Summary, lattices: Sequence[Learnt]) -> RenderableType:
     if not facts:
         grid.add_row(" Lattice", "none: no frame was integrated")
     for fact in facts:
-        grid.add_row(f" {'! ' if fact.is_warning else ''}{fact.label}", fact.text)
+        if not fact.is_warning:
+            grid.add_row(f" {fact.label}", fact.text)
     for lattice in lattices:
         grid.add_row(
             f" Learnt {lattice.number}", f"{lattice.label.partition(': ')[2]}, from {lattice.n_scouted} frames"
