@@ -172,18 +172,21 @@ def write_weighted(folder: Path, variance: npt.NDArray[np.float64]) -> None:
 
 
 def name_space_group(path: Path) -> None:
-    """Write the Hermann-Mauguin symbol into an MTZ file that has a number such as ``No.4`` in its place.
+    """Complete the space group of an MTZ file that has ``No.4`` for its symbol, or 0 for its number.
 
-    cctbx takes names from CCP4's symop.lib, which has few settings other than the standard ones, and no P 21 1 1.
+    cctbx takes symbols from CCP4's symop.lib, which has few settings other than the standard ones, and no P 21 1 1;
+    newer versions of DIALS write the number 0 for such a setting.
 
     Raises:
         BackendError: the file cannot be read or written.
     """
     try:
         merged = mtz.object(str(path))
-        symbol = str(merged.space_group().match_tabulated_settings().hermann_mauguin())
-        if merged.space_group_name().startswith("No.") and symbol:
+        group = merged.space_group()
+        symbol, number = str(group.match_tabulated_settings().hermann_mauguin()), group.type().number()
+        if symbol and (merged.space_group_name().startswith("No.") or merged.space_group_number() != number):
             merged.set_space_group_name(symbol)
+            merged.set_space_group_number(number)
             merged.write(str(path))
     except RuntimeError as error:
         raise BackendError(f"{path} cannot be read, so its space group symbol is not set: {error}.") from error
