@@ -333,7 +333,7 @@ def set_value(path: Path, name: str, value: object, units: str | None = None) ->
                 file[name].attrs["units"] = units
 
 
-def energy_only(path: Path, energy: object, units: str) -> None:
+def energy_only(path: Path, energy: object, units: str | None) -> None:
     """The energy of the beam and no wavelength."""
     set_value(path, f"{_BEAM}/incident_wavelength", None)
     set_value(path, f"{_BEAM}/incident_energy", energy, units)

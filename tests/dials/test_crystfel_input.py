@@ -224,6 +224,23 @@ def test_what_a_file_lacks_is_a_sentence(folder, tmp_path):
         import_models(FrameRef(str(broken), 1), params, tmp_path / "x")
     with pytest.raises(ImportFailedError, match="The file has no /entry_1/data_1/mask"):
         import_frame(FrameRef(str(broken), 0), params, tmp_path / "x")
+    with h5py.File(broken, "a") as file:
+        file["entry_1/data_1/mask"] = np.ones(file["entry_1/data_1/data"].shape, "u2")
+        file["LCLS/z"] = np.nan
+    with pytest.raises(ImportFailedError, match="Every pixel of this image is masked by the geometry"):
+        import_frame(FrameRef(str(broken), 0), params, tmp_path / "x")
+    lines = (folder / "slab.geom").read_text().splitlines()
+    (tmp_path / "z.geom").write_text(  # with the mark that Windows puts first
+        "\n".join(
+            ["\ufeff; of a detector that moves"] + ["clen = /LCLS/z" if "clen" in line else line for line in lines]
+        )
+    )
+    elsewhere = backend.extract(f"crystfel.geometry = {tmp_path / 'z.geom'}")
+    with pytest.raises(ImportFailedError, match="/LCLS/z, where the geometry says a length is, is no number"):
+        import_models(FrameRef(str(broken), 0), elsewhere, tmp_path / "x")
+    (tmp_path / "torn.cxi").write_bytes(broken.read_bytes()[:5000])
+    with pytest.raises(ImportFailedError, match="The file is damaged or cut short: HDF5 cannot open it"):
+        import_models(FrameRef(str(tmp_path / "torn.cxi"), 0), params, tmp_path / "x")
     with pytest.raises(ImportFailedError, match="holds 6 images only"):
         import_models(FrameRef(str(broken), 6), params, tmp_path / "x")
     with pytest.raises(ImportFailedError, match=r"This is a CXI file, which .* give a CrystFEL geometry"):

@@ -87,6 +87,54 @@ def test_images_beside_a_missing_file_keep_their_numbers(tmp_path, taken, layout
     assert [reader.outcome(k, taken) for k in range(6)] == [True] * 6, "it came late"
 
 
+@pytest.mark.parametrize("layout", IN_SEVERAL)
+def test_a_symbolic_link_to_a_master_finds_the_files_of_the_master(tmp_path, taken, layout):
+    (tmp_path / "real").mkdir()
+    path = tmp_path / "view" / "other_name.nxs"
+    path.parent.mkdir()
+    path.symlink_to(facility_files.LAYOUTS[layout](tmp_path / "real", taken, per_file=[3, 3]))
+    assert find_frames([path]).problems == []
+    reader = Reader(path)
+    assert [reader.outcome(k, taken) for k in (0, 5)] == [True] * 2
+
+
+def test_files_that_a_master_names_where_they_were_written_are_found_beside_it(tmp_path, taken):
+    path = facility_files.dectris(tmp_path, taken, per_file=[3, 3])
+    with h5py.File(path, "r+") as file:
+        for name in ("data_000001", "data_000002"):
+            del file[f"entry/data/{name}"]
+            link = h5py.ExternalLink(f"/ramdisk/visit/run_1_{name}.h5", "/entry/data/data")
+            file[f"entry/data/{name}"] = link
+    reader = Reader(path)
+    assert [reader.outcome(k, taken) for k in (0, 5)] == [True] * 2
+
+
+@pytest.mark.parametrize("layout", ["dectris", "diamond", "virtual"])
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda data: data.write_bytes(data.read_bytes()[:20_000]), "is damaged or cut short: HDF5 cannot open it."),
+        (lambda data: data.write_bytes(b""), "is empty."),
+        (lambda data: data.write_text("503 Service Unavailable"), "is not HDF5, or damaged at its beginning."),
+        (lambda data: facility_files.write_stack(data, "else", np.zeros((1, 2, 2), "u2")), "holds no "),
+        (lambda data: _write_number(data), "holds no images in "),
+    ],
+    ids=["torn", "empty", "text", "other dataset", "no images"],
+)
+def test_the_only_data_file_is_named_when_it_is_no_good(tmp_path, taken, layout, spoil, why):
+    path = facility_files.LAYOUTS[layout](tmp_path, taken)
+    (data,) = tmp_path.glob("*_000001.h5")
+    spoil(data)
+    frames = find_frames([path]).frames
+    assert frames == [FrameRef(str(path), k) for k in range(6)]
+    assert f"The data file {data.name} {why}" in str(reason(Reader(path), 5))
+
+
+def _write_number(path):
+    with h5py.File(path, "w") as file:
+        file["data"] = file["entry/data/data"] = 1.0
+
+
 def test_a_short_file_behind_a_virtual_dataset_is_named(tmp_path, taken):
     path = facility_files.virtual(tmp_path, taken, per_file=[2, 4], mapped=5)
     why = [f"The data file run_00000{k}.h5 is shorter than the master says." for k in (1, 2)]

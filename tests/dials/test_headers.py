@@ -112,12 +112,30 @@ def test_an_energy_is_as_good_as_a_wavelength(path, energy, units):
     assert _Found(path, 1).beam.get_wavelength() == pytest.approx(12398.4198 / 12651.4, rel=1e-7)
 
 
+@pytest.mark.parametrize(
+    ("value", "units"),
+    [([0.98], "angstrom"), (0.98, "Angstrom"), (0.98, "Å"), (0.098, "nm"), (0.98e-10, "m"), (0.98, None)],
+)
+def test_a_wavelength_is_read_in_any_form(path, value, units):
+    files.set_value(path, "entry/instrument/beam/incident_wavelength", None)
+    files.set_value(path, "entry/instrument/beam/incident_wavelength", value, units)
+    assert [_Found(path, k).beam.get_wavelength() for k in (0, 1)] == pytest.approx([0.98] * 2)
+
+
+@pytest.mark.parametrize(("energy", "units", "said"), [(12.65, None, " (980.112 A)"), (12.65, "furlong", "")])
+def test_an_energy_in_another_unit_than_the_file_says_is_not_taken(path, energy, units, said):
+    files.energy_only(path, energy, units)
+    with pytest.raises(ImportFailedError, match="no usable wavelength") as failed:
+        _Found(path)
+    assert f"this image{said};" in str(failed.value)
+
+
 def test_each_shot_has_its_own_wavelength(path):
     files.wavelengths(path, (0.98, 1.02))
     assert [_Found(path, k).beam.get_wavelength() for k in (0, 1)] == [0.98, 1.02]
 
 
-@pytest.mark.parametrize(("value", "said"), [(0.0, "(0 A)"), (np.nan, "(nan A)"), (None, "image; geometry")])
+@pytest.mark.parametrize(("value", "said"), [(0.0, "(0 A)"), (np.nan, "image; set one"), (None, "image; set one")])
 def test_a_shot_without_a_wavelength_says_so_and_takes_one_that_is_given(path, value, said):
     if value is None:
         files.set_value(path, "entry/instrument/beam/incident_wavelength", None)
@@ -159,6 +177,108 @@ def test_a_mask_that_does_not_fit_is_told_with_both_sizes(path):
         _Found(path)
     files.pixel_mask(path, lambda mask: np.ones_like(mask.T))
     with pytest.raises(ImportFailedError, match="masks every pixel"):
+        _Found(path)
+
+
+def test_a_mask_in_a_file_that_is_missing_is_told(path):
+    files.set_value(path, "entry/instrument/detector/pixel_mask", h5py.ExternalLink("run_meta.h5", "/mask"))
+    assert "pixel mask is in run_meta.h5, where it cannot be read" in _Found(path).remarks[0]
+
+
+def test_an_image_without_any_count_is_no_blank(path, taken):
+    pixels = taken.images.astype("<f4")
+    pixels[1] = np.nan
+    files.set_value(path, "entry/data/data", pixels)
+    assert _Found(path).trusted[0].any()
+    with pytest.raises(ImportFailedError, match="No pixel of this image holds a count"):
+        _Found(path, 1)
+
+
+def _texts_in_arrays(file):
+    for item in (file["entry"], *_all_in(file["entry"])):
+        for name, value in list(item.attrs.items()):
+            if isinstance(value, str):
+                item.attrs[name] = np.array([value.encode()])
+
+
+def _all_in(group):
+    found = []
+    group.visititems(lambda _, item: found.append(item))
+    return found
+
+
+def _goniometer_of_no_number(file):
+    file["entry/sample/depends_on"] = "/entry/sample/omega"
+    file["entry/sample/omega"] = np.nan
+
+
+def _detector_without_pixels_first(file):
+    file.create_group("entry/instrument/a_monitor").attrs["NX_class"] = "NXdetector"
+
+
+def _distance_in_metres(file):
+    axis = file["entry/instrument/detector/transformations/distance"]
+    axis[()] *= 1e-3
+    axis.attrs["units"] = "metre"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda file: file["entry"].attrs.clear(),
+        lambda file: file["entry/instrument"].attrs.clear(),
+        lambda file: file["entry/data"].attrs.clear(),
+        lambda file: file.__delitem__("entry/definition"),
+        lambda file: file.__delitem__("entry/sample"),
+        _texts_in_arrays,
+        _goniometer_of_no_number,
+        _detector_without_pixels_first,
+        _distance_in_metres,
+    ],
+    ids=[
+        *("entry without class", "instrument without class", "data without class", "no definition", "no sample"),
+        *("texts in arrays", "goniometer of no number", "detector without pixels", "metres"),
+    ],
+)
+def test_what_dxtbx_wants_otherwise_does_not_matter(path, right, change):
+    with h5py.File(path, "r+") as file:
+        change(file)
+    found = _Found(path, 1)
+    assert np.abs(found.origins - right.origins).max() < 1e-6
+    assert (found.trusted[0] == right.trusted[0]).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda axis: axis.attrs.__delitem__("units"), "gives no unit for"),
+        (lambda axis: axis.attrs.__setitem__("units", "furlong"), "the unit furlong, which is none of a length, for"),
+        (lambda axis: axis.write_direct(np.array(np.nan)), "gives no value for"),
+        (lambda axis: axis.attrs.__setitem__("vector", np.zeros(3)), "gives no direction for"),
+    ],
+    ids=["no unit", "unit", "value", "direction"],
+)
+def test_an_axis_that_says_nothing_is_named(path, change, words):
+    with h5py.File(path, "r+") as file:
+        change(file["entry/instrument/detector/transformations/distance"])
+    with pytest.raises(ImportFailedError, match=f"{words} /entry/instrument/detector/transformations/distance"):
+        _Found(path)
+
+
+def test_a_detector_on_more_axes_than_any_has_is_refused(path):
+    with h5py.File(path, "r+") as file:
+        axes = file["entry/instrument/detector/transformations"]
+        for k in range(101):
+            file.copy(axes["distance"], axes, f"axis_{k}")
+            axes[f"axis_{k}"].attrs["depends_on"] = f"{axes.name}/axis_{k + 1}" if k < 100 else "."
+        axes["distance"].attrs["depends_on"] = f"{axes.name}/axis_0"
+    with pytest.raises(ImportFailedError, match="depends on more than 100 axes"):
+        _Found(path)
+
+
+def test_a_detector_without_modules_is_said_to_be_none(path):
+    files.set_value(path, "entry/instrument/detector/panel", None)
+    with pytest.raises(ImportFailedError, match="it has no group NXdetector_module"):
         _Found(path)
 
 
@@ -272,3 +392,49 @@ def test_stills_with_such_headers_give_the_true_lattice(tmp_path, taken):
     for result in results:
         assert result.lattices[0].unit_cell == pytest.approx((79.2, 79.2, 38.1, 90, 90, 90), rel=0.01)
         assert result.lattices[0].beam_centre_px == pytest.approx(taken.experiment.detector.beam_px, abs=1.0)
+
+
+_EIGER = "entry/instrument/detector"
+
+
+@pytest.mark.parametrize(
+    "lacks",
+    [
+        ("geometry",),
+        ("geometry/translation",),
+        ("detectorSpecific",),
+        ("detectorSpecific/countrate_correction_count_cutoff",),
+        ("description",),
+        ("/entry/sample",),
+    ],
+    ids=lambda lacks: lacks[0],
+)
+def test_masters_of_dectris_may_lack_what_other_parts_of_them_say(tmp_path, taken, right, lacks):
+    path = files.dectris(tmp_path, taken)
+    with h5py.File(path, "r+") as file:
+        for name in lacks:
+            del file[_EIGER][name]
+    found = _Found(path, 1)
+    assert np.abs(found.origins - right.origins).max() < 1e-4
+    assert found.beam.get_wavelength() == right.beam.get_wavelength()
+
+
+def test_a_master_of_dectris_without_a_place_of_the_detector_says_so(tmp_path, taken):
+    path = files.dectris(tmp_path, taken)
+    with h5py.File(path, "r+") as file:
+        del file[_EIGER]["geometry"], file[_EIGER]["detector_distance"]
+    with pytest.raises(ImportFailedError, match="does not say where the detector is"):
+        _Found(path)
+
+
+def test_a_damaged_data_file_is_named(tmp_path, taken):
+    path = files.dectris(tmp_path, taken, stem="run")
+    data = path.with_name("run_data_000001.h5")
+    with h5py.File(data) as file:
+        chunk = file["entry/data/data"].id.get_chunk_info(1)
+    content = bytearray(data.read_bytes())
+    content[chunk.byte_offset : chunk.byte_offset + chunk.size] = b"?" * chunk.size
+    data.write_bytes(content)
+    assert _Found(path, 0).counts
+    with pytest.raises(ImportFailedError, match=r"The data file run_data_000001\.h5 is damaged or cut short"):
+        _Found(path, 1)

@@ -48,7 +48,7 @@ WITH_SENTENCE = {
     " 1 panel of 981 x 1043 pixels.",
     "zero_1.nxs": "The file gives no usable wavelength for this image (0 A);"
     " set one for all images with geometry.beam.wavelength (A).",
-    "nan_1.nxs": "The file gives no usable wavelength for this image (nan A);"
+    "nan_1.nxs": "The file gives no usable wavelength for this image;"
     " set one for all images with geometry.beam.wavelength (A).",
     "turned_1.nxs": "The pixel mask in the file is 1043 x 981 pixels, the image 981 x 1043;"
     " correct pixel_mask in the file or delete it, and give a mask with image_import.mask.",
@@ -125,7 +125,7 @@ def _break_nexus(whole: Path, bad: Path) -> None:
     with made("bare") as file:
         del file["entry/instrument/detector"]
     with made("axes") as file:
-        file["entry/instrument/beam/incident_wavelength"].attrs["units"] = "furlong"
+        file["entry/instrument/detector/transformations/distance"].attrs["transformation_type"] = "spiral"
     with made("energy") as file:
         beam = file["entry/instrument/beam"]
         del beam["incident_wavelength"]

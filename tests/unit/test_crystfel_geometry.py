@@ -82,6 +82,7 @@ def test_wavelengths(line, wanted_A):
     [
         ("0.08", Quantity(0.08)),
         ("80 mm", Quantity(0.08)),
+        ("80\tmm", Quantity(0.08)),
         ("/LCLS/z", Quantity(None, "/LCLS/z", scale=1e-3)),  # without a unit, what is in files is in mm
         ("/LCLS/z m", Quantity(None, "/LCLS/z", scale=1.0)),
     ],

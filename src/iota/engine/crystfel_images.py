@@ -21,7 +21,7 @@ from dxtbx.model import BeamFactory, Detector, Panel
 from scitbx.array_family import flex
 
 from iota.engine.crystfel_geometry import EV_A
-from iota.engine.crystfel_pixels import EventReader, NotThereError, value_of
+from iota.engine.crystfel_pixels import EventReader, NotThereError, length_m, value_of
 from iota.engine.remarks import remark
 from iota.hdf5 import h5py
 from iota.inputs.crystfel_events import Event, events_of, read_event_map
@@ -93,12 +93,17 @@ class CrystfelImages:
         """Pixels of each panel: ``flex.int``, or ``flex.double`` where the file has fractions."""
         with open_hdf5(path) as file:
             event = events_of(file, self.geometry)[index]
-            return tuple(_counts(*panel) for panel in self._reader.panels(file, event))
+            panels = list(self._reader.panels(file, event))
+        if all(bad.all() for _, bad, _ in panels):
+            raise NotThereError(
+                "Every pixel of this image is masked by the geometry, or is no number: check its masks and bad regions."
+            )
+        return tuple(_counts(*panel) for panel in panels)
 
     def _detector(self, file: h5py.File, event: Event, wavelength: float) -> Any:
         geometry = self.geometry
-        shift_m = np.array([0.0 if q is None else value_of(file, q, event) for q in geometry.shift])
-        lengths = {q: value_of(file, q, event) for q in {panel.clen or geometry.clen for panel in geometry.panels} if q}
+        shift_m = np.array([0.0 if q is None else length_m(file, q, event) for q in geometry.shift])
+        lengths = {q: length_m(file, q, event) for q in {panel.clen or geometry.clen for panel in geometry.panels} if q}
         highest = _highest(self._reader.dtype(file, event))
         detector = Detector()
         for panel in geometry.panels:
@@ -216,7 +221,10 @@ def _beam(file: h5py.File, geometry: CrystfelGeometry, event: Event, has_wavelen
     if math.isnan(wavelength) and has_wavelength:
         return BeamFactory.simple(1.0)
     if math.isnan(wavelength):
-        raise NotThereError(f"{quantity.path or 'photon_energy'} is {value:g} {quantity.unit} for this image.")
+        raise NotThereError(
+            f"{quantity.path or 'photon_energy'} is {value:g} {quantity.unit} for this image; geometry.beam.wavelength"
+            " (A) sets one for all images."
+        )
     return BeamFactory.simple(wavelength)
 
 

@@ -6,6 +6,7 @@ once for each of 128 panels would unpack it as often.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -165,6 +166,14 @@ def value_of(file: h5py.File, quantity: Quantity, event: Event) -> float:
         return float(dataset[tuple(place)]) * quantity.scale
     except (TypeError, ValueError) as error:
         raise NotThereError(f"{dataset.name} is not a number.") from error
+
+
+def length_m(file: h5py.File, quantity: Quantity, event: Event) -> float:
+    """A length in metres, as :func:`value_of` finds it; it has to be a number."""
+    value = value_of(file, quantity, event)
+    if not math.isfinite(value):
+        raise NotThereError(f"{quantity.path}, where the geometry says a length is, is no number for this image.")
+    return value
 
 
 def _dataset(file: h5py.File, path: str, what: str) -> h5py.Dataset:

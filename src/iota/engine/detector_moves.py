@@ -16,6 +16,7 @@ from dials.command_line.dials_import import ManualGeometryUpdater
 from dxtbx.model.detector_helpers import set_fast_slow_beam_centre_mm
 
 from iota.engine.remarks import remark
+from iota.engine.sentences import SentenceError
 
 Vector = npt.NDArray[np.float64]
 
@@ -30,7 +31,7 @@ def update_geometry(params: Any, imageset: Any) -> None:
         imageset: of one image.
 
     Raises:
-        ValueError: the panel on which a beam centre is counted is none of the detector.
+        SentenceError: the panel on which a beam centre is counted is none of the detector.
     """
     wanted = params.geometry.detector
     if not (wanted.distance or _beam_centre(wanted)) or _is_common(imageset.get_detector(0), imageset.get_beam(0)):
@@ -113,7 +114,7 @@ def move_beam_to(detector: Any, beam: Any, pixel: tuple[float, float], number: i
         else:
             remark(f"The beam centre is taken on panel {name}, which the direct beam hits.")
     if not 0 <= number < len(detector):
-        raise ValueError(
+        raise SentenceError(
             f"The beam centre is given for panel {number}; the detector has panels 0 to {len(detector) - 1}."
         )
     fast, slow = detector[number].get_pixel_size()

@@ -130,6 +130,8 @@ def open_images(path: str, files_grow: bool = False) -> HDF5Images | None:
         if format_class is None or not _reads_as_all(format_class):
             return None
         instance = _instance(format_class, stand_in)
+        if not len(instance.get_detector(0)):
+            raise ImportFailedError("The file describes no detector: it has no group NXdetector_module.")
         panels = panels_of(stand_in, instance.get_detector(0), math.prod(found.shape[:-1]), found.shape[-1])
     if panels is None:
         return None

@@ -8,8 +8,9 @@ from typing import Any
 
 from iota.hdf5 import h5py
 from iota.hdf5_filters import missing_filter, remedy
-from iota.inputs.masters import data_groups, image_keys, open_hdf5
+from iota.inputs.masters import data_groups, image_keys, linked_file, open_hdf5, text_of, why_not_opened
 
+DAMAGED = "The file is damaged or cut short: its pixels cannot be read."
 _MOST_LOOKED_AT = 2000  # data sets of one file
 
 
@@ -47,13 +48,13 @@ def _why_file(file: Any) -> str | None:
         looked_at += 1
         if looked_at > _MOST_LOOKED_AT:
             return ""
-        classes.add(_text(found.attrs.get("NX_class", "")))
+        classes.add(text_of(found.attrs.get("NX_class", "")))
         depends_on = found.attrs.get("depends_on")
         if isinstance(found, h5py.Dataset):
             if name.endswith("/depends_on") and found.shape == ():
                 depends_on = found[()]
             if _leads_nowhere(found.parent, depends_on):
-                return f"The file holds no {_text(depends_on)}, on which {found.name} depends."
+                return f"The file holds no {text_of(depends_on)}, on which {found.name} depends."
             return _why_filter(found)
         return next(filter(None, (_why_link(found, key) for key in found)), None)
 
@@ -66,12 +67,8 @@ def _why_file(file: Any) -> str | None:
     return None
 
 
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
 def _leads_nowhere(group: Any, depends_on: Any) -> bool:
-    path = _text(depends_on or ".")
+    path = text_of(depends_on) or "."
     return path not in (".", "") and group.get(path) is None
 
 
@@ -89,7 +86,10 @@ def _why_image(file: Any, index: int, is_pixels: bool) -> str | None:
             found = True
             n_images = len(dataset) if dataset.ndim > 2 else 1
             if index < n_images or not is_pixels:
-                return why_dataset(dataset, index if is_pixels else None)
+                why = why_dataset(dataset, index if is_pixels else None)
+                if why == DAMAGED and dataset.file.filename != file.filename:
+                    return why.replace("The file", f"The data file {Path(dataset.file.filename).name}")
+                return why
             index -= n_images
     return None if found else "The file holds no images where NeXus and DECTRIS files have them, in entry/data."
 
@@ -109,22 +109,13 @@ def _why_link(group: Any, key: str) -> str | None:
 
 def _beside(file: Any, name: str) -> Path:
     """A file that another one names."""
-    return Path(file.filename).parent / name
+    return Path(linked_file(file.filename, name))
 
 
 def _why_other(path: Path, name: str) -> str | None:
     """Look at a data file; ``name`` is what the master calls it."""
-    if not path.exists():
-        return f"The data file {name} is missing."
-    try:
-        with path.open("rb") as file:
-            file.read(1)
-        with _opened(path):
-            return None
-    except PermissionError:
-        return f"The data file {name} may not be read; check its permissions."
-    except OSError:
-        return f"The data file {name} is damaged or cut short: HDF5 cannot open it."
+    why = why_not_opened(str(path))
+    return f"The data file {name} {why}." if why else None
 
 
 def why_dataset(dataset: Any, index: int | None) -> str | None:
@@ -141,7 +132,7 @@ def why_dataset(dataset: Any, index: int | None) -> str | None:
     except OSError as error:  # though all filters are there
         if re.search("memory|alloc", str(error)):
             raise MemoryError(str(error)) from error
-        return "The file is damaged or cut short: its pixels cannot be read."
+        return DAMAGED
     return None
 
 

@@ -11,6 +11,7 @@ from iota.engine.hdf5_rows import Array, read_image
 from iota.engine.nexus_header import Header
 from iota.engine.panels import Panels
 from iota.engine.pixel_values import NO_NUMBER, counts_of
+from iota.engine.reading import ImportFailedError
 from iota.engine.remarks import remark
 from iota.inputs.image_map import ImageMap
 from iota.inputs.masters import open_hdf5
@@ -62,6 +63,8 @@ class HDF5Reader:
             file, name = self._header.masks
             with open_hdf5(file) as masks:
                 values = np.where(masks[name][index] == 0, values, values.dtype.type(NO_NUMBER))
+        if values.max() < 0:
+            raise ImportFailedError("No pixel of this image holds a count: the detector gave none, or it was lost.")
         if not self._header.has_lower_limit:
             self._tell_of_marks(values)
         return values

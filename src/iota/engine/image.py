@@ -23,10 +23,12 @@ from iota.engine.hdf5_images import HDF5Images, open_images
 from iota.engine.image_pickles import check_pickle
 from iota.engine.reading import DAMAGED, ImportFailedError, reading, why_contents, why_file
 from iota.engine.remarks import remark
+from iota.engine.sentences import SentenceError
 from iota.errors import BackendError, InputError
 from iota.inputs.crystfel_geometry import is_geometry_name
 from iota.inputs.foreign import foreign_file, is_foreign
-from iota.inputs.masters import is_hdf5
+from iota.inputs.hdf5 import master_beside
+from iota.inputs.masters import is_hdf5, why_not_opened
 from iota.records import FrameRef
 
 _LEAST_MM = 1.0  # no detector is this close to a sample
@@ -132,7 +134,7 @@ def _set_models(imageset: Any, params: Any, reference_detector: Any) -> None:
     """Models of the image as the parameters and the reference geometry want them."""
     try:
         update_geometry(params, _downstream(imageset))
-    except ValueError as error:
+    except SentenceError as error:
         raise ImportFailedError(str(error)) from error
     if reference_detector is not None:
         _use_reference(imageset, params, reference_detector)
@@ -221,8 +223,10 @@ def _imageset(frame: FrameRef, params: Any, link: Path, opened: OpenedFile | Non
         return known
     format_class = None if is_foreign(frame.path) else get_format_class_for_file(frame.path)
     if format_class is None or format_class.is_abstract():
-        foreign = foreign_file(frame.path)
+        foreign, master = foreign_file(frame.path), master_beside(frame.path)
         known = None if foreign is None else f"This is {foreign.one}: {foreign.way}."
+        if master is not None:
+            known = f"This is a data file of {Path(master).name}: give that one instead."
         why = known or why_contents(path) or "DIALS does not recognise this file as a diffraction image."
         raise ImportFailedError(why)
     if not issubclass(format_class, FormatMultiImage):
@@ -241,6 +245,9 @@ def _imageset(frame: FrameRef, params: Any, link: Path, opened: OpenedFile | Non
 
 def _crystfel_imageset(geometry: str, path: str, index: int, has_wavelength: bool) -> Any:
     """Image set of an image as a CrystFEL geometry describes it."""
+    why = why_not_opened(path)
+    if why:
+        raise ImportFailedError(f"The file {why}.")
     try:
         return crystfel_images(geometry).imageset(path, index, has_wavelength)
     except InputError as error:

@@ -66,7 +66,7 @@ _InPython: Any = pickle._Unpickler  # that in C cannot be narrowed in what BUILD
 class _ImageUnpickler(_InPython):  # type: ignore[misc]
     """Admits arrays of numbers and nothing else: no module is imported, and no existing object is changed.
 
-    Functions of numpy are not called with what a file says: some would take any bytes as addresses.
+    Arrays are rebuilt by functions of ours: those of numpy are not called with what a file says.
     """
 
     def find_class(self, module: str, name: str) -> Any:

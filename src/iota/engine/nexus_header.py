@@ -15,18 +15,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from iota.engine.nexus_groups import LENGTHS_MM, mend_groups
 from iota.hdf5 import h5py
 from iota.inputs.image_map import ImageMap
-from iota.inputs.masters import groups_of_class
+from iota.inputs.masters import groups_of_class, text_of
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 _EV_ANGSTROM = 12398.41984  # energy times wavelength (CODATA 2018)
 _ANY_WAVELENGTH_A = 1.0  # in place of one that the file does not give, so that dxtbx can make a model at all
-_LENGTHS_MM = {"m": 1e3, "cm": 10.0, "mm": 1.0, "um": 1e-3, "µm": 1e-3, "micron": 1e-3, "nm": 1e-6}
-_WAVELENGTHS_A = {"angstrom": 1.0, "angstroms": 1.0, "a": 1.0, "å": 1.0, "nm": 10.0, "pm": 0.01, "m": 1e10}
+_WAVELENGTHS_A = {
+    **dict.fromkeys(("angstrom", "angstroms", "ångström", "ångstrom", "angström", "a", "å"), 1.0),
+    **{"nm": 10.0, "pm": 0.01, "m": 1e10},
+}
 _ENERGIES_EV = {"ev": 1.0, "kev": 1e3, "j": 1 / 1.602176634e-19, "joule": 1 / 1.602176634e-19}
+_SHORTEST_A, _LONGEST_A = 1e-3, 100.0  # electrons to slow neutrons; beyond, units are not those that the file says
 _ENERGY_NAMES = ("incident_energy", "photon_energy", "energy")
 _AXES = "iota_positions"
 
@@ -50,12 +54,12 @@ class Header:
         if self.wavelengths_A is None:
             return None
         said = self._said_A(index)
-        return said if math.isfinite(said) and said > 0 else math.nan
+        return said if _is_usable(np.array(said)) else math.nan
 
     def no_wavelength(self, index: int) -> str:
         """Say that an image has no wavelength."""
         said = self._said_A(index)
-        found = "" if math.isnan(said) and self.says_no_wavelength else f" ({said:g} A)"
+        found = f" ({said:g} A)" if math.isfinite(said) else ""
         return (
             f"The file gives no usable wavelength for this image{found};"
             " set one for all images with geometry.beam.wavelength (A)."
@@ -76,6 +80,7 @@ def mend(target: h5py.File, source: h5py.File, found: ImageMap) -> Header:
         source: the master.
         found: its images.
     """
+    mend_groups(target)
     header = Header()
     detectors = list(groups_of_class(target, "NXentry", "NXinstrument", "NXdetector"))
     _mend_wavelength(target, detectors, header)
@@ -101,8 +106,6 @@ def _mend_wavelength(file: h5py.File, detectors: list[h5py.Group], header: Heade
     found = next((values for beam in beams if (values := _wavelengths_A(beam)) is not None), None)
     if found is None or not _is_usable(found).any():
         found = _from_detector(detectors, header, found)
-    if found.size == 1 and _is_usable(found).all() and all(_is_read_by_dxtbx(beam) for beam in beams) and beams:
-        return
     usable = found[_is_usable(found)]
     header.wavelengths_A = found
     for beam in beams or _new_beams(file):
@@ -116,11 +119,6 @@ def _has_spectra(beam: h5py.Group) -> bool:
     wavelength = beam.get("incident_wavelength")
     has_variant = isinstance(wavelength, h5py.Dataset) and "variant" in wavelength.attrs
     return has_variant or any(f"incident_wavelength_{what}" in beam for what in ("weights", "weight"))
-
-
-def _is_read_by_dxtbx(beam: h5py.Group) -> bool:
-    found = _numbers(beam.get("incident_wavelength"))
-    return found is not None and found.size == 1 and bool(_is_usable(found).all())
 
 
 def _wavelengths_A(beam: h5py.Group) -> Floats | None:
@@ -162,7 +160,7 @@ def _new_beams(file: h5py.File) -> Iterator[h5py.Group]:
 
 
 def _is_usable(values: Floats) -> Bools:
-    return np.isfinite(values) & (values > 0)
+    return np.isfinite(values) & (values > _SHORTEST_A) & (values < _LONGEST_A)
 
 
 # -- positions of modules
@@ -202,7 +200,7 @@ def _mend_position(detector: h5py.Group, module: h5py.Group) -> None:
 
 def _depends_on(axis: h5py.Dataset) -> str | None:
     """Full name of what an axis depends on; None for nothing."""
-    name = _text(axis.attrs.get("depends_on"))
+    name = text_of(axis.attrs.get("depends_on"))
     if name in ("", "."):
         return None
     found = axis.parent.get(name)
@@ -213,8 +211,8 @@ def _offset_mm(axis: h5py.Dataset) -> Floats | None:
     if "offset" not in axis.attrs:
         return None
     offset = np.ravel(np.asarray(axis.attrs["offset"], dtype=np.float64))
-    units = _text(axis.attrs.get("offset_units")) or _text(axis.attrs.get("units"))
-    return offset * _LENGTHS_MM.get(units.lower(), 1.0) if offset.size == 3 else None
+    units = text_of(axis.attrs.get("offset_units")) or text_of(axis.attrs.get("units"))
+    return offset * LENGTHS_MM.get(units.lower(), 1.0) if offset.size == 3 else None
 
 
 # -- masks and limits
@@ -223,6 +221,11 @@ def _offset_mm(axis: h5py.Dataset) -> Floats | None:
 def _take_mask(detector: h5py.Group, source: h5py.File, found: ImageMap, header: Header) -> None:
     """Take the mask out of the file, so that dxtbx neither ignores it nor fails on it."""
     for name in ("pixel_mask", "detectorSpecific/pixel_mask"):
+        link = source.get(f"{detector.name}/{name}", getlink=True)
+        if isinstance(link, h5py.ExternalLink) and source.get(f"{detector.name}/{name}") is None:
+            header.remarks.append(
+                f"The file's pixel mask is in {link.filename}, where it cannot be read: its pixels are not masked."
+            )
         mask = detector.get(name)
         if mask is None or found.channel is None:  # as it is, even where it is too large to be copied
             mask = source.get(f"{detector.name}/{name}")
@@ -282,7 +285,7 @@ def _take_nominal(detector: h5py.Group, header: Header) -> None:
         if np.isfinite([x, y]).all() and (x or y):
             header.beam_px = x, y
     for name in ("detector_distance", "distance"):
-        found = _converted(detector.get(name), _LENGTHS_MM, "m")
+        found = _converted(detector.get(name), LENGTHS_MM, "m")
         if found is not None and found.size and np.isfinite(found[0]) and found[0]:
             header.distance_mm = abs(float(found[0]))
             return
@@ -290,8 +293,8 @@ def _take_nominal(detector: h5py.Group, header: Header) -> None:
 
 def _per_pixel(detector: h5py.Group, axis: str) -> float:
     """Factor that turns a beam centre into pixels, whatever its unit is."""
-    mm = _LENGTHS_MM.get(_text(detector[f"beam_center_{axis}"].attrs.get("units")).lower())
-    size = _converted(detector.get(f"{axis}_pixel_size"), _LENGTHS_MM, "m")
+    mm = LENGTHS_MM.get(text_of(detector[f"beam_center_{axis}"].attrs.get("units")).lower())
+    size = _converted(detector.get(f"{axis}_pixel_size"), LENGTHS_MM, "m")
     return 1.0 if mm is None or size is None or not size.size or not size[0] else mm / float(size[0])
 
 
@@ -299,10 +302,11 @@ def _per_pixel(detector: h5py.Group, axis: str) -> float:
 
 
 def _converted(item: Any, units: dict[str, float], usual: str) -> Floats | None:
+    """Numbers in the unit wanted; NaN where their own is not known, and ``usual`` is what they have without one."""
     values = _numbers(item)
     if values is None or not values.size:
         return None
-    return values * units.get(_text(item.attrs.get("units")).lower() or usual, units[usual])
+    return values * units.get(text_of(item.attrs.get("units")).strip().lower() or usual, math.nan)
 
 
 def _numbers(item: Any) -> Floats | None:
@@ -310,9 +314,3 @@ def _numbers(item: Any) -> Floats | None:
     if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "iuf" or item.shape is None:
         return None
     return np.ravel(np.asarray(item[()], dtype=np.float64))
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, np.ndarray):
-        value = value.flat[0] if value.size else ""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")

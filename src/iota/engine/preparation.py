@@ -160,7 +160,8 @@ def _estimated_gain(images: Sequence[Any], prepared: Prepared) -> float:
             " Leave image_import.estimate_gain out, or give image_import.gain."
         )
     gain = round(found.value, 3)
-    prepared.remarks.append(f"The gain is {gain:g} counts per photon, estimated from {len(images)} images.")
+    n_images = "1 image" if len(images) == 1 else f"{len(images)} images"
+    prepared.remarks.append(f"The gain is {gain:g} counts per photon, estimated from {n_images}.")
     if found.assumes_no_pedestal:
         prepared.remarks.append(
             "The background is too uniform to detect a pedestal: the estimated gain is valid only if there is none."

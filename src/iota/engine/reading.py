@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from iota.engine.hdf5_problems import DAMAGED as DAMAGED
 from iota.engine.hdf5_problems import why_hdf5
 from iota.engine.sentences import IN_LOG, NO_MEMORY, log_words
 from iota.hdf5 import h5py
 
 What = Literal["header", "pixels", "geometry", "layout"]
 
-DAMAGED = "The file is damaged or cut short: its pixels cannot be read."
 _UNKNOWN: dict[What, str] = {
     "header": "The header of the image could not be understood",
     "pixels": "The pixels of the image could not be read",

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from iota.engine.eiger_header import complete_eiger
+from iota.engine.nexus_groups import has_modules
 from iota.engine.nexus_header import Header, mend
 from iota.hdf5 import h5py
 from iota.inputs.image_map import ImageMap
-from iota.inputs.masters import class_of, open_hdf5
+from iota.inputs.masters import class_of, linked_file, open_hdf5, text_of
 from iota.inputs.threshold import channel_group
 
 _NOT_NEEDED = frozenset({"flatfield", "trimbit", "countrate_correction_table", "countrate_correction_lookup_table"})
@@ -29,16 +32,16 @@ def write_stand_in(master: str, found: ImageMap, path: Path) -> Header:
         OSError, RuntimeError, KeyError, ValueError: the master is damaged.
     """
     with open_hdf5(master) as source, h5py.File(path, "w") as target:
-        _Copier(Path(master).resolve().parent, found).copy(source, target)
+        _Copier(master, found).copy(source, target)
         if found.channel is not None:
             _describe_as(source, target, found)
-        _complete_eiger(target)
+        complete_eiger(target)
         return mend(target, source, found)
 
 
 class _Copier:
-    def __init__(self, folder: Path, found: ImageMap) -> None:
-        self._folder = folder
+    def __init__(self, master: str, found: ImageMap) -> None:
+        self._master = master
         self._found = found
         self._plane = math.prod(found.shape[:-1]), found.shape[-1]
         self._n_modules = 0
@@ -46,8 +49,7 @@ class _Copier:
 
     def copy(self, source: h5py.Group, target: h5py.Group) -> None:
         """Copy what is in a group, groups in it and all."""
-        for name, value in source.attrs.items():
-            target.attrs[name] = value
+        _copy_attributes(source, target)
         if source.name == self._found.group:
             self._make_room(source, target)
             if class_of(source) == "NXdata" or source.name.endswith("/data"):
@@ -66,7 +68,7 @@ class _Copier:
             return
         link = source.get(name, getlink=True)
         if isinstance(link, h5py.ExternalLink):
-            elsewhere = self._folder / link.filename
+            elsewhere = Path(linked_file(self._master, link.filename)).resolve()
             if elsewhere.exists():
                 target[name] = h5py.ExternalLink(str(elsewhere), link.path)
             return
@@ -78,6 +80,7 @@ class _Copier:
             self.copy(item, target.create_group(name))
         elif isinstance(item, h5py.Dataset) and not self._is_stack(item, name):
             source.copy(name, target)
+            _copy_attributes(item, target[name])
 
     def _is_put_flat(self, source: h5py.Group, target: h5py.Group, name: str) -> bool:
         """Copy what is said of images of more than two dimensions in terms of the plane that they become."""
@@ -112,10 +115,18 @@ class _Copier:
     def _make_room(self, source: h5py.Group, target: h5py.Group) -> None:
         """Put an image that takes no room where the first one was; NXmx has it under the name of its signal."""
         name = self._found.keys[0]
-        if "definition" in source.parent:
-            signal = source.attrs.get("signal", "data")
-            name = signal.decode("utf-8", "replace") if isinstance(signal, bytes) else str(signal)
+        if "definition" in source.parent or has_modules(source.parent):
+            name = text_of(source.attrs.get("signal")) or "data"
+        elif "instrument/detector/detectorSpecific" in source.parent:
+            name = "data_000001"  # where dxtbx looks for it in older files of DECTRIS, whatever is there
         target.create_dataset(name, (1, *self._plane), self._found.dtype, chunks=(1, *self._plane))
+
+
+def _copy_attributes(source: Any, target: Any) -> None:
+    """Copy attributes; a text that is alone in an array leaves it, as dxtbx wants."""
+    for name, value in source.attrs.items():
+        is_one_text = isinstance(value, np.ndarray) and value.size == 1 and value.dtype.kind in "SOU"
+        target.attrs[name] = value.flat[0] if is_one_text else value
 
 
 def _describe_as(source: h5py.File, target: h5py.File, found: ImageMap) -> None:
@@ -129,12 +140,3 @@ def _describe_as(source: h5py.File, target: h5py.File, found: ImageMap) -> None:
             if name in detector:
                 del detector[name]
             channel.copy(name, detector)
-
-
-def _complete_eiger(target: h5py.File) -> None:
-    """Add what dxtbx needs of the FileWriter's older files and not all of them have: the width of a still is 0."""
-    entry = target.get("entry")
-    if isinstance(entry, h5py.Group) and "definition" not in entry and isinstance(entry.get("sample"), h5py.Group):
-        goniometer = entry["sample"].require_group("goniometer")
-        if "omega_range_average" not in goniometer:
-            goniometer["omega_range_average"] = 0.0

@@ -150,7 +150,7 @@ def read_geometry(path: str | Path) -> CrystfelGeometry:
         UsageError: it cannot be read, or something in it is missing or not understood; the text names the line.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8", errors="replace")
+        text = Path(path).read_text(encoding="utf-8-sig", errors="replace")
     except OSError as error:
         raise UsageError(f"The CrystFEL geometry {path} cannot be read: {error.strerror}.") from error
     return parse_geometry(text, path)

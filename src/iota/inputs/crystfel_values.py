@@ -104,5 +104,5 @@ def wavelength_A(value: float, unit: str) -> float:
 
 
 def _split(text: str) -> tuple[str, str]:
-    word, _, unit = text.partition(" ")
+    word, unit, *_ = [*text.split(None, 1), "", ""]
     return word, unit.strip()

@@ -5,15 +5,17 @@ They are recognised by the names in them or, if they are not HDF5, by the file n
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from iota.hdf5 import h5py
-from iota.inputs.masters import open_hdf5
+from iota.inputs.masters import data_groups, image_keys, open_hdf5
 
 _WITH_GEOMETRY = "give a CrystFEL geometry with it: iota.run detector.geom FILE"
 _MOST_LOOKED_AT = 300  # groups and datasets of an unknown file
+_NO_IMAGE = re.compile(r"mask|flatfield|trimbit|countrate|gain|pedestal", re.IGNORECASE)  # as large, yet no images
 _SMALLEST_PX = 64  # along each side of what is taken for an image
 
 
@@ -116,7 +118,7 @@ def imageless_hdf5(file: h5py.File) -> Foreign:
     found = foreign_hdf5(file)
     if found is not None:
         return found
-    data = next(_image_arrays(file), None)
+    data = next(itertools.chain(_usual_arrays(file), _image_arrays(file)), None)
     return _NO_IMAGES if data is None else _PLAIN._replace(way=_PLAIN.way.format(data=data))
 
 
@@ -217,19 +219,30 @@ def _paths(group: h5py.Group, depth: int) -> Iterator[h5py.Group]:
                 yield from _paths(child, depth - 1)
 
 
+def _usual_arrays(file: h5py.File) -> Iterator[str]:
+    """Paths of images where NeXus files have them, also by links to other files."""
+    for group in data_groups(file):
+        for key in image_keys(group):
+            item = group.get(key)
+            if isinstance(item, h5py.Dataset) and item.ndim >= 2 and item.size:
+                yield f"{group.name.rstrip('/')}/{key}"
+
+
 def _image_arrays(group: h5py.Group) -> Iterator[str]:
     """Paths of datasets that look like images."""
     found: list[str] = []
     n_seen = 0
 
-    def look(_name: str, item: h5py.Group | h5py.Dataset) -> bool | None:
+    def look(name: str, item: h5py.Group | h5py.Dataset) -> bool | None:
         nonlocal n_seen
         n_seen += 1
         if (
             isinstance(item, h5py.Dataset)
             and item.ndim >= 2
             and item.dtype.kind in "iuf"
-            and min(item.shape[-2:]) >= 64
+            and min(item.shape[-2:]) >= _SMALLEST_PX
+            and item.size
+            and not _NO_IMAGE.search(name)
         ):
             found.append(str(item.name))
             return True

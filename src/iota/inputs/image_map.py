@@ -14,14 +14,22 @@ import msgspec
 import numpy as np
 
 from iota.hdf5 import h5py
-from iota.inputs.masters import data_groups, describes_experiment, image_keys, open_hdf5, promised_images
+from iota.inputs.masters import UNREADABLE as UNREADABLE
+from iota.inputs.masters import (
+    data_groups,
+    describes_experiment,
+    image_keys,
+    linked_file,
+    open_hdf5,
+    promised_images,
+    why_not_opened,
+)
 from iota.inputs.stretches import ImageMap as ImageMap
 from iota.inputs.stretches import Stretch as Stretch
 from iota.inputs.stretches import TooDeepError, of_channel, shown
 from iota.inputs.threshold import channel_of
 from iota.inputs.virtual import Box, Rows, mappings, progressions
 
-UNREADABLE = (OSError, RuntimeError, KeyError, ValueError, TypeError)  # all of these come out of damaged files
 MOST_IMAGES = 10_000_000  # of one file; more are not believed
 _DEEPEST = 8  # links that lead to links
 
@@ -175,31 +183,28 @@ class _Search:
                 why = f"The file holds no {link.path}, to which the link {group.name}/{key} leads."
                 return _lost(self.own, link.path, why)
             return self._dataset(found, depth) if isinstance(found, h5py.Dataset) else _Held(0, [])
-        return self._elsewhere(link.filename, link.path, os.path.dirname(group.file.filename), depth)
+        return self._elsewhere(link.filename, link.path, group.file.filename, depth)
 
-    def _elsewhere(self, name: str, dataset: str, folder: str, depth: int) -> _Held:
+    def _elsewhere(self, name: str, dataset: str, master: str, depth: int) -> _Held:
         """What a dataset in another file holds; it is opened apart, as one that is written to opens through no link."""
-        path = os.path.realpath(os.path.join(folder, name))
+        path = os.path.realpath(linked_file(master, name))
         if path != self.own:
             self.targets.add(path)
         if not os.path.exists(path):
             self.missing[name] = None
-            return _lost(path, dataset, f"The data file {os.path.basename(name)} is missing.")
+        found, what = None, f"The data file {os.path.basename(name)}"
         try:
             with open_hdf5(path) as file:
                 parent, _, key = dataset.rpartition("/")
                 group = file.get(parent or "/")
                 if depth < _DEEPEST and isinstance(group, h5py.Group) and key in group:
-                    return self._link(group, key, depth + 1)
-        except PermissionError:
-            return _lost(
-                path, dataset, f"The data file {os.path.basename(name)} may not be read; check its permissions."
-            )
+                    found = self._link(group, key, depth + 1)
         except UNREADABLE:
-            return _lost(
-                path, dataset, f"The data file {os.path.basename(name)} is damaged or cut short: HDF5 cannot open it."
-            )
-        return _lost(path, dataset, f"The data file {os.path.basename(name)} holds no {dataset}.")
+            why = why_not_opened(path) or "is damaged or cut short: HDF5 cannot read it"
+            return _lost(path, dataset, f"{what} {why}.")
+        if found is None:
+            return _lost(path, dataset, f"{what} holds no {dataset}.")
+        return found if found.file else _lost(path, dataset, f"{what} holds no images in {dataset}.")
 
     def _dataset(self, dataset: h5py.Dataset, depth: int) -> _Held:
         if dataset.ndim < 2:
@@ -232,7 +237,6 @@ class _Search:
 
     def _virtual(self, dataset: h5py.Dataset, depth: int) -> list[Stretch]:
         """What lies behind a virtual dataset."""
-        home = os.path.dirname(dataset.file.filename)
         sources: dict[tuple[str, str], _Held] = {}
         shape = tuple(map(int, dataset.shape[1:])) if dataset.ndim > 2 else tuple(map(int, dataset.shape))
         found: list[Stretch] = []
@@ -242,7 +246,7 @@ class _Search:
                 return self._as_it_is(dataset)
             where = (mapping.file, mapping.dataset)
             if where not in sources:
-                sources[where] = self._source(dataset.file, *where, home, depth)
+                sources[where] = self._source(dataset.file, *where, depth)
             covered[mapping.images] = True
             into = None if mapping.into == tuple((0, n) for n in shape) else mapping.into
             rows = np.zeros(len(mapping.images), np.int64) if mapping.rows is None else mapping.rows
@@ -264,9 +268,9 @@ class _Search:
             return [Stretch(0, 1, file=file, dataset=name, row=None)]
         return [Stretch(0, int(dataset.shape[0]), file=file, dataset=name)]
 
-    def _source(self, file: h5py.File, name: str, dataset: str, home: str, depth: int) -> _Held:
+    def _source(self, file: h5py.File, name: str, dataset: str, depth: int) -> _Held:
         if name != ".":
-            return self._elsewhere(name, dataset, home, depth)
+            return self._elsewhere(name, dataset, file.filename, depth)
         parent, _, key = dataset.rpartition("/")
         group = file.get(parent or "/")
         if depth < _DEEPEST and isinstance(group, h5py.Group) and key in group:

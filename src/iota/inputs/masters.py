@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from iota.hdf5 import h5py
 _WAYS: tuple[dict[str, bool], ...] = ({"locking": False}, {"locking": False, "swmr": True}, {}, {"swmr": True})
 _NOT_THIS_WAY = ("already open for write", "locking flag values", "SWMR read access flag")
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
+UNREADABLE = (OSError, RuntimeError, KeyError, ValueError, TypeError)  # all of these come out of damaged files
 _DATA_KEY = re.compile(r"^data_[0-9]+$")
 
 
@@ -27,6 +30,37 @@ def open_hdf5(path: str) -> h5py.File:
             if options is _WAYS[-1] or not any(words in str(error) for words in _NOT_THIS_WAY):
                 raise
     raise AssertionError
+
+
+def linked_file(master: str, name: str) -> str:
+    """Path of a file that another one names in a link or behind a virtual dataset, there or not, as HDF5 finds it.
+
+    That is beside the file, and beside the one to which a symbolic link leads; an absolute path that is not there any
+    more, as after a copy, by its last part.
+    """
+    folders = [os.path.dirname(master), os.path.dirname(os.path.realpath(master))]
+    names = [name, os.path.basename(name)] if os.path.isabs(name) else [name]
+    places = [os.path.join(folder, one) for one in names for folder in folders]
+    return next((place for place in places if os.path.exists(place)), places[0])
+
+
+def why_not_opened(path: str) -> str:
+    """Why a file cannot be opened as HDF5, to follow its name; empty when it can be opened."""
+    try:
+        if not Path(path).exists():
+            return "is missing"
+        if not Path(path).is_file():
+            return "is not a file"
+        if not Path(path).stat().st_size:
+            return "is empty"
+        if not h5py.is_hdf5(path) and not is_hdf5(path):
+            return "is not HDF5, or damaged at its beginning"
+        with open_hdf5(path):
+            return ""
+    except PermissionError:
+        return "may not be read; check its permissions"
+    except UNREADABLE:
+        return "is damaged or cut short: HDF5 cannot open it"
 
 
 def is_hdf5(path: str) -> bool:
@@ -51,8 +85,16 @@ def _groups(parent: h5py.Group) -> Iterator[h5py.Group]:
 
 def class_of(group: h5py.Group) -> str:
     """Return the NeXus class of a group; empty where it has none."""
-    value = group.attrs.get("NX_class", b"")
-    return value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+    return text_of(group.attrs.get("NX_class"))
+
+
+def text_of(value: Any) -> str:
+    """An attribute as text, also where a writer put it into an array; empty for none."""
+    if isinstance(value, np.ndarray):
+        value = value.flat[0] if value.size else ""
+    if isinstance(value, h5py.Empty):
+        return ""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
 
 
 def data_groups(file: h5py.File) -> Iterator[h5py.Group]:
@@ -67,8 +109,7 @@ def data_groups(file: h5py.File) -> Iterator[h5py.Group]:
 
 def image_keys(group: h5py.Group) -> list[str]:
     """Return the names of the datasets of images: the group's signal or ``data``, else ``data_000001`` and so on."""
-    signal = group.attrs.get("signal", "data")
-    signal = signal.decode("utf-8", "replace") if isinstance(signal, bytes) else str(signal)
+    signal = text_of(group.attrs.get("signal")) or "data"
     whole = [name for name in (signal, "data") if name in group]  # true also of a link to a missing file
     return whole[:1] or sorted((key for key in group if _DATA_KEY.match(key)), key=lambda key: (int(key[5:]), key))
 

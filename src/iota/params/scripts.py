@@ -200,7 +200,7 @@ def _find(name: str) -> Any | None:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0].rstrip(".")
+    return str(error).strip().split("\n")[0].removeprefix("cctbx Error: ").rstrip(".")
 
 
 def choices() -> dict[str, list[str]]:
