@@ -17,6 +17,7 @@ from iota.engine.files import FrameFiles
 from iota.engine.filter import LatticeFilter
 from iota.engine.grid import Grid
 from iota.engine.image import OpenedFile, import_frame, import_models, load_reference_geometry, read_pixels
+from iota.engine.in_memory import forget_mask
 from iota.engine.indexing import EXPLAINS_AS_WELL, Indexed, corrections, index
 from iota.engine.lattice import describe_lattices, spots_d_min_A
 from iota.engine.masks import check_shapes, load_mask, shape_of
@@ -164,6 +165,7 @@ class FrameWork:
         self.pixels = None
         for experiment in self.experiments:
             experiment.imageset.clear_cache()
+            forget_mask(experiment.imageset)
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -14,9 +14,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from dxtbx.format.FormatHDF5EigerNearlyNexus import FormatHDF5EigerNearlyNexus
-from dxtbx.format.FormatNexus import FormatNexus
-from dxtbx.format.FormatNXmx import FormatNXmx
 from dxtbx.format.image import ImageBool
 from dxtbx.format.Registry import get_format_class_for_file
 from dxtbx.imageset import ImageSet, ImageSetData
@@ -154,6 +151,11 @@ def _instance(format_class: Any, stand_in: Path) -> Any:
 
 def _reads_as_all(format_class: Any) -> bool:
     """Whether a format reads pixels from the dataset unchanged."""
+    # with these comes pint, and with it pandas: half a second that only HDF5 files are worth
+    from dxtbx.format.FormatHDF5EigerNearlyNexus import FormatHDF5EigerNearlyNexus
+    from dxtbx.format.FormatNexus import FormatNexus
+    from dxtbx.format.FormatNXmx import FormatNXmx
+
     usual = [FormatNexus.get_raw_data, FormatNXmx.get_raw_data, FormatHDF5EigerNearlyNexus.get_raw_data]
     return format_class.get_raw_data in usual or format_class.__name__.startswith("FormatNXmxEigerFilewriter")
 

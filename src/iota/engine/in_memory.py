@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dxtbx.format.image import ImageBool
 from dxtbx.imageset import ImageSet
 
 
@@ -30,5 +31,11 @@ class ImageInMemory(ImageSet):  # type: ignore[misc]  # DIALS has no annotations
         return self._trusted
 
     def forget(self) -> None:
-        """Let go of the pixels, whoever still has the set."""
+        """Let go of pixels and mask, whoever still has the set."""
         self._counts = self._trusted = ()
+        forget_mask(self)
+
+
+def forget_mask(imageset: Any) -> None:
+    """Let an image set go of its mask, which the set that it was made from keeps."""
+    imageset.external_lookup.mask.data = ImageBool()
