@@ -156,3 +156,17 @@ def test_frames_without_a_usable_gain_are_named_beside_a_lattice(tmp_path):
     table.update()
     steps = next_steps(Conclusion(summary=summary_of(table, 4)), folder)
     assert "1 of 4 frames have too many strong pixels" in steps[0] and "iota.merge" in " ".join(steps)
+
+
+def test_images_that_only_a_crystfel_geometry_describes_are_looked_at_in_the_browser(tmp_path):
+    folder = made_run(
+        tmp_path,
+        [_result(k, lattices=[_lattice()], files=dict.fromkeys(("experiments", "reflections"), "x")) for k in range(3)],
+    )
+    table = RunTable(folder)
+    table.update()
+    conclusion = Conclusion(summary=summary_of(table, 3))
+    assert "iota.image_viewer" in next_steps(conclusion, folder)[0]
+    folder.crystfel_geometry.write_text("clen = 0.1\n")
+    look = next_steps(conclusion, folder)[0]
+    assert "iota.image_viewer" not in look and look.endswith(f"on the page of run {folder.number}")

@@ -29,7 +29,7 @@ def next_steps(conclusion: Conclusion, folder: RunFolder) -> list[str]:
         return [
             *_strong_pixels(summary),
             f"{summary.n_hits} frames have diffraction but none was integrated. Are beam centre, distance and"
-            f" wavelength right? Look at some with {command('iota.image_viewer')} {path}/dials/*_imported.expt",
+            f" wavelength right? Look at some with {_in_browser(folder) or _imported(path)}",
             "If the crystal is known, give it: cctbx_xfel.target_unit_cell=... cctbx_xfel.target_space_group=...",
         ]
     return _without_hits(summary, path)
@@ -62,10 +62,23 @@ def _with_lattices(conclusion: Conclusion, folder: RunFolder) -> list[str]:
 
 def _view(viewer: str, files: Sequence[str], folder: RunFolder) -> str:
     """The command that shows a frame; only the viewer of DIALS reads files of DIALS, the others take the image."""
+    if folder.crystfel_geometry.is_file():
+        return _in_browser(folder)
     if viewer == "dials.image_viewer":
         return f"{command('iota.image_viewer')} {' '.join(files)}"
     images = (folder.path / "integrated.lst").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     return f"{viewer} {shlex.quote(images[0])}"
+
+
+def _imported(path: str) -> str:
+    return f"{command('iota.image_viewer')} {path}/dials/*_imported.expt"
+
+
+def _in_browser(folder: RunFolder) -> str:
+    """Where images are shown that only a CrystFEL geometry describes, which DIALS cannot open; empty for others."""
+    if not folder.crystfel_geometry.is_file():
+        return ""
+    return f"cd {shlex.quote(str(folder.path.parents[1]))} && {command('iota')}, on the page of run {folder.number}"
 
 
 _MANY = 0.1  # of the finished frames
