@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from commands import LYSOZYME, command
 from dials.array_family import flex
+from foreign_words import FOREIGN
 
 from iota.analysis.hints import hint_for
 from iota.engine.frame import Engine
@@ -55,9 +56,6 @@ WITH_SENTENCE = {
 }
 LEFT_OUT = {"torn_1.nxs", "other_1.nxs", "astray_1.nxs"}  # by a run, since no image can be counted in them
 UNKNOWN = ("axes_1.nxs", "energy_1.nxs")  # of one only DIALS knows, and the other can be read
-FOREIGN = re.compile(
-    r"Traceback|\w*Error\b|Exception|::|\.cpp|\.py\b|ASSERT|NoneType|\barrays?\b|\bcolumn\b|\bobject\b|'[\w./]+'|\[|\bNone\b"
-)
 
 
 @pytest.fixture(scope="module")
