@@ -19,21 +19,43 @@ from iota.runs.lists import read_list
 from iota.web.api import add_api
 from iota.web.projects import Projects
 
-_LOST = "run_1_data_000002.h5"
-_REASON = f"The data file {_LOST} is missing."
+_LAYOUTS = {  # and the second of their three data files
+    facility_files.dectris: "run_1_data_000002.h5",
+    facility_files.nxmx_linked: "run_data_000002.h5",
+    facility_files.virtual: "run_000002.h5",
+    facility_files.diamond: "chip_07_000002.h5",
+}
 
 
 def _words(text):
     return " ".join(text.split())
 
 
+@pytest.fixture(scope="module", params=_LAYOUTS.items(), ids=[write.__name__ for write in _LAYOUTS])
+def layout(request):
+    """Function that writes a layout, and the name of the data file that is lost."""
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def lost(layout):
+    """Name of the data file that is missing."""
+    return layout[1]
+
+
+@pytest.fixture(scope="module")
+def reason(lost):
+    """What is said of its images."""
+    return f"The data file {lost} is missing."
+
+
+@pytest.fixture(scope="module")
+def run(layout, lost, tmp_path_factory):
     """Six hits in three files of which the second is missing; processed, merged and exported."""
     project = tmp_path_factory.mktemp("missing")
-    facility_files.dectris(project, facility_files.shots(6), per_file=[2, 2, 2])
-    (project / _LOST).unlink()
-    done = command("iota.run", "run_1_master.h5", "-n", 1, *LYSOZYME, cwd=project)
+    master = layout[0](project, facility_files.shots(6), per_file=[2, 2, 2])
+    (project / lost).unlink()
+    done = command("iota.run", master.name, "-n", 1, *LYSOZYME, cwd=project)
     assert done.returncode == 0, done.stdout + done.stderr
     return RunFolder.open(project / "integration" / "001")
 
@@ -51,16 +73,16 @@ def counts(records):
     return len(records), n_lost, n_hits, sum(len(record.lattices) for record in records)
 
 
-def test_the_ledger_has_a_line_for_each_image(records, counts):
+def test_the_ledger_has_a_line_for_each_image(records, counts, reason):
     assert counts == (6, 2, 4, 4)
-    assert [record.reason == _REASON for record in records] == [False] * 2 + [True] * 2 + [False] * 2
+    assert [record.reason == reason for record in records] == [False] * 2 + [True] * 2 + [False] * 2
 
 
-def test_log_and_report_say_what_the_ledger_says(run, counts):
+def test_log_and_report_say_what_the_ledger_says(run, counts, lost, reason):
     n, n_lost, n_hits, n_lattices = counts
     assert command("iota.report", run.path, cwd=run.path).returncode == 0
     log = run.path.joinpath("iota.log").read_text()
-    assert f"it points to 1 data file that cannot be found: looked for {_LOST}" in _words(log)
+    assert f"it points to 1 data file that cannot be found: looked for {lost}" in _words(log)
     page = re.sub(
         r"<[^>]*>", " ", re.sub(r"<style>.*?</style>", "", (run.path / "report.html").read_text(), flags=re.S)
     )
@@ -68,12 +90,12 @@ def test_log_and_report_say_what_the_ledger_says(run, counts):
         assert f"{n} of {n} finished" in text
         assert f"{n_hits} of {n - n_lost} frames that could be read, 100 %" in text
         assert f"{n_hits} of {n_hits} hits, 100 %" in text
-        assert _REASON in text
+        assert reason in text
         assert f"{n_lattices} of {n_lattices} lattices" in text
         assert re.search(rf"failed import[^\d]* {n_lost}\b", text)
 
 
-def test_api_and_python_say_what_the_ledger_says(run, counts):
+def test_api_and_python_say_what_the_ledger_says(run, counts, reason):
     n, n_lost, n_hits, _ = counts
     app = FastAPI()
     add_api(app, Projects(run.path.parents[1]))
@@ -85,27 +107,27 @@ def test_api_and_python_say_what_the_ledger_says(run, counts):
     assert (facts["hits"]["values"]["n"], facts["hits"]["values"]["of"]) == (n_hits, n - n_lost)
     assert found["summary"]["counts"] == {"failed_import": n_lost, "integrated": n_hits}
     assert [(f["outcome"], f["reason"], f["n"]) for f in found["summary"]["failures"]] == [
-        ("failed_import", _REASON, n_lost)
+        ("failed_import", reason, n_lost)
     ]
     assert {fact.name: fact.text for fact in open_run(1, run.path.parents[1]).facts()}["hits"] == facts["hits"]["text"]
 
 
-async def test_the_page_says_what_the_ledger_says(visit, run, counts):
+async def test_the_page_says_what_the_ledger_says(visit, run, counts, reason):
     n, n_lost, n_hits, _ = counts
     user = await visit(run.path.parents[1])
     await user.open("/run/001?tab=analysis")
     await user.should_see(f"{n_hits} of {n - n_lost} frames that could be read", retries=100)
     await user.should_see(f"{n} of {n} frames")
     await user.open("/run/001?tab=why")
-    await user.should_see(_REASON, retries=100)
+    await user.should_see(reason, retries=100)
 
 
-def test_a_single_image_fails_for_the_same_reason(run, records):
+def test_a_single_image_fails_for_the_same_reason(run, records, reason):
     master = records[0].frame.path
     for record in records[1:3]:
         done = command("iota.single_image", master, "--index", record.frame.index + 1, *LYSOZYME, cwd=run.path.parent)
         assert done.returncode == (record.outcome == "failed_import")
-        assert (_REASON in done.stdout) == (record.outcome == "failed_import")
+        assert (reason in done.stdout) == (record.outcome == "failed_import")
 
 
 def test_merging_and_export_take_what_was_integrated(run, records, counts):
