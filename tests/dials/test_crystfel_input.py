@@ -257,5 +257,5 @@ def test_a_geometry_as_reference_geometry(folder, tmp_path):
     assert_same_places(experiment.detector, reference, mm=1e-6)
     assert experiment.detector[0].get_origin()[2] == pytest.approx(-150.9, abs=0.2)
     moved.write_text((folder / "slab.geom").read_text().replace("clen = 150.0 mm", "clen = /LCLS/z"))
-    with pytest.raises(BackendError, match="distance is in the files of images"):
+    with pytest.raises(BackendError, match="takes the distance from the image files"):
         load_reference_geometry(str(moved))

@@ -120,7 +120,7 @@ def test_in_a_gap_the_beam_centre_is_counted_on_the_first_panel_or_on_the_one_th
     with collect_remarks() as remarks:
         moved = _moved(detector, "geometry.detector.fast_slow_beam_centre=30 20")
     assert moved.get_ray_intersection(BEAM.get_s0())[0] == 0
-    assert "meets no panel" in remarks[0]
+    assert "hits no panel" in remarks[0]
     with collect_remarks() as remarks:
         moved = _moved(detector, "geometry.detector.fast_slow_beam_centre=30 20 77")
     assert moved.get_ray_intersection(BEAM.get_s0())[0] == 77
