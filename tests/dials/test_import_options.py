@@ -212,7 +212,7 @@ def test_a_reference_geometry_of_another_detector_is_refused_before_the_first_fr
     ExperimentList([experiment]).as_file(str(path))
     with pytest.raises(UsageError, match=r"1 panel of 981 x 1042 pixels of 0.172 mm, but the images .* 981 x 1043"):
         _prepare(tmp_path, hit, f"advanced.reference_geometry={path}")
-    with pytest.raises(ImportFailedError, match="for a different detector"):  # as in monitor mode, where images come later
+    with pytest.raises(ImportFailedError, match="for a different detector"):  # as in monitor mode
         import_frame(FrameRef(hit), backend.extract(""), tmp_path / "links" / "hit", load_reference_geometry(str(path)))
 
 
