@@ -288,7 +288,7 @@ def step_16_second_run(tour: Tour) -> None:
 
 def step_17_completeness(tour: Tour) -> None:
     page = tour.page
-    card = page.locator(".iota-card").filter(has_text="Indices with measurements").last
+    card = page.locator(".iota-card").filter(has_text="Measured reflections").last
     complete = card.get_by_text("complete to")
     expect(complete).to_be_visible(timeout=60_000)
     card.scroll_into_view_if_needed()

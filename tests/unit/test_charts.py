@@ -46,7 +46,7 @@ def test_the_heat_map_counts_lattices_and_choices():
     columns = ChartColumns(_result(k, GRID) for k in range(3))
     assert columns.points == {(3, 2): [3, 3, 3], (4, 2): [3, 3, 0], (3, 4): [3, 0, 0]}
     figure = heatmap(columns)
-    assert [axes.get_title() for axes in figure.axes[::2]] == ["Frames with a lattice", "Chosen"]
+    assert [axes.get_title() for axes in figure.axes[::2]] == ["Indexed frames", "Chosen"]
     assert figure.axes[0].images[0].get_array().tolist() == [[3, 3], [0, 0]]
     assert [figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()] == ["spot area (px)", "spot height"]
 

@@ -141,8 +141,8 @@ def test_charts_say_what_they_show(counted):
     largest = largest_multiplicity(chart)
     text = "".join(slice_chart(part, largest) for part in chart.slices)
     assert all(title in text for title in ("0 k l slice", "h 0 l slice", "h k 0 slice", "k (index)", "l (index)"))
-    assert "multiplicity (measurements of a reflection)" in colour_bar(largest)
+    assert "multiplicity (measurements per reflection)" in colour_bar(largest)
     below = completeness_chart(chart)
     assert "complete to 3.20 Å" in below
     assert "completeness (%, bars)" in below
-    assert "resolution, end of shell (Å)" in below
+    assert "resolution limit of shell (Å)" in below

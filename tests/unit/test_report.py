@@ -26,6 +26,7 @@ from iota.report.make import read_source
 from iota.report.markdown import markdown_text
 from iota.report.merged import newest_merging
 from iota.runs.lists import write_cluster_files
+from iota.workers.learning import Learning, Learnt
 
 
 @contextlib.contextmanager
@@ -49,20 +50,20 @@ def test_a_report_asks_nobody_for_anything(tmp_path):
 def test_a_blank_run_says_so(tmp_path):
     page, text = _report(made_run(tmp_path, [blank(k) for k in range(40)]))
     assert "0 of 40 finished frames, 0 % (95 % confidence: 0 to 8.8 %)" in text
-    assert "No frame is integrated." in text and "No frame is integrated." in page
-    assert "Of these, none had enough diffraction to be indexed" in text
+    assert "No integrated frames." in text and "No integrated frames." in page
+    assert "None of these was classified as a hit (at least 10 spots)." in text
     assert "Merging" not in page and "Geometry" not in page
 
 
 def test_runs_that_go_on_were_killed_or_never_began(tmp_path):
     running = made_run(tmp_path, [hit(0), blank(1)], status="running", n_frames=10)
-    assert "The run goes on; 2 of 10 frames are finished" in _report(running)[1]
+    assert "The run is in progress; 2 of 10 frames have been processed" in _report(running)[1]
     killed = made_run(tmp_path, [hit(0)], number=2, status="running", n_frames=10, process_id=2**22 + 1, heartbeat=1.0)
     state = json.loads(killed.state.read_text())
     killed.state.write_text(json.dumps(state | {"heartbeat": 1.0}))
-    assert "The run was killed; 1 of 10 frames are finished. iota.run --resume goes on" in _report(killed)[1]
+    assert "The run was killed; 1 of 10 frames have been processed. iota.run --resume processes" in _report(killed)[1]
     stopped = made_run(tmp_path, [], number=3, status="aborted", n_frames=4, reason="Stopped by a person.")
-    assert "The run was stopped; 0 of 4 frames are finished. Stopped by a person." in _report(stopped)[1]
+    assert "The run was stopped; 0 of 4 frames have been processed. Stopped by a person." in _report(stopped)[1]
 
 
 def test_a_run_of_which_little_is_left(tmp_path):
@@ -75,7 +76,7 @@ def test_a_run_of_which_little_is_left(tmp_path):
             '{"version":99,"shape":"unknown"}\n{"frame":'
         )  # as an early version wrote it, a later one, a torn one
     page, text = _report(folder)
-    assert "How the run stands is not on record; 3 of 3 frames are finished." in text
+    assert "The state of the run is not on record; 3 of 3 frames have been processed." in text
     assert "2 of 3 finished frames" in text
     assert "cannot be read" in text  # its scripts
     assert page.endswith("</html>\n")
@@ -95,8 +96,9 @@ def test_what_was_merged_is_in_the_report_and_cited(tmp_path):
         (folder.path / "merge" / f"{number:03d}" / "merge.json").write_text(words)
     assert newest_merging(folder.path).n_lattices == 3
     page, text = _report(folder)
-    for words in ("12,345", "0.987", "completeness 90.0 %, multiplicity 13.7, CC½ 0.987", "dials.cosym",
-                  "Gildea, R. J.", "Beilsten-Edmands, J.", "cannot be foretold"):  # fmt: skip
+    for words in ("12,345", "0.987", "(completeness 90.0 %, multiplicity 13.7, CC½ 0.987)",
+                  "space group P 6 was resolved with dials.cosym",
+                  "Gildea, R. J.", "Beilsten-Edmands, J.", "cannot be predicted"):  # fmt: skip
         assert words in text and words in page, words
 
 
@@ -117,18 +119,39 @@ def test_terminal_and_report_say_the_same_of_a_merging(tmp_path):
     for text in (said, report):
         words = " ".join(text.replace("|", " ").split())
         for line in (
-            "Merged 1,003 lattices; left out: 2 another cell",
+            "Merged 1,003 lattices; excluded: 2 another cell",
             "Crystal P 6, 79.00 79.00 38.00 90.00 90.00 120.00 (Å, °)",
             "Resolution 2.00 Å",
-            "Ambiguity the cell cannot tell x,y,z from k,h,-l: the lattice has a higher symmetry",
-            "told apart by their intensities: 1,002 h,k,l, 1 k,h,-l; 4 of them hardly prefer one, and are kept",
-            "95 % complete with 2,100 lattices (2,000 to any number, 95 % confidence)",
-            "99 % complete cannot be foretold: these lattices have nearly one orientation, or are too few",
+            "Indexing ambiguity k,h,-l",
+            "resolved from intensities: 1,002 h,k,l, 1 k,h,-l; 4 uncertain, but kept",
+            "95 % completeness expected from 2,100 lattices (more than 2,000, 95 % confidence)",
+            "99 % completeness cannot be predicted: too few lattices, or almost no variation in orientation",
             "Note A remark.",
             "30.00 2.00 12,345 900 90.0 13.7 - - 0.987 -",
         ):
             assert line in words, line
     assert "…" not in said
+
+
+def test_the_methods_paragraph_says_where_the_unit_cell_is_from(tmp_path):
+    cell = (79.2, 79.2, 38.1, 90.0, 90.0, 90.0)
+    determined = Learnt(1, cell, "P 4 2 2", "tP", cell, agreeing=("a", "b"), n_scouted=3)
+    unread = blank(3)
+    unread.outcome = "failed_import"
+    folder = made_run(tmp_path, [hit(0), hit(1), blank(2), unread])
+    assert "Indexing used the known unit cell and space group." in _report(folder)[1]
+    folder.learnt.write_bytes(msgspec.json.encode(Learning([determined])))
+    _, text = _report(folder)
+    for sentence in (
+        "4 still images were processed with IOTA",
+        "Of the 3 that could be read, 2 (66.7 %) were classified as hits (at least 10 spots). The unit cell was not"
+        " known in advance; it was determined from a sample of the hits (tP, a = 79.20, b = 79.20, c = 38.10 Å,"
+        " α = 90.00, β = 90.00, γ = 90.00°, found in 2 of 3 images) and then used to index all of them. Of the hits,"
+        " 2 (100 %) were indexed and 2 (100 %) were integrated, yielding 2 lattices.",
+        "The median unit-cell parameters of 2 lattices (tP) were a = 79.20",
+        "The median resolution limit of the integrated lattices was 2.00 Å.",
+    ):
+        assert sentence in text, text
 
 
 def test_without_merging_three_papers_are_cited(tmp_path):

@@ -187,7 +187,7 @@ def test_histogram_says_its_unit_and_can_be_picked():
 
 def test_histogram_without_values_says_so():
     svg = histograms.histogram(histograms.WILSON, histograms.WILSON.fine_histogram().bars())
-    assert texts(svg) == ["No integrated lattice yet"]
+    assert texts(svg) == ["No integrated lattices yet"]
 
 
 def test_the_consensus_is_marked():
@@ -236,9 +236,9 @@ def test_rates_name_time_and_share():
     assert "time since the first frame (h)" in said
     assert "rate (%)" in said
     assert [text for text in said if ":" in text] == [
-        "hits of frames: 50.0 %",
-        "indexed of hits: 80.0 %",
-        "integrated of hits: 60.0 %",
+        "hits / frames: 50.0 %",
+        "indexed / hits: 80.0 %",
+        "integrated / hits: 60.0 %",
     ]
 
 
@@ -250,15 +250,15 @@ def test_beam_chart_says_where_and_draws_the_circle_of_misindexing():
     said = texts(svg)
     middle = next(re.match(r"median ([\d.]+), ([\d.]+) mm", text) for text in said if text.startswith("median"))
     assert [float(value) for value in middle.groups()] == pytest.approx([100, 90], abs=0.01)
-    assert "misindexed by one: 0.25 mm away" in said
+    assert "misindexed by one: 0.25 mm" in said
     assert {"beam x, fast axis (mm)", "beam y, slow axis (mm)"} <= set(said)
     assert "<circle" in svg
 
 
 def test_heat_map_shows_each_setting():
-    svg = geometry.heat_map({(a, h): (9, a * h, 1) for a in (3, 4) for h in (2, 6)}, 1, "Frames with a lattice")
+    svg = geometry.heat_map({(a, h): (9, a * h, 1) for a in (3, 4) for h in (2, 6)}, 1, "Indexed frames")
     said = texts(svg)
-    assert {"6", "8", "18", "24", "spot area (px)", "Frames with a lattice (frames)"} <= set(said)
+    assert {"6", "8", "18", "24", "spot area (px)", "Indexed frames (frames)"} <= set(said)
 
 
 def test_pictures_are_png():

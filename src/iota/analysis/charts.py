@@ -138,7 +138,7 @@ def heatmap(columns: ChartColumns) -> Figure:
     areas = sorted({area for area, _ in columns.points})
     heights = sorted({height for _, height in columns.points})
     figure = Figure(figsize=(11, 5), layout="constrained")
-    for number, (title, k) in enumerate((("Frames with a lattice", 1), ("Chosen", 2)), start=1):
+    for number, (title, k) in enumerate((("Indexed frames", 1), ("Chosen", 2)), start=1):
         axes = figure.add_subplot(1, 2, number)
         table = np.array([[columns.points.get((a, h), [0, 0, 0])[k] for a in areas] for h in heights])
         picture = axes.imshow(table, origin="lower", cmap="cividis", vmin=0)

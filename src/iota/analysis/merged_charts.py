@@ -39,7 +39,7 @@ def write_merging_charts(shells: Sequence[Shell], curve: Sequence[CurvePoint], f
     for axes in (strength, multiplicity):
         axes.set_ylim(bottom=0.0)
     quality.set_title("By resolution")
-    growing.set(title="Over lattices, as collected", xlabel="lattices")
+    growing.set(title="By number of lattices, as collected", xlabel="lattices")
     growing.set_xlim(left=0)
     strength.set_title("I/sigma of merged intensities")
     multiplicity.set_title("Multiplicity")

@@ -1,4 +1,4 @@
-"""What a merging was and gave: its record, and the words for it, which terminal, files and reports all show."""
+"""The record of a merging, and the text and table that terminal, files and reports show of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TABLE_HEAD = ("d max (Å)", "d min (Å)", "obs.", "unique", "compl. (%)", "mult.
 
 
 class Merging(msgspec.Struct, kw_only=True):
-    """``merge.json``: what was merged, how, and what came out."""
+    """``merge.json``: what was merged, how, and the result."""
 
     run: str
     engine: str
@@ -25,9 +25,9 @@ class Merging(msgspec.Struct, kw_only=True):
     n_frames_finished: int = 0  # of these when merging began
     n_lattices: int  # merged
     left_out: dict[str, int] = {}  # why -> lattices
-    ambiguities: list[str] = []  # other ways to index that the cell cannot tell apart
-    reindexed: dict[str, int] = {}  # way of indexing -> lattices
-    n_unclear: int = 0  # lattices among these that hardly prefer one way
+    ambiguities: list[str] = []  # reindexing operators that leave the cell unchanged
+    reindexed: dict[str, int] = {}  # reindexing operator -> lattices
+    n_unclear: int = 0  # lattices among these for which the operator is uncertain
     commands: list[list[str]] = []
     shells: list[Shell] = []
     overall: Shell | None = None
@@ -37,22 +37,21 @@ class Merging(msgspec.Struct, kw_only=True):
 
 
 def merging_facts(merging: Merging) -> list[tuple[str, str]]:
-    """What was merged and how sure it is, as names and sentences."""
+    """What was merged and how reliable it is, as names and sentences."""
     facts = [
-        ("Merged", f"{merging.n_lattices:,} lattices" + _counts("; left out: ", merging.left_out)),
+        ("Merged", f"{merging.n_lattices:,} lattices" + _counts("; excluded: ", merging.left_out)),
         ("Crystal", f"{merging.space_group}, {cell_text(merging.unit_cell)} (Å, °)"),
         ("Resolution", f"{merging.d_min_A:.2f} Å"),
     ]
     if merging.ambiguities:
-        ways = ", ".join(merging.ambiguities)
-        facts.append(("Ambiguity", f"the cell cannot tell x,y,z from {ways}: the lattice has a higher symmetry"))
+        facts.append(("Indexing ambiguity", ", ".join(merging.ambiguities)))
     else:
-        facts.append(("Ambiguity", "none: there is one way to index this crystal"))
+        facts.append(("Indexing ambiguity", "none"))
     if merging.reindexed:
         n = merging.n_unclear
-        unclear = f"; {n:,} of them hardly prefer one, and are kept" if n else ""
-        facts.append(("", _counts("told apart by their intensities: ", merging.reindexed) + unclear))
-    facts += [(f"{100 * needed.completeness:.0f} % complete", _needed(needed)) for needed in merging.frames_needed]
+        unclear = f"; {n:,} uncertain, but kept" if n else ""
+        facts.append(("", _counts("resolved from intensities: ", merging.reindexed) + unclear))
+    facts += [(f"{100 * needed.completeness:.0f} % completeness", _needed(needed)) for needed in merging.frames_needed]
     return facts + [("Note", remark) for remark in merging.remarks]
 
 
@@ -84,9 +83,9 @@ def _counts(before: str, numbers: dict[str, int]) -> str:
 def _needed(needed: FramesNeeded) -> str:
     low, high = needed.interval
     if needed.n_frames is None or low is None:
-        return "cannot be foretold: these lattices have nearly one orientation, or are too few"
-    most = "any number" if high is None else f"{high:,.0f}"
-    return f"with {needed.n_frames:,.0f} lattices ({low:,.0f} to {most}, 95 % confidence)"
+        return "cannot be predicted: too few lattices, or almost no variation in orientation"
+    interval = f"more than {low:,.0f}" if high is None else f"{low:,.0f} to {high:,.0f}"
+    return f"expected from {needed.n_frames:,.0f} lattices ({interval}, 95 % confidence)"
 
 
 def _number(value: float | None, digits: int) -> str:

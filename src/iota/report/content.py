@@ -1,4 +1,4 @@
-"""What a report says, of a run that is finished, goes on, or was killed."""
+"""Contents of the report on a run that is finished, in progress or was killed."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ from iota.workers.learning import Learning, Learnt
 
 _MOST_REASONS = 20
 _MOST_CLUSTERS = 20
-_MOST_PARAMETERS = 200  # lines; a script of somebody's may hold whole lists
-_STEPS = 8  # in time, of the table of rates
+_MOST_PARAMETERS = 200  # lines; a user's script may hold whole lists
+_STEPS = 8  # time intervals in the table of rates
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a report is made of: files of the run, and what was counted."""
+    """What a report is made from: files of the run, and counts over its frames."""
 
     folder: RunFolder
     table: RunTable
@@ -65,7 +65,7 @@ def report_blocks(source: Source) -> list[Block]:
         _key_numbers(summary),
         *_outcomes(source),
         *_facts("Summary", run_facts(summary), ""),
-        *_facts("Consensus lattice", lattice_facts(summary), "No frame is integrated."),
+        *_facts("Consensus lattice", lattice_facts(summary), "No integrated frames."),
         *_quantities(source),
         *_indices(source),
         *_geometry(source),
@@ -118,7 +118,7 @@ def _difference(words: str, lines: Sequence[str]) -> list[Block]:
     if not lines:
         return [Words(f"{words}: none.")]
     rest = len(lines) - _MOST_PARAMETERS
-    more = [f"# and {rest} more lines; the run's own scripts have all"] if rest > 0 else []
+    more = [f"# and {rest} more lines, see the scripts of the run"] if rest > 0 else []
     return [Words(f"{words}:"), Code([*lines[:_MOST_PARAMETERS], *more])]
 
 
@@ -141,24 +141,24 @@ _NAMES = {"iota": "IOTA", "python": "Python"}
 
 def _standing(source: Source) -> str:
     state, summary = source.state, source.summary
-    so_far = f"{summary.n_finished:,} of {summary.n_frames:,} frames are finished"
+    so_far = f"{summary.n_finished:,} of {summary.n_frames:,} frames have been processed"
     if state is None:
-        return f"How the run stands is not on record; {so_far}."
+        return f"The state of the run is not on record; {so_far}."
     if is_at_work(state):
-        return f"The run goes on; {so_far}, and this is what they say."
+        return f"The run is in progress; {so_far} and are reported here."
     if state.status in ("running", "watching"):
-        return f"The run was killed; {so_far}. iota.run --resume goes on with the rest."
+        return f"The run was killed; {so_far}. iota.run --resume processes the remaining ones."
     words = {"finished": "The run is finished", "aborted": "The run was stopped", "failed": "The run failed"}
     reason = f" {state.reason.rstrip('.')}." if state.reason else ""
-    return f"{words.get(state.status, 'The run waits')}; {so_far}.{reason}"
+    return f"{words.get(state.status, 'The run is waiting')}; {so_far}.{reason}"
 
 
-# -- what came out
+# -- results
 
 
 def _key_numbers(summary: Summary) -> KeyNumbers:
-    share = f", {percent(summary.n_integrated, summary.n_hits)} of hits" if summary.n_hits else ""
-    integrated = f"integrated{share}"
+    fraction = f", {percent(summary.n_integrated, summary.n_hits)} of hits" if summary.n_hits else ""
+    integrated = f"integrated{fraction}"
     hits = f", {percent(summary.n_hits, summary.n_read)} of {of_what(summary)}" if summary.n_read else ""
     numbers = [
         (f"{summary.n_finished:,}", f"of {summary.n_frames:,} frames finished"),
@@ -189,7 +189,7 @@ def _outcomes(source: Source) -> list[Block]:
     rest = summary.n_frames - summary.n_finished
     if rest > 0:
         rows.append(["not finished", f"{rest:,}", percent(rest, summary.n_frames)])
-    head = ["outcome", "frames", "share"]
+    head = ["outcome", "frames", "fraction"]
     blocks: list[Block] = [
         Heading("Outcomes"),
         Pictures([charts.outcome_bar(900)]),
@@ -218,7 +218,7 @@ def _rates_table(summary: Summary) -> Table:
                 percent(integrated, hits) if hits else "",
             ]
         )
-    head = ["time (s)", "frames", "hits", "indexed, of hits", "integrated, of hits"]
+    head = ["time (s)", "frames", "hits", "indexed (of hits)", "integrated (of hits)"]
     return Table(head=head, rows=rows, numbers=frozenset(range(1, 5)), instead_of_pictures=True)
 
 
@@ -246,7 +246,7 @@ def _indices(source: Source) -> list[Block]:
     found = source.indices
     if not source.summary.n_lattices:
         return []
-    blocks: list[Block] = [Heading("Indices with measurements"), Words(found.words or found.sentence, is_aside=True)]
+    blocks: list[Block] = [Heading("Measured reflections"), Words(found.words or found.sentence, is_aside=True)]
     if found.slices:
         blocks.append(Pictures(found.slices, in_a_row=3))
         blocks.append(Pictures([found.completeness, found.colours], in_a_row=2))
@@ -264,9 +264,9 @@ def _geometry(source: Source) -> list[Block]:
 def _grid_search(source: Source) -> list[Block]:
     if not source.tally:
         return []
-    maps = [heat_map(source.tally, 1, "Frames with a lattice"), heat_map(source.tally, 2, "Chosen")]
+    maps = [heat_map(source.tally, 1, "Indexed frames"), heat_map(source.tally, 2, "Chosen")]
     rows = [[str(area), str(height), *map(str, numbers)] for (area, height), numbers in sorted(source.tally.items())]
-    head = ["spot area (px)", "spot height", "tried", "with a lattice", "chosen"]
+    head = ["spot area (px)", "spot height", "tried", "indexed", "chosen"]
     table = Table(head=head, rows=rows, numbers=frozenset(range(5)), instead_of_pictures=True)
     return [Heading("Grid search of spot-finding settings"), Pictures(maps, in_a_row=2), table]
 
@@ -305,7 +305,7 @@ def _failures(summary: Summary) -> list[Block]:
     most = sorted(summary.failures, key=lambda failure: -failure.n)[:_MOST_REASONS]
     blocks: list[Block] = [Heading("Why frames failed")]
     if not most:
-        return [*blocks, Words("None did." if summary.n_finished else "No frame is finished yet.")]
+        return [*blocks, Words("No failures." if summary.n_finished else "No frame is finished yet.")]
     rows = []
     for failure in most:
         hint = hint_for(failure.outcome, failure.reason)
@@ -313,7 +313,9 @@ def _failures(summary: Summary) -> list[Block]:
         rows.append([f"{failure.n:,}", OUTCOME_WORDS[failure.outcome], failure.reason, words])
     blocks.append(Table(head=["frames", "outcome", "reason", "what to try"], rows=rows, numbers=frozenset((0,))))
     if len(summary.failures) > len(most):
-        blocks.append(Words(f"Rarer reasons, {len(summary.failures) - len(most)} or more, are left out.", True))
+        blocks.append(
+            Words(f"At least {len(summary.failures) - len(most)} less frequent reasons are not listed.", True)
+        )
     return blocks
 
 
@@ -324,14 +326,14 @@ def _repeat(folder: RunFolder, info: RunInfo | None, merged: Merged | None) -> l
         first, *words = info.command_line or ["iota.run"]
         name = first.rpartition("/")[2]
         lines += [
-            "# as it was started",
+            "# the command that started the run",
             f"cd {shlex.quote(info.working_folder)}",
             " ".join([name, *map(_quoted, words)]),
         ]
-    lines += ["# the same from its script", f"iota.run {shlex.quote(str(folder.script))}"]
+    lines += ["# the same run from its script", f"iota.run {shlex.quote(str(folder.script))}"]
     if merged is not None:
-        lines += ["# the merging", f"iota.merge {run} {shlex.quote(merged.folder + '/merge.phil')}"]
-    return [Heading("To repeat it all"), Code([*lines, "# this report", f"iota.report {run}"])]
+        lines += ["# merging", f"iota.merge {run} {shlex.quote(merged.folder + '/merge.phil')}"]
+    return [Heading("How to reproduce these results"), Code([*lines, "# this report", f"iota.report {run}"])]
 
 
 def _quoted(word: str) -> str:

@@ -56,19 +56,21 @@ def pictures(question: Question) -> IndexPictures:
 def _why_none(folder: Path) -> str:
     found = read_miller_counts(folder)
     if found is not None and found.n_missing:
-        return f"The reflections of {found.n_missing} integrated frames cannot be read: were files of the run removed?"
-    return "No reflection is counted yet."
+        return (
+            f"The reflections of {found.n_missing} integrated frames cannot be read; their files may have been removed."
+        )
+    return "No reflections counted yet."
 
 
 def _words(chart: IndexChart) -> str:
     lattices = "lattice" if chart.n_lattices == 1 else "lattices"
     words = f"{chart.space_group}, cell {cell_text(chart.unit_cell, 1)} (Å, °), {chart.n_lattices} {lattices}"
     if chart.n_other_lattices:
-        words += f"; {chart.n_other_lattices} of other cells or space groups are left out"
+        words += f"; {chart.n_other_lattices} with other cells or space groups are excluded"
     if chart.n_missing:
         words += f"; the reflections of {chart.n_missing} frames cannot be read"
     if chart.is_cut:
-        words += f"; shown to {chart.d_min_A:.2f} Å, for this cell has very many reflections"
+        words += f"; shown to {chart.d_min_A:.2f} Å only, because this cell has very many reflections"
     return words
 
 

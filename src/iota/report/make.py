@@ -42,7 +42,7 @@ def read_source(folder: RunFolder, step: Step, *, count_indices: bool = True) ->
         charts, tally = RunCharts(table), GridTally(table)
         charts.count(n_frames, summary)
         tally.count()
-    indices = IndexPictures(sentence="No frame is integrated.")
+    indices = IndexPictures(sentence="No integrated frames.")
     if summary.n_integrated:
         problem = ""
         if count_indices:
@@ -57,7 +57,7 @@ def read_source(folder: RunFolder, step: Step, *, count_indices: bool = True) ->
 
 
 def _count_reflections(folder: RunFolder) -> str:
-    """Have the reflections counted that are not; by a process of its own, as DIALS reads them.  Says what is wrong."""
+    """Count reflections that are not counted yet, in a separate process, as DIALS reads them; return any problem."""
     command = [sys.executable, "-m", "iota.engine.miller_counts", str(folder.path), "--once"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None  # its standard input stays open: when it is closed, counting ends

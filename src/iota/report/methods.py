@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from iota.analysis.facts import Fact, lattice_facts, run_facts
+from iota.analysis.shares import percent
 from iota.analysis.summary import Summary
 from iota.report.merged import Merged
 from iota.symmetry import cell_text
@@ -51,36 +51,34 @@ def methods(
         summary: of the run.
         versions: of the programs, as ``run.json`` has them.
         values: parameters of the run, None where its script cannot be read.
-        learnt: lattices that were learnt.
+        learnt: lattices that were determined from the images.
         merged: the newest merging.
     """
-    facts = {fact.name: fact for fact in [*run_facts(summary), *lattice_facts(summary)]}
     iota = f" {versions['iota']}" if "iota" in versions else ""
     dials = versions.get("DIALS", "").removeprefix("DIALS").strip()
     sentences = [
-        f"{summary.n_finished:,} still images were processed with IOTA{iota} (Lyubimov et al., 2016), which drives the"
-        f" steps of dials.stills_process of DIALS{f' {dials}' if dials else ''} (Winter et al., 2018; Brewster et al.,"
-        " 2018)."
+        f"{summary.n_finished:,} still images were processed with IOTA{iota} (Lyubimov et al., 2016), using the"
+        " spot-finding, indexing, refinement and integration procedures of dials.stills_process from"
+        f" DIALS{f' {dials}' if dials else ''} (Winter et al., 2018; Brewster et al., 2018)."
     ]
     if values is not None and values.advanced.acceleration == "on":
-        sentences.append("IOTA's faster implementations of these steps were used where they apply.")
-    least = f" ({values.data_selection.image_triage.minimum_Bragg_peaks} spots or more)" if values is not None else ""
-    part = _part(facts["hits"]) if summary.n_hits else "none"
-    sentences.append(f"Of these, {part} had enough diffraction to be indexed{least}.")
+        sentences.append("Accelerated implementations of these steps, provided by IOTA, were used where applicable.")
+    sentences.append(_hits(summary, values))
     if summary.n_hits:
         sentences.append(_indexing(summary, learnt))
         sentences.append(
-            f"{_part(facts['indexed'])} of the hits were indexed and {_part(facts['integrated'])} integrated, with"
-            f" {facts['lattices'].text.partition(';')[0]} {'lattice' if summary.n_lattices == 1 else 'lattices'}."
+            f"Of the hits, {_part(summary.n_indexed, summary.n_hits)} were indexed and"
+            f" {_part(summary.n_integrated, summary.n_hits)} were integrated, yielding"
+            f" {summary.n_lattices:,} {'lattice' if summary.n_lattices == 1 else 'lattices'}."
         )
     consensus = summary.consensus
     if consensus is not None:
         sentences.append(
-            f"The median unit cell of {consensus.n_lattices:,} lattices ({consensus.bravais}) is"
-            f" {_cell(consensus.unit_cell)}, with standard deviations of {_cell(consensus.unit_cell_spread)}."
+            f"The median unit-cell parameters of {consensus.n_lattices:,} lattices ({consensus.bravais}) were"
+            f" {_cell(consensus.unit_cell)}, with robust standard deviations of {_cell(consensus.unit_cell_spread)}."
         )
-    if "resolution" in facts:
-        sentences.append(f"The median resolution of integration is {facts['resolution'].text.partition(' median')[0]}.")
+    if summary.d_min_A:
+        sentences.append(f"The median resolution limit of the integrated lattices was {summary.d_min_A[1]:.2f} Å.")
     if merged is not None:
         sentences.append(_merging(merged))
     return " ".join(sentences)
@@ -98,24 +96,36 @@ def references(merged: Merged | None) -> list[str]:
     return found
 
 
-def _part(fact: Fact) -> str:
-    """Number and share of a fact on a share, in its own words: ``43 (71.7 %)``."""
-    number, comma, rest = fact.text.partition(" of ")
-    share = rest.partition(" (95 %")[0].rpartition(", ")[2]
-    return f"{number} ({share})" if comma else number
+def _part(n: int, of: int) -> str:
+    """Number and fraction: ``43 (71.7 %)``."""
+    return f"{n:,} ({percent(n, of)})"
+
+
+def _hits(summary: Summary, values: Any | None) -> str:
+    minimum = values.data_selection.image_triage.minimum_Bragg_peaks if values is not None else None
+    definition = "" if minimum is None else f" (at least {minimum} {'spot' if minimum == 1 else 'spots'})"
+    if not summary.n_hits:
+        return f"None of these was classified as a hit{definition}."
+    hits = "was classified as a hit" if summary.n_hits == 1 else "were classified as hits"
+    read = "Of these" if summary.n_read == summary.n_finished else f"Of the {summary.n_read:,} that could be read"
+    return f"{read}, {_part(summary.n_hits, summary.n_read)} {hits}{definition}."
 
 
 def _indexing(summary: Summary, learnt: list[Learnt]) -> str:
     if learnt:
         lattices = " and ".join(
-            f"{lattice.bravais}, {_cell(lattice.unit_cell)}, from {lattice.n_scouted} images, of which"
-            f" {len(lattice.agreeing)} agreed"
+            f"{lattice.bravais}, {_cell(lattice.unit_cell)}, found in {len(lattice.agreeing)} of"
+            f" {lattice.n_scouted} images"
             for lattice in learnt
         )
-        return f"Nothing was given of the unit cell; it was learnt from the images ({lattices}) and used for all."
+        cell, it_was = ("unit cell was", "it was") if len(learnt) == 1 else ("unit cells were", "they were")
+        return (
+            f"The {cell} not known in advance; {it_was} determined from a sample of the hits ({lattices}) and then"
+            " used to index all of them."
+        )
     if any(label == "given lattice" for label in summary.settings):
-        return "They were indexed with unit cell and space group given."
-    return "They were indexed without a known unit cell."
+        return "Indexing used the known unit cell and space group."
+    return "Indexing was performed without prior knowledge of the unit cell."
 
 
 def _merging(merged: Merged) -> str:
@@ -124,22 +134,22 @@ def _merging(merged: Merged) -> str:
     words = ""
     if merged.reindexed:
         words = (
-            f"The ways of indexing that {merged.space_group} allows were told apart with dials.cosym"
+            f"The indexing ambiguity in space group {merged.space_group} was resolved with dials.cosym"
             " (Gildea & Winter, 2018). "
         )
     words += (
-        f"{merged.n_lattices:,} lattices were scaled and merged in {merged.space_group} to {merged.d_min_A:.2f} Å with"
-        f" {program}{cite.get(merged.engine, '')}"
+        f"A total of {merged.n_lattices:,} lattices were scaled and merged in space group {merged.space_group} to a"
+        f" resolution of {merged.d_min_A:.2f} Å with {program}{cite.get(merged.engine, '')}"
     )
     total = merged.overall
     if total is None:
         return words + "."
-    words += f": completeness {100 * total.completeness:.1f} %, multiplicity {total.multiplicity:.1f}"
+    words += f" (completeness {100 * total.completeness:.1f} %, multiplicity {total.multiplicity:.1f}"
     if total.cc_half is not None:
         words += f", CC½ {total.cc_half:.3f}"
     if total.r_split is not None:
         words += f", Rsplit {total.r_split:.3f}"
-    return words + "."
+    return words + ")."
 
 
 def _cell(cell: tuple[float, ...]) -> str:

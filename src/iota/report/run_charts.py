@@ -80,7 +80,7 @@ class RunCharts:
         return self._picture(f"outcomes {width}", lambda: outcome_bar(self.counts, self._n_frames, width))
 
     def funnel(self) -> str:
-        """Finished frames through the stages."""
+        """Finished frames that survive each stage."""
         return self._picture("funnel", lambda: funnel(self.counts))
 
     def rates(self) -> str:

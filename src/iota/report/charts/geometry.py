@@ -40,7 +40,7 @@ def beam_chart(
     known = np.isfinite(x_mm) & np.isfinite(y_mm)
     x, y = x_mm[known].astype(float), y_mm[known].astype(float)
     if not len(x):
-        return empty(width, height, title, "No integrated lattice yet")
+        return empty(width, height, title, "No integrated lattices yet")
     stride = -(-len(x) // MOST_POINTS)
     x, y = x[::stride], y[::stride]
     middle_x, middle_y = median or (float(np.median(x)), float(np.median(y)))
@@ -56,14 +56,14 @@ def beam_chart(
     if one_index_mm is not None:
         at_x, at_y = plot.x(middle_x), plot.y(middle_y)
         radius = one_index_mm / (plot.x.high - plot.x.low) * side_x
-        words = f"misindexed by one: {one_index_mm:.2f} mm away"
+        words = f"misindexed by one: {one_index_mm:.2f} mm"
         if radius < np.hypot(side_x, side_y) / 2:
             clip = shape("clipPath", shape("rect", x=left, y=top, width=side_x, height=side_y), id="beam-area")
             plot.add(clip, shape("circle", cx=at_x, cy=at_y, r=radius, fill="none", stroke="currentColor",
                                  stroke_dasharray="4 3", clip_path="url(#beam-area)"))  # fmt: skip
         plot.add(label(left, 28, words, "start", opacity=0.8))
     beside = len(x) - int(counts.sum())
-    words = f"median {middle_x:.3f}, {middle_y:.3f} mm" + (f" · {beside} outside" if beside else "")
+    words = f"median {middle_x:.3f}, {middle_y:.3f} mm" + (f" · {beside} out of range" if beside else "")
     plot.add(label(left, 13, words, "start"), _cross(plot.x(middle_x), plot.y(middle_y)))
     return plot.text(title, "beam x, fast axis (mm)", "beam y, slow axis (mm)")
 
@@ -115,5 +115,5 @@ def heat_map(
     parts += [label(left + (k + 0.5) * wide, height - bottom + 14, str(area)) for k, area in enumerate(areas)]
     parts.append(label((left + width - right) / 2, height - 8, "spot area (px)"))
     middle = (top + height - bottom) / 2
-    parts.append(label(12, middle, "spot height (no unit)", transform=f"rotate(-90 12 {middle:g})"))
+    parts.append(label(12, middle, "spot height", transform=f"rotate(-90 12 {middle:g})"))
     return document(width, height, title, "".join(parts))

@@ -42,7 +42,7 @@ CELL: tuple[Quantity, ...] = (
 )
 WILSON = Quantity("wilson_b_A2", "Wilson B", "Å²", -200, 800, 0.1, 0.1)
 RESOLUTION = Quantity("d_min_A", "resolution", "Å", 0, 60, 0.005, better_right=True)
-MOSAICITY = Quantity("mosaicity_deg", "half mosaicity", "°", 0, 20, 0.0005, 0.001)
+MOSAICITY = Quantity("mosaicity_deg", "half-width mosaicity", "°", 0, 20, 0.0005, 0.001)
 BEAM: tuple[Quantity, ...] = (
     Quantity("beam_fast_mm", "beam x", "mm", -1000, 2000, 0.005, 0.001),
     Quantity("beam_slow_mm", "beam y", "mm", -1000, 2000, 0.005, 0.001),
@@ -65,7 +65,7 @@ def histogram(
     A bar is picked as ``low:high``, with the quantity's unit.
     """
     if not bars.n:
-        return empty(width, height, quantity.label, "No integrated lattice yet")
+        return empty(width, height, quantity.label, "No integrated lattices yet")
     low, high = float(bars.edges[0]), float(bars.edges[-1])
     plot = Plot(
         width, height, (high, low) if quantity.better_right else (low, high), (0, max(1.0, 1.06 * bars.counts.max()))
@@ -73,12 +73,12 @@ def histogram(
     bar_step = float(bars.edges[1] - bars.edges[0])
     for left, right, count in zip(bars.edges[:-1].tolist(), bars.edges[1:].tolist(), bars.counts.tolist(), strict=True):
         if count:
-            tip = f"{count} with {quantity.words} {number_text(left, bar_step)}–{number_text(right, bar_step)}"
+            tip = f"{count} lattices, {quantity.words} {number_text(left, bar_step)}–{number_text(right, bar_step)}"
             plot.bar(left, right, count, LATTICES, f"{left:.9g}:{right:.9g}", f"{tip} {quantity.unit}".strip())
     value = bars.median if mark is None else mark
     words = f"{mark_words} {number_text(value, quantity.written)} {quantity.unit}"
     if bars.n_outside:
-        words += f" · {bars.n_outside} outside"
+        words += f" · {bars.n_outside} out of range"
     if low <= value <= high:
         plot.upright(value, words.strip())
     return plot.text(quantity.label, quantity.label, "lattices", whole_y=True)

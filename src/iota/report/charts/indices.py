@@ -70,8 +70,8 @@ def colour_bar(largest: int, width: float = 330, height: float = 40) -> str:
         last = x
         words = f"≥{mark}" if mark == largest else str(mark)
         parts.append(label(x, 27, words))
-    parts.append(label(left + wide / 2, 39, "multiplicity (measurements of a reflection)"))
-    return document(width, height + 2, "Colours of multiplicity", "".join(parts))
+    parts.append(label(left + wide / 2, 39, "multiplicity (measurements per reflection)"))
+    return document(width, height + 2, "Multiplicity colour scale", "".join(parts))
 
 
 def completeness_chart(chart: IndexChart, *, width: float = 330, height: float = 200) -> str:
@@ -82,7 +82,7 @@ def completeness_chart(chart: IndexChart, *, width: float = 330, height: float =
     for k, shell in enumerate(shells):
         tip = (
             f"{shell.d_max_A:.2f}–{shell.d_min_A:.2f} Å: {shell.n_measured} of {shell.n_possible} reflections,"
-            f" each {shell.multiplicity:.1f} times"
+            f" multiplicity {shell.multiplicity:.1f}"
         )
         plot.bar(k + 0.08, k + 0.92, 100 * shell.completeness, LATTICES, None, tip)
     points = [(k + 0.5, 100 * shell.multiplicity / most) for k, shell in enumerate(shells)]
@@ -119,4 +119,4 @@ def _shell_axis(plot: Plot, shells: list[Shell]) -> str:
             words = f"{shell.d_min_A:.2f}"
             plot.add(label(min(x, plot.width - 14), plot.y.start + 15, words, opacity=0.85))
             plot.add(shape("line", x1=x, x2=x, y1=plot.y.start, y2=plot.y.start + 4, stroke="currentColor"))
-    return plot.text("Completeness", "resolution, end of shell (Å)", "completeness (%, bars)", x_ticks=False)
+    return plot.text("Completeness", "resolution limit of shell (Å)", "completeness (%, bars)", x_ticks=False)

@@ -20,7 +20,7 @@ def by_resolution(shells: Sequence[Shell], width: float = 440, height: float = 2
     for k, shell in enumerate(shells, start=1):
         if k % 2 == 0 or len(shells) < 7:
             plot.add(label(min(plot.x(k), width - 16), plot.y.start + 15, f"{shell.d_min_A:.2f}", opacity=0.85))
-    return plot.text("By resolution", "resolution, end of shell (Å)", "%", x_ticks=False)
+    return plot.text("By resolution", "resolution limit of shell (Å)", "%", x_ticks=False)
 
 
 def over_lattices(curve: Sequence[CurvePoint], width: float = 440, height: float = 220) -> str:
@@ -29,7 +29,7 @@ def over_lattices(curve: Sequence[CurvePoint], width: float = 440, height: float
     most = float(max((x.n_lattices for x in curve), default=1))
     plot = _plot(width, height, (0.0, most), cc)
     _draw(plot, [cc, [(float(x.n_lattices), 100 * x.completeness) for x in curve]])
-    return plot.text("Over lattices", "lattices, in the order of collection", "%")
+    return plot.text("By number of lattices", "number of lattices, in order of collection", "%")
 
 
 def _plot(width: float, height: float, x: tuple[float, float], cc: Sequence[tuple[float, float]]) -> Plot:

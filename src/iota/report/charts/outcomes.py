@@ -1,4 +1,4 @@
-"""The outcome bar, and the funnel of frames through the stages."""
+"""The outcome bar, and the funnel of frames that survive each stage."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def outcome_bar(counts: Mapping[Outcome, int], n_frames: int, width: float = 120
     widths = _widths([n for _, n in present], total, width - 2)
     x = 1.0
     for (outcome, n), wide in zip(present, widths, strict=True):
-        tip = f"<title>{OUTCOME_WORDS[outcome]}: {n} of {total} frames. Double-click lists its images.</title>"
+        tip = f"<title>{OUTCOME_WORDS[outcome]}: {n} of {total} frames. Double-click to list its images.</title>"
         body = shape("rect", x=x, y=2, width=max(wide - 1, 0.8), height=30, fill=OUTCOME_COLOURS[outcome], rx=1.5)
         parts.append(shape("g", tip + body, data_pick=outcome))
         x += wide
@@ -67,12 +67,12 @@ def _legend(present: list[tuple[Outcome, int]], rest: int, total: int, width: fl
 
 
 STAGES: tuple[tuple[str, str, tuple[Outcome, ...]], ...] = (
-    ("read", "could be read", ("failed_import",)),
-    ("hits", "are hits", ("failed_triage", "too_many_spots", "failed_spotfinding")),
-    ("indexed", "were indexed", ("failed_indexing",)),
-    ("refined", "were refined", ("failed_refinement",)),
-    ("integrated", "were integrated", ("failed_integration",)),
-    ("kept", "passed the filter", ("failed_filter",)),
+    ("read", "read", ("failed_import",)),
+    ("hits", "hits", ("failed_triage", "too_many_spots", "failed_spotfinding")),
+    ("indexed", "indexed", ("failed_indexing",)),
+    ("refined", "refined", ("failed_refinement",)),
+    ("integrated", "integrated", ("failed_integration",)),
+    ("kept", "passed filter", ("failed_filter",)),
 )
 INTERRUPTED: tuple[Outcome, ...] = ("crashed", "timed_out")  # in which stage is not on record
 
@@ -81,15 +81,15 @@ def funnel(counts: Mapping[Outcome, int], width: float = 480) -> str:
     """How many frames came through each stage, and how many it stopped; a loss is picked as its outcome."""
     total = sum(counts.values())
     if not total:
-        return empty(width, 180, "Why it failed", "No frame is finished yet")
+        return empty(width, 180, "Frames surviving each stage", "No frame is finished yet")
     row, left, number_room = 30.0, 112.0, 58.0
     room = width - left - number_room
     parts, y, remaining = [], 4.0, total
-    parts += _stage_row(y, "finished", remaining, total, left, room)
+    parts += _stage_row(y, "processed", remaining, total, left, room)
     y += row
     losses_before: tuple[tuple[Outcome, int], ...] = tuple((o, counts[o]) for o in INTERRUPTED if counts.get(o))
     if losses_before:
-        parts += _loss_row(y, "ran to their end", losses_before, remaining, total, left, room)
+        parts += _loss_row(y, "not interrupted", losses_before, remaining, total, left, room)
         remaining -= sum(n for _, n in losses_before)
         y += row
     for _, words, outcomes in STAGES:
@@ -97,7 +97,7 @@ def funnel(counts: Mapping[Outcome, int], width: float = 480) -> str:
         parts += _loss_row(y, words, lost, remaining, total, left, room)
         remaining -= sum(n for _, n in lost)
         y += row
-    return document(width, y + 2, "Frames through the stages", "".join(parts))
+    return document(width, y + 2, "Frames surviving each stage", "".join(parts))
 
 
 def _stage_row(y: float, words: str, n: int, total: int, left: float, room: float) -> list[str]:

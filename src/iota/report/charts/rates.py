@@ -10,9 +10,9 @@ from iota.report.charts.colours import LATTICES, SELECTED
 from iota.report.charts.svg import LETTER_PX, Plot, empty, label, shape
 
 _LINES = (
-    ("hits of frames", 1, 0, "currentColor", 1.8, None),
-    ("indexed of hits", 2, 1, SELECTED, 3.2, "6 3"),
-    ("integrated of hits", 3, 1, LATTICES, 1.8, None),
+    ("hits / frames", 1, 0, "currentColor", 1.8, None),
+    ("indexed / hits", 2, 1, SELECTED, 3.2, "6 3"),
+    ("integrated / hits", 3, 1, LATTICES, 1.8, None),
 )
 _UNITS = ((2 * 86400.0, 86400.0, "d"), (2 * 3600.0, 3600.0, "h"), (120.0, 60.0, "min"), (0.0, 1.0, "s"))
 

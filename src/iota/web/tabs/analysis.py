@@ -22,7 +22,7 @@ from iota.web.tabs.merging_section import MergingSection
 
 TAB = "analysis"
 _EVERY_S = 2.0
-_HEAT_MAPS = ((1, "Frames with a lattice"), (2, "Chosen"))
+_HEAT_MAPS = ((1, "Indexed frames"), (2, "Chosen"))
 
 
 def build(live: LiveRun, selection: Selection) -> None:

@@ -20,7 +20,7 @@ class IndexSection:
         self._counting = index_counting(selection.live)
         with ui.column().classes("iota-card gap-2"):
             with ui.row().classes("w-full items-center gap-3"):
-                ui.label("Indices with measurements").classes("iota-title")
+                ui.label("Measured reflections").classes("iota-title")
                 self._is_on = ui.checkbox("Space group", on_change=self._change)
                 self._is_on.tooltip("Without it the chart is in P 1, where only Friedel mates are the same reflection")
                 self._symbol = ui.input(placeholder="P 43 21 2", on_change=self._type).props(

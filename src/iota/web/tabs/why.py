@@ -42,7 +42,7 @@ class WhyTab:
         self._last_example: dict[tuple[Outcome, int], int] = {}
         with ui.element("div").classes("iota-why"):
             with ui.column().classes("iota-card gap-1"):
-                ui.label("Frames through the stages").classes("iota-title")
+                ui.label("Frames surviving each stage").classes("iota-title")
                 self._funnel = SvgChart(self._charts.funnel(), self._pick, self._open)
                 ui.label("A click on what a stage lost selects these frames.").classes("iota-muted")
             with ui.column().classes("iota-card gap-1"):
