@@ -40,11 +40,15 @@ def page() -> str:
 
 
 def undocumented() -> Iterator[str]:
-    """What has no help."""
+    """What has no help, or no caption for forms."""
     for form in forms().values():
         for item in _all(form.root):
-            if not item.help and item.name:
+            if not item.name:
+                continue  # the root
+            if not item.help:
                 yield f"The parameter {item.name} has no .help."
+            if item.caption == item.name.rpartition(".")[2]:
+                yield f"The parameter {item.name} has no .short_caption."
 
 
 def _all(group: Group) -> Iterator[Field | Group]:

@@ -184,7 +184,7 @@ def step_10_run(tour: Tour) -> None:
     page = tour.page
     page.get_by_role("textbox", name="Description", exact=True).fill("defaults")
     page.get_by_role("button", name="Preferences").click()
-    page.get_by_role("textbox", name="N processors", exact=True).fill("2")
+    page.get_by_role("textbox", name="Number of processes", exact=True).fill("2")
     page.get_by_role("button", name="OK").click()
     expect(page.get_by_text("Runs with 2 processes on this machine.")).to_be_visible()
     tour.start(1)
@@ -258,7 +258,7 @@ def step_15_what_was_learnt(tour: Tour) -> None:
     expect(page.get_by_text(f"{tour.n_images} images in total")).to_be_visible(timeout=60_000)
     page.get_by_role("textbox", name="Description", exact=True).fill("cell and P422 given")
     page.get_by_role("button", name="IOTA Settings...").click()
-    page.get_by_text("Processing Options").first.click()
+    page.get_by_text("Processing", exact=True).first.click()
     page.get_by_role("textbox", name="Target space group", exact=True).fill("P422")
     page.get_by_role("textbox", name="Target unit cell", exact=True).fill(CELL)
     tour.take("settings-target", page.locator(".iota-settings"), 250)

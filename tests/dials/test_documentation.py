@@ -32,13 +32,16 @@ def test_a_page_that_is_old_or_missing_is_found(tmp_path):
     assert [problem.split()[0] for problem in found] == ["docs/reference/outcomes.md", "docs/reference/commands.md"]
 
 
-def test_a_parameter_without_help_is_found(monkeypatch):
-    without = iota.params.merging.MERGING_PHIL.replace(".help = Resolution shells of the table", "")
+@pytest.mark.parametrize(
+    "attribute", [".help = Number of resolution shells in the table", ".short_caption = Number of resolution shells"]
+)
+def test_a_parameter_without_help_or_caption_is_found(monkeypatch, attribute):
+    without = iota.params.merging.MERGING_PHIL.replace(f"{attribute}\n", "\n")
     assert without != iota.params.merging.MERGING_PHIL
     monkeypatch.setattr(iota.params.merging, "MERGING_PHIL", without)
     parameters.forms.cache_clear()
     try:
-        assert list(parameters.undocumented()) == ["The parameter merging.n_shells has no .help."]
+        assert list(parameters.undocumented()) == [f"The parameter merging.n_shells has no {attribute.split()[0]}."]
     finally:
         parameters.forms.cache_clear()
 

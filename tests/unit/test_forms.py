@@ -92,7 +92,9 @@ def test_what_a_field_is(form):
     assert form.fields["spots.which"].choices == ("one", "two", "three")
     assert form.fields["spots.words"].default == 'a "b c"'
     assert form.fields["spots.region"].kind == "block"
-    assert iota_form().fields["cctbx_xfel.filter.flag_on"].caption == "Use filter"
+    assert form.fields["spots.late"].caption == "late"  # its name, where its authors gave it no caption
+    assert iota_form().fields["mp.n_processors"].caption == "Number of processes"
+    assert iota_form().fields["image_import.gain"].unit == "counts/photon"
     assert iota_form().fields["mp.memory"].unit == "GB"
     assert "None" not in iota_form().fields["cctbx_xfel.filter.crystal_system"].choices
 

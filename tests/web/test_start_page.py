@@ -153,7 +153,7 @@ async def test_settings_of_the_installed_backend_are_found_by_search(visit, proj
     user.find(marker="Advanced (all)...").click()
     await user.should_see("1 changed from the default")
     user.find(marker="search").type("ewald_proximal_volume_max")
-    await user.should_see("Ewald proximal volume max")
+    await user.should_see("ewald_proximal_volume_max")
     user.find(marker="indexing.stills.ewald_proximal_volume_max").clear().type("0.01")
     await user.should_see("2 changed from the default")
     user.find("OK").click()

@@ -61,7 +61,7 @@ _UNITS = {
     "gb": "GB",
     "ev": "eV",
     "counts": "counts",
-    "counts a photon": "counts/photon",
+    "counts per photon": "counts/photon",
 }
 _WORDS = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
 _UNIT_IN_BRACKETS = re.compile(rf"(?:^|\s)\(({_WORDS})(?:,[^)]*)?\)", re.IGNORECASE)
@@ -145,7 +145,7 @@ def group_of(scopes: Sequence[Any], name: str = "", expert_level: int = 0) -> Gr
         full = f"{name}.{own_name}" if name else own_name
         first = objects[0]
         if first.is_definition:
-            items.append(_field(first, full, max(level, first.expert_level or 0), _caption_of(scopes)))
+            items.append(_field(first, full, max(level, first.expert_level or 0)))
         elif first.multiple:
             items.append(_block(first, full, max(level, first.expert_level or 0)))
         else:
@@ -155,22 +155,17 @@ def group_of(scopes: Sequence[Any], name: str = "", expert_level: int = 0) -> Gr
 
 
 def _caption_of(objects: Sequence[Any]) -> str:
-    for item in objects:
-        if item.short_caption:
-            return _one_line(item.short_caption)
-    text = str(objects[0].name).replace("_", " ").strip()
-    return text[:1].upper() + text[1:]
+    """The caption that its authors wrote, else the name: all of IOTA's have one, of the backend's only some."""
+    captions = [_one_line(item.short_caption) for item in objects if item.short_caption]
+    return captions[0] if captions else str(objects[0].name)
 
 
-def _field(definition: Any, name: str, expert_level: int, caption_of_group: str) -> Field:
+def _field(definition: Any, name: str, expert_level: int) -> Field:
     kind = _kind(definition)
     converter = definition.type
-    caption = _caption_of([definition])
-    if definition.name == "flag_on" and not definition.short_caption:
-        caption = f"Use {caption_of_group[:1].lower()}{caption_of_group[1:]}"
     return Field(
         name=name,
-        caption=caption,
+        caption=_caption_of([definition]),
         help=_one_line(definition.help or definition.caption or ""),
         kind=kind,
         expert_level=expert_level,

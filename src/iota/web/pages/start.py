@@ -161,8 +161,8 @@ class _StartPage:
         with ui.column().classes("iota-card iota-compact gap-1"):
             ui.label("Data selection").classes("iota-title")
             for scope, caption, fields in (
-                ("image_triage", "Discard blanks", (("minimum_Bragg_peaks", "Least number of spots"),)),
-                ("image_range", "Range of images", (("range", "Numbers"),)),
+                ("image_triage", "Discard blanks", (("minimum_Bragg_peaks", "Minimum number of spots"),)),
+                ("image_range", "Range of images", (("range", "Range"),)),
                 ("random_sample", "Random subset", (("number", "Number of images"),)),
             ):
                 switch_name = f"{_SELECTION}.{scope}.flag_on"
@@ -174,7 +174,7 @@ class _StartPage:
                         self._editor(f"{_SELECTION}.{scope}.{name}")
                     row.bind_visibility_from(switch.element, "value")
             self._editors[f"{_SELECTION}.image_range.range"].element.props('placeholder="1-5,25,200-250"')
-            self._editors[f"{_SELECTION}.random_sample.number"].element.props('hint="0: a tenth, at least 5"')
+            self._editors[f"{_SELECTION}.random_sample.number"].element.props('hint="0: 10 %, at least 5"')
             self._selected = ui.label().classes("iota-muted iota-small")
 
     def _build_settings(self) -> None:
