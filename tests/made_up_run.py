@@ -13,9 +13,9 @@ from iota.runs.lists import write_input_list
 
 _FAILURES = (
     ("failed_indexing", "No lattice explains the spots."),
-    ("failed_indexing", "The best lattice is off the spots by {n}.5 px (indexing.stills.rmsd_min_px)."),
-    ("failed_integration", "No reflection is significant (significance filter)."),
-    ("failed_filter", "{n} reflections are integrated; at least 200 are wanted."),
+    ("failed_indexing", "The RMSD of the best lattice is too high, {n}.5 px (indexing.stills.rmsd_min_px)."),
+    ("failed_integration", "No significant reflections (significance filter)."),
+    ("failed_filter", "{n} reflections were integrated; at least 200 are required."),
     ("timed_out", "It took longer than allowed (mp.frame_timeout)."),
     ("crashed", "It needed more memory than allowed (mp.frame_memory)."),
     ("failed_import", "The file is cut off."),

@@ -40,17 +40,17 @@ OUTCOME_WORDS: dict[Outcome, str] = {  # for people; files and programs have the
     "timed_out": "timed out",
 }
 MEANINGS: dict[Outcome, str] = {
-    "integrated": "At least one lattice was found and integrated, and passed the filter if there is one.",
+    "integrated": "At least one lattice was found and integrated, and passed the filter if one was used.",
     "failed_import": "The image, or its header, could not be read.",
-    "failed_triage": "It has fewer spots than the minimum for diffraction: a blank.",
-    "too_many_spots": "It has more spots than dispatch.hit_finder.maximum_number_of_reflections allows, as with salt,"
-    " ice or noise. It is not indexed, and counts neither as a hit nor as a blank.",
+    "failed_triage": "It has fewer spots than the minimum for a hit: a blank.",
+    "too_many_spots": "It has more spots than dispatch.hit_finder.maximum_number_of_reflections allows, usually"
+    " from salt, ice or noise. It is not indexed, and counts neither as a hit nor as a blank.",
     "failed_spotfinding": "Spot finding ended with an error.",
-    "failed_indexing": "It has spots, and no lattice explains them well enough.",
-    "failed_refinement": "A lattice was found, and its refinement against the spots failed.",
-    "failed_integration": "A lattice was refined, and none of its reflections could be integrated or is significant.",
-    "failed_filter": "Lattices were integrated, and none of them is what cctbx_xfel.filter asks for.",
-    "crashed": "Its process ended without an answer: the backend crashed, memory ran out, or its job was lost twice.",
+    "failed_indexing": "It has enough spots, but no lattice explains them well enough.",
+    "failed_refinement": "A lattice was found, but its refinement against the spots failed.",
+    "failed_integration": "A lattice was refined, but none of its reflections could be integrated or was significant.",
+    "failed_filter": "Lattices were integrated, but none of them meets the criteria of cctbx_xfel.filter.",
+    "crashed": "Its process ended without a result: the backend crashed, memory ran out, or its job was lost twice.",
     "timed_out": "It took longer than mp.frame_timeout allows.",
 }
 NOT_HITS: tuple[Outcome, ...] = (
@@ -94,7 +94,7 @@ class Lattice(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     d_min_A: float | None = None  # highest resolution to which the lattice was integrated
     d_max_A: float | None = None
     wilson_b_A2: float | None = None
-    mosaicity_deg: float | None = None  # half mosaicity, as DIALS counts it
+    mosaicity_deg: float | None = None  # half-width, the convention of DIALS
     domain_size_A: float | None = None
     beam_centre_mm: tuple[float, float] | None = None
     beam_centre_px: tuple[float, float] | None = None  # fast, slow
@@ -107,12 +107,12 @@ class Lattice(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
 class GridPoint(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """What one combination of spot-finding settings led to, in a grid search."""
 
-    area: int  # least number of pixels of a spot
+    area: int  # minimum number of pixels per spot
     height: int  # spot height
     signal: int  # signal height
     n_spots: int
     n_indexed: int | None = None  # None: no lattice
-    mosaicity_deg: float | None = None  # half mosaicity
+    mosaicity_deg: float | None = None  # half-width
     epv_A3: float | None = None  # Ewald proximal volume (1/A^3)
     reason: str = ""  # why there is no lattice, or why the prefilter drops it
     is_chosen: bool = False
@@ -125,7 +125,7 @@ class FrameResult(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     name: str  # unique in the run; stem of the frame's files
     outcome: Outcome
     reason: str = ""  # one sentence; empty when integrated
-    settings: str = ""  # with which settings the lattice was found: given, defaults, learnt lattice ..., tried ...
+    settings: str = ""  # with which the lattice was found: given lattice, defaults, determined lattice ...
     remarks: list[str] = []  # sentences on its file or header that a user should know, although it was processed
     attempts: list[str] = []  # one sentence for each setting that was tried and did not succeed
     seconds: dict[str, float] = {}  # stage -> s
@@ -169,7 +169,7 @@ class Screened(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scouted(msgspec.Struct, frozen=True, kw_only=True):
-    """A frame that was indexed only to learn its lattice."""
+    """A frame that was indexed only to determine its lattice."""
 
     frame: FrameRef
     name: str

@@ -224,7 +224,7 @@ def step_12_why(tour: Tour) -> None:
     expect(page.get_by_text(re.compile(rf"^{n} images?: ")).first).to_be_visible()
     segment.dblclick()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("No spot found")
+    expect(dialog).to_contain_text("No spots found")
     page.wait_for_timeout(400)
     tour.take("failed-list", page.locator(".q-dialog .q-card"))
     dialog.get_by_role("button", name="Close").click()

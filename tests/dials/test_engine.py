@@ -59,7 +59,7 @@ def test_a_failed_attempt_leaves_no_trace_in_the_next(hits, tmp_path):
 def test_the_filter_discards_with_a_reason(hits, tmp_path):
     result = _process(_engine(tmp_path, lattice_filter=LatticeFilter(min_reflections=100000)), hits[0])
     assert (result.outcome, result.lattices) == ("failed_filter", [])
-    assert "100000 are wanted" in result.reason
+    assert "100000 are required" in result.reason
     assert not list((tmp_path / "final").iterdir())
     assert (tmp_path / result.files["strong"]).exists()
 
@@ -107,7 +107,7 @@ def test_the_target_is_checked_against_the_installed_backend(tmp_path):
 def test_more_spots_than_allowed_are_neither_a_blank_nor_a_hit(hits, tmp_path):
     result = _process(_engine(tmp_path, "dispatch.hit_finder.maximum_number_of_reflections=40"), hits[0])
     assert (result.outcome, result.lattices) == ("too_many_spots", [])
-    assert result.reason == f"{result.n_spots} spots found; at most 40 are allowed (dispatch.hit_finder)."
+    assert result.reason == f"{result.n_spots} spots found; the maximum is 40 (dispatch.hit_finder)."
     assert {"experiments", "strong", "log"} <= set(result.files)  # its spots can be looked at
 
 

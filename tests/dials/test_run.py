@@ -35,7 +35,7 @@ def test_a_first_run_learns_the_lattice_of_an_unknown_crystal(learnt_run, lysozy
     hits = [r for r in results.values() if r.outcome != "failed_triage"]
     assert len(integrated) >= 0.8 * len(hits) > 4
     for result in integrated:
-        assert result.settings.startswith("learnt lattice 1: tP")
+        assert result.settings.startswith("determined lattice 1: tP")
         assert result.lattices[0].unit_cell == pytest.approx((79.2, 79.2, 38.1, 90, 90, 90), rel=0.01)
 
 

@@ -42,8 +42,8 @@ def test_most_votes_win_and_the_others_are_told_apart(times):
     assert found.unit_cell == pytest.approx(LYSOZYME, rel=1e-3)
     assert found.unit_cell_spread[:3] == pytest.approx([0.079, 0.079, 0.038], rel=0.4)
     assert [x.relation for x in found.candidates] == [
-        "the same lattice in another symmetry",
-        "super-cell, 2 times the volume",
+        "same lattice, different symmetry",
+        "supercell, 2 times the volume",
         "another lattice",
     ]
     assert [x.n_lattices for x in found.candidates] == pytest.approx([10 * times, 8 * times, 5 * times], rel=0.05)
@@ -54,7 +54,7 @@ def test_most_votes_win_and_the_others_are_told_apart(times):
 def test_a_super_cell_that_many_frames_have_does_not_beat_the_lattice_it_is_made_of():
     found = consensus(*_votes((30, TP, LYSOZYME), (40, OP, (79.2, 158.4, 38.1, 90, 90, 90))))
     assert found.unit_cell == pytest.approx(LYSOZYME, rel=1e-3)
-    assert found.candidates[0].relation == "super-cell, 2 times the volume"
+    assert found.candidates[0].relation == "supercell, 2 times the volume"
     assert found.is_close
 
 

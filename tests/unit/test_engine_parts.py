@@ -75,7 +75,7 @@ def test_a_log_holds_one_frame_and_leaves_nothing_behind(capsys):
         (RuntimeError("No suitable lattice could be found."), "No lattice explains the spots."),
         (
             RuntimeError("RMSD too high, 12.180555"),
-            "The best lattice is off the spots by 12.2 px (indexing.stills.rmsd_min_px).",
+            "The RMSD of the best lattice is too high, 12.2 px (indexing.stills.rmsd_min_px).",
         ),
         (RuntimeError("Ewald proximity volume too high, 0.004"), "The best lattice is too mosaic"),
         (RuntimeError("Too few spots remaining for nearest neighbour analysis (7)"), "Too few spots (7) to estimate"),
@@ -98,7 +98,7 @@ def test_words_of_dials_go_into_the_log_of_the_frame_and_not_into_the_reason(wor
 
 
 def test_triage_counts_in_english():
-    assert too_few_spots(0, 10) == "No spot found; at least 10 are needed."
+    assert too_few_spots(0, 10) == "No spots found; at least 10 are needed."
     assert too_few_spots(1, 10) == "1 spot found; at least 10 are needed."
     assert too_few_spots(9, 10) == "9 spots found; at least 10 are needed."
 

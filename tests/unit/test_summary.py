@@ -132,8 +132,11 @@ TOO_MANY = ("too_many_spots", "900 spots found.")
         ([BLANK, BLANK, TOO_MANY], "2 of 3 frames do not have"),
         ([TOO_MANY, TOO_MANY], "All frames have too many spots."),
         ([("failed_spotfinding", "The number of strong pixels found (9) is")], "image_import.estimate_gain"),
-        ([("failed_spotfinding", "The mask is of another shape.")], "All frames ended as failed spot finding; "),
-        ([("crashed", "")] * 3 + [("timed_out", "")], "3 of 4 frames ended as crashed; "),
+        (
+            [("failed_spotfinding", "The mask is of another shape.")],
+            "All frames ended with outcome 'failed spot finding'; ",
+        ),
+        ([("crashed", "")] * 3 + [("timed_out", "")], "3 of 4 frames ended with outcome 'crashed'; "),
     ],
 )
 def test_without_a_hit_the_next_step_is_about_what_ended_most_frames(tmp_path, failures, says):

@@ -90,8 +90,13 @@ def test_every_setting_that_a_hint_opens_is_a_parameter():
 
 
 def test_hints_fit_the_reason():
-    off = hint_for("failed_indexing", "The best lattice is off the spots by … px (indexing.stills.rmsd_min_px).")
-    assert off.setting.startswith("image_import.beam_center")
+    for reason in (
+        "The RMSD of the best lattice is too high, … px (indexing.stills.rmsd_min_px).",
+        "The best lattice is off the spots by … px (indexing.stills.rmsd_min_px).",  # in ledgers of before
+    ):
+        assert hint_for("failed_indexing", reason).setting.startswith("image_import.beam_center")
+    coarse = "The lattice reaches … A; … A or better is required."
+    assert hint_for("failed_filter", coarse).setting == "cctbx_xfel.filter.min_resolution"
     assert hint_for("failed_indexing", "No lattice explains the spots.").setting == "cctbx_xfel.target_unit_cell"
     assert hint_for("crashed", "It needed more memory than allowed (mp.frame_memory).").setting == "mp.frame_memory"
     assert hint_for("integrated", "") is None

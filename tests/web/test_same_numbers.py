@@ -82,7 +82,7 @@ def _expected(folder):
         f"{len(indexed)} of {len(hits)} hits,",
         f"{len(integrated)} of {len(hits)} hits,",
         f"{median(resolutions):.2f} Å median, {min(resolutions):.2f} Å best, {max(resolutions):.2f} Å worst",
-        f"{median(r.n_spots for r in hits):.0f} a hit (median)",
+        f"{median(r.n_spots for r in hits):.0f} per hit (median)",
         f"{median(x.n_integrated for x in lattices):.0f} a lattice, {median(x.n_strong for x in lattices):.0f} of them",
         f"{median(x.wilson_b_A2 for x in lattices if x.wilson_b_A2 is not None):.1f} Å² (median)",
         f"{median(x.rmsd_px for x in lattices):.2f} px of spot positions (median)",

@@ -1,4 +1,4 @@
-"""Unit cells in clusters: crystal forms, super-cells and misindexed frames told apart."""
+"""Clusters of unit cells, which separate crystal forms, supercells and misindexed frames."""
 
 from __future__ import annotations
 

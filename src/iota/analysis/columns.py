@@ -1,4 +1,4 @@
-"""What the columns of a run's table are called, and how people see them: charts, tables, API and data frames alike."""
+"""Names, labels and formats of the columns of a run's table, the same in charts, tables, API and data frames."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.label} ({self.unit})" if self.unit else self.label
 
     def text(self, value: float) -> str:
-        """One value as people see it; empty when it is unknown."""
+        """One value as text; empty when it is unknown."""
         return "" if value != value else format(value, self.format)
 
 
@@ -48,29 +48,29 @@ _ALL = (
     _frame("outcome", "Outcome", "", ".0f", "u1", "How the frame ended: position in the list of outcomes."),
     _frame("reason", "Reason", "", ".0f", "u2", "Why it is not integrated: position in the list of reasons."),
     _frame("settings", "Settings", "", ".0f", "u2", "Settings of its lattice: position in the list of settings."),
-    _frame("remarks", "Remarks", "", ".0f", "u2", "What is to be known of its file: position in the list of remarks."),
+    _frame("remarks", "Remarks", "", ".0f", "u2", "Notes on its file: position in the list of remarks."),
     _frame("finished", "Finished", "s", ".3f", "f8", "When the frame was finished, in seconds since 1970 (UTC)."),
-    _frame("seconds", "Time", "s", ".2f", "f4", "What processing the frame took, all stages."),
+    _frame("seconds", "Time", "s", ".2f", "f4", "Time for all stages of processing."),
     *(
-        _frame(f"seconds_{stage}", f"Time, {words}", "s", ".3f", "f4", f"What {words} took; unknown without it.")
+        _frame(f"seconds_{stage}", f"Time, {words}", "s", ".3f", "f4", f"Time for {words}; unknown if not reached.")
         for stage, words in STAGES.items()
     ),
-    _frame("n_spots", "Spots", "", ".0f", "f4", "Spots found; unknown when spot finding was not reached."),
-    _frame("spots_d_min_A", "Resolution of spots", "Å", ".2f", "f4", "Resolution to which spots were found."),
+    _frame("n_spots", "Spots", "", ".0f", "f4", "Spots found; unknown if spot finding was not reached."),
+    _frame("spots_d_min_A", "Resolution of spots", "Å", ".2f", "f4", "Resolution limit of the spots."),
     _frame("n_lattices", "Lattices", "", ".0f", "u1", "Lattices on the frame."),
-    _lattice("d_min_A", "Resolution", "Å", ".2f", "Highest resolution to which the lattice was integrated."),
-    _lattice("n_indexed", "Indexed spots", "", ".0f", "Spots that the lattice explains."),
+    _lattice("d_min_A", "Resolution", "Å", ".2f", "Resolution limit of the integrated lattice."),
+    _lattice("n_indexed", "Indexed spots", "", ".0f", "Spots indexed by the lattice."),
     _lattice("n_integrated", "Integrated reflections", "", ".0f", "Reflections that were integrated."),
     _lattice("n_strong", "Strong reflections", "", ".0f", "Integrated reflections with I/σ above strong_sigma."),
-    _lattice("rmsd_px", "Rmsd of positions", "px", ".2f", "Root mean square distance of spots from predictions."),
-    _lattice("wilson_b_A2", "Wilson B", "Å²", ".1f", "Fall-off of intensities with resolution."),
-    _lattice("mosaicity_deg", "Half mosaicity", "°", ".3f", "Half mosaicity, as DIALS counts it."),
-    _lattice("domain_size_A", "Domain size", "Å", ".0f", "Size of mosaic domains."),
+    _lattice("rmsd_px", "RMSD (positions)", "px", ".2f", "RMSD between observed and predicted spot positions."),
+    _lattice("wilson_b_A2", "Wilson B", "Å²", ".1f", "Wilson B factor."),
+    _lattice("mosaicity_deg", "Half-width mosaicity", "°", ".3f", "Half-width mosaicity (DIALS convention)."),
+    _lattice("domain_size_A", "Domain size", "Å", ".0f", "Size of the mosaic domains."),
     _lattice("beam_fast_px", "Beam centre, fast", "px", ".1f", "Beam centre along the fast axis."),
     _lattice("beam_slow_px", "Beam centre, slow", "px", ".1f", "Beam centre along the slow axis."),
     _lattice("beam_fast_mm", "Beam centre, fast", "mm", ".3f", "Beam centre along the fast axis."),
     _lattice("beam_slow_mm", "Beam centre, slow", "mm", ".3f", "Beam centre along the slow axis."),
-    _lattice("distance_mm", "Distance", "mm", ".2f", "Distance of the detector."),
+    _lattice("distance_mm", "Distance", "mm", ".2f", "Detector distance."),
     _lattice("a_A", "a", "Å", ".2f", "Cell length a."),
     _lattice("b_A", "b", "Å", ".2f", "Cell length b."),
     _lattice("c_A", "c", "Å", ".2f", "Cell length c."),
@@ -90,4 +90,4 @@ CELL = ("a_A", "b_A", "c_A", "alpha_deg", "beta_deg", "gamma_deg")
 CODES = ("outcome", "reason", "settings", "remarks", "symmetry")  # positions in lists of words
 NO_CODE = 65535  # where there is nothing to name
 OTHER_CODE = 65534  # where there were too many different words to keep them
-OTHER = "(other words; see the records)"
+OTHER = "(other; see the records)"

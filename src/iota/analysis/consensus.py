@@ -25,7 +25,7 @@ from iota.symmetry import Cell, median_cell, multiple_of, point_group_order, pri
 MOST_CELLS = 5000  # more than this many add nothing to a median
 _MOST_CANDIDATES = 5
 _LEAST_SHARE = 0.02  # of all lattices, for a candidate to be shown
-_RIVAL = 0.5  # a sub-cell with so many votes for one of its super-cell wins: super-cells explain every spot, too
+_RIVAL = 0.5  # a subcell wins with this many votes per vote for its supercell, as supercells also explain every spot
 _DISTORTION_DEG = 0.5  # of a median cell; single frames need more
 
 Floats = npt.NDArray[np.float64]
@@ -175,7 +175,7 @@ def _lower_symmetries(
                 space_group=symmetries_[code][1],
                 n_lattices=round(number * scale),
                 unit_cell=median_cell(in_one_setting(cells[of_type], bravais)),
-                relation="the same lattice in another symmetry",
+                relation="same lattice, different symmetry",
             )
         )
     return found
@@ -202,9 +202,9 @@ def _relation(first: Cell, other: Cell) -> str:
     if larger == 1:
         return "nearly the same lattice"
     if larger:
-        return f"super-cell, {larger} times the volume"
+        return f"supercell, {larger} times the volume"
     if smaller:
-        return f"sub-cell, 1/{smaller} of the volume"
+        return f"subcell, 1/{smaller} of the volume"
     return "another lattice"
 
 

@@ -1,4 +1,4 @@
-"""What the summary of a run says, as names and values: log, API, pages and reports all show these and no others."""
+"""Facts that summarise a run, as names and values: log, API, pages and reports all show these and no others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     text: str  # the same everywhere it is shown
     values: Mapping[str, float] = {}  # the numbers of the text, as exact as they are known
     unit: str = ""  # of the values; those in percent and those that are counted have none
-    is_warning: bool = False  # something is probably wrong
+    is_warning: bool = False  # a problem is likely
 
 
 def run_facts(summary: Summary) -> list[Fact]:
@@ -33,7 +33,7 @@ def run_facts(summary: Summary) -> list[Fact]:
 
 
 def lattice_facts(summary: Summary) -> list[Fact]:
-    """The consensus lattice and others; none when nothing is integrated."""
+    """The consensus lattice and others; empty when nothing is integrated."""
     consensus = summary.consensus
     if consensus is None:
         return []
@@ -48,12 +48,17 @@ def lattice_facts(summary: Summary) -> list[Fact]:
         ),
         Fact(
             name="consensus_share",
-            label="Share",
+            label="Fraction",
             text=f"{100 * consensus.share:.0f} % (95 % confidence: {low:.0f} to {high:.0f} %)",
             values={"percent": 100 * consensus.share, "low": low, "high": high},
         ),
-        _cell("unit_cell", "Unit cell", consensus.unit_cell, "(Å, °)"),
-        _cell("unit_cell_spread", "Spread", consensus.unit_cell_spread, "(Å, °; robust standard deviation)"),
+        _cell("unit_cell", "Unit cell", consensus.unit_cell, f"{cell_text(consensus.unit_cell)} (Å, °)"),
+        _cell(
+            "unit_cell_spread",
+            "Spread",
+            consensus.unit_cell_spread,
+            f"{cell_text(consensus.unit_cell_spread)} (Å, °; robust standard deviation)",
+        ),
     ]
     if summary.cell_scale is not None:
         facts.append(_scale(summary.cell_scale))
@@ -72,7 +77,7 @@ def lattice_facts(summary: Summary) -> list[Fact]:
             Fact(
                 name="multiples",
                 label="Multiples",
-                text=f"{consensus.n_multiples:,} more lattices are supercells or subcells of it (of index 2 to 4)",
+                text=f"{consensus.n_multiples:,} more lattices are supercells or subcells of it (index 2 to 4)",
                 values={"n": consensus.n_multiples},
             )
         )
@@ -84,10 +89,11 @@ def lattice_facts(summary: Summary) -> list[Fact]:
         n_others = sum(summary.other_bravais.values())
         facts.append(Fact(name="others", label="Others", text=others or "none", values={"n": n_others}))
     if consensus.is_close:
-        text = "The vote is close: try both as targets, or collect more images."
+        text = "Almost equally frequent: try both as targets, or collect more images."
         facts.append(Fact(name="close", label="Note", text=text))
     if consensus.metric_symmetry and consensus.metric_cell:
-        facts.append(_cell("metric_cell", "Metric", consensus.metric_cell, "(Å, °)", f"{consensus.metric_symmetry}, "))
+        text = f"compatible with {consensus.metric_symmetry}: {cell_text(consensus.metric_cell)} (Å, °)"
+        facts.append(_cell("metric_cell", "Metric symmetry", consensus.metric_cell, text))
     return facts
 
 
@@ -121,7 +127,7 @@ def _counts(summary: Summary) -> list[Fact]:
 
 
 def of_what(summary: Summary) -> str:
-    """What hits are a fraction of, in words; frames that could not be read are neither hits nor misses."""
+    """The denominator of the hit rate, in words; frames that could not be read are neither hits nor misses."""
     return "finished frames" if summary.n_read == summary.n_finished else "frames that could be read"
 
 
@@ -138,7 +144,7 @@ def _share(name: str, label: str, n: int, of: int, what: str) -> Fact:
 
 
 def _limit(share: float) -> str:
-    """A limit in percent, with as many digits as tell it from 0 and from 100."""
+    """A limit in percent, with enough digits to distinguish it from 0 and 100."""
     return f"{share:.0f}" if 10 <= share <= 90 or share in (0, 100) else f"{share:.1f}"
 
 
@@ -146,7 +152,7 @@ def _data(summary: Summary) -> list[Fact]:
     """Medians over hits and lattices."""
     facts = []
     if summary.n_spots_median is not None:
-        facts.append(_median("spots", "Spots", summary.n_spots_median, 0, "", " a hit"))
+        facts.append(_median("spots", "Spots", summary.n_spots_median, 0, "", " per hit"))
     if summary.d_min_A:
         best, median, worst = summary.d_min_A
         facts.append(
@@ -164,16 +170,16 @@ def _data(summary: Summary) -> list[Fact]:
             Fact(
                 name="reflections",
                 label="Reflections",
-                text=f"{summary.n_integrated_median:,.0f} a lattice, {strong:,.0f} of them strong (medians)",
+                text=f"{summary.n_integrated_median:,.0f} per lattice, {strong:,.0f} of them strong (medians)",
                 values={"integrated": summary.n_integrated_median, "strong": strong},
             )
         )
     if summary.wilson_b_A2_median is not None:
         facts.append(_median("wilson_b", "Wilson B", summary.wilson_b_A2_median, 1, "Å²"))
     if summary.rmsd_px_median is not None:
-        facts.append(_median("rmsd", "Rmsd", summary.rmsd_px_median, 2, "px", " of spot positions"))
+        facts.append(_median("rmsd", "RMSD (positions)", summary.rmsd_px_median, 2, "px"))
     if summary.mosaicity_deg_median is not None:
-        facts.append(_median("mosaicity", "Mosaicity", summary.mosaicity_deg_median, 3, "°", " half width"))
+        facts.append(_median("mosaicity", "Mosaicity (half-width)", summary.mosaicity_deg_median, 3, "°"))
     if summary.domain_size_A_median is not None:
         facts.append(_median("domain_size", "Domain size", summary.domain_size_A_median, 0, "Å"))
     return facts
@@ -196,7 +202,7 @@ def _geometry(summary: Summary) -> list[Fact]:
         changes = ", ".join(f"{d.axis} {_signed(d.change_mm)} ± {d.half_width_mm:.3f}" for d in summary.drifts)
         text = f"{changes} mm, first to last third (99 % confidence): {' and '.join(moved) or 'none'} significant"
         if not any(d.change_mm or d.half_width_mm for d in summary.drifts):
-            text = "none: all lattices have the geometry of their images"
+            text = "none: all lattices have the same geometry"
         facts.append(
             Fact(
                 name="drift",
@@ -220,7 +226,7 @@ def _time(summary: Summary) -> list[Fact]:
         Fact(
             name="seconds",
             label="Time",
-            text=f"{medians} s a frame (medians); {_duration(total)} in all",
+            text=f"{medians} s per frame (medians); {_duration(total)} in total",
             values={stage.stage: stage.median_s for stage in summary.stages} | {"total": total},
             unit="s",
         )
@@ -243,7 +249,7 @@ def _unreadable(n: int) -> list[Fact]:
     if not n:
         return []
     what = "1 line is" if n == 1 else f"{n:,} lines are"
-    text = f"{what} damaged and not counted; iota.run --resume reprocesses the images without a record"
+    text = f"{what} damaged and not counted; iota.run --resume processes the images without a record again"
     return [Fact(name="unreadable", label="Ledger", text=text, values={"n": n})]
 
 
@@ -253,10 +259,9 @@ def _median(name: str, label: str, value: float, digits: int, unit: str, what: s
     return Fact(name=name, label=label, text=f"{spaced}{what} (median)", values={"median": value}, unit=unit)
 
 
-def _cell(name: str, label: str, cell: tuple[float, ...], units: str, before: str = "") -> Fact:
-    text = f"{before or ''}{cell_text(cell)} {units}"
+def _cell(name: str, label: str, cell: tuple[float, ...], text: str) -> Fact:
     values = dict(zip(("a", "b", "c", "alpha", "beta", "gamma"), cell, strict=True))
-    return Fact(name=name, label=label, text=f"allows {text}" if before else text, values=values, unit="Å, °")
+    return Fact(name=name, label=label, text=text, values=values, unit="Å, °")
 
 
 def _signed(value: float) -> str:

@@ -57,6 +57,6 @@ def supporters(group: LatticeGroup, groups: Sequence[LatticeGroup]) -> set[str]:
 
 
 def sub_lattices(group: LatticeGroup, others: Sequence[LatticeGroup]) -> list[LatticeGroup]:
-    """Those of other groups of which ``group`` is a super-cell, the smallest volume first."""
+    """Those of other groups of which ``group`` is a supercell, the smallest volume first."""
     smaller = [other for other in others if (multiple_of(other.unit_cell, group.unit_cell) or 1) > 1]
     return sorted(smaller, key=lambda other: volume(other.unit_cell))

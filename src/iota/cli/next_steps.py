@@ -28,9 +28,9 @@ def next_steps(conclusion: Conclusion, folder: RunFolder) -> list[str]:
     if summary.n_hits:
         return [
             *_strong_pixels(summary),
-            f"{summary.n_hits} frames have diffraction but none was integrated. Are beam centre, distance and"
-            f" wavelength right? Look at some with {_in_browser(folder) or _imported(path)}",
-            "If the crystal is known, give it: cctbx_xfel.target_unit_cell=... cctbx_xfel.target_space_group=...",
+            f"{summary.n_hits} hits, but none was integrated. Check beam centre, distance and wavelength; inspect some"
+            f" images with {_in_browser(folder) or _imported(path)}",
+            "If the crystal is known: cctbx_xfel.target_unit_cell=... cctbx_xfel.target_space_group=...",
         ]
     return _without_hits(summary, path)
 
@@ -44,17 +44,17 @@ def _with_lattices(conclusion: Conclusion, folder: RunFolder) -> list[str]:
     if scale is not None and scale.distance_mm is not None:
         steps.append(
             f"check the distance:      {command('iota.run')} ... image_import.distance={scale.distance_mm:.1f}, if the"
-            " crystal form is the given one"
+            " crystal form is as given"
         )
     steps += [
-        f"look at the best frame:  {_view(conclusion.viewer, files, folder)}",
-        f"see its numbers:         dials.show {' '.join(files)}",
+        f"view the best frame:     {_view(conclusion.viewer, files, folder)}",
+        f"list its parameters:     dials.show {' '.join(files)}",
     ]
     if consensus.n_lattices > 1:
         steps.append(f"merge the intensities:   {command('iota.merge')} {shlex.quote(str(folder.path))}")
-    if any("learnt" in label or "metric" in label for label in summary.settings):
+    if any(word in label for label in summary.settings for word in ("determined", "learnt", "metric")):
         steps.append(
-            f"when the space group is known:  {command('iota.run')} ... "
+            f"once the space group is known:  {command('iota.run')} ... "
             f'cctbx_xfel.target_unit_cell="{cell_text(consensus.unit_cell)}" cctbx_xfel.target_space_group=...'
         )
     return steps
@@ -83,11 +83,11 @@ def _in_browser(folder: RunFolder) -> str:
 
 _MANY = 0.1  # of the finished frames
 _GAIN = (
-    "Are the counts photons? If not, give the gain (counts per photon) as image_import.gain=..., or have it estimated"
+    "If the counts are not photons, set the gain (counts per photon) with image_import.gain=..., or have it estimated"
     " with image_import.estimate_gain=True."
 )
 _TOO_FEW = (
-    "If there is diffraction, lower data_selection.image_triage.minimum_Bragg_peaks or change the spot finding in a"
+    "If they show diffraction, lower data_selection.image_triage.minimum_Bragg_peaks or change the spot finding in a"
     " target file (spotfinder.threshold...)."
 )
 _TOO_MANY = (
@@ -97,14 +97,14 @@ _TOO_MANY = (
 
 
 def _without_hits(summary: Summary, path: str) -> list[str]:
-    """What is wrong with most frames of a run without a hit."""
+    """Why most frames of a run without hits failed."""
     if not summary.n_finished:
-        return [f"No frame was finished; {path}/iota.log says why."]
+        return [f"No frames were processed; see {path}/iota.log for the reason."]
     outcome = max(summary.counts, key=lambda outcome: summary.counts[outcome])
     n, n_all = summary.counts[outcome], summary.n_finished
     is_all = n == n_all
     some = f"{n:,} of {n_all:,} frames"
-    why = f"{path}/iota.log says why, line by line."
+    why = f"see {path}/iota.log for the reasons."
     if outcome == "failed_triage":
         return [f"{'No frame has' if is_all else f'{some} do not have'} enough spots. {_TOO_FEW}"]
     if outcome == "too_many_spots":
@@ -113,7 +113,7 @@ def _without_hits(summary: Summary, path: str) -> list[str]:
         return [f"{'No frame' if is_all else f'Only {n_all - n:,} of {n_all:,} frames'} could be read; {why}"]
     if outcome == "failed_spotfinding" and _strong_pixels(summary):
         return _strong_pixels(summary)
-    return [f"{'All frames' if is_all else some} ended as {OUTCOME_WORDS[outcome]}; {why}"]
+    return [f"{'All frames' if is_all else some} ended with outcome '{OUTCOME_WORDS[outcome]}'; {why}"]
 
 
 def _strong_pixels(summary: Summary) -> list[str]:

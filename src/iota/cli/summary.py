@@ -23,7 +23,7 @@ from iota.workers.conclusion import Conclusion
 from iota.workers.learning import Learnt
 
 _MOST_REASONS = 5
-# colours that differ in lightness too, so that they can be told apart without colour vision
+# colours that differ in lightness too, so that they can be distinguished without colour vision
 OUTCOME_STYLES: dict[Outcome, str] = {
     "integrated": "bold bright_green",
     "failed_import": "magenta",
@@ -40,7 +40,7 @@ OUTCOME_STYLES: dict[Outcome, str] = {
 
 
 def print_summary(console: Console, conclusion: Conclusion, lattices: Sequence[Learnt], folder: RunFolder) -> None:
-    """Print outcomes, consensus lattice, clusters, resolution, where everything lies and what to do next."""
+    """Print outcomes, consensus lattice, clusters, resolution, where the files are and what to do next."""
     summary = conclusion.summary
     console.print()
     console.print(_outcomes(summary))
@@ -73,7 +73,7 @@ def _outcomes(summary: Summary) -> Table:
     table = Table(box=box.SIMPLE_HEAD, title=" SUMMARY", title_justify="left", title_style="bold", pad_edge=True)
     table.add_column("outcome")
     table.add_column("frames", justify="right")
-    table.add_column("share", justify="right")
+    table.add_column("fraction", justify="right")
     table.add_column("", no_wrap=True)
     total = max(1, summary.n_frames)
     rows = [(OUTCOME_WORDS[o], n, OUTCOME_STYLES[o]) for o, n in summary.counts.items()]
@@ -96,13 +96,13 @@ def _findings(summary: Summary, lattices: Sequence[Learnt]) -> RenderableType:
     grid.add_row()
     facts = lattice_facts(summary)
     if not facts:
-        grid.add_row(" Lattice", "none: no frame was integrated")
+        grid.add_row(" Lattice", "none: no frames were integrated")
     for fact in facts:
         if not fact.is_warning:
             grid.add_row(f" {fact.label}", fact.text)
     for lattice in lattices:
         grid.add_row(
-            f" Learnt {lattice.number}", f"{lattice.label.partition(': ')[2]}, from {lattice.n_scouted} frames"
+            f" Determined {lattice.number}", f"{lattice.label.partition(': ')[2]}, from {lattice.n_scouted} frames"
         )
     return grid
 
@@ -118,15 +118,15 @@ def _reasons(failures: Sequence[Failure]) -> RenderableType:
     if len(failures) > len(most):
         n_more = len(failures) - len(most)
         reasons = "reason" if n_more == 1 else "reasons"
-        table.add_row("", f"and {n_more} more {reasons}; iota.log has them all, frame by frame")
+        table.add_row("", f"and {n_more} more {reasons}; iota.log lists them frame by frame")
     return table
 
 
 def _clusters(clusters: Sequence[Cluster]) -> RenderableType:
     if not clusters:
-        return Text("\n No cluster of unit cells is large enough (analysis.clustering.limit).")
+        return Text("\n No cluster of unit cells reaches the minimum size (analysis.clustering.limit).")
     table = Table(box=box.SIMPLE_HEAD, title="UNIT CELL CLUSTERS", title_justify="left", title_style="bold")
-    for name in ("#", "lattices", "multiples", "lattice", "unit cell (A, degrees)", "sd of a b c"):
+    for name in ("#", "lattices", "multiples", "lattice", "unit cell (A, degrees)", "SD of a b c"):
         table.add_column(
             name, justify="right" if name in ("#", "lattices", "multiples") else "left", no_wrap=name != "lattice"
         )
@@ -140,7 +140,7 @@ def _clusters(clusters: Sequence[Cluster]) -> RenderableType:
             cell_text(cluster.unit_cell_spread[:3]),
         )
     if any(cluster.n_multiples for cluster in clusters):
-        table.caption = " multiples: other lattices that are supercells or subcells of the cluster, of index 2 to 4"
+        table.caption = " multiples: other lattices that are supercells or subcells of the cluster (index 2 to 4)"
         table.caption_justify = "left"
     return table
 
@@ -151,16 +151,16 @@ def _places(conclusion: Conclusion, folder: RunFolder) -> RenderableType:
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
     grid.add_row(" Run folder", str(folder.path))
-    grid.add_row("   log", f"{folder.log.name} (all frames), logs/ (the backend's own, by frame)")
+    grid.add_row("   log", f"{folder.log.name} (all frames), logs/ (of the backend, by frame)")
     grid.add_row("   lists", "input.lst, integrated.lst, not_integrated.lst, failed_*.lst")
     if summary.n_integrated:
         scripts = [path for path in folder.path.glob("*.phil") if not path.name.startswith("uc_cluster_")]
         prime = ", ".join(sorted(path.name for path in scripts if path != folder.target))
-        grid.add_row("   merging", f"{prime}, a script for PRIME filled in from these results")
+        grid.add_row("   merging", f"{prime}, a script for PRIME based on these results")
         grid.add_row("   results", "final/int_*.pickle, dials/*_integrated.expt and .refl")
     if (folder.path / "visualization").is_dir():
         charts = f", charts of the run: {', '.join(conclusion.charts)}" if conclusion.charts else ""
         grid.add_row("   pictures", f"visualization/{charts}")
-    grid.add_row("   report", f"{command('iota.report')} {shlex.quote(str(folder.path))}, one page to print or send")
+    grid.add_row("   report", f"{command('iota.report')} {shlex.quote(str(folder.path))}, one page to print or share")
     grid.add_row("   repeat", f"{command('iota.run')} {shlex.quote(str(folder.script))}")
     return grid

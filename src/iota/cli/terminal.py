@@ -1,4 +1,4 @@
-"""What a person sees on a terminal while a run goes on, and plain lines where there is no terminal."""
+"""Progress of a run on a terminal, and plain lines where there is no terminal."""
 
 from __future__ import annotations
 
@@ -93,10 +93,10 @@ class ProcessingDisplay:
         self._last_shown = ""
 
     def learnt(self, lattice: Learnt) -> None:
-        """Show that a lattice was learnt."""
+        """Show that a lattice was determined."""
         self._terminal.note(
-            f"Lattice {lattice.number} learnt: {lattice.label.partition(': ')[2]} ({lattice.space_group}),"
-            f" on which {len(lattice.agreeing)} of {lattice.n_scouted} frames agree; used for all frames."
+            f"Lattice {lattice.number} determined: {lattice.label.partition(': ')[2]} ({lattice.space_group}),"
+            f" found in {len(lattice.agreeing)} of {lattice.n_scouted} frames; used for all frames."
         )
 
     def note(self, text: str) -> None:

@@ -34,10 +34,10 @@ class LatticeFilter:
                 f" by more than {100 * self.uc_tolerance:g} %."
             )
         if self.min_reflections is not None and lattice.n_integrated < self.min_reflections:
-            return f"{lattice.n_integrated} reflections are integrated; at least {self.min_reflections} are wanted."
+            return f"{lattice.n_integrated} reflections were integrated; at least {self.min_reflections} are required."
         if self.min_resolution_A is not None and (lattice.d_min_A is None or lattice.d_min_A > self.min_resolution_A):
-            reached = "no resolution" if lattice.d_min_A is None else f"{lattice.d_min_A:.2f} A"
-            return f"The lattice reaches {reached}; {self.min_resolution_A:g} A or better is wanted."
+            reached = "an unknown resolution" if lattice.d_min_A is None else f"{lattice.d_min_A:.2f} A"
+            return f"The lattice reaches {reached}; {self.min_resolution_A:g} A or better is required."
         return ""
 
     def without_reflections(self) -> LatticeFilter:

@@ -281,7 +281,7 @@ class FrameWork:
                 if better.n_indexed >= EXPLAINS_AS_WELL * found.n_indexed:
                     return better
         if found.multiple > 1:
-            found.label += f" ({found.multiple}-fold super-cell)"
+            found.label += f" ({found.multiple}-fold supercell)"
         return found
 
     def integrate(self, indexed: Indexed, objection: Callable[[Lattice], str] | None = None) -> list[Lattice]:

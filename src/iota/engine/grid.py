@@ -16,7 +16,7 @@ _STRONG_PER_HEIGHT = 0.75
 class Point(msgspec.Struct, frozen=True, order=True):
     """One combination of spot-finding settings."""
 
-    area: int  # least number of pixels of a spot
+    area: int  # minimum number of pixels per spot
     height: int  # spot height: how far the counts of a spot's surroundings scatter more than background
     signal: int  # signal height: how far a pixel of a spot is above its surroundings
 

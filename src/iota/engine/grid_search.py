@@ -43,7 +43,7 @@ def process(work: FrameWork, grid: Grid) -> FrameResult:
 
 
 def _integrate_best(work: FrameWork, grid: Grid, candidates: Sequence[_Candidate]) -> FrameResult:
-    failure = Failure("failed_indexing", "No lattice explains the spots, whatever the spot-finding settings.")
+    failure = Failure("failed_indexing", "No lattice explains the spots with any of the spot-finding settings.")
     for candidate in candidates:
         work.spots = candidate.spots
         work.result.n_spots = len(candidate.spots)

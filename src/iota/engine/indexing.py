@@ -135,5 +135,5 @@ def corrections(found: Indexed, space_group: str | None, find_symmetry: bool) ->
 
 
 def _what(found: Indexed, symmetry: Symmetry) -> str:
-    multiple = f"{found.multiple}-fold super-cell reduced, " if found.multiple > 1 else ""
-    return f"{multiple}{symmetry.bravais} {cell_text(symmetry.unit_cell, 1)} from its own metric"
+    multiple = f"{found.multiple}-fold supercell reduced, " if found.multiple > 1 else ""
+    return f"{multiple}{symmetry.bravais} {cell_text(symmetry.unit_cell, 1)} (metric symmetry)"

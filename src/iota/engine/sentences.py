@@ -21,7 +21,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     # spot finding
     (
         r"number of strong pixels found \((\d+)\) is greater",
-        "Too many strong pixels for an image of spots ({0}): the gain may be wrong (image_import.gain), or the"
+        "Too many strong pixels for a diffraction pattern ({0}): the gain may be wrong (image_import.gain), or the"
         " threshold too low.",
     ),
     (
@@ -33,14 +33,14 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     (r"^Mask (\S+) not found", "The mask {0} no longer exists."),
     # indexing
     (r"No suitable (lattice|indexing solution) (could be )?found", "No lattice explains the spots."),
-    (r"RMSD too high, ([\d.]+)", "The best lattice is off the spots by {0} px (indexing.stills.rmsd_min_px)."),
+    (r"RMSD too high, ([\d.]+)", "The RMSD of the best lattice is too high, {0} px (indexing.stills.rmsd_min_px)."),
     (
         r"(?:Ewald proxim(?:al|ity) volume|EPV) too high",
         "The best lattice is too mosaic (indexing.stills.ewald_proximal_volume_max).",
     ),
     (
         r"No reflections left to index",
-        "No spot lies within the resolution limits of indexing (indexing.refinement_protocol).",
+        "No spots within the resolution limits of indexing (indexing.refinement_protocol).",
     ),
     (
         r"Too few spots remaining for nearest neighbour analysis \((\d+)\)",
@@ -75,10 +75,10 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ),
     # integration
     (r"No experiments after filtering by sigma_b", "The spots are too wide (profile sigma_b_cutoff)."),
-    (r"No reflections left after applying significance filter", "No reflection is significant (significance filter)."),
+    (r"No reflections left after applying significance filter", "No significant reflections (significance filter)."),
     (
         r"Invalid input for reference reflections",
-        "No indexed spot is left from which to model the reflection profiles.",
+        "No indexed spots are left for modelling the reflection profiles.",
     ),
     (
         r"Found negative variances|variances == 0 but summed signal",
@@ -139,13 +139,13 @@ def _rounded(groups: tuple[str | None, ...]) -> list[str]:
 
 def too_few_spots(n_spots: int, least: int) -> str:
     """Why triage discards a frame."""
-    spots = {0: "No spot", 1: "1 spot"}.get(n_spots, f"{n_spots} spots")
+    spots = {0: "No spots", 1: "1 spot"}.get(n_spots, f"{n_spots} spots")
     return f"{spots} found; at least {least} {'is' if least == 1 else 'are'} needed."
 
 
 def too_many_spots(n_spots: int, most: int) -> str:
     """Why a frame with more spots than allowed is not indexed."""
-    return f"{n_spots} spots found; at most {most} are allowed (dispatch.hit_finder)."
+    return f"{n_spots} spots found; the maximum is {most} (dispatch.hit_finder)."
 
 
 def no_better_than_chance(n_indexed: int, n_spots: int) -> str:

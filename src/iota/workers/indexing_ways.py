@@ -1,4 +1,4 @@
-"""One way of indexing for all lattices of a run whose cell leaves several."""
+"""The indexing ambiguity, resolved for all lattices of a run."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class ToldApart(NamedTuple):
     """What was found, for the record."""
 
     commands: list[list[str]]
-    counts: dict[str, int]  # way -> lattices that were indexed otherwise and got it
-    n_unclear: int  # lattices that hardly prefer one way
+    counts: dict[str, int]  # reindexing operator -> lattices to which it was applied
+    n_unclear: int  # lattices for which the operator is uncertain
 
 
 def tell_ways_apart(
@@ -38,19 +38,20 @@ def tell_ways_apart(
     values: Any,
     step: Step,
 ) -> ToldApart:
-    """Write ``reindexed.expt`` and ``.refl``: the lattices of ``combined`` in one way of indexing.
+    """Write ``reindexed.expt`` and ``.refl``: the lattices of ``combined``, consistently indexed.
 
-    dials.cosym tells the strongest lattices apart; all follow those by their correlation with the mean.
+    dials.cosym resolves the ambiguity for the strongest lattices; all others are assigned by their correlation with
+    the mean of these.
 
     Args:
         folder: of ``combined.expt`` and ``.refl``.
-        others: ways of indexing but the present one.
+        others: reindexing operators, without the identity.
         crystal: cell, space group and resolution limit (A).
         values: parameters of merging.
         step: shows what is being done.
 
     Raises:
-        BackendError: dials.cosym failed, or has seen nothing in common.
+        BackendError: dials.cosym failed, or found no consistent indexing.
     """
     from iota.engine import merging as dials  # imports DIALS
 
@@ -62,7 +63,7 @@ def tell_ways_apart(
     numbers = np.array([as_it_is, *in_others], dtype=np.int32)
     n_lattices = int(seen.lattice.max()) + 1
     strongest = _strongest(seen, n_lattices, values.cosym_lattices)
-    with step(f"dials.cosym: ways of indexing of {len(strongest)} of {n_lattices} lattices"):
+    with step(f"Resolving the indexing ambiguity with dials.cosym, {len(strongest)} of {n_lattices} lattices"):
         dials.write_part(folder, strongest, "strongest")
         arguments = [
             "strongest.expt",
@@ -83,8 +84,8 @@ def tell_ways_apart(
         same /= np.maximum(np.bincount(lattice, minlength=n_lattices), 1)
         known = np.where(same.max(axis=0) > _SAME, same.argmax(axis=0), -1)
         if not np.any(known >= 0):
-            raise BackendError(f"dials.cosym told no lattice from another. See {folder / 'cosym.log'}.")
-    with step(f"Ways of indexing of all {n_lattices} lattices"):
+            raise BackendError(f"dials.cosym did not resolve the indexing ambiguity. See {folder / 'cosym.log'}.")
+    with step(f"Resolving the indexing ambiguity of all {n_lattices} lattices"):
         used = (numbers >= 0).all(axis=0) & (seen.partiality >= values.min_partiality)
         settled = settle_ways(numbers[:, used], seen.lattice[used], seen.intensity[used], d_A, known)
         dials.write_reindexed(folder, [ways[k] for k in settled.way])

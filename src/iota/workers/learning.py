@@ -42,7 +42,7 @@ class Learnt(msgspec.Struct, frozen=True):
     @property
     def label(self) -> str:
         """Words for log and record."""
-        return f"learnt lattice {self.number}: {self.bravais} {cell_text(self.unit_cell, 1)}"
+        return f"determined lattice {self.number}: {self.bravais} {cell_text(self.unit_cell, 1)}"
 
 
 class Learning(msgspec.Struct):
@@ -117,7 +117,7 @@ def learn_lattice(rules: LearningRules, number: int = 1, known: Sequence[Learnt]
         if exhausted:
             break
     logger.info(
-        "No lattice was learnt: of %d frames tried, at most %d agree.",
+        "No lattice was determined: of %d frames tried, at most %d agree.",
         len(scouted),
         len(best_group(reports, rules.max_frames) or ()),
     )

@@ -69,12 +69,12 @@ class LessonInWork:
         """Words for people."""
         if self.over:
             return ""
-        return f"learning the lattice from {self._n_tried}" if self._n_tried else "screening"
+        return f"determining the lattice from {self._n_tried}" if self._n_tried else "screening"
 
     def scouted(self, report: Scouted) -> None:
         """Take what scouting a frame has found."""
         self._reports[report.name] = report
-        logger.info("%s: scouted with %s: %s", report.name, report.settings, _scouting_result(report))
+        logger.info("%s: trial indexing with %s: %s", report.name, report.settings, _scouting_result(report))
 
     def advance(self) -> None:
         """Give the learner what it waits for, if that is complete."""
@@ -115,5 +115,5 @@ class LessonInWork:
 def _scouting_result(report: Scouted) -> str:
     if report.unit_cell is None:
         return report.reason
-    multiple = f", {report.multiple}-fold super-cell reduced" if report.multiple > 1 else ""
+    multiple = f", {report.multiple}-fold supercell reduced" if report.multiple > 1 else ""
     return f"{' '.join(f'{x:.1f}' for x in report.unit_cell)}, {report.n_indexed} spots{multiple}"

@@ -51,17 +51,17 @@ class Optimisation(msgspec.Struct, kw_only=True):
         return "" if self.winner is None else self.trials[self.winner].phil
 
     def sentence(self) -> str:
-        """What came out, for people."""
+        """The result as a sentence."""
         n = len(self.sample)
         if self.winner is None:
             return (
-                f"None of {len(self.trials)} settings integrates significantly more than the {self.n_integrated} of"
-                f" {n} sample frames that the target does; it stays."
+                f"With none of {len(self.trials)} settings are significantly more frames integrated than with the"
+                f" target ({self.n_integrated} of {n} in the sample), which is kept."
             )
         best = self.trials[self.winner]
         low, high = (100 * x for x in best.comparison.interval)
         return (
-            f"{best.label}: {best.comparison.n_after} of {n} sample frames are integrated instead of"
+            f"{best.label}: {best.comparison.n_after} of {n} sample frames were integrated instead of"
             f" {self.n_integrated} (difference {100 * best.comparison.difference:.0f} %, {100 * self.confidence:g} %"
             f" interval {low:.0f} to {high:.0f} %, p = {best.p_corrected:.2g}). It is used for the run."
         )
@@ -205,7 +205,7 @@ def candidates(given: Sequence[str], grid: Grid) -> list[tuple[str, str]]:
     values = [list(_assignments(text)) for text in given]
     combinations = list(product(*values))
     if len(combinations) > MOST_TRIALS:
-        raise UsageError(f"cctbx_xfel.optimise has {len(combinations)} combinations; {MOST_TRIALS} are the most.")
+        raise UsageError(f"cctbx_xfel.optimise has {len(combinations)} combinations; the maximum is {MOST_TRIALS}.")
     return [(", ".join(combination), "".join(f"{line}\n" for line in combination)) for combination in combinations]
 
 

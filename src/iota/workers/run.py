@@ -332,7 +332,7 @@ class Run:
             return
         lattice = learning.lattices[-1]
         logger.info(
-            "Lattice %d learnt from %d of %d frames: %s, cell %s. It is used for all frames.",
+            "Lattice %d determined from %d of %d frames: %s, unit cell %s. It is used for all frames.",
             lattice.number,
             len(lattice.agreeing),
             lattice.n_scouted,
