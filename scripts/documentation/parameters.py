@@ -16,10 +16,10 @@ _LEVELS = ("basic", "intermediate", "advanced", "developer")
 _INTRODUCTION = """\
 # Parameters
 
-Write them into a script (`iota.run script.param`) or on the command line (`name=value`), or set them in the browser.
-Names may be cut at the front where what is left is unambiguous. `None` is "not given", level is the expert level from
-which a form shows a parameter. Parameters of the backend are those of the installed `dials.stills_process`, and so not
-on this page: `dials.stills_process -c -e 3 -a 2` prints them, and the browser shows them with search and help.
+Parameters are given in a script (`iota.run script.param`), on the command line (`name=value`) or in the browser.
+Leading parts of a name can be omitted if the rest is unambiguous. `None` means "not given"; level is the expert level
+from which forms show a parameter. Parameters of the backend are those of the installed `dials.stills_process` and are
+not listed here: `dials.stills_process -c -e 3 -a 2` prints them, and the browser shows them with search and help.
 """
 
 

@@ -268,7 +268,7 @@ def test_an_export_that_is_ended_leaves_nothing_that_looks_complete(run, tmp_pat
         _, said = process.communicate(timeout=60)
     left = list((copy / "export").iterdir())
     if sent == signal.SIGTERM:
-        assert process.returncode == 130 and "nothing is kept" in said
+        assert process.returncode == 130 and "what was written has been removed" in said
         assert not left
     else:  # nobody can clean up: what is left is hidden, and removed by an export on a later day
         assert [path.name.startswith(".") for path in left] == [True]

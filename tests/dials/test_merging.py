@@ -163,7 +163,7 @@ def test_a_merge_that_was_ended_is_no_result(end, status, known_run, tmp_path):
     assert merge_state(log.parent).status == "stopped"
     assert not (log.parent / "merge.json").exists() and not (log.parent / "merged.mtz").exists()
     if status == 130:
-        assert words == "iota.merge: stopped; nothing was merged.\n"
+        assert words == "iota.merge: interrupted; nothing was merged.\n"
         assert {path.name for path in log.parent.iterdir()} == {"merge.phil", "scale.log", "state.json"}
 
 

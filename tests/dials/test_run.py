@@ -188,7 +188,7 @@ def test_an_unreadable_file_is_said_to_be_so(lysozyme, hidden):
 def test_nothing_usable_is_a_sentence_with_status_2(tmp_path):
     for arguments, sentence in (
         ([], "No images were given"),
-        (["nowhere"], "no image in what was given"),
+        (["nowhere"], "No images were found in the input"),
         (["mp.n_procesors=2"], "Did you mean mp.n_processors"),
         (["x.cbf", "indexing.max_cel=3"], "no parameter named"),
         (["x.cbf", "--range", "a"], "not a range"),

@@ -299,7 +299,7 @@ def test_the_images_of_the_tutorial_have_all_kinds_and_glare_around_the_beamstop
 
 def test_the_tutorial_takes_no_other_settings(tmp_path, capsys):
     assert command.main([str(tmp_path / "t"), "--tutorial", "--b-factor", "3"]) == 2
-    assert "--tutorial has settings of its own; leave out --b-factor" in capsys.readouterr().err
+    assert "--tutorial has its own settings; omit --b-factor" in capsys.readouterr().err
 
 
 def test_a_form_like_no_other_is_refused():

@@ -1,4 +1,4 @@
-"""``iota.export``: hand-over files of a run, for DIALS, xia2 and CrystFEL."""
+"""``iota.export``: export of a run to DIALS, xia2 and CrystFEL."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from iota.symmetry import cell_text
 from iota.workers.export import Export, export_run
 
 _DESCRIPTION = """\
-Write hand-over files of a run for programs of others: composite .expt and .refl of all lattices for DIALS and xia2, a
-stream with its geometry for CrystFEL, lists of images. They go to RUN/export/NNN, with export.json, which says what
-they are and from what. A run that goes on can be exported, too; nothing of before is replaced.
+Export a run to other programs: composite .expt and .refl files of all lattices for DIALS and xia2, a stream with its
+geometry for CrystFEL, and lists of images. The files are written to RUN/export/NNN, together with export.json, which
+describes them. A run in progress can also be exported; earlier exports are not replaced.
 """
 _EXAMPLES = """\
 parameters
-  name=value or a script (.phil, .param); export. may be left out of names. iota.export --parameters prints all with
-  their help.
+  name=value or a script (.phil, .param); the prefix export. can be omitted. iota.export --parameters prints all
+  parameters with their help.
 
 examples
   Everything of run 3:
       iota.export 3
-  For CrystFEL only, with blanks, so that it can count the hit rate:
+  For CrystFEL only, including blanks, so that the hit rate can be determined:
       iota.export 3 format=crystfel chunks=all
   One crystal form, as composite files:
       iota.export 3 format=dials frames=integration/003/uc_cluster_1.lst lattices=consensus
 
 exit status
-  0 done, 2 wrong use or input, or nothing is integrated, 130 interrupted
+  0 done, 2 wrong use or input, or no integrated lattices, 130 interrupted
 """
 
 
@@ -64,20 +64,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         terminal.errors.print(f"iota.export: {error}", markup=False, soft_wrap=True)
         return error.exit_status
     except KeyboardInterrupt:
-        terminal.errors.print("iota.export: stopped; nothing is kept of what was written.")
+        terminal.errors.print("iota.export: interrupted; what was written has been removed.")
         return 130
     _print_export(terminal.console, export, folder)
     return 0
 
 
 def _print_export(console: Console, export: Export, folder: Path) -> None:
-    """Print what was written and what can be done with it."""
+    """Print what was written and what to do next."""
     left_out = ", ".join(f"{number} {reason}" for reason, number in export.left_out.items())
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column()
     lattices = f"{export.n_lattices} lattices on {export.n_frames} images"
-    grid.add_row(" Exported", f"{lattices}{f'; left out: {left_out}' if left_out else ''}")
+    grid.add_row(" Exported", f"{lattices}{f'; excluded: {left_out}' if left_out else ''}")
     grid.add_row(" Crystal", f"{export.space_group}, {cell_text(export.unit_cell)}  (A, degrees)")
     for remark in export.remarks:
         grid.add_row(" Note", remark)

@@ -1,4 +1,4 @@
-"""``iota.image_viewer``: look at frames with the viewer of DIALS."""
+"""``iota.image_viewer``: the image viewer of DIALS."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from iota.errors import IotaError
 from iota.installation import predecessor_warning
 
 _DESCRIPTION = """\
-Open dials.image_viewer, mended where the installed wxPython would end it as soon as there are reflections to draw.
+Open dials.image_viewer, with a correction for versions of wxPython with which it ends as soon as reflections are drawn.
 """
 _EXAMPLES = """\
 example
   iota.image_viewer integration/001/dials/img_1_integrated.expt integration/001/dials/img_1_integrated.refl
 
 exit status
-  0 the window was closed, 2 wrong use, or there is no screen, viewer or DIALS
+  0 the window was closed, 2 wrong use, or no display, viewer or DIALS available
 """
 
 
@@ -34,7 +34,7 @@ def make_parser() -> argparse.ArgumentParser:
         "arguments",
         nargs="+",
         metavar="FILE | name=value",
-        help="images, .expt and .refl files, and parameters, all as dials.image_viewer takes them",
+        help="images, .expt and .refl files, and parameters, as for dials.image_viewer",
     )
     return parser
 

@@ -22,27 +22,27 @@ from iota.params.merging import MERGING
 from iota.workers.merging import merge_run
 
 _DESCRIPTION = """\
-Merge the integrated stills of a run into one set of intensities: choose the lattices that fit the consensus, find the
-way of indexing of each where the cell leaves it open, scale, merge. Writes RUN/merge/NNN with merged.mtz, table 1
-(table.txt, merge.json), charts, logs and the script that repeats it.
+Scale and merge the integrated stills of a run. Lattices consistent with the consensus are selected, and an indexing
+ambiguity is resolved if there is one. Writes RUN/merge/NNN with merged.mtz, table 1 (table.txt, merge.json), charts,
+logs and the script for repeating the merging.
 """
 _EXAMPLES = """\
 parameters
-  name=value or a script (.phil, .param); merging. may be left out of names. iota.merge --parameters prints all with
-  their help.
+  name=value or a script (.phil, .param); the prefix merging. can be omitted. iota.merge --parameters prints all
+  parameters with their help.
 
 examples
-  Run 3 of this project, in the space group that it was processed with:
+  Run 3 of this project, in the space group in which it was processed:
       iota.merge 3
-  The space group is known by now, and data beyond 2.1 A are not wanted:
+  In a given space group, to 2.1 A:
       iota.merge integration/003 space_group=P43212 d_min=2.1
-  With PRIME, where it is installed with all its parts:
+  With PRIME, if it is fully installed:
       iota.merge 3 engine=prime
-  As it was done before:
+  Repeat an earlier merging:
       iota.merge 3 integration/003/merge/001/merge.phil
 
 exit status
-  0 done, 2 wrong use or input, or the engine cannot run or failed, 130 interrupted
+  0 done, 2 wrong use or input, or the merging program failed or cannot be run, 130 interrupted
 """
 
 
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         terminal.errors.print(f"iota.merge: {error}", markup=False, soft_wrap=True)
         return error.exit_status
     except KeyboardInterrupt:
-        terminal.errors.print("iota.merge: stopped; nothing was merged.")
+        terminal.errors.print("iota.merge: interrupted; nothing was merged.")
         return 130
     print_merging(terminal.console, merging, folder)
     return 0

@@ -7,40 +7,40 @@ import argparse
 import iota
 
 _DESCRIPTION = """\
-Process serial crystallography stills with DIALS: find the images, throw away blanks, index and integrate the rest on
-all cores, and summarise the result in a new folder, integration/NNN.
+Process serial crystallography stills with DIALS: find the images, discard blanks, index and integrate the hits in
+parallel, and write the results and their summary to a new folder, integration/NNN.
 """
 
 _EXAMPLES = """\
 parameters
-  name=value on the command line is any parameter of a script in "compressed" form, of IOTA or of the backend:
+  Any parameter of a script, of IOTA or of the backend, can be given on the command line as name=value:
       cctbx_xfel { target_space_group = P422 }   is   cctbx_xfel.target_space_group=P422
-  Names may be cut at the front where what is left is unambiguous. Later ones win: scripts in order, then name=value,
-  then options. iota.run -d prints all parameters of IOTA with their help, dials.stills_process -c -e 3 those of the
-  backend.
+  Leading parts of a name can be omitted if the rest is unambiguous. Later values take precedence: scripts in order,
+  then name=value, then options. iota.run -d prints all parameters of IOTA with their help, dials.stills_process -c -e 3
+  those of the backend.
 
 examples
-  Nothing known about the crystal:
+  Unknown crystal:
       iota.run /path/to/images/
   Images named in a list, on 8 cores:
       iota.run input_images.lst -n 8
   XFEL data in CXI or HDF5 files, with a CrystFEL geometry:
       iota.run detector.geom files.lst
-  The crystal is known:
+  Known unit cell and space group:
       iota.run images/ cctbx_xfel.target_unit_cell="79.2 79.2 38.1 90 90 90" cctbx_xfel.target_space_group=P43212
-  Parameters of the backend from a file of your own:
+  Parameters of the backend from a file:
       iota.run images/ cctbx_xfel.target=user_params.phil
-  With a script, and with some of it changed:
+  With a script, and with some of its parameters changed:
       iota.run script.param
       iota.run script.param data_selection.image_range.flag_on=True data_selection.image_range.range=1-100
-  Some of the images (quoted, the wildcard is IOTA's and not the shell's):
+  Some of the images (quoted, so that the wildcard is expanded by IOTA and not by the shell):
       iota.run 'images/*_00?.cbf' --range 1-5,25
       iota.run images/ --random 50
-  What failed in run 1 once more, with settings searched for each image:
+  Reprocess the images that failed in run 1, with a search for the best spot-finding settings for each image:
       iota.run integration/001/not_integrated.lst --ha14
-  While images are collected, until none came for ten minutes:
+  During data collection, until no new images have arrived for ten minutes:
       iota.run /data/visit --watch gui.monitor_mode_timeout=True gui.monitor_mode_timeout_length=600
-  Lists, summary and clusters of run 3 again, without processing:
+  Repeat the summary, lists and clustering of run 3, without processing:
       iota.run --analyze 3 analysis.clustering.flag_on=True
 
 exit status
@@ -67,55 +67,55 @@ def make_parser() -> argparse.ArgumentParser:
         " CXI files; scripts (.param, .phil); parameters of IOTA or of the backend (dials.stills_process)",
     )
     what.add_argument("--random", type=int, metavar="N", help="process a random subset of N images")
-    what.add_argument("--range", metavar="RANGE", help="process a range of images, e.g. 1-5,25,200-250, from 1 on")
+    what.add_argument("--range", metavar="RANGE", help="process a range of images, e.g. 1-5,25,200-250, counted from 1")
 
     how = parser.add_argument_group("how it is processed")
     how.add_argument("-n", "--nproc", type=int, metavar="N", help="number of processes (default 3/4 of the cores)")
     how.add_argument(
         "--ha14",
         action="store_true",
-        help="search the best spot-finding settings for each image, as the HA14 backend did; slow, for weak images",
+        help="search for the best spot-finding settings for each image, as the HA14 backend did; slow, for weak images",
     )
-    how.add_argument("--tmp", metavar="DIR", help="folder for temporary files, best on a fast local disk")
+    how.add_argument("--tmp", metavar="DIR", help="folder for temporary files, preferably on a fast local disk")
     how.add_argument("--silent", action="store_true", help="print nothing but errors; warnings go to iota.log")
     how.add_argument(
-        "--here", action="store_true", help="process on this machine whatever mp.submit_command says, as its job does"
+        "--here", action="store_true", help="process on this machine and ignore mp.submit_command, as its job does"
     )
     how.add_argument(
-        "--dry-run", action="store_true", help="show the job scripts or commands that would be submitted, and stop"
+        "--dry-run", action="store_true", help="print the job scripts or commands that would be submitted, and exit"
     )
 
-    runs = parser.add_argument_group("runs that go on, and earlier ones (RUN is a number or a folder)")
+    runs = parser.add_argument_group("current and earlier runs (RUN is a number or a folder)")
     runs.add_argument("--watch", action="store_true", help="monitor mode: process new images as they arrive")
     runs.add_argument("--finish", metavar="RUN", help="end monitor mode of a run once all its images are processed")
-    runs.add_argument("--stop", metavar="RUN", help="end a run, from any machine that sees its folder")
+    runs.add_argument("--stop", metavar="RUN", help="stop a run, from any machine with access to its folder")
     runs.add_argument(
         "--resume",
         metavar="RUN",
-        help="go on with a run that was stopped or killed; with --watch also look for new images from now on",
+        help="resume a run that was stopped or killed; with --watch also look for new images from now on",
     )
     runs.add_argument(
         "--analyze",
         nargs="?",
         const="",
         metavar="RUN",
-        help="make lists, summary, clusters and charts of a run again, the last one if none is named; no image is read",
+        help="repeat summary, lists, clustering and charts of a run (default: the last one) without reading images",
     )
 
     about = parser.add_argument_group("about")
-    about.add_argument("-h", "--help", action="help", help="show this and stop")
+    about.add_argument("-h", "--help", action="help", help="show this help and exit")
     about.add_argument(
-        "--version", action="version", version=f"IOTA {iota.__version__}", help="show the version and stop"
+        "--version", action="version", version=f"IOTA {iota.__version__}", help="show the version and exit"
     )
     about.add_argument(
         "-d",
         "--default",
         action="store_true",
-        help="write iota.param and target.phil, print the script with help, stop",
+        help="write iota.param and target.phil, print the script with help, and exit",
     )
     about.add_argument(
         "--completion",
         choices=("bash", "zsh", "fish"),
-        help="print what completes options and parameter names in this shell, for its start-up file, and stop",
+        help="print the completion of options and parameter names for the start-up file of this shell, and exit",
     )
     return parser

@@ -21,8 +21,13 @@ def own_scope_parser(command: str, description: str, epilog: str) -> argparse.Ar
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("arguments", nargs="*", metavar="RUN | SCRIPT | name=value", help="run: number or folder")
-    parser.add_argument("--parameters", action="store_true", help="print all parameters with help, and stop")
+    parser.add_argument(
+        "arguments",
+        nargs="*",
+        metavar="RUN | SCRIPT | name=value",
+        help="number or folder of a run, scripts, parameters",
+    )
+    parser.add_argument("--parameters", action="store_true", help="print all parameters with help, and exit")
     parser.add_argument("--silent", action="store_true", help="print nothing but errors")
     parser.add_argument("--version", action="version", version=f"IOTA {iota.__version__}", help="show the version")
     return parser

@@ -1,4 +1,4 @@
-"""``iota.report``: what came out of a run, on a page to print, to send or to keep."""
+"""``iota.report``: the results of a run as a report."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ from iota.runs import RunFolder
 from iota.runs.folder import replace_text
 
 _DESCRIPTION = """\
-Write what came out of a run: summary, charts, lattices, merging results, why frames failed, parameters that differ from
-the defaults, a methods paragraph with whom to cite, and the commands that repeat it all. report.html is one file that
-needs no other and prints on A4; report.md has the same in words and tables. A run that goes on is shown as it stands.
+Write a report on a run: summary, charts, lattices, merging statistics, reasons for failures, parameters that differ
+from the defaults, a methods paragraph with references, and the commands that reproduce the results. report.html is one
+self-contained file, laid out for A4; report.md has the same content as text and tables. A run in progress is reported
+as it stands.
 """
 _EXAMPLES = """\
 examples
   Run 3 of this project, into integration/003/report.html and report.md:
       iota.report 3
-  Only the page, somewhere else:
+  Only the HTML page, in another place:
       iota.report integration/003 --output ~/lysozyme.html
-  A run of very many lattices, whose reflections nobody has counted yet:
+  A run with very many lattices, whose reflections have not been counted yet:
       iota.report 3 --quick
 
 exit status
@@ -51,13 +52,13 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--output",
         metavar="FILE",
-        help="write this file alone, in the format that its ending says: .html or .md (default: RUN/report.html and"
+        help="write only this file, in the format given by its extension, .html or .md (default: RUN/report.html and"
         " RUN/report.md)",
     )
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="do not read reflections that are not counted yet; charts of Miller indices are of what is, or left out",
+        help="do not count further reflections; charts of Miller indices show those counted so far, or are omitted",
     )
     parser.add_argument("--silent", action="store_true", help="print nothing but errors")
     parser.add_argument("--version", action="version", version=f"IOTA {iota.__version__}", help="show the version")
@@ -81,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         terminal.errors.print(f"iota.report: {error}", markup=False, soft_wrap=True)
         return error.exit_status
     except KeyboardInterrupt:
-        terminal.errors.print("iota.report: stopped.")
+        terminal.errors.print("iota.report: interrupted.")
         return 130
     return 0
 

@@ -110,11 +110,11 @@ def _give_order(options: argparse.Namespace, terminal: Terminal) -> int:
     job = submit.submitted_job(folder.path)
     if options.stop and job is not None and read_state(folder.state).status == "queued":
         submit.cancel(read([folder.script]).values.mp, job)
-        terminal.note(f"Job {job.id} is taken out of its queue.")
+        terminal.note(f"Job {job.id} was removed from the queue.")
     elif options.stop:
-        terminal.note(f"Run {folder.number} is told to stop; --resume goes on with it.")
+        terminal.note(f"Run {folder.number} was told to stop; it can be resumed with --resume.")
     else:
-        terminal.note(f"Run {folder.number} ends when what has arrived is processed.")
+        terminal.note(f"Run {folder.number} will end when all images that have arrived are processed.")
     return 0
 
 
@@ -156,7 +156,7 @@ def _new_run(
 ) -> Run | None:
     """Prepare a run; None where images are only to be saved as pickles."""
     if not parameters.inputs:
-        raise UsageError("No images were given. Name a folder, files, a wildcard or a list, or see iota.run -h.")
+        raise UsageError("No images were given. Give a folder, files, a wildcard or a list; see iota.run -h.")
     inputs = _found_inputs(parameters, terminal)
     if conversion.is_asked_for(parameters.values.image_import):
         parameters, inputs, is_all = _converted(parameters, inputs, terminal)
@@ -179,7 +179,7 @@ def _new_run(
 def _converted(parameters: Parameters, inputs: Inputs, terminal: Terminal) -> tuple[Parameters, Inputs, bool]:
     """Save the images as pickles; returns what is to be processed then, and whether nothing is."""
     if parameters.values.gui.monitor_mode:
-        raise UsageError("In monitor mode images are not saved as pickles; leave these import options out.")
+        raise UsageError("Images cannot be converted to pickles in monitor mode; omit these import options.")
     with terminal.step("Converting images"):
         done = conversion.convert_frames(parameters, inputs.frames)
     for failure in done.failures:
@@ -187,7 +187,7 @@ def _converted(parameters: Parameters, inputs: Inputs, terminal: Terminal) -> tu
     for remark in done.remarks:
         terminal.note(remark)
     parameters.remarks.extend([*done.failures, *done.remarks])
-    terminal.note(f"{len(inputs.frames) - len(done.failures)} images are saved in {done.folder}")
+    terminal.note(f"{len(inputs.frames) - len(done.failures)} images were saved in {done.folder}")
     only = parameters.values.image_import.convert_only
     parameters = conversion.without_import_options(parameters, done.gain)
     parameters.values.input = [str(done.folder)]
@@ -197,7 +197,7 @@ def _converted(parameters: Parameters, inputs: Inputs, terminal: Terminal) -> tu
 def _found_inputs(parameters: Parameters, terminal: Terminal) -> Inputs:
     if parameters.values.gui.monitor_mode:
         check_can_watch(parameters.values)
-        terminal.note("Monitor mode: waiting for images. Ctrl-C ends it; what is finished is kept.")
+        terminal.note("Monitor mode: waiting for images. Press Ctrl-C to stop; finished images are kept.")
         return Inputs([], [], [])
     with terminal.step("Interpreting input"):
         inputs = find_frames(parameters.inputs, geometry=parameters.values.image_import.crystfel_geometry)
@@ -206,20 +206,20 @@ def _found_inputs(parameters: Parameters, terminal: Terminal) -> Inputs:
         parameters.remarks.append(problem.text)
     inputs = _selected(inputs, parameters)
     if not inputs.frames:
-        raise InputError("There is no image in what was given, so there is nothing to process.")
+        raise InputError("No images were found in the input.")
     terminal.note(_found(inputs))
     return inputs
 
 
 def _resumed(options: argparse.Namespace, terminal: Terminal) -> Run:
     if options.arguments:
-        raise UsageError("--resume goes on with what the run was started with; leave images and parameters out.")
+        raise UsageError("--resume uses the images and parameters of the run; omit them.")
     with terminal.step("Reading the run"):
         run = Run.resume(RunFolder.find(options.resume), watch=options.watch)
     if run.n_unreadable:
         lines = "1 damaged line" if run.n_unreadable == 1 else f"{run.n_unreadable} damaged lines"
         terminal.warning(f"{lines} in {run.folder.ledger}: the images without a record will be processed again.")
-    terminal.note(f"Run {run.folder.number}: {run.n_finished} of {len(run.frames)} frames are finished; going on.")
+    terminal.note(f"Run {run.folder.number}: {run.n_finished} of {len(run.frames)} frames are finished; resuming.")
     return run
 
 
@@ -227,7 +227,7 @@ def _execute_or_submit(run: Run, options: argparse.Namespace, terminal: Terminal
     if options.here or not submit.is_asked_for(run.parameters.values.mp):
         return _execute(run, terminal)
     job = run.submit()
-    terminal.note(f"Submitted as job {job.id or 'without a number'}; its own log goes to {job.log}.")
+    terminal.note(f"Submitted as job {job.id or 'without a number'}; its log is {job.log}.")
     return 0
 
 
@@ -242,7 +242,7 @@ def _execute(run: Run, terminal: Terminal) -> int:
     print_summary(terminal.console, run.conclusion, run.lattices, run.folder)
     if interrupted:
         again = shlex.quote(str(run.folder.path))
-        terminal.errors.print(f"iota.run: stopped; what was finished is kept. To go on: iota.run --resume {again}")
+        terminal.errors.print(f"iota.run: interrupted; finished images are kept. To resume: iota.run --resume {again}")
         return 130
     return 0 if run.summary().n_integrated else 1
 
@@ -260,7 +260,7 @@ def _with_options(parameters: Parameters, options: argparse.Namespace, paths: Se
         selection.image_range.flag_on, selection.image_range.range = True, options.range
     if options.random is not None:
         if options.random < 0:
-            raise UsageError("--random needs a number of images, 0 or more.")
+            raise UsageError("--random must be 0 or more images.")
         selection.random_sample.flag_on, selection.random_sample.number = True, options.random
     for scope, name in ((importing, "mask"), (values.advanced, "reference_geometry")):
         if getattr(scope, name):
@@ -273,13 +273,13 @@ def _with_options(parameters: Parameters, options: argparse.Namespace, paths: Se
         values.advanced.temporary_output_folder = _absolute(values.advanced.temporary_output_folder)
     prefix = values.advanced.prime_prefix
     if not prefix or "/" in prefix or prefix == "target":
-        raise UsageError(f"advanced.prime_prefix={prefix} is not the name of a file for PRIME's script.")
+        raise UsageError(f"advanced.prime_prefix={prefix} cannot be used as the name of the PRIME script.")
     _draw_seeds(values)
     if options.watch:
         values.gui.monitor_mode = True
     if options.nproc is not None:
         if options.nproc < 1:
-            raise UsageError("-n needs a number of processes, 1 or more.")
+            raise UsageError("-n must be 1 or more processes.")
         values.mp.n_processors = options.nproc
     return parameters.replaced()
 
@@ -311,7 +311,7 @@ def _write_defaults(parameters: Parameters, target_phil: str, terminal: Terminal
     script, target = Path("iota.param"), Path("target.phil")
     for path in (script, target):
         if path.exists():
-            raise UsageError(f"{path} exists already; move it away, or work in another folder.")
+            raise UsageError(f"{path} already exists; move it, or work in another folder.")
     target.write_text(target_phil, encoding="utf-8")
     parameters.values.cctbx_xfel.target = str(target.absolute())
     script.write_text(script_text(parameters), encoding="utf-8")

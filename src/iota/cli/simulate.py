@@ -1,4 +1,4 @@
-"""``iota.simulate DIR``: write a small, realistic serial data set with known truth."""
+"""``iota.simulate DIR``: a small, realistic serial data set with known truth."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from iota.simulate import (
 )
 
 DESCRIPTION = """\
-Writes diffraction stills of randomly oriented crystals, made from nothing but the numbers below, with what is true
-about them beside: the orientation of each crystal in truth_frames.jsonl, the true intensities in truth_<form>.hkl, all
-settings in truth.json. Without options: 36 frames of lysozyme on a detector of one megapixel, a fifth of them blank."""
+Simulates diffraction stills of randomly oriented crystals from the numbers given below, and writes them together with
+the truth: the orientation of each crystal in truth_frames.jsonl, the true intensities in truth_<form>.hkl, all settings
+in truth.json. Without options: 36 frames of lysozyme on a detector of one megapixel, 20 % of them blank."""
 
 _EXIT_STATUS = "Exit status: 0 done, 2 wrong use or a folder that is not empty, 130 interrupted."
 
@@ -50,45 +50,106 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--tutorial",
         action="store_true",
-        help=f"the {TUTORIAL_FRAMES} images of docs/tutorial.md, or the first N of them",
+        help=f"the {TUTORIAL_FRAMES} images of docs/tutorial.md, or the first N of these",
     )
     group = parser.add_argument_group("crystals")
-    group.add_argument("--name", default=crystal.name, help="beginning of the file names")
-    group.add_argument("--cell", type=_cell, default=crystal.unit_cell, metavar="a,b,c,al,be,ga", help="A and degrees")
-    group.add_argument("--space-group", default=crystal.space_group, metavar="SYMBOL", help="such as P43212 or C2")
-    group.add_argument("--second-form", type=_cell, default=None, metavar="CELL", help="cell of a second crystal form")
-    group.add_argument("--second-space-group", default=None, metavar="SYMBOL", help="if it is not that of the first")
+    group.add_argument("--name", default=crystal.name, help="prefix of the file names")
     group.add_argument(
-        "--second-fraction", type=float, default=0.3, metavar="X", help="crystals of the second form, 0 to 1"
+        "--cell", type=_cell, default=crystal.unit_cell, metavar="a,b,c,al,be,ga", help="unit cell in A and degrees"
     )
-    group.add_argument("--mosaic", type=float, default=crystal.mosaic_deg, metavar="DEG", help="mosaic spread, sigma")
-    group.add_argument("--domain-size", type=float, default=crystal.domain_size_A, metavar="A", help="mosaic domains")
-    group.add_argument("--b-factor", type=float, default=crystal.b_factor_A2, metavar="A2", help="Wilson B in A^2")
-    group.add_argument("--cell-spread", type=float, default=crystal.cell_spread, metavar="X", help="of axes, relative")
-    group.add_argument("--d-min", type=float, default=None, metavar="A", help="no reflections beyond; None: corner")
+    group.add_argument(
+        "--space-group", default=crystal.space_group, metavar="SYMBOL", help="space group, e.g. P43212 or C2"
+    )
+    group.add_argument(
+        "--second-form", type=_cell, default=None, metavar="CELL", help="unit cell of a second crystal form"
+    )
+    group.add_argument(
+        "--second-space-group", default=None, metavar="SYMBOL", help="space group of the second form, if different"
+    )
+    group.add_argument(
+        "--second-fraction",
+        type=float,
+        default=0.3,
+        metavar="X",
+        help="fraction of crystals of the second form, 0 to 1",
+    )
+    group.add_argument(
+        "--mosaic",
+        type=float,
+        default=crystal.mosaic_deg,
+        metavar="DEG",
+        help="standard deviation of mosaic spread in degrees",
+    )
+    group.add_argument(
+        "--domain-size", type=float, default=crystal.domain_size_A, metavar="A", help="size of mosaic domains in A"
+    )
+    group.add_argument(
+        "--b-factor", type=float, default=crystal.b_factor_A2, metavar="A2", help="Wilson B factor in A^2"
+    )
+    group.add_argument(
+        "--cell-spread",
+        type=float,
+        default=crystal.cell_spread,
+        metavar="X",
+        help="relative standard deviation of cell axes",
+    )
+    group.add_argument(
+        "--d-min", type=float, default=None, metavar="A", help="resolution limit in A; None: corner of the detector"
+    )
     group = parser.add_argument_group("frames")
-    group.add_argument("--blank-fraction", type=float, default=frames.blank_fraction, metavar="X", help="no crystal")
-    group.add_argument("--weak-fraction", type=float, default=frames.weak_fraction, metavar="X", help="hardly any spot")
     group.add_argument(
-        "--multi-fraction", type=float, default=frames.multi_fraction, metavar="X", help="two or more lattices"
+        "--blank-fraction",
+        type=float,
+        default=frames.blank_fraction,
+        metavar="X",
+        help="fraction of frames without crystal",
     )
     group.add_argument(
-        "--flux", type=float, default=frames.brightness, metavar="N", help="photons in an average full spot at 4 A"
+        "--weak-fraction", type=float, default=frames.weak_fraction, metavar="X", help="fraction of very weak frames"
     )
     group.add_argument(
-        "--scale-spread", type=float, default=frames.scale_spread, metavar="X", help="sigma of ln(scale)"
+        "--multi-fraction",
+        type=float,
+        default=frames.multi_fraction,
+        metavar="X",
+        help="fraction of frames with several lattices",
     )
-    group.add_argument("--background", type=float, default=frames.background, metavar="N", help="mean photons a pixel")
+    group.add_argument(
+        "--flux",
+        type=float,
+        default=frames.brightness,
+        metavar="N",
+        help="mean number of photons in a full spot at 4 A",
+    )
+    group.add_argument(
+        "--scale-spread", type=float, default=frames.scale_spread, metavar="X", help="standard deviation of ln(scale)"
+    )
+    group.add_argument(
+        "--background", type=float, default=frames.background, metavar="N", help="mean number of photons per pixel"
+    )
     group = parser.add_argument_group("beam and detector")
     group.add_argument("--wavelength", type=float, default=beam.wavelength_A, metavar="A", help="wavelength in A")
-    group.add_argument("--bandwidth", type=float, default=beam.bandwidth_fwhm, metavar="X", help="dE/E, FWHM")
+    group.add_argument("--bandwidth", type=float, default=beam.bandwidth_fwhm, metavar="X", help="bandwidth dE/E, FWHM")
     group.add_argument(
-        "--polarisation", type=float, default=beam.polarisation_fraction, metavar="X", help="horizontal part"
+        "--polarisation",
+        type=float,
+        default=beam.polarisation_fraction,
+        metavar="X",
+        help="horizontally polarised fraction",
     )
     group.add_argument(
-        "--detector", default="1m", metavar="NAME", help=f"{', '.join(DETECTORS)} (the last two: several panels)"
+        "--detector",
+        default="1m",
+        metavar="NAME",
+        help=f"detector: {', '.join(DETECTORS)} (the last two have several panels)",
     )
-    group.add_argument("--distance", type=float, default=None, metavar="MM", help="None: usual for the detector")
+    group.add_argument(
+        "--distance",
+        type=float,
+        default=None,
+        metavar="MM",
+        help="detector distance in mm; None: typical of the detector",
+    )
     return parser
 
 
@@ -99,14 +160,16 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=None,
         metavar="N",
-        help=f"number of frames; None: 36, {TUTORIAL_FRAMES} of the tutorial",
+        help=f"number of frames; None: 36, or {TUTORIAL_FRAMES} for the tutorial",
     )
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="same seed, same frames")
-    parser.add_argument("--nproc", type=int, default=2, metavar="N", help="processes")
     parser.add_argument(
-        "--format", choices=FORMATS, default=None, help="cbf: a file a frame; nxs: one file; None: cbf if it can"
+        "--seed", type=int, default=1, metavar="N", help="random seed; the same seed gives the same frames"
     )
-    parser.add_argument("--force", action="store_true", help="replace simulated frames that are in DIR")
+    parser.add_argument("--nproc", type=int, default=2, metavar="N", help="number of processes")
+    parser.add_argument(
+        "--format", choices=FORMATS, default=None, help="cbf: one file per frame; nxs: one file; None: cbf if possible"
+    )
+    parser.add_argument("--force", action="store_true", help="replace simulated frames in DIR")
     parser.add_argument("--silent", action="store_true", help="no progress and no summary")
 
 
@@ -122,7 +185,7 @@ def experiment_from_options(options: argparse.Namespace) -> Experiment:
         others = [name for name in vars(options) if name not in free]
         given = [name for name in others if getattr(options, name) != parser.get_default(name)]
         if given:
-            raise UsageError(f"--tutorial has settings of its own; leave out --{given[0].replace('_', '-')}.")
+            raise UsageError(f"--tutorial has its own settings; omit --{given[0].replace('_', '-')}.")
         return tutorial()
     first = Crystal(
         name=options.name,
@@ -137,7 +200,7 @@ def experiment_from_options(options: argparse.Namespace) -> Experiment:
     crystals: tuple[Crystal, ...] = (first,)
     if options.second_form is not None:
         if not 0 < options.second_fraction < 1:
-            raise UsageError(f"--second-fraction {options.second_fraction:g} has to lie between 0 and 1, such as 0.3.")
+            raise UsageError(f"--second-fraction {options.second_fraction:g} must be between 0 and 1, e.g. 0.3.")
         second = dataclasses.replace(
             first,
             name=f"{options.name}_form2",
@@ -175,7 +238,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"iota.simulate: {error}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
-        print(f"iota.simulate: stopped; {options.folder} holds part of the frames.", file=sys.stderr)
+        print(f"iota.simulate: interrupted; {options.folder} contains part of the frames.", file=sys.stderr)
         return 130
     if not options.silent:
         print(_summary(dataset, seconds))
@@ -183,7 +246,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _write(options: argparse.Namespace, experiment: Experiment) -> tuple[Dataset, float]:
-    """Write the data set while a bar on the terminal (stderr) says how far it is."""
+    """Write the data set, with a progress bar on the terminal (stderr)."""
     start = time.monotonic()
     n_frames = options.frames if options.frames is not None else TUTORIAL_FRAMES if options.tutorial else 36
     file_format = options.format or ("cbf" if len(experiment.detector.panels) == 1 else "nxs")
@@ -210,7 +273,7 @@ def _summary(dataset: Dataset, seconds: float) -> str:
     return (
         f"{dataset.n_frames} frames ({kinds}; {dataset.n_multi} with several lattices) in {seconds:.0f} s:"
         f" {dataset.folder}\n"
-        f"What is true about them: {dataset.folder / 'truth.json'} and the files it names\n"
+        f"Truth: {dataset.folder / 'truth.json'} and the files named there\n"
         f"Next: iota.run {dataset.folder}"
     )
 

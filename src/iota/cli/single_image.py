@@ -1,4 +1,4 @@
-"""``iota.single_image``: one image, bare bones, for people at a beamline and for control systems."""
+"""``iota.single_image``: fast results for one image, for beamline staff and control systems."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ examples
   iota.single_image detector.geom run.cxi --index 17
   iota.single_image img.cbf cctbx_xfel.target_unit_cell="79.2 79.2 38.1 90 90 90" cctbx_xfel.target_space_group=P43212
 
-The line __RESULTS__ has, in this order: spots, spots with saturated pixels, score (spots between 40 and 4.5 A outside
-ice rings), resolution (A, -1 if unknown), ice rings, 0, mean counts per spot, and {what failed}.
+The line __RESULTS__ contains, in this order: number of spots, spots with saturated pixels, score (spots between 40 and
+4.5 A outside ice rings), resolution (A, -1 if unknown), number of ice rings, 0, mean counts per spot, and {reason for
+the failure}.
 
 exit status
-  0 done, 1 the image has no diffraction or no lattice, 2 wrong use or input, 130 interrupted
+  0 done, 1 no diffraction or no lattice found, 2 wrong use or input, 130 interrupted
 """
 
 
@@ -48,7 +49,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="iota.single_image",
         usage="iota.single_image [options] IMAGE ... [name=value ...]",
-        description="Find spots, resolution, rings of ice and the lattice of one image. Nothing is written without"
+        description="Find spots, resolution, ice rings and the lattice of one image. Nothing is written without"
         " --output_dir.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_EXAMPLES,
@@ -61,22 +62,24 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"IOTA {iota.__version__}")
     parser.add_argument(
-        "--action", choices=("spotfind", "index", "integrate"), default="index", help="how far to go (default: index)"
+        "--action", choices=("spotfind", "index", "integrate"), default="index", help="last step (default: index)"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line instead of text")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line instead of text")
     parser.add_argument("--index", type=int, default=1, metavar="N", help="image in a multi-image file, from 1")
-    parser.add_argument("--min_bragg", type=int, metavar="N", help="least number of spots of an image with diffraction")
+    parser.add_argument("--min_bragg", type=int, metavar="N", help="minimum number of spots of a hit")
     parser.add_argument("--paramfile", type=Path, metavar="SCRIPT", help="script with parameters of IOTA")
-    parser.add_argument("--output_dir", type=Path, metavar="DIR", help="keep the files of DIALS and its log here")
+    parser.add_argument("--output_dir", type=Path, metavar="DIR", help="folder for the files and logs of DIALS")
     parser.add_argument(
         "--output_file", type=Path, metavar="FILE", help="append a line: 0 n_spots image space_group unit_cell"
     )
     parser.add_argument(
-        "--wait", type=float, default=30, metavar="S", help="wait so long for the image (default: 30 s)"
+        "--wait", type=float, default=30, metavar="S", help="maximum time to wait for the image (default: 30 s)"
     )
     parser.add_argument("--termfile", type=Path, metavar="FILE", help="stop waiting when this file appears")
-    parser.add_argument("--nproc", type=int, default=1, metavar="N", help="so many images side by side (default: 1)")
-    parser.add_argument("--verbose", action="store_true", help="print the backend's own words, too (on stderr)")
+    parser.add_argument(
+        "--nproc", type=int, default=1, metavar="N", help="number of images processed in parallel (default: 1)"
+    )
+    parser.add_argument("--verbose", action="store_true", help="also print the messages of the backend (on stderr)")
     return parser
 
 
@@ -110,7 +113,7 @@ class _Work(msgspec.Struct, frozen=True):
 
 def _run(options: argparse.Namespace) -> int:
     if options.index < 1 or options.nproc < 1:
-        raise UsageError("--index and --nproc are numbers from 1 on.")
+        raise UsageError("--index and --nproc must be 1 or more.")
     from iota.engine import backend  # imports DIALS
 
     assignments = [argument for argument in options.arguments if is_assignment(argument)]
@@ -217,7 +220,7 @@ def _wait_for(image: Path, seconds: float, termfile: Path | None) -> None:
     end = time.monotonic() + seconds
     while not image.exists():
         if termfile is not None and termfile.exists():
-            raise UsageError(f"Waiting for {image} was ended: {termfile} is there.")
+            raise UsageError(f"Stopped waiting for {image}: {termfile} exists.")
         if time.monotonic() >= end:
             raise UsageError(f"There is no such image: {image} (waited {seconds:g} s, --wait).")
         time.sleep(0.05)
@@ -244,7 +247,7 @@ def _print(report: ImageReport, options: argparse.Namespace) -> None:
 
 def _lines(report: ImageReport) -> Iterator[tuple[str, str]]:
     yield "IMAGE", report.image
-    ice = "" if report.n_spots_no_ice is None else f", {report.n_spots_no_ice} where there is no ice"
+    ice = "" if report.n_spots_no_ice is None else f", {report.n_spots_no_ice} outside ice rings"
     overloads = f", {report.n_overloads} with saturated pixels" if report.n_overloads else ""
     yield "SPOTS", f"{report.n_spots}{ice}{overloads}"
     if report.resolution_A is not None:
@@ -252,7 +255,7 @@ def _lines(report: ImageReport) -> Iterator[tuple[str, str]]:
     rings = ", ".join(f"{ring:.2f}" for ring in report.ice_rings_A)
     yield "ICE RINGS", f"{rings} A" if rings else "none"
     if report.n_indexed is not None and report.unit_cell is not None:
-        yield "INDEXING", f"{report.n_indexed} spots, rmsd {report.rmsd_px:.2f} px ({report.settings})"
+        yield "INDEXING", f"{report.n_indexed} spots, RMSD {report.rmsd_px:.2f} px ({report.settings})"
         yield "LATTICE", f"{report.bravais} ({report.space_group})"
         yield "CELL", f"{cell_text(report.unit_cell)} (A, degrees)"
     for lattice in report.lattices:
