@@ -84,7 +84,7 @@ def sentences_of(figures: dict) -> list[str]:
         f"{first['failed_indexing']} cannot be indexed",
         f"{len(sizes)} clusters of {', '.join(sizes[:-1])} and {sizes[-1]} lattices",
         f"{second['integrated']} images are left",
-        f"Of the distorted crystals {second['failed_filter']} have a cell that the filter refuses; the spots of"
+        f"Of the distorted crystals, {second['failed_filter']} have a cell that is rejected by the filter; the spots of"
         f" {second['failed_integration']} do not fit",
         f"one cluster of {figures['clusters_2'][0][1]} lattices",
         f"{complete['P 1']:g} % complete in P 1, {complete['P 4 2 2']:g} % in P 4 2 2"
