@@ -12,6 +12,7 @@ from documentation.markdown import code, prose, table
 from iota.params.fields import Field, Group
 from iota.params.forms import Form
 
+_KINDS = {"whole": "integer", "wholes": "integers"}
 _LEVELS = ("basic", "intermediate", "advanced", "developer")
 _INTRODUCTION = """\
 # Parameters
@@ -70,7 +71,7 @@ def _group(group: Group, depth: int) -> Iterator[str]:
 
 
 def _row(field: Field) -> tuple[str, ...]:
-    kind = field.kind.replace("_", " ")
+    kind = _KINDS.get(field.kind, field.kind.replace("_", " "))
     value = code(" | ".join(field.choices)) if field.choices else ", ".join(filter(None, [kind, field.limits]))
     value += f" ({field.unit})" if field.unit else ""
     value += ", several times" if field.multiple else ""

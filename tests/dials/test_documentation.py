@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from documentation import commands, http_api, outcomes, pages, parameters, reference
+from documentation import commands, http_api, outcomes, pages, parameters, reference, words
 from documentation.markdown import anchor, read
 
 import iota.params.merging
@@ -148,6 +148,28 @@ def test_what_holds_is_left_alone(project, text):
 def test_a_page_without_a_way_to_it_is_found(project):
     (project / "docs" / "lonely.md").write_text("# Lonely\n")
     assert list(pages.problems(project)) == ["docs/lonely.md: no way leads here from docs/README.md."]
+
+
+@pytest.mark.usefixtures("git")
+def test_no_page_or_message_of_the_project_has_a_word_to_avoid():
+    assert list(words.problems()) == []
+
+
+def test_words_to_avoid_are_found_in_pages_and_messages_but_not_in_code(project):
+    (project / "docs" / "decisions").mkdir()
+    (project / "docs" / "decisions" / "1.md").write_text("Rings of ice.\n")
+    (project / "docs" / "one.md").write_text("One, two.\nIt has rings of\nice.\n")
+    (project / "src" / "iota").mkdir(parents=True)
+    (project / "src" / "iota" / "glossary.md").write_text((words.ROOT / words.GLOSSARY).read_text())
+    (project / "src" / "iota" / "code.py").write_text(
+        '"""Rings of ice."""\n\nx = 1\nRINGS = "rings of ices"\n'
+        'print("Rings "\n      f"of ice at {x} A; none foretold.")\n'
+    )
+    assert list(words.problems(project)) == [
+        "docs/one.md:2: not 'rings of ice' but ice rings.",
+        "src/iota/code.py:5: not 'Rings of ice' but ice rings.",
+        "src/iota/code.py:5: not 'foretold' but predicted.",
+    ]
 
 
 def test_anchors_are_those_of_github(tmp_path):

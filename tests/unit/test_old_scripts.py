@@ -267,14 +267,14 @@ def _suggestion(name):
     [
         ("cctbx_xfel.target_unit_cel", "cctbx_xfel.target_unit_cell"),
         ("target_spacegroup", "cctbx_xfel.target_space_group"),
-        ("data_selection.image_range.rnage", "data_selection.image_range.range"),
-        ("clustering.thresold", "analysis.clustering.threshold"),
+        ("data_selection.image_range.rnage", "data_selection.image_range.range"),  # codespell:ignore
+        ("clustering.thresold", "analysis.clustering.threshold"),  # codespell:ignore
         ("image_import.beam_centre.x", "image_import.beam_center.x"),
         ("image_import.detector_distance", "image_import.distance"),
         ("mp.walltimes", "mp.walltime"),
         ("nproc", "mp.n_processors"),
         ("xia2.settings.unit_cell", "cctbx_xfel.target_unit_cell"),
-        ("descripton", "description"),
+        ("descripton", "description"),  # codespell:ignore
     ],
 )
 def test_a_near_name_is_suggested(name, meant):
