@@ -399,7 +399,7 @@ def test_selected_images_alone_are_merged(show, results, run):
 
 def test_files_are_handed_over(show, results, run, picture):
     page = show("analysis", height=1700)
-    card = page.locator(".iota-card").filter(has_text="Hand over").last
+    card = page.locator(".iota-card").filter(has=page.get_by_role("button", name="Export", exact=True)).last
     for label in ("DIALS", "CrystFEL", "Lists"):
         card.get_by_text(label, exact=True).click()
     card.get_by_role("button", name="Export").click()

@@ -236,7 +236,7 @@ def test_what_a_file_lacks_is_a_sentence(folder, tmp_path):
         )
     )
     elsewhere = backend.extract(f"crystfel.geometry = {tmp_path / 'z.geom'}")
-    with pytest.raises(ImportFailedError, match="/LCLS/z, where the geometry says a length is, is no number"):
+    with pytest.raises(ImportFailedError, match="/LCLS/z, where the geometry expects a length, is not a number"):
         import_models(FrameRef(str(broken), 0), elsewhere, tmp_path / "x")
     (tmp_path / "torn.cxi").write_bytes(broken.read_bytes()[:5000])
     with pytest.raises(ImportFailedError, match="The file is damaged or cut short: HDF5 cannot open it"):

@@ -138,7 +138,7 @@ def test_wrong_values_are_told_and_never_written(tmp_path, backend):
     setup.iota["mp.n_processors"] = "__import__('os')"
     setup.backend["indexing.max_cell"] = "big"
     assert [(field.name, said) for field, said in setup.problems()] == [
-        ("mp.n_processors", "__import__('os') is not a whole number."),
+        ("mp.n_processors", "__import__('os') is not an integer."),
         ("indexing.max_cell", "big is not a number."),
     ]
     for text in (setup.script_text, setup.run_text, setup.target_text):

@@ -70,7 +70,7 @@ def test_what_is_wrong_is_a_sentence(ask, known_run, tmp_path):
         ("GET", "open", {"run": "001", "row": 99}, "has no row 99"),
         ("GET", "open", {"run": "044", "row": 0}, "There is no run 044"),
         ("GET", "open", {"path": "/nowhere/a_1.cbf"}, "There is no such file"),
-        ("GET", "open", {"path": path, "index": "x"}, "no whole number"),
+        ("GET", "open", {"path": path, "index": "x"}, "not an integer"),
         ("GET", "open", {}, "Name an image"),
         ("GET", "tiles", {"path": path, "tiles": "0.0"}, "is no tile"),
         ("GET", "region", {"path": path, "panel": 3}, "no panel 3"),

@@ -105,11 +105,11 @@ async def test_a_wrong_value_shows_a_sentence_and_stops_the_run(visit, project):
     await user.should_see("6 images in total")
     triage = user.find(marker="data_selection.image_triage.minimum_Bragg_peaks")
     triage.clear().type("many")
-    await user.should_see("many is not a whole number.")
-    assert problem_of(user, "data_selection.image_triage.minimum_Bragg_peaks") == "many is not a whole number."
+    await user.should_see("many is not an integer.")
+    assert problem_of(user, "data_selection.image_triage.minimum_Bragg_peaks") == "many is not an integer."
     assert not run_button(user).enabled
     triage.clear().type("15")
-    await user.should_not_see("is not a whole number")
+    await user.should_not_see("is not an integer")
     assert "minimum_Bragg_peaks = 15" in shown_script(user)
     assert run_button(user).enabled
 

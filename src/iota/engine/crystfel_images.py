@@ -96,7 +96,7 @@ class CrystfelImages:
             panels = list(self._reader.panels(file, event))
         if all(bad.all() for _, bad, _ in panels):
             raise NotThereError(
-                "Every pixel of this image is masked by the geometry, or is no number: check its masks and bad regions."
+                "Every pixel of this image is masked by the geometry, or is not a number: check masks and bad regions."
             )
         return tuple(_counts(*panel) for panel in panels)
 

@@ -172,7 +172,7 @@ def length_m(file: h5py.File, quantity: Quantity, event: Event) -> float:
     """A length in metres, as :func:`value_of` finds it; it has to be a number."""
     value = value_of(file, quantity, event)
     if not math.isfinite(value):
-        raise NotThereError(f"{quantity.path}, where the geometry says a length is, is no number for this image.")
+        raise NotThereError(f"{quantity.path}, where the geometry expects a length, is not a number for this image.")
     return value
 
 

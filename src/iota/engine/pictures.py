@@ -185,7 +185,7 @@ def _vectors(drawn: Drawn) -> Figure:
     axes.set_xlim(corners[:, 0].min(), corners[:, 0].max())
     axes.set_ylim(corners[:, 1].min(), corners[:, 1].max())
     _draw_rings(axes, detector, drawn.imported[0].beam)
-    axes.legend(loc="upper right", fontsize=8, title=f"vectors are drawn {times:.0f} times as long")
+    axes.legend(loc="upper right", fontsize=8, title=f"vectors enlarged {times:.0f} times")
     axes.set(title=_title(drawn), xlabel="x (mm)", ylabel="y (mm)", aspect="equal")
     axes.plot(0, 0, marker="+", color="black", markersize=12)
     axes.annotate("beam", (2 * pixel, 2 * pixel), fontsize=8)
@@ -241,7 +241,7 @@ def _trumpet(drawn: Drawn) -> Figure:
         ticks = [x for x in _RINGS_A if limit[0] <= 1 / x**2 <= limit[1]]
         axes.set_xticks([1 / x**2 for x in ticks], [f"{x:g}" for x in ticks])
         axes.set(xlabel="resolution (A)", ylabel="offset from the Ewald sphere (degrees)")
-        axes.set_title(f"half mosaicity {half_mosaicity:.3f} degrees, domains {domain:.0f} A", fontsize=9)
+        axes.set_title(f"half-width mosaicity {half_mosaicity:.3f} degrees, domain size {domain:.0f} A", fontsize=9)
         axes.legend(loc="upper right", fontsize=8)
     figure.suptitle(_title(drawn), fontsize=10)
     return figure

@@ -240,7 +240,12 @@ def _sentence(field: Field, text: str, error: BaseException) -> str:
     if field.needs_value and text.lower() in ("", "none"):
         return "A value is needed."
     if "as a number" in said or "as an integer" in said or "as a floating-point" in said:
-        what = {"whole": "a whole number", "number": "a number", "wholes": "whole numbers", "numbers": "numbers"}
+        what = {
+            "whole": "an integer",
+            "number": "a number",
+            "wholes": "a list of integers",
+            "numbers": "a list of numbers",
+        }
         return f"{text} is not {what[field.kind]}."
     if "minimum allowed" in said or "maximum allowed" in said:
         return f"It must be {field.limits}."
@@ -249,15 +254,15 @@ def _sentence(field: Field, text: str, error: BaseException) -> str:
         number = f"{low}" if low == high else f"{low or 1} to {high}" if high else f"at least {low}"
         return f"{number} numbers are needed."
     if field.kind in ("choice", "choices"):
-        return f"{text} is none of {', '.join(field.choices)}."
+        return f"{text} is not one of {', '.join(field.choices)}."
     if field.kind == "bool":
-        return f"{text} is neither True nor False."
+        return f"{text} is not True or False."
     if field.kind == "space_group":
-        return f"{text} is not a space group; write its symbol, such as P43212, or its number."
+        return f"{text} is not a space group; enter its symbol, e.g. P43212, or its number."
     if field.kind == "unit_cell" and "unit cell" not in said:
-        return f"{text} is not a unit cell: a b c in Å, α β γ in degrees."
+        return f"{text} is not a unit cell: enter a b c in Å and α β γ in degrees."
     return f"{said.rstrip('.')}."
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or ["It is not understood"])[0].rstrip(".")
+    return (str(error).strip().splitlines() or ["Not understood"])[0].rstrip(".")

@@ -105,13 +105,15 @@ def _complaints(experiment: Experiment) -> list[str]:
     positive = {"wavelength (A)": beam.wavelength_A}
     not_negative = {
         "bandwidth": beam.bandwidth_fwhm,
-        "background (photons a pixel)": frames.background,
-        "brightness (photons a spot)": frames.brightness,
+        "background (photons per pixel)": frames.background,
+        "brightness (photons per spot)": frames.brightness,
         "seed": experiment.seed,
     }
     for crystal in experiment.crystals:
         positive["domain size (A)"] = min(crystal.domain_size_A, positive.get("domain size (A)", crystal.domain_size_A))
-        positive["share of a crystal form"] = min(crystal.share, positive.get("share of a crystal form", crystal.share))
+        positive["fraction of a crystal form"] = min(
+            crystal.share, positive.get("fraction of a crystal form", crystal.share)
+        )
         not_negative["mosaic spread (degrees)"] = min(
             crystal.mosaic_deg, not_negative.get("mosaic spread (degrees)", crystal.mosaic_deg)
         )

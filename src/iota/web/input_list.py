@@ -167,7 +167,7 @@ class InputList:
     async def _paste(self) -> None:
         with ui.dialog() as dialog, ui.card().classes("no-shadow").style("width: 720px; max-width: 95vw"):
             ui.label("List of images").classes("iota-title")
-            ui.label("One path a line; lines that begin with # are left out.").classes("iota-muted")
+            ui.label("One path per line; lines starting with # are ignored.").classes("iota-muted")
             box = ui.textarea(placeholder="/data/visit/image_00001.cbf").props("outlined dense rows=10")
             box.classes("w-full iota-mono").mark("pasted-list")
 

@@ -274,7 +274,7 @@ def _whole(text: str) -> int | None:
     if not text:
         return None
     if not re.fullmatch(r"-?\d{1,9}", text):
-        raise UsageError(f"{text[:20]} is no whole number.")
+        raise UsageError(f"{text[:20]} is not an integer.")
     return int(text)
 
 

@@ -99,7 +99,7 @@ class ClustersSection:
             return
         if not clusters:
             self._sentence.set_text(
-                f"No cluster has {question.limit} lattices or more. Lower the least number, or give a larger threshold."
+                f"No cluster has {question.limit} lattices or more. Lower the minimum size, or use a larger threshold."
             )
             return
         lists = (

@@ -25,10 +25,10 @@ class ExportSection(CommandSection):
     """A card; the work is ``iota.export``."""
 
     command, scope = "export", "export"
-    title = "Hand over"
-    about = "Few files with all integrated lattices, for DIALS, xia2 and CrystFEL."
+    title = "Export"
+    about = "All integrated lattices in a few files, for DIALS, xia2 and CrystFEL."
     button, icon = "Export", "output"
-    done, cancelled = "Exported.", "The export was cancelled; nothing is kept of it."
+    done, cancelled = "Exported.", "The export was cancelled; its files were removed."
 
     def make_options(self) -> None:
         """Make a box for each format."""

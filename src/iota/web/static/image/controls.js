@@ -22,7 +22,7 @@ export class OverlayControls {
       section('Spots', flag('indexed', 'Indexed', { colour: COLOURS.indexed }), flag('unindexed', 'Not indexed', { colour: COLOURS.unindexed })),
       section('Predictions', flag('predictions', 'Integrated reflections', { colour: COLOURS.lattices[0] }),
         flag('weak', 'Weak ones, I/σ below 3', {}), flag('indices', 'Miller indices', {}), this.cells),
-      section('Resolution', flag('rings', 'Rings (Å)', { colour: COLOURS.ring }), this.ringsAt, flag('ice', 'Rings of ice', { colour: COLOURS.ice })),
+      section('Resolution', flag('rings', 'Rings (Å)', { colour: COLOURS.ring }), this.ringsAt, flag('ice', 'Ice rings', { colour: COLOURS.ice })),
       section('Detector', flag('beam', 'Beam centre', { colour: COLOURS.beam }), flag('bad', 'Bad pixels', { colour: COLOURS.bad }),
         flag('runMask', 'Mask of the run', { colour: COLOURS.mask }), flag('mask', 'Drawn mask', { colour: COLOURS.mask })));
   }
