@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -70,7 +71,7 @@ def test_merged_intensities_are_the_true_ones_and_cc_half_says_so(tmp_path):
     assert math.sqrt(2 * cc_half / (1 + cc_half)) == pytest.approx(correlation, abs=0.05)  # CC* of Karplus & Diederichs
     assert result["ambiguities"] == [] and result["n_lattices"] > 100
     assert [point["n_lattices"] for point in result["cumulative"]][-1] == result["n_lattices"]
-    assert "none: there is one way to index" in done.stdout
+    assert re.search(r"Indexing ambiguity +none", done.stdout)
     assert {"merge.phil", "table.txt", "merging.png", "scale.log", "merge.log"} <= {p.name for p in folder.iterdir()}
     again = command("iota.merge", 1, folder / "merge.phil", "--silent", cwd=tmp_path)
     assert (again.returncode, again.stdout) == (0, "")
