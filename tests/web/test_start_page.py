@@ -136,7 +136,7 @@ async def test_settings_are_changed_in_a_dialog(visit, project):
     user.find(marker=cell).type("79.2 60 38.1 90 90 90")
     said = "The cell 79.2 60 38.1 90 90 90 does not fit P 43 21 2, which needs a = b and α = β = γ = 90°."
     await until(lambda: problem_of(user, cell) == said)
-    await user.should_see("1 wrong")
+    await user.should_see("1 invalid")
     user.find(marker=cell).clear().type("79.2 79.2 38.1 90 90 90")
     await user.should_see("2 changed from the default")
     user.find("OK").click()

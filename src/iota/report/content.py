@@ -305,7 +305,7 @@ def _failures(summary: Summary) -> list[Block]:
     most = sorted(summary.failures, key=lambda failure: -failure.n)[:_MOST_REASONS]
     blocks: list[Block] = [Heading("Why frames failed")]
     if not most:
-        return [*blocks, Words("No failures." if summary.n_finished else "No frame is finished yet.")]
+        return [*blocks, Words("No failures." if summary.n_finished else "No frames finished yet.")]
     rows = []
     for failure in most:
         hint = hint_for(failure.outcome, failure.reason)

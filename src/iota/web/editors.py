@@ -77,7 +77,7 @@ class Editor:
         return box
 
     def _made_lines(self, text: str) -> Any:
-        box = self._made_input(ui.textarea(value=text, placeholder="one a line"))
+        box = self._made_input(ui.textarea(value=text, placeholder="one per line"))
         box.props("autogrow debounce=400").classes("iota-mono")
         if self.field.kind == "block":
             box.props('placeholder="none"')

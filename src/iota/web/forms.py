@@ -101,7 +101,7 @@ class _Settings:
             self._wrong = ui.label().classes("iota-bad")
             ui.space()
             self._reset = ui.button("Reset these", on_click=self._reset_all).props("flat")
-            self._reset.tooltip("All parameters of this dialog to their defaults")
+            self._reset.tooltip("Reset all parameters in this dialog to their defaults")
             ui.button("Cancel", on_click=lambda: self.dialog.submit(None)).props("flat")
             self._ok = ui.button("OK", on_click=self._submit).props("unelevated")
 
@@ -172,7 +172,9 @@ class _Settings:
         of_interest = [field for section in sections for field in section.fields() if field.name in wanted]
         hidden = [field for field in of_interest if not self._is_visible(field)]
         if self._n_left <= 0:
-            ui.label("There is more: search for it, or choose a section.").classes("iota-muted iota-hidden")
+            ui.label("Not all parameters are shown: use the search, or choose a section.").classes(
+                "iota-muted iota-hidden"
+            )
         if hidden:
             with ui.row().classes("items-center gap-2 iota-hidden"):
                 ui.label(f"{len(hidden)} more at higher expert levels.").classes("iota-muted")
@@ -180,9 +182,7 @@ class _Settings:
                     "flat dense"
                 )
         elif not of_interest:
-            sentence = (
-                "Nothing is changed." if self._only_changed and not self._query else "Nothing is called like that."
-            )
+            sentence = "No changes." if self._only_changed and not self._query else "No matching parameters."
             ui.label(sentence).classes("iota-muted iota-hidden")
 
     # -- what people do
@@ -234,7 +234,7 @@ class _Settings:
         self._ok.set_enabled(not wrong)
         hidden = [name for name in wrong if name not in self._rows]
         where = f": {self._form.fields[hidden[0]].caption}" if hidden else ""
-        self._wrong.set_text(f"{len(wrong)} wrong{where}" if wrong else "")
+        self._wrong.set_text(f"{len(wrong)} invalid{where}" if wrong else "")
         self._fill_places()
 
 

@@ -44,7 +44,9 @@ class _Drawing:
                 if line.endswith(b"\n"):
                     return msgspec.json.decode(line, type=IndexPictures)
             self._process = None
-            return IndexPictures(sentence="The process that draws this chart ended; the server's terminal says why.")
+            return IndexPictures(
+                sentence="The process that draws this chart ended; see the terminal of the server for the reason."
+            )
 
 
 _drawing = _Drawing()
@@ -72,7 +74,7 @@ class IndexCounting:
             return IndexPictures(sentence=self._problem)
         if not version:
             n = self._live.summary().n_integrated
-            return IndexPictures(sentence="Counting reflections..." if n else "No frame is integrated yet.")
+            return IndexPictures(sentence="Counting reflections..." if n else "No integrated frames yet.")
         known = self._pictures.get(space_group)
         if known is None or known[0] != version:
             question = Question(folder=str(self._live.folder.path), space_group=space_group)

@@ -106,18 +106,18 @@ def _contents(selection: Selection, result: FrameResult, log: str) -> None:
         if log:
             ui.element("pre").classes("iota-log").style("max-height:45vh").props["textContent"] = log
         else:
-            ui.label("There is none: blanks leave no files.").classes("iota-muted")
+            ui.label("There is no log: no files are written for blanks.").classes("iota-muted")
 
 
 def _copy(command: str) -> None:
     ui.clipboard.write(command)
-    ui.notify("Copied; paste it into a terminal on a machine with a display.")
+    ui.notify("Copied. Paste it into a terminal on a machine with a display.")
 
 
 def _facts(result: FrameResult) -> list[tuple[str, str]]:
-    facts = [("Spots", "not looked for" if result.n_spots is None else str(result.n_spots))]
+    facts = [("Spots", "not searched" if result.n_spots is None else str(result.n_spots))]
     if result.spots_d_min_A is not None:
-        facts.append(("Spots to", f"{result.spots_d_min_A:.2f} Å"))
+        facts.append(("Resolution of spots", f"{result.spots_d_min_A:.2f} Å"))
     if result.settings:
         facts.append(("Settings", result.settings))
     facts += [("Note", sentence) for sentence in result.remarks]
@@ -137,7 +137,7 @@ def _row(number: int, lattice: Lattice) -> dict[str, Any]:
         "indexed": lattice.n_indexed,
         "integrated": lattice.n_integrated,
         "strong": lattice.n_strong,
-        "rmsd (px)": text(lattice.rmsd_px, 2),
+        "RMSD (px)": text(lattice.rmsd_px, 2),
         "resolution (Å)": text(lattice.d_min_A, 2),
         "Wilson B (Å²)": text(lattice.wilson_b_A2, 1),
         "half-width mosaicity (°)": text(lattice.mosaicity_deg, 3),

@@ -36,16 +36,16 @@ class SelectionBar:
             self._view = ui.button("View", icon="visibility", on_click=self._open).props("outline dense no-caps")
             self._view.tooltip("Record and log of this frame")
             self._image = ui.button("Image", icon="grid_on", on_click=self._open_image).props("outline dense no-caps")
-            self._image.tooltip("Detector image with spots and predictions, in a tab of its own")
+            self._image.tooltip("Detector image with spots and predictions, in a new tab")
             ui.space()
             with ui.row().classes("items-center gap-1") as self._set:
                 self._words = ui.label().mark("set-words")
                 self._button("View images", "grid_on", self._open_images)
                 self._button("View list", "list", self.view_list)
                 self._button("Save list", "save", self._save)
-                self._button("Exclude", "block", self._exclude).tooltip("Save a list of all frames but these")
+                self._button("Exclude", "block", self._exclude).tooltip("Save a list of all other frames")
                 self._button("Process again", "replay", self._process_again).tooltip(
-                    "Opens the start page with these images and the settings of this run"
+                    "Open the start page with these images and the settings of this run"
                 )
                 clear = ui.button(icon="close", on_click=selection.clear_rows).props("flat dense round")
                 clear.tooltip("Select nothing").props('aria-label="Select nothing"')
@@ -110,7 +110,7 @@ class SelectionBar:
         await self._ask_name("Save the selected images as a list", "selected", self._frames)
 
     async def _exclude(self) -> None:
-        await self._ask_name("Save a list of all images but the selected", "without_selected", self._others)
+        await self._ask_name("Save a list of all images except the selected ones", "without_selected", self._others)
 
     async def _ask_name(self, title: str, name: str, frames: object) -> None:
         folder = self._selection.live.folder.path

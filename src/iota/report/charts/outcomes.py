@@ -20,7 +20,7 @@ def outcome_bar(counts: Mapping[Outcome, int], n_frames: int, width: float = 120
     """
     total = max(n_frames, sum(counts.values()))
     if not total:
-        return empty(width, 70, "Outcomes", "No frame yet")
+        return empty(width, 70, "Outcomes", "No frames yet")
     parts: list[str] = []
     present = [(outcome, counts[outcome]) for outcome in BAR_ORDER if counts.get(outcome)]
     widths = _widths([n for _, n in present], total, width - 2)
@@ -81,7 +81,7 @@ def funnel(counts: Mapping[Outcome, int], width: float = 480) -> str:
     """How many frames came through each stage, and how many it stopped; a loss is picked as its outcome."""
     total = sum(counts.values())
     if not total:
-        return empty(width, 180, "Frames surviving each stage", "No frame is finished yet")
+        return empty(width, 180, "Frames surviving each stage", "No frames finished yet")
     row, left, number_room = 30.0, 112.0, 58.0
     room = width - left - number_room
     parts, y, remaining = [], 4.0, total

@@ -30,7 +30,7 @@ def rates(
     """
     title = "Rates over time"
     if not len(counts) or not counts[:, 0].sum():
-        return empty(width, height, title, "No frame is finished yet")
+        return empty(width, height, title, "No frames finished yet")
     size, unit = next((size, unit) for limit, size, unit in _UNITS if edges[-1] >= limit)
     plot = Plot(width, height, (0.0, float(edges[-1] / size)), (0.0, 100.0), top=30)
     middles = (edges[:-1] + edges[1:]) / 2 / size

@@ -113,7 +113,7 @@ class _RunsPage:
     async def _stop(self, event: events.GenericEventArguments) -> None:
         with sentences():
             await stop_run(self._site.projects.folder(event.args))
-            ui.notify("The run ends within a second or two; what is finished is kept.")
+            ui.notify("The run will end within a second or two; finished frames are kept.")
 
     async def _resume(self, event: events.GenericEventArguments) -> None:
         with sentences():
@@ -126,7 +126,7 @@ class _RunsPage:
             write_note(self._site.projects.folder(run_id), text)
 
     async def _add_project(self) -> None:
-        folder = await choose_folder(str(self._site.home), "Project folder (it holds integration/NNN)")
+        folder = await choose_folder(str(self._site.home), "Project folder (contains integration/NNN)")
         if folder is not None:
             self._site.projects.add(Path(folder))
             await self._refresh()

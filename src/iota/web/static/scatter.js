@@ -203,7 +203,7 @@ export class Scatter {
       this.problem = "";
     } catch (error) {
       if (!this.ended.signal.aborted) {
-        this.problem = error.sentence ?? "The server does not answer; trying again.";
+        this.problem = error.sentence ?? "The server does not respond; trying again.";
         this.retry = setTimeout(() => this.pull(), RETRY_MS);
       }
     } finally {

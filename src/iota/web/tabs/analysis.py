@@ -44,9 +44,9 @@ class AnalysisTab:
                     ui.label("Summary").classes("iota-title")
                     ui.space()
                     report = ui.button("Report", icon="print", on_click=self._report).props("outline dense no-caps")
-                    report.tooltip("All of this on one page, to print or to save")
+                    report.tooltip("All results on one page, to print or save")
                     with ui.button(icon="download").props("outline dense").tooltip("Save the report"), ui.menu():
-                        for kind, words in (("html", "Page (HTML)"), ("md", "Words and tables (Markdown)")):
+                        for kind, words in (("html", "HTML"), ("md", "Markdown")):
                             ui.menu_item(words, on_click=lambda kind=kind: self._save_report(kind))
                 self._run = ui.element("dl").classes("iota-facts")
             with ui.column().classes("iota-card gap-1"):
@@ -55,9 +55,9 @@ class AnalysisTab:
                     ui.space()
                     self._use = ui.button("Use as target", icon="my_location", on_click=self._use_target)
                     self._use.props("outline dense no-caps")
-                    self._use.tooltip("Start page with this cell and space group as the target of the next run")
+                    self._use.tooltip("Use this unit cell and space group as the target of a new run")
                 self._lattice = ui.element("dl").classes("iota-facts")
-                self._no_lattice = ui.label("No frame is integrated yet.").classes("iota-muted")
+                self._no_lattice = ui.label("No integrated frames yet.").classes("iota-muted")
         ClustersSection(selection)
         MergingSection(selection)
         ExportSection(selection)

@@ -69,7 +69,9 @@ class ChartsTab:
                 choice = ui.select(options, value=name, on_change=self._chosen(k))
                 choice.props(f'dense outlined options-dense aria-label="Chart {k + 1}"').classes("iota-choice")
             ui.space()
-            ui.label("Wheel zooms, drag moves, Shift and drag selects, click picks a frame").classes("iota-muted gt-sm")
+            ui.label("Scroll to zoom, drag to move, Shift-drag to select, click to pick a frame").classes(
+                "iota-muted gt-sm"
+            )
 
     def _chosen(self, k: int) -> Callable[[object], None]:
         def change(event: object) -> None:

@@ -30,10 +30,12 @@ class ClustersSection:
             ui.label("Clusters of unit cells").classes("iota-title")
             with ui.row().classes("w-full items-center gap-3"):
                 self._threshold = _number(
-                    "Threshold (Å²)", None, "analysis.clustering.threshold: empty finds clusters by their density"
+                    "Threshold (Å²)",
+                    None,
+                    "analysis.clustering.threshold; if empty, clusters are found by their density",
                 )
                 self._n_images = _number(
-                    "Images", None, "analysis.clustering.n_images: so many at random; empty is all"
+                    "Images", None, "analysis.clustering.n_images, chosen at random; if empty, all images"
                 )
                 self._limit = _number("Minimum cluster size", 5, "analysis.clustering.limit")
                 self._write = ui.checkbox("Write uc_cluster_N.lst", value=True)
@@ -109,14 +111,14 @@ class ClustersSection:
         n_alone = self._selection.live.summary().n_lattices - sum(found.cluster.n_lattices for found in clusters)
         alone = ""
         if n_alone > 0 and question.n_images is None:
-            alone = f" Lattices in no cluster of {question.limit} or more: {n_alone:,}."
+            alone = f" Lattices not in a cluster of at least {question.limit}: {n_alone:,}."
         multiples = ""
         if any(found.cluster.n_multiples for found in clusters):
-            multiples = " Multiples are other lattices that are supercells or subcells of the cluster, of index 2 to 4."
+            multiples = " Multiples are other lattices that are supercells or subcells of the cluster (index 2 to 4)."
         self._sentence.set_text(number + alone + multiples + lists)
         with self._table, ui.element("table").classes("iota-plain-table"):
             with ui.element("tr"):
-                for words in ("#", "lattices", "lattice", "unit cell (Å, °)", "s.d. of a b c (Å)", "multiples", ""):
+                for words in ("#", "lattices", "lattice", "unit cell (Å, °)", "SD of a b c (Å)", "multiples", ""):
                     with ui.element("th"):
                         ui.label(words)
             for number_, found in enumerate(clusters, start=1):

@@ -31,7 +31,7 @@ _HEADINGS = {
     "n_integrated": "Integrated",
     "n_strong": "Strong",
     "wilson_b_A2": "B (Å²)",
-    "rmsd_px": "Rmsd (px)",
+    "rmsd_px": "RMSD (px)",
 }  # shorter than in charts, so that all fit a small screen
 _COLUMNS: list[dict[str, Any]] = [
     {"name": "number", "label": "Frame", "field": "number", "align": "right", "sortable": True},
@@ -111,7 +111,7 @@ class FramesTab:
             self._table.add_slot("body", _ROW)
             self._table.add_slot(
                 "no-data",
-                '<div class="iota-muted q-pa-md">No frame is like this. Frames come when they are finished.</div>',
+                '<div class="iota-muted q-pa-md">No matching frames yet.</div>',
             )
             self._table.on("request", self._request)
             self._table.on("frame", self._click)
@@ -135,7 +135,7 @@ class FramesTab:
             ui.space()
             self._number = ui.label().classes("iota-muted iota-number")
             self._choose = ui.button("Select these", icon="checklist", on_click=self._choose_all)
-            self._choose.props("outline dense no-caps").tooltip("Select all frames that the filters leave")
+            self._choose.props("outline dense no-caps").tooltip("Select all frames that pass the filters")
 
     # -- what is wanted
 

@@ -49,8 +49,8 @@ class _LogTab:
             return
         self._text = (self._text + part.text)[-_MOST_CHARACTERS:]
         self._end = part.end
-        self._told.set_text("" if len(self._text) < _MOST_CHARACTERS else "older lines: search for them")
-        self._show(html.escape(self._text) or "Nothing is in the log yet.")
+        self._told.set_text("" if len(self._text) < _MOST_CHARACTERS else "older lines are found by the search")
+        self._show(html.escape(self._text) or "The log is empty so far.")
 
     async def _find(self) -> None:
         wanted = (self._search.value or "").strip()

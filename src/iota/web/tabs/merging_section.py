@@ -13,7 +13,7 @@ from iota.web.tabs.command_section import CommandSection, download_button
 from iota.workers.merge_folders import merge_folders, merge_state
 
 _FILES = ("merged.mtz", "table.txt", "merge.json", "merging.pdf", "merge.phil")
-_WORDS = {"merging": "is being made", "stopped": "was stopped", "failed": "failed"}
+_WORDS = {"merging": "is in progress", "stopped": "was stopped", "failed": "failed"}
 
 
 class MergingSection(CommandSection):
@@ -21,7 +21,7 @@ class MergingSection(CommandSection):
 
     command, scope = "merge", "merging"
     title = "Merging"
-    about = "One set of intensities from all lattices that fit the consensus: MTZ, table 1, charts."
+    about = "Scales and merges all lattices consistent with the consensus: MTZ file, table 1, charts."
     button, icon = "Merge", "call_merge"
     done, cancelled = "Merged.", "Merging was cancelled."
 
@@ -29,8 +29,8 @@ class MergingSection(CommandSection):
         """Make fields for engine, space group and resolution."""
         self._engine = ui.select(["dials", "prime", "xia2"], value="dials", label="Engine")
         self._engine.props("dense outlined options-dense").classes("iota-number-field")
-        self._space_group = _field("Space group", "merging.space_group: empty is that of the consensus")
-        self._d_min = _field("Resolution (Å)", "merging.d_min: empty is what half of the lattices reach")
+        self._space_group = _field("Space group", "merging.space_group; if empty, that of the consensus")
+        self._d_min = _field("Resolution (Å)", "merging.d_min; if empty, the median resolution of the lattices")
 
     def options(self) -> dict[str, str]:
         """What is filled in."""

@@ -64,7 +64,7 @@ def _scripts(folder: RunFolder, other: RunFolder | None) -> tuple[tuple[list[str
 
 
 def _difference(lines: list[str], is_between_runs: bool) -> str:
-    text = html.escape("\n".join(lines)) or ("The same." if is_between_runs else "Nothing was changed.")
+    text = html.escape("\n".join(lines)) or ("No differences." if is_between_runs else "All at their defaults.")
     return f'<pre class="iota-log iota-mono">{text}</pre>'
 
 

@@ -44,7 +44,7 @@ class WhyTab:
             with ui.column().classes("iota-card gap-1"):
                 ui.label("Frames surviving each stage").classes("iota-title")
                 self._funnel = SvgChart(self._charts.funnel(), self._pick, self._open)
-                ui.label("A click on what a stage lost selects these frames.").classes("iota-muted")
+                ui.label("Click a loss to select its frames.").classes("iota-muted")
             with ui.column().classes("iota-card gap-1"):
                 ui.label("Reasons").classes("iota-title")
                 self._list = ui.element("div").classes("iota-failures")
@@ -71,14 +71,14 @@ class WhyTab:
         with self._list:
             if not found:
                 ui.label(
-                    "Every finished frame is integrated." if self._live.table.n_rows else "No frame is finished yet."
+                    "All finished frames are integrated." if self._live.table.n_rows else "No frames finished yet."
                 ).classes("iota-muted")
             for failure in found[:_MOST_REASONS]:
                 self._failure(failure)
             n_more = len(found) - _MOST_REASONS
             if n_more > 0:
                 reasons = "reason" if n_more == 1 else "reasons"
-                ui.label(f"and {n_more} more {reasons}; the Frames tab finds them.").classes("iota-muted")
+                ui.label(f"and {n_more} more {reasons}, see the tab Frames.").classes("iota-muted")
 
     def _failure(self, failure: Failure) -> None:
         with ui.element("div").classes("iota-failure"):
@@ -88,7 +88,7 @@ class WhyTab:
                     ui.element("div").classes("iota-dot").style(f"background:{OUTCOME_COLOURS[failure.outcome]}")
                     self._labels[failure.key] = (number, ui.label().classes("iota-muted"))
                     self._show_number(failure)
-                ui.label(failure.reason or "No reason is on record.").classes("iota-path")
+                ui.label(failure.reason or "No reason recorded.").classes("iota-path")
                 hint = hint_for(failure.outcome, failure.reason)
                 if hint is not None:
                     with ui.element("div").classes("iota-hint"):
@@ -99,9 +99,9 @@ class WhyTab:
                             ui.link("Open the setting", link).tooltip(hint.setting)
             with ui.row().classes("gap-1 no-wrap"):
                 example = ui.button("Example", icon="visibility", on_click=lambda: self._example(failure))
-                example.props("outline dense no-caps").tooltip("Opens one of these frames; again for the next")
+                example.props("outline dense no-caps").tooltip("Open one of these frames; click again for the next")
                 choose = ui.button("Select", icon="checklist", on_click=lambda: self._choose(failure))
-                choose.props("outline dense no-caps").tooltip("Select all frames that failed so")
+                choose.props("outline dense no-caps").tooltip("Select all frames with this failure")
 
     def _show_number(self, failure: Failure) -> None:
         if failure.key in self._labels:  # the rarest are not shown

@@ -21,7 +21,7 @@ export class OverlayControls {
       this.about,
       section('Spots', flag('indexed', 'Indexed', { colour: COLOURS.indexed }), flag('unindexed', 'Not indexed', { colour: COLOURS.unindexed })),
       section('Predictions', flag('predictions', 'Integrated reflections', { colour: COLOURS.lattices[0] }),
-        flag('weak', 'Weak ones, I/σ below 3', {}), flag('indices', 'Miller indices', {}), this.cells),
+        flag('weak', 'Weak, I/σ below 3', {}), flag('indices', 'Miller indices', {}), this.cells),
       section('Resolution', flag('rings', 'Rings (Å)', { colour: COLOURS.ring }), this.ringsAt, flag('ice', 'Ice rings', { colour: COLOURS.ice })),
       section('Detector', flag('beam', 'Beam centre', { colour: COLOURS.beam }), flag('bad', 'Bad pixels', { colour: COLOURS.bad }),
         flag('runMask', 'Mask of the run', { colour: COLOURS.mask }), flag('mask', 'Drawn mask', { colour: COLOURS.mask })));
@@ -57,10 +57,10 @@ export class OverlayControls {
 const SETTINGS = [
   ['sigma_background', 'Sigma background', { least: 0, most: 15, step: 0.1, value: 6 }],
   ['sigma_strong', 'Sigma strong', { least: 0, most: 15, step: 0.1, value: 3 }],
-  ['global_threshold', 'Least counts', { least: 0, most: 200, step: 1, value: 0 }],
+  ['global_threshold', 'Minimum counts', { least: 0, most: 200, step: 1, value: 0 }],
   ['kernel_size', 'Kernel size', { least: 1, most: 10, step: 1, value: 3 }],
-  ['min_spot_size', 'Least pixels', { least: 1, most: 30, step: 1, value: 3 }],
-  ['d_min', 'Finest (Å)', { least: 0, most: 10, step: 0.1, value: 0 }],
+  ['min_spot_size', 'Minimum pixels', { least: 1, most: 30, step: 1, value: 3 }],
+  ['d_min', 'Minimum d (Å)', { least: 0, most: 10, step: 0.1, value: 0 }],
 ];
 const NAMES = { sigma_background: 'spotfinder.threshold.dispersion.sigma_background', sigma_strong: 'spotfinder.threshold.dispersion.sigma_strong',
   global_threshold: 'spotfinder.threshold.dispersion.global_threshold', kernel_size: 'spotfinder.threshold.dispersion.kernel_size',
@@ -79,10 +79,10 @@ export class PreviewControls {
     const { marks, view } = detector;
     const flag = (name, text) => toggle(text, true, (on) => { marks.shown[name] = on; view.request(false); }, { colour: COLOURS.preview }).element;
     this.said = make('div', { class: 'di-said', role: 'status' });
-    this.element = make('div', { class: 'di-tab' }, section(null, this.on.element, flag('strong', 'Strong pixels'), flag('previewSpots', 'Spots made from them')),
+    this.element = make('div', { class: 'di-tab' }, section(null, this.on.element, flag('strong', 'Strong pixels'), flag('previewSpots', 'Spots found')),
       section('Settings', ...rows), section(null, this.said,
-        make('div', { class: 'di-row' }, button('Use for the next run', () => this.use(), { class: 'di-button di-main' }), button('Back', () => this.reset()))),
-      make('p', { class: 'di-note' }, 'Sliders begin at IOTA’s defaults; what is not touched stays as the run of this image had it.'));
+        make('div', { class: 'di-row' }, button('Use for the next run', () => this.use(), { class: 'di-button di-main' }), button('Reset', () => this.reset()))),
+      make('p', { class: 'di-note' }, 'Sliders start at the defaults of IOTA; unchanged settings are those of the run of this image.'));
   }
 
   get settings() { return this.changed; }
@@ -140,6 +140,6 @@ export class PreviewControls {
   use() {
     const words = Object.entries(this.changed).map(([name, value]) => `${NAMES[name]}=${name === 'kernel_size' ? `${value},${value}` : value}`);
     if (words.length) this.detector.startPage(words);
-    else this.said.textContent = 'Nothing was changed yet.';
+    else this.said.textContent = 'No changes yet.';
   }
 }

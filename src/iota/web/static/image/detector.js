@@ -52,8 +52,8 @@ export class Detector {
     this.count = make('span', { class: 'di-note iota-number' });
     this.palette = make('select', { 'aria-label': 'Palette', onchange: () => this.shade({ palette: this.palette.value }) },
       ...Object.entries(PALETTES).map(([value, text]) => make('option', { value }, text)));
-    this.high = slider('Darkest at', { least: 1, most: 10000, step: 1, value: 10, log: true }, (high) => this.shade({ high }));
-    this.low = slider('Lightest at', { least: 0, most: 100, step: 1, value: 0 }, (low) => this.shade({ low }));
+    this.high = slider('Display maximum', { least: 1, most: 10000, step: 1, value: 10, log: true }, (high) => this.shade({ high }));
+    this.low = slider('Display minimum', { least: 0, most: 100, step: 1, value: 0 }, (low) => this.shade({ low }));
     this.message = make('div', { class: 'di-message', role: 'alert', hidden: true });
     this.tip = make('div', { class: 'di-tip', hidden: true });
     const tabs = { Overlays: this.overlays.element, 'Spot finding': this.preview.element, Mask: this.mask.element, Pixels: this.readout.element };
@@ -96,7 +96,7 @@ export class Detector {
       this.film.show(this.film.at);
       this.tellPlace();
       if (set.n && !set.run && !place.path) await this.show(this.film.place(0));
-      else if (!set.n) this.wrong(set.remarks[0] ?? 'There is no image.');
+      else if (!set.n) this.wrong(set.remarks[0] ?? 'No image.');
       if (set.remarks?.length && this.state !== 'error') this.emit('remark', set.remarks.join(' '));
       if (this.state === 'ready') this.rest();
     } catch (error) {

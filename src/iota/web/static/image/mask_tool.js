@@ -6,9 +6,9 @@ import { button, icon, make, section } from './dom.js';
 
 const EMPTY = { shapes: [], border: 0, d_min: null, d_max: null, resolution_ranges: [], base: [] };
 const NAMES = { circle: ['x', 'y', 'r'], rectangle: ['x₀', 'x₁', 'y₀', 'y₁'] };
-const TOOLS = { circle: ['radio_button_unchecked', 'Circle: press in its middle and drag'],
+const TOOLS = { circle: ['radio_button_unchecked', 'Circle: press in the centre and drag'],
   rectangle: ['crop_square', 'Rectangle: drag from corner to corner'],
-  polygon: ['polyline', 'Polygon: click its corners; a double click or Enter ends it'] };
+  polygon: ['polyline', 'Polygon: click the corners; double-click or Enter to finish'] };
 
 export class MaskTool {
   constructor(detector) {
@@ -260,7 +260,7 @@ export class MaskTool {
 
   addRange() {
     const pair = [Number(this.from.value), Number(this.to.value)];
-    if (!(pair[0] > 0 && pair[1] > 0)) { this.say('Give both ends of the range in Å.', true); return; }
+    if (!(pair[0] > 0 && pair[1] > 0)) { this.say('Enter both limits of the range in Å.', true); return; }
     this.change((d) => d.resolution_ranges.push([Math.max(...pair), Math.min(...pair)]));
   }
 

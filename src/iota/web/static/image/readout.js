@@ -13,7 +13,7 @@ export class Readout {
     this.detector = detector;
     this.line = make('div', { class: 'di-readout iota-mono', role: 'status', 'aria-label': 'Under the cursor' });
     this.canvas = make('canvas', { class: 'di-pixels', 'aria-label': 'Pixels around the cursor' });
-    this.said = make('div', { class: 'di-note iota-mono' }, 'Move over the image; a click keeps these pixels.');
+    this.said = make('div', { class: 'di-note iota-mono' }, 'Move over the image; click to keep these pixels.');
     this.element = make('div', { class: 'di-tab' }, this.canvas, this.said);
     this.canvas.width = this.canvas.height = N * CELL * 2;
     this.table = null;

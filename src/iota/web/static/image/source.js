@@ -17,7 +17,7 @@ export async function ask(path, query, { body, signal } = {}) {
       body === undefined ? { signal } : { method: 'POST', body: JSON.stringify(body), signal });
   } catch (error) {
     if (error.name === 'AbortError') throw error;
-    throw new ServerError('The server does not answer. The page goes on when it is back.');
+    throw new ServerError('The server does not respond. The page will continue when it does.');
   }
   if (!answer.ok) {
     const said = await answer.json().catch(() => null);
