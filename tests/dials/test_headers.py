@@ -252,7 +252,10 @@ def test_what_dxtbx_wants_otherwise_does_not_matter(path, right, change):
     ("change", "words"),
     [
         (lambda axis: axis.attrs.__delitem__("units"), "gives no unit for"),
-        (lambda axis: axis.attrs.__setitem__("units", "furlong"), "the unit furlong, which is none of a length, for"),
+        (
+            lambda axis: axis.attrs.__setitem__("units", "furlong"),
+            "the unit furlong, which is not a unit of length, for",
+        ),
         (lambda axis: axis.write_direct(np.array(np.nan)), "gives no value for"),
         (lambda axis: axis.attrs.__setitem__("vector", np.zeros(3)), "gives no direction for"),
     ],

@@ -37,7 +37,7 @@ WITH_SENTENCE = {
     "link_1.cbf": "The file is a link to nowhere_1.cbf, which does not exist.",
     "cut_1.nxs": CUT + "HDF5 cannot open it.",
     "chunk_1.nxs": CUT + "its pixels cannot be read.",
-    "text_1.nxs": "The file is not HDF5, in spite of its name.",
+    "text_1.nxs": "The file is not HDF5, despite its name.",
     "gone_1.nxs": "The data file gone.h5 is missing.",
     "torn_1.nxs": "The data file torn.h5 is damaged or cut short: HDF5 cannot open it.",
     "other_1.nxs": "The data file whole.h5 holds no /elsewhere.",

@@ -41,11 +41,11 @@ def test_a_mask_is_written_as_generate_mask_reads_it():
     [
         ({"shapes": [{"kind": "circle", "numbers": [1, 2]}]}, "A circle has 3 numbers, not 2"),
         ({"shapes": [{"kind": "polygon", "numbers": [1, 2, 3, 4]}]}, "three or more pairs"),
-        ({"shapes": [{"kind": "rectangle", "numbers": [-1, 2, 3, 4]}]}, "no negative numbers in a rectangle"),
+        ({"shapes": [{"kind": "rectangle", "numbers": [-1, 2, 3, 4]}]}, "not accept negative numbers for a rectangle"),
         ({"shapes": [{"kind": "circle", "numbers": [1, 2, 0]}]}, "radius above 0"),
-        ({"shapes": [{"kind": "circle", "numbers": [1, 2, 10**9]}]}, "outside of the detector"),
-        ({"border": -1}, "Edges are between"),
-        ({"d_min": 0}, "no limit"),
+        ({"shapes": [{"kind": "circle", "numbers": [1, 2, 10**9]}]}, "outside the detector"),
+        ({"border": -1}, "Edges must be between"),
+        ({"d_min": 0}, "not a valid limit"),
         ({"resolution_ranges": [[3.0, 3.0]]}, "two different limits"),
     ],
 )

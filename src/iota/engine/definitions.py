@@ -34,7 +34,7 @@ def main() -> int:
     except IotaError as error:
         found = Definitions(error=str(error))
     except ImportError as error:
-        found = Definitions(error=f"DIALS does not load: {error}. iota.doctor says how to mend it.")
+        found = Definitions(error=f"DIALS does not load: {error}. iota.doctor explains how to fix this.")
     sys.stdout.write("\n" + msgspec.json.encode(found).decode() + "\n")
     return 1 if found.error else 0
 

@@ -110,9 +110,11 @@ def move_beam_to(detector: Any, beam: Any, pixel: tuple[float, float], number: i
         number = max(hit, 0)
         name = detector[number].get_name() or number
         if hit < 0:
-            remark(f"The direct beam hits no panel; the beam centre is taken in the plane of the first panel, {name}.")
+            remark(
+                f"The direct beam does not hit a panel; the beam centre refers to the plane of the first panel, {name}."
+            )
         else:
-            remark(f"The beam centre is taken on panel {name}, which the direct beam hits.")
+            remark(f"The beam centre refers to panel {name}, which is hit by the direct beam.")
     if not 0 <= number < len(detector):
         raise SentenceError(
             f"The beam centre is given for panel {number}; the detector has panels 0 to {len(detector) - 1}."

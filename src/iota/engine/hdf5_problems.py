@@ -23,7 +23,7 @@ def why_hdf5(path: Path, *, is_pixels: bool, index: int = 0) -> str | None:
         index: of the image in the file.
     """
     if not h5py.is_hdf5(path):
-        return "The file is not HDF5, in spite of its name."
+        return "The file is not HDF5, despite its name."
     try:
         with _opened(path) as file:
             return _why_image(file, index, is_pixels) if is_pixels else _why_file(file) or _why_image(file, 0, False)

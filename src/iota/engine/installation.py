@@ -32,7 +32,7 @@ def prepare() -> None:
     """
     keep_to_one_thread()
     if find_spec("dials") is None or find_spec("dxtbx") is None:
-        raise BackendError("DIALS is not installed for this Python. iota.doctor says how to mend it.")
+        raise BackendError("DIALS is not installed for this Python. iota.doctor explains how to fix this.")
     import_module("iota.hdf5")  # the filters, before dxtbx opens any file; numpy not before the threads are set
     if "xfel_mono_sim_ext" not in sys.modules and find_spec("xfel_mono_sim_ext") is None:
         sys.modules["xfel_mono_sim_ext"] = types.ModuleType("xfel_mono_sim_ext")

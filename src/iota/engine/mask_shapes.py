@@ -29,7 +29,7 @@ def mask_from_phil(phil: str, imageset: Any) -> Mask:
         return tuple(masking.generate_mask(imageset, _parameters(phil)))
     except Exception as error:  # PHIL, overflow in C++, shapes outside of a panel: all are the user's numbers
         said = (str(error).strip() or type(error).__name__).split("\n")[0]
-        raise UsageError(f"DIALS does not make a mask of these shapes: {said}.") from error
+        raise UsageError(f"DIALS cannot make a mask from these shapes: {said}.") from error
 
 
 def _parameters(text: str) -> Any:
@@ -87,7 +87,7 @@ def shadow_rectangles(counts: list[npt.NDArray[Any]], beam_panel: Any, threshold
         UsageError: the beam meets no panel, or the threshold is above the background.
     """
     if beam_panel is None:
-        raise UsageError("The direct beam meets no panel, so there is no shadow around it to be found.")
+        raise UsageError("The direct beam does not hit a panel, so no shadow can be found around it.")
     panel, fast, slow = beam_panel
     found = shadow(counts[panel].astype(np.float64), (fast, slow), threshold)
     return [(panel, rectangle) for rectangle in rectangles_of(found)]
@@ -134,7 +134,7 @@ def shapes_in_phil(text: str) -> dict[str, Any]:
     try:
         params = _parameters(text)
     except Exception as error:
-        raise UsageError(f"This is no PHIL of dials.generate_mask: {str(error).strip().splitlines()[0]}.") from error
+        raise UsageError(f"This is not PHIL of dials.generate_mask: {str(error).strip().splitlines()[0]}.") from error
     if params.ice_rings.filter:
         raise UsageError("The mask tool does not know ice_rings; give their resolution ranges instead.")
     shapes = []

@@ -142,16 +142,14 @@ def _mend_axis(file: h5py.File, axis: h5py.Dataset) -> None:
     values = _numbers(axis) if axis.dtype.kind in "iuf" else np.zeros(0)
     is_pixel = axis.name.endswith("_pixel_direction")
     if not values.size or not np.isfinite(values[0]) or (is_pixel and not values[0]):
-        raise ImportFailedError(f"The file gives no value for {axis.name}, on which the place of the detector depends.")
+        raise ImportFailedError(f"The file gives no value for {axis.name}, on which the detector position depends.")
     if factor is None:
         said = (
-            f"the unit {units}, which is none of {'an angle' if is_rotation else 'a length'}," if units else "no unit"
+            f"the unit {units}, which is not a unit of {'angle' if is_rotation else 'length'}," if units else "no unit"
         )
-        raise ImportFailedError(f"The file gives {said} for {axis.name}, on which the place of the detector depends.")
+        raise ImportFailedError(f"The file gives {said} for {axis.name}, on which the detector position depends.")
     if values[0] and not _is_direction(axis.attrs.get("vector")):
-        raise ImportFailedError(
-            f"The file gives no direction for {axis.name}, on which the place of the detector depends."
-        )
+        raise ImportFailedError(f"The file gives no direction for {axis.name}, on which the detector position depends.")
     offset = axis.attrs.get("offset")
     if offset is not None:
         of_offset = text_of(axis.attrs.get("offset_units")).strip() or ("mm" if is_rotation else units)

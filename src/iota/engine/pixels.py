@@ -66,7 +66,7 @@ class Pixels:
             return Reply(error=str(error)), b""
         except Exception:  # the border around a request
             logger.exception("%s failed", request.do)
-            return Reply(error="The image could not be dealt with; the terminal of the server tells more."), b""
+            return Reply(error="The image could not be processed; see the terminal of the server for details."), b""
 
     def _frame(self, source: dict[str, Any]) -> OpenFrame:
         given = msgspec.convert(source, Source)

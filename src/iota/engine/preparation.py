@@ -70,7 +70,9 @@ def _prepare(
     run_folder: Path,
 ) -> None:
     if not images and (image_import.beamstop or image_import.estimate_gain):
-        raise UsageError("Shadow of the beamstop and gain are found from images, and none of those there can be read.")
+        raise UsageError(
+            "The beamstop shadow and the gain are determined from images, but none of the images can be read."
+        )
     for path, mask in masks.items():
         check_something_is_left(mask, f"The mask {path}")
     if images:
@@ -128,7 +130,7 @@ def _shadow_mask(images: Sequence[Any], threshold: float, prepared: Prepared) ->
     try:
         number, mm = first.detector.get_ray_intersection(first.beam.get_s0())
     except RuntimeError:  # the beam goes through a gap between panels, where nothing has to be masked
-        prepared.remarks.append("The direct beam meets no panel, so no shadow of the beamstop is masked.")
+        prepared.remarks.append("The direct beam does not hit a panel, so no beamstop shadow is masked.")
         return tuple(panels)
     counts = np.mean([image.imageset.get_raw_data(0)[number].as_numpy_array() for image in images], axis=0)
     found = shadow(counts, first.detector[number].millimeter_to_pixel(mm), threshold)

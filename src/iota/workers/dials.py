@@ -60,9 +60,9 @@ def ask(question: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T
     try:
         return _answering().schedule(question, args=arguments, kwargs=keywords).result()  # type: ignore[no-any-return]
     except ImportError as error:
-        raise BackendError(f"DIALS cannot be loaded: {error}. iota.doctor says how to mend it.") from error
+        raise BackendError(f"DIALS cannot be loaded: {error}. iota.doctor explains how to fix this.") from error
     except (BrokenProcessPool, ProcessExpired, EOFError, ConnectionError) as error:
-        raise BackendError("DIALS ends the process that loads it. iota.doctor says how to mend it.") from error
+        raise BackendError("DIALS crashes on import. iota.doctor explains how to fix this.") from error
 
 
 def no_more_questions() -> None:

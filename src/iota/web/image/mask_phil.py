@@ -40,17 +40,17 @@ class MaskDrawing(msgspec.Struct, frozen=True):
             UsageError: the text says which numbers are wrong.
         """
         if len(self.shapes) > _MOST_SHAPES:
-            raise UsageError(f"A mask of more than {_MOST_SHAPES:,} shapes is not made; give a file instead.")
+            raise UsageError(f"A mask of more than {_MOST_SHAPES:,} shapes cannot be drawn; use a file instead.")
         for shape in self.shapes:
             _check(shape)
         if not 0 <= self.border <= 1000:
-            raise UsageError("Edges are between 0 and 1000 pixels wide.")
+            raise UsageError("Edges must be between 0 and 1000 pixels wide.")
         for d_A in (self.d_min, self.d_max, *(d for pair in self.resolution_ranges for d in pair)):
             if d_A is not None and not 0 < d_A < 1e6:
-                raise UsageError(f"A resolution of {d_A:g} A is no limit; give a number above 0.")
+                raise UsageError(f"A resolution of {d_A:g} A is not a valid limit; enter a number above 0.")
         for one, other in self.resolution_ranges:
             if one == other:
-                raise UsageError(f"From {one:g} to {other:g} A there is nothing; give two different limits.")
+                raise UsageError(f"From {one:g} to {other:g} A is an empty range; enter two different limits.")
 
 
 def _check(shape: Shape) -> None:
@@ -60,9 +60,9 @@ def _check(shape: Shape) -> None:
     if len(numbers) != wanted and not is_polygon:
         raise UsageError(f"A {shape.kind} has {wanted or 'three or more pairs of'} numbers, not {len(numbers)}.")
     if shape.panel < 0 or (shape.kind != "circle" and min(numbers) < 0):
-        raise UsageError(f"DIALS takes no negative numbers in a {shape.kind}; draw it within the panel.")
+        raise UsageError(f"DIALS does not accept negative numbers for a {shape.kind}; draw it within the panel.")
     if max(map(abs, numbers)) > 1_000_000:
-        raise UsageError(f"The {shape.kind} lies far outside of the detector.")
+        raise UsageError(f"The {shape.kind} is far outside the detector.")
     if shape.kind == "circle" and numbers[2] <= 0:
         raise UsageError("A circle needs a radius above 0.")
 
