@@ -120,7 +120,7 @@ async def test_a_range_is_checked_against_the_images(visit, project):
     await user.should_see("goes beyond the last image; there are 6")
     assert not run_button(user).enabled
     user.find(marker="data_selection.image_range.range").clear().type("1-3,5")
-    await user.should_see("4 images are processed")
+    await user.should_see("4 images will be processed")
     assert run_button(user).enabled
 
 
@@ -166,7 +166,7 @@ async def test_a_script_is_saved_as_it_is_shown(visit, project):
     await user.open("/")
     await user.should_see("6 images in total")
     user.find("Save script").click()
-    await user.should_see("A script for the backend goes beside it")
+    await user.should_see("a script for the backend is saved")
     user.find(marker="save-path").clear().type(str(project / "mine.param"))
     user.find(marker="save").click()
     await user.should_see("Saved: ")

@@ -32,7 +32,7 @@ _TABS: list[tuple[str, str, str, Callable[[LiveRun, Selection], None]]] = [
     ("settings", "Settings", "tune", settings.build),
 ]
 _RATE_OVER_S = 20.0  # frames per second are those of so long
-_KILLED = "Its process is gone. What was finished is kept: Resume goes on with the rest."
+_KILLED = "Its process no longer exists. Finished frames are kept; Resume processes the remaining ones."
 _WORDS = {
     "queued": "waits in a queue",
     "running": "running",
@@ -116,7 +116,7 @@ class _Header:
                 self._stop = ui.button("Stop", icon="stop", color="negative", on_click=self._stop_run).props("outline")
                 self._resume = ui.button("Resume", icon="play_arrow", on_click=self._resume_run).props("unelevated")
                 self._again = ui.button("Set up again", icon="replay", on_click=self._set_up_again).props("outline")
-                self._again.tooltip("Start page with the settings of this run")
+                self._again.tooltip("Open the start page with the settings of this run")
             self._bar = ui.linear_progress(0, show_value=False, size="8px").props("rounded instant-feedback")
             with ui.row().classes("w-full items-center gap-6 iota-number"):
                 self._count, self._hits = ui.label(), ui.label()
@@ -182,7 +182,7 @@ class _Header:
     async def _stop_run(self) -> None:
         with sentences():
             await stop_run(self._folder)
-            ui.notify("The run ends within a second or two; what is finished is kept.")
+            ui.notify("The run will end within a second or two; finished frames are kept.")
 
     async def _resume_run(self) -> None:
         with sentences():
@@ -198,7 +198,7 @@ class _Header:
                 await resume_run(self._folder, watch=True)
             else:
                 give_order(self._folder, "finish")
-                ui.notify("No more images are looked for; the run ends when all it knows are processed.")
+                ui.notify("Monitor mode is off; the run ends once the queued images are processed.")
         self._monitor.set_enabled(True)
 
     def _set_up_again(self) -> None:

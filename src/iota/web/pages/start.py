@@ -148,7 +148,7 @@ class _StartPage:
                 self._project.classes("col-grow iota-mono").mark("output")
                 button = ui.button(icon="folder_open", on_click=self._browse_project)
                 button.props('flat dense round aria-label="Browse"').tooltip(
-                    "Runs are written to integration/NNN in it"
+                    "Runs are written to integration/NNN in this folder"
                 )
 
     def _editor(self, name: str) -> Editor:
@@ -230,7 +230,7 @@ class _StartPage:
         if self._backend.form is not None:
             self._dials.set_text(f"dials.stills_process of {self._backend.dials}")
         else:
-            self._dials.set_text(self._backend.problem or "Asking DIALS for its parameters...")
+            self._dials.set_text(self._backend.problem or "Reading the parameters of DIALS...")
         self._tell_summary(changed)
         self._tell_script()
         self._tell_wrong()
@@ -248,12 +248,12 @@ class _StartPage:
                 self._range_problem = str(error)
             self._editors[f"{_SELECTION}.image_range.range"].show_problem(self._range_problem or None)
         is_all = n == self._inputs.n_images
-        self._selected.set_text("" if n is None or is_all or self._range_problem else f"{n:,} images are processed")
+        self._selected.set_text("" if n is None or is_all or self._range_problem else f"{n:,} images will be processed")
 
     def _tell_summary(self, changed: Values) -> None:
         processes = changed.get("mp.n_processors", "") or "0"
         method = changed.get("mp.method", "multiprocessing")
-        where = "on this machine" if method == "multiprocessing" else f"by {method}"
+        where = "on this machine" if method == "multiprocessing" else f"via {method}"
         number = "on three quarters of the cores" if processes == "0" else f"with {processes} processes {where}"
         if processes == "0" and method != "multiprocessing":
             number = where
@@ -287,7 +287,7 @@ class _StartPage:
         if not self._setup.inputs:
             said.append(("Add images first.", None))
         elif n == 0 and not is_watching:
-            said.append(("There is no image in what was added.", None))
+            said.append(("No images were found in the input.", None))
         if self._backend.problem:
             said.append((self._backend.problem, None))
         self._wrong.clear()
@@ -304,7 +304,7 @@ class _StartPage:
         self._remarks.set_visibility(bool(self._setup.remarks))
         with self._remarks:
             with ui.row().classes("w-full items-center no-wrap"):
-                ui.label("What the script says differently now").classes("iota-title")
+                ui.label("Parameters translated from an earlier version").classes("iota-title")
                 ui.space()
                 ui.button(icon="close", on_click=self._forget_remarks).props('flat dense round aria-label="Close"')
             for remark in self._setup.remarks:
@@ -367,7 +367,7 @@ class _StartPage:
             return self._backend.form
         with ui.dialog().props("persistent") as waiting, ui.card().classes("no-shadow items-center"):
             ui.spinner(size="lg")
-            ui.label("Asking DIALS for its parameters; this takes some seconds once.")
+            ui.label("Reading the parameters of DIALS; this takes some seconds the first time.")
             ui.button("Cancel", on_click=waiting.close).props("flat")
         waiting.open()
         form = await self._backend.ready()
@@ -396,7 +396,7 @@ class _StartPage:
         if chosen:
             with sentences():
                 await self._replace(Setup.from_script(Path(chosen[0]), self._setup.home, self._backend.form))
-                ui.notify(f"{chosen[0]} is loaded.")
+                ui.notify(f"Loaded {chosen[0]}.")
 
     async def _replace(self, setup: Setup) -> None:
         self._keep(setup)
@@ -407,10 +407,10 @@ class _StartPage:
             ui.label("Save script").classes("iota-title")
             box = ui.input("Path", value=str(self._setup.project / "iota.param")).props("dense outlined")
             box.classes("w-full iota-mono").mark("save-path")
-            ui.label("A script for the backend goes beside it when backend settings are changed.").classes(
+            ui.label("If backend settings were changed, a script for the backend is saved in the same folder.").classes(
                 "iota-muted iota-small"
             )
-            exists = ui.label("A file of this name is there and will be replaced.").classes("iota-bad iota-small")
+            exists = ui.label("A file with this name exists and will be replaced.").classes("iota-bad iota-small")
             exists.bind_visibility_from(box, "value", lambda text: Path(text or "x").is_file())
             with ui.row().classes("w-full justify-end"):
                 ui.button("Cancel", on_click=lambda: dialog.submit(None)).props("flat")
@@ -433,11 +433,11 @@ class _StartPage:
         with sentences():
             folder = self._site.projects.folder(run_id)
             await self._replace(Setup.from_run(folder, self._setup.home, self._backend.form))
-            ui.notify(f"Settings of run {run_id} are loaded.")
+            ui.notify(f"Loaded the settings of run {run_id}.")
 
     async def _reset(self) -> None:
         with ui.dialog() as dialog, ui.card().classes("no-shadow"):
-            ui.label("Back to the defaults, and an empty list of images?")
+            ui.label("Reset all settings and remove all images from the list?")
             with ui.row().classes("w-full justify-end"):
                 ui.button("Cancel", on_click=lambda: dialog.submit(False)).props("flat")
                 ui.button("Reset", on_click=lambda: dialog.submit(True)).props("unelevated")
