@@ -54,7 +54,7 @@ def test_mpi_run_is_as_the_local_one(lysozyme, learnt_run, tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["nowhere", "mp.method=mpi"], "nothing to process"), (["{images}"], "add mp.method=mpi")],
+    [(["nowhere", "mp.method=mpi"], "No images were found"), (["{images}"], "add mp.method=mpi")],
 )
 def test_a_mistake_ends_all_processes_with_one_sentence(arguments, words, lysozyme, tmp_path):
     run = start_ranks([argument.format(images=lysozyme) for argument in arguments], tmp_path)

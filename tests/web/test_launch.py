@@ -40,7 +40,7 @@ async def test_a_run_is_started_stopped_and_resumed(lysozyme, tmp_path):
 
 async def test_what_the_command_refuses_is_its_own_sentence(tmp_path):
     script = script_text(read([], [f"input={tmp_path / 'nothing'}"]))
-    with pytest.raises(UsageError, match="no image"):
+    with pytest.raises(UsageError, match="No images"):
         await start_run(script, "", tmp_path)
     with pytest.raises(UsageError, match=r"no parameter named indexing\.nonsense"):
         await start_run(script, "indexing.nonsense = 1\n", tmp_path)
