@@ -47,7 +47,7 @@ def check_workers(mp: Any, run_folder: Path) -> None:
     elif mp.method == "mpi":
         mpi.check()
     elif mpi.n_ranks() > 1:
-        raise UsageError(f"MPI has started this command {mpi.n_ranks()} times: add mp.method=mpi, or leave mpirun out.")
+        raise UsageError(f"MPI has started this command {mpi.n_ranks()} times: add mp.method=mpi, or omit mpirun.")
     if mp.method in BATCH_SYSTEMS:
         batch, _ = _with_dask()
         batch.check(batch.BatchOptions.of(mp, run_folder))

@@ -84,9 +84,9 @@ def check_can_watch(values: Any) -> None:
     """
     selection = values.data_selection
     if selection.image_range.flag_on or selection.random_sample.flag_on:
-        raise UsageError("Monitor mode takes every image that arrives; leave range and random sample out.")
+        raise UsageError("In monitor mode, all images are processed; omit range and random sample.")
     if values.cctbx_xfel.optimise.flag_on:
-        raise UsageError("Settings are tried on a sample of images that are there; leave cctbx_xfel.optimise out.")
+        raise UsageError("cctbx_xfel.optimise needs a sample of existing images and cannot be used in monitor mode.")
 
 
 def _lattice_filter(scope: Any) -> LatticeFilter | None:
