@@ -18,7 +18,7 @@ _PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 _INTRODUCTION = """\
 # Commands
 
-Every command prints its own page with `-h`. Options and arguments may be mixed.
+Every command prints its help with `-h`. Options and arguments can be given in any order.
 """
 
 

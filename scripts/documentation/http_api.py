@@ -20,7 +20,7 @@ from iota.web.site import Site
 _INTRODUCTION = """\
 # HTTP API
 
-How to ask, with examples: [IOTA for programs](../api.md). A server shows the same as this page at `/api/docs`.
+Use and examples: [IOTA for programs](../api.md). A server shows the content of this page at `/api/docs`.
 """
 _VIEWER = "/api/image/"  # it and the page of images are one: its queries are no promise
 
@@ -40,7 +40,7 @@ def page() -> str:
         if not path.startswith(_VIEWER):
             for method, operation in methods.items():
                 lines += _operation(method.upper(), path, operation)
-    lines.append(f"## Images\n\nWhat the page of images asks, under `{_VIEWER}`; its queries may change.\n")
+    lines.append(f"## Images\n\nRequests of the image page, under `{_VIEWER}`; these may change.\n")
     for path, methods in described["paths"].items():
         if path.startswith(_VIEWER):
             for method, operation in methods.items():

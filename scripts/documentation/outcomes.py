@@ -11,10 +11,10 @@ from iota.records import MEANINGS, OUTCOME_WORDS, OUTCOMES
 _INTRODUCTION = """\
 # Outcomes
 
-Every image ends in exactly one outcome, with one sentence of reason in `iota.log`, in the ledger and in the browser,
-where the tab Why has the same hints beside what failed, with examples. Images of each are listed in `OUTCOME.lst`, and
-all but `integrated` in `not_integrated.lst`. The headings are the names in files; pages, terminal and report put them
-into words.
+Every image has exactly one outcome, and the reason is given as one sentence in `iota.log`, in the ledger and in the
+browser, where the tab "Why it failed" shows the same hints with examples. The images of each outcome are listed in
+`OUTCOME.lst`, and all except `integrated` in `not_integrated.lst`. The headings are the names used in files, followed
+by the words used in pages, terminal and report.
 """
 
 
@@ -22,10 +22,10 @@ def page() -> str:
     """The page."""
     lines = [_INTRODUCTION]
     for outcome in OUTCOMES:
-        lines += [f"## {outcome}\n", f"In words: {OUTCOME_WORDS[outcome]}. {prose(MEANINGS[outcome])}\n"]
+        lines += [f"## {outcome}\n", f"*{OUTCOME_WORDS[outcome].capitalize()}*: {prose(MEANINGS[outcome])}\n"]
         rows = [(_said(pattern), prose(hint.sentence), code(hint.setting)) for pattern, hint in hints_of(outcome)]
         if rows:
-            lines += table(("the reason says", "what to try", "parameter"), rows)
+            lines += table(("the reason contains", "what to try", "parameter"), rows)
     return "\n".join(lines)
 
 

@@ -41,7 +41,7 @@ OUTCOME_WORDS: dict[Outcome, str] = {  # for people; files and programs have the
 }
 MEANINGS: dict[Outcome, str] = {
     "integrated": "At least one lattice was found and integrated, and passed the filter if one was used.",
-    "failed_import": "The image, or its header, could not be read.",
+    "failed_import": "The image or its header could not be read.",
     "failed_triage": "It has fewer spots than the minimum for a hit: a blank.",
     "too_many_spots": "It has more spots than dispatch.hit_finder.maximum_number_of_reflections allows, usually"
     " from salt, ice or noise. It is not indexed, and counts neither as a hit nor as a blank.",

@@ -58,7 +58,7 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         add_help=False,
     )
-    what = parser.add_argument_group("what is processed")
+    what = parser.add_argument_group("input")
     what.add_argument(
         "arguments",
         nargs="*",
@@ -69,7 +69,7 @@ def make_parser() -> argparse.ArgumentParser:
     what.add_argument("--random", type=int, metavar="N", help="process a random subset of N images")
     what.add_argument("--range", metavar="RANGE", help="process a range of images, e.g. 1-5,25,200-250, counted from 1")
 
-    how = parser.add_argument_group("how it is processed")
+    how = parser.add_argument_group("processing")
     how.add_argument("-n", "--nproc", type=int, metavar="N", help="number of processes (default 3/4 of the cores)")
     how.add_argument(
         "--ha14",
@@ -102,7 +102,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="repeat summary, lists, clustering and charts of a run (default: the last one) without reading images",
     )
 
-    about = parser.add_argument_group("about")
+    about = parser.add_argument_group("general")
     about.add_argument("-h", "--help", action="help", help="show this help and exit")
     about.add_argument(
         "--version", action="version", version=f"IOTA {iota.__version__}", help="show the version and exit"
