@@ -168,12 +168,12 @@ image_import
 }
 
 cctbx_xfel
-  .help = Processing of images with the backend
+  .help = Crystal, indexing, integration and filters
   .short_caption = Processing
 {
   target = None
     .type = path
-    .help = Target file: PHIL file with parameters of the backend, dials.stills_process
+    .help = PHIL file with parameters of the backend, dials.stills_process
     .short_caption = Target file
     .expert_level = 0
   target_space_group = None

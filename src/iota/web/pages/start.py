@@ -161,7 +161,7 @@ class _StartPage:
         with ui.column().classes("iota-card iota-compact gap-1"):
             ui.label("Data selection").classes("iota-title")
             for scope, caption, fields in (
-                ("image_triage", "Discard blanks", (("minimum_Bragg_peaks", "Minimum number of spots"),)),
+                ("image_triage", "Discard blanks", (("minimum_Bragg_peaks", "Minimum spots"),)),
                 ("image_range", "Range of images", (("range", "Range"),)),
                 ("random_sample", "Random subset", (("number", "Number of images"),)),
             ):
