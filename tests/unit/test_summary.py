@@ -150,6 +150,25 @@ def test_without_a_hit_the_next_step_is_about_what_ended_most_frames(tmp_path, f
     assert says in step
 
 
+@pytest.mark.parametrize(
+    ("settings", "is_asked"),
+    [
+        ("determined lattice 1: tP 79.2 79.2 38.1 90.0 90.0 90.0", True),
+        ("learnt lattice 1: tP 79.2 79.2 38.1 90.0 90.0 90.0", True),  # in ledgers of before
+        ("defaults; tP 79.2 79.2 38.1 90.0 90.0 90.0 (metric symmetry)", True),
+        ("given lattice", False),
+    ],
+)
+def test_a_space_group_is_asked_for_where_the_lattice_was_not_given(tmp_path, settings, is_asked):
+    files = {"experiments": "x", "reflections": "y"}
+    results = [_result(k, lattices=[_lattice()], files=files, settings=settings) for k in range(2)]
+    folder = made_run(tmp_path, results)
+    table = RunTable(folder)
+    table.update()
+    steps = next_steps(Conclusion(summary=summary_of(table, 2)), folder)
+    assert ("once the space group is known" in " ".join(steps)) == is_asked
+
+
 def test_frames_without_a_usable_gain_are_named_beside_a_lattice(tmp_path):
     results = [_result(k, lattices=[_lattice()], files={"experiments": "x", "reflections": "y"}) for k in range(3)]
     results.append(_result(9, "failed_spotfinding"))
