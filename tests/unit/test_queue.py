@@ -77,5 +77,5 @@ def test_a_system_that_does_not_answer_says_nothing_about_jobs(answer, tmp_path,
     with pytest.raises(BackendError, match="Unable to contact slurm controller"):
         numbers_in_queue("slurm")
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
-    with pytest.raises(BackendError, match="condor_q cannot be asked"):
+    with pytest.raises(BackendError, match="condor_q cannot be queried"):
         numbers_in_queue("htcondor")

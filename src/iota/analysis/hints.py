@@ -36,7 +36,7 @@ _HINTS: tuple[tuple[str, str, Hint], ...] = (
                                         " looks for them.")),
     ("failed_import", "damaged|is empty", Hint("Compare the file with the original: the transfer may have been"
                                                " incomplete.")),
-    ("failed_import", "not recognise|not HDF5", Hint("Leave it out of the input; if the format should be readable,"
+    ("failed_import", "not recognise|not HDF5", Hint("Remove it from the input; if the format should be readable,"
                                                     " dials.import says more.")),
     ("failed_import", "usable wavelength", Hint("Give the wavelength in A: geometry.beam.wavelength=0.98.")),
     ("failed_import", "pixel mask in the file", Hint("Correct or delete pixel_mask in the file, and give your own"

@@ -26,7 +26,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ),
     (
         r"detector is reporting a gain of ([\d.]+) but you have also supplied a gain of ([\d.]+)",
-        "The gain is {0} in the header, but {1} was given: leave out image_import.gain, or set"
+        "The gain is {0} in the header, but {1} was given: omit image_import.gain, or set"
         " input.ignore_gain_mismatch=True.",
     ),
     (r"Mask sizes don'?t match|lookup mask.*(size|shape)", "The mask does not have the shape of the detector."),

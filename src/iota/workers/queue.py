@@ -43,7 +43,7 @@ def numbers_in_queue(system: str) -> set[str]:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise BackendError(f"{words[0]} cannot be asked for jobs: {error}") from error
+        raise BackendError(f"{words[0]} cannot be queried for jobs: {error}") from error
     if done.returncode != 0 and _NO_JOB not in done.stderr:
         own_words = " ".join((done.stderr or done.stdout).split())
         raise BackendError(f"{words[0]} does not say which jobs there are: {own_words}")
