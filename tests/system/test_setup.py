@@ -59,6 +59,13 @@ def test_without_dials_and_installers_it_says_what_to_do(bare):
     assert "Traceback" not in done.stderr
 
 
+def test_an_option_that_is_none_changes_nothing(bare):
+    done = set_up(bare, "--development")
+    assert done.returncode == 2
+    assert "no option '--development'; there are --dev and --quiet" in done.stderr
+    assert not (bare / "checkout" / ".venv").exists()
+
+
 def test_apt_is_asked_as_root(bare):
     stand_in(bare, "id", "echo 0")
     stand_in(bare, "apt-get")

@@ -16,6 +16,8 @@ import tomllib
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from iota.requirements import locks
+
 ROOT = Path(__file__).parents[2]
 COMMANDS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 NO_VERSION = {"iota.simulate", "iota.image_viewer"}  # these answer -h only
@@ -100,6 +102,12 @@ def test_all_of_the_package_is_in_the_wheel(wheel, git):
         packed = set(archive.namelist())
     assert {name.removeprefix("src/") for name in tracked.stdout.splitlines() if (ROOT / name).exists()} <= packed
     assert not any(name.startswith(("tests", "docs", "benchmarks")) for name in packed)
+
+
+def test_the_lock_is_what_the_metadata_of_all_packages_ask_for():
+    kind = locks.kind_here()
+    locked = {pin.name for pin in locks.lock(kind, "run")}
+    assert needed_by("iota-sx") - locks.from_dials(kind).keys() == locked
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

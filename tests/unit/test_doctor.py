@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import subprocess
+import sys
 
 import msgspec
 import pytest
@@ -10,8 +11,10 @@ import pytest
 import iota.cli.cluster_checks as cluster_checks
 import iota.cli.doctor as doctor
 import iota.installation as installation
+from iota.cli.package_checks import package_check
 from iota.hdf5_filters import KINDS
 from iota.installation import Installation, Package, look, predecessor_warning
+from iota.requirements.locks import Comparison, Pin
 
 WHOLE = Installation(
     packages={
@@ -75,9 +78,9 @@ def test_a_newer_numpy_in_the_venv_is_found_out(error, state):
 @pytest.mark.parametrize(
     ("lost", "plugin", "found", "mend"),
     [
-        ("LZ4", Package("", error="not installed"), "hdf5plugin is not installed", "--no-deps hdf5plugin; most"),
-        ("LZ4", Package("7.1", error="installed without filters"), "7.1 is installed without", "--force-reinstall"),
-        ("LZ4", Package("7.1"), "(hdf5plugin 7.1)", "--force-reinstall hdf5plugin; most files of Eiger"),
+        ("LZ4", Package("", error="not installed"), "hdf5plugin is not installed", "--no-deps -r "),
+        ("LZ4", Package("7.1", error="installed without filters"), "7.1 is installed without", "--force-reinstall -r "),
+        ("LZ4", Package("7.1"), "(hdf5plugin 7.1)", "filters.lock; most files of Eiger"),
         ("ZFP", Package("7.1"), "(hdf5plugin 7.1)", "only files compressed this way"),
     ],
 )
@@ -88,6 +91,45 @@ def test_missing_filters_are_named(lost, plugin, found, mend):
     assert check.found.startswith(f"missing: {lost}; read: bitshuffle, ")
     assert found in check.found
     assert mend in check.mend
+
+
+RICH = Pin("rich", "15.0.0")
+
+
+@pytest.mark.parametrize(
+    ("found", "state", "said", "mend"),
+    [
+        (Comparison("debian-12", 58, [], [], []), "good", "58, as this IOTA was tested with them", ""),
+        (
+            Comparison("debian-12", 58, [(RICH, "14.0")], [], ["run"]),
+            "note",
+            "1 of 58 in other versions than this IOTA was tested with: rich 14.0 (tested: 15.0.0)",
+            "run.lock",
+        ),
+        (
+            Comparison("debian-12", 58, [(RICH, "14.0")], ["pebble"], ["run"]),
+            "bad",
+            "not installed: pebble; ",
+            "run.lock",
+        ),
+        (Comparison("debian-12", 58, [], ["numba"], []), "bad", "numba", "apt-get install python3-numba"),
+    ],
+)
+def test_packages_beside_their_lock(found, state, said, mend):
+    check = package_check(found)
+    assert check.state == state
+    assert said in check.found
+    assert mend in check.mend
+    assert ("pip install" in check.mend) is ("lock" in mend)
+
+
+def test_the_doctor_speaks_without_what_it_is_written_with():
+    without = "import sys; sys.modules['rich'] = None; from iota.cli.start import doctor; sys.exit(doctor())"
+    done = subprocess.run([sys.executable, "-c", without], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("iota.doctor: these Python packages are not installed: rich. ")
+    assert "--require-hashes" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_viewer_and_display(monkeypatch):
@@ -142,7 +184,7 @@ def test_batch_systems_are_told_apart_and_asked(programs, tmp_path):
     ("missing", "state", "mend"),
     [
         ((), "good", ""),
-        (("dask-jobqueue", "distributed", "cryptography"), "note", "pip install 'iota-sx[cluster]'"),
+        (("dask-jobqueue", "distributed", "cryptography"), "note", "/cluster.lock"),
         (("cryptography",), "note", "without encryption"),
     ],
 )
@@ -157,7 +199,7 @@ def test_dask_is_missed_where_there_is_a_batch_system(programs, monkeypatch, mis
 def test_mpi_needs_a_library_that_mpi4py_can_load(programs, monkeypatch):
     programs(mpirun="")
     monkeypatch.setattr(cluster_checks, "_version", lambda _: "")
-    assert "iota-sx[mpi]" in cluster()["MPI"].mend
+    assert "/mpi.lock" in cluster()["MPI"].mend
     monkeypatch.setattr(cluster_checks, "_version", lambda _: "4.1")
     monkeypatch.setattr(cluster_checks, "_MPI_PROBE", "raise RuntimeError('cannot load MPI library')")
     assert "cannot load MPI library" in cluster()["MPI"].found

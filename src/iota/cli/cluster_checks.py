@@ -15,6 +15,7 @@ import msgspec
 from iota.cli.check import Check
 from iota.errors import BackendError
 from iota.installation import program
+from iota.requirements.locks import install_command
 from iota.workers.queue import numbers_in_queue
 
 _DASK = ("dask-jobqueue", "distributed", "cryptography")
@@ -76,9 +77,9 @@ def _dask(needed: bool) -> Check:
     missing = [package for package, version in versions.items() if not version]
     if not missing:
         return Check(name, "good", found)
-    mend = f"Jobs need it: {sys.executable} -m pip install 'iota-sx[cluster]', or scripts/setup-batch."
+    mend = f"Jobs need it: scripts/setup-batch, or {install_command(['cluster'])}"
     if missing == ["cryptography"]:
-        mend = f"Without it jobs connect without encryption: {sys.executable} -m pip install cryptography."
+        mend = f"Without it jobs connect without encryption: {install_command(['cluster'])}"
     return Check(name, "note" if needed else "absent", f"not there: {', '.join(missing)}", mend)
 
 
@@ -89,7 +90,7 @@ def _mpi() -> Check:
         return Check("MPI", "absent", "no mpirun, mpiexec", mend)
     version = _version("mpi4py")
     if not version:
-        mend = f"mp.method=mpi needs mpi4py: {sys.executable} -m pip install 'iota-sx[mpi]', or scripts/setup-batch."
+        mend = f"mp.method=mpi needs mpi4py: scripts/setup-batch, or {install_command(['mpi'])}"
         return Check("MPI", "note", f"{path}; no mpi4py", mend)
     library = _mpi_library()
     if library.startswith("error: "):

@@ -18,8 +18,10 @@ from rich.text import Text
 import iota
 from iota.cli.check import Check, State
 from iota.cli.cluster_checks import cluster_checks
+from iota.cli.package_checks import package_check
 from iota.cli.unread import ends_when_unread
 from iota.installation import Installation, look, predecessor_warning, program
+from iota.requirements.locks import install_command
 
 # Symbol and word beside the colour: for terminals without colour and people who do not see it.
 _SHOWN: dict[State, tuple[str, str, str]] = {
@@ -34,8 +36,8 @@ def make_parser() -> argparse.ArgumentParser:
     """Make the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="iota.doctor",
-        description="Say what was found on this machine - DIALS and its version, compiled modules, HDF5 filters,\n"
-        "batch systems, PRIME, viewers - and how to mend what was not.",
+        description="Say what was found on this machine - DIALS and its version, Python packages, compiled modules,\n"
+        "HDF5 filters, batch systems, PRIME, viewers - and how to mend what was not.",
         epilog="exit status\n  0 runs can work, 1 they cannot, 2 wrong use\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -61,6 +63,7 @@ def all_checks(installation: Installation) -> Iterator[Check]:
     """Yield every check, what runs need first."""
     yield Check("IOTA", "good", f"{iota.__version__}, Python {platform.python_version()} ({sys.executable})")
     yield _predecessor()
+    yield package_check()
     if installation.error:
         yield Check("DIALS", "bad", installation.error, _SETUP)
     else:
@@ -162,12 +165,10 @@ def _filters(installation: Installation) -> Check:
     if not missing:
         return Check("HDF5 filters", "good", f"{', '.join(read)} ({origin})")
     found = f"missing: {', '.join(missing)}{'; read: ' + ', '.join(read) if read else ''} ({origin})"
-    again = "" if plugin.error == "not installed" else "--force-reinstall "
+    again = [] if plugin.error == "not installed" else ["--force-reinstall"]
     most = any(name.startswith(_OF_EIGER) for name in missing)
     files = "most files of Eiger and Jungfrau detectors" if most else "only files compressed this way"
-    return Check(
-        "HDF5 filters", "note", found, f"{sys.executable} -m pip install --no-deps {again}hdf5plugin; {files} need it."
-    )
+    return Check("HDF5 filters", "note", found, f"{install_command(['filters'], *again)}; {files} need it.")
 
 
 def _prime(installation: Installation) -> Check:
@@ -220,7 +221,7 @@ def _show(checks: Sequence[Check], ready: bool) -> None:
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     for check in checks:
         symbol, word, style = _SHOWN[check.state]
-        text = Text(check.found)
+        text = Text(check.found, overflow="fold")  # commands are to be copied whole
         if check.mend:
             text.append(f"\n{check.mend}", style="italic")
         table.add_row(Text(word if plain else f"{symbol} {word}", style=style), Text(check.name, style="bold"), text)

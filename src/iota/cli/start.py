@@ -1,4 +1,7 @@
-"""``iota.run`` as it is installed: DIALS begins to load in its own process before this one imports anything.
+"""``iota.run`` and ``iota.doctor`` as they are installed.
+
+For the first, DIALS begins to load in its own process before this one imports anything. The second says what is missing
+even where that is something it needs itself.
 
 Processes made by ``multiprocessing`` import the program's main module, too, which is one more reason to keep it small.
 """
@@ -24,6 +27,22 @@ def run() -> int:
     except KeyboardInterrupt:
         sys.stderr.write("iota.run: stopped before processing began.\n")
         return 130
+    return main()
+
+
+def doctor() -> int:
+    """Run ``iota.doctor``; returns its exit status."""
+    try:
+        from iota.cli.doctor import main
+    except ModuleNotFoundError as error:
+        from iota.requirements.locks import compare, install_command
+
+        missing = ", ".join(compare().missing) or str(error.name).partition(".")[0]
+        sys.stderr.write(
+            f"iota.doctor: these Python packages are not installed: {missing}. Install what IOTA needs:"
+            f" {install_command(['run'])}\n"
+        )
+        return 1
     return main()
 
 

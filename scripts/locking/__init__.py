@@ -1,0 +1,1 @@
+"""Makes and checks the lock files in ``src/iota/requirements``."""
