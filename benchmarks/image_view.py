@@ -103,6 +103,7 @@ def main() -> None:
             write_dataset(images, Experiment(detector=detector), 4, file_format=kind, nproc=2)
         places[name] = images
     said = folder / "server.txt"
+    said.touch(mode=0o600)  # else the address is not complete
     environment = {**os.environ, "XDG_STATE_HOME": str(folder / "state")}
     with said.open("wb") as output:
         server = subprocess.Popen(
@@ -115,7 +116,7 @@ def main() -> None:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
             page = browser.new_page(viewport={"width": 1280, "height": 800})
             page.goto(found[0])
-            base = found[0].split("/?")[0]
+            base = page.url.rstrip("/")
             page.goto(f"{base}/image?path={places['6 Mpixel, 1 panel, CBF']}")
             _wait(page)  # the helper process has started
             for name, images in places.items():

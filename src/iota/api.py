@@ -33,11 +33,24 @@ from iota.records import FrameRef, FrameResult
 from iota.runs import RunFolder, RunState, read_state
 from iota.runs.control import give_order
 from iota.web.launch import resume_run, start_run, stop_run
+from iota.web.running import RunningServer, running_server
 
 if TYPE_CHECKING:
     import pandas as pd  # 0.5 s, and not wanted by everybody
 
-__all__ = ["Fact", "FrameRef", "FrameResult", "Run", "RunState", "Summary", "open_run", "runs", "start"]
+__all__ = [
+    "Fact",
+    "FrameRef",
+    "FrameResult",
+    "Run",
+    "RunState",
+    "RunningServer",
+    "Summary",
+    "open_run",
+    "running_server",
+    "runs",
+    "start",
+]
 
 _PREPARED_S = 60.0  # a run without a state for longer than this was killed while it was prepared
 

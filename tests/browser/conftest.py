@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import shutil
 import subprocess
@@ -9,8 +10,11 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+
+from iota.web.keys import new_word
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PICTURES = Path(__file__).parents[2] / "build" / "pages"  # screenshots, for people to look at
@@ -21,18 +25,29 @@ class Server:
     """An ``iota`` that a person started in a project folder."""
 
     project: Path
-    url: str  # with the token
+    printed: str  # address with a word, as it was printed; not used yet
+    base: str  # of pages, for browsers that were let in
+    token: str  # of programs
     process: subprocess.Popen[bytes]
 
     @property
-    def base(self) -> str:
-        """Address without path and token."""
-        return self.url.split("/?")[0]
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        return self.printed.split("/?")[0]
 
     @property
-    def token(self) -> str:
-        """The secret."""
-        return self.url.split("token=")[1]
+    def url(self) -> str:
+        """Address that lets one more browser in."""
+        return self.address("/")
+
+    def address(self, path: str) -> str:
+        """The same for a page."""
+        return f"{self.origin}{path}{'&' if '?' in path else '?'}token={new_word(self.token)}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What programs send."""
+        return {"Authorization": f"Bearer {self.token}"}
 
     def end(self) -> None:
         """End it as Ctrl-C does."""
@@ -40,19 +55,34 @@ class Server:
         self.process.wait(20)
 
 
-def begin(project, said, *arguments):
+def begin(project, said, *arguments, shows=False):
     """Start ``iota`` in a project folder; what it says goes to a file."""
     project.mkdir(parents=True, exist_ok=True)
     program = Path(sys.executable).with_name("iota")
+    said.touch(mode=0o600)  # else the address is not complete
     with said.open("wb") as output:
-        words = [str(program), "--no-browser", *map(str, arguments)]
+        words = [str(program), *([] if shows else ["--no-browser"]), *map(str, arguments)]
         process = subprocess.Popen(words, cwd=project, stdout=output, stderr=subprocess.STDOUT)
     deadline = time.monotonic() + 60
     while not (found := re.search(r"http://\S+token=\S+", said.read_text())):
         assert process.poll() is None, said.read_text()
         assert time.monotonic() < deadline, said.read_text()
         time.sleep(0.05)
-    return Server(project, found[0], process)
+    token = subprocess.run([str(program), "--token"], cwd=project, capture_output=True, text=True, check=True)
+    server = Server(project, found[0], "", token.stdout.strip(), process)
+    server.base = private_address(server.url)
+    return server
+
+
+def private_address(address):
+    """Where an address with a word leads to."""
+    parts = urlsplit(address)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
+    connection.request("GET", f"{parts.path}?{parts.query}")
+    answer = connection.getresponse()
+    assert answer.status == 303, answer.read()
+    connection.close()
+    return f"http://{parts.netloc}{answer.headers['Location'].rstrip('/')}"
 
 
 @pytest.fixture(scope="session")
@@ -67,8 +97,8 @@ def start_server(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     started = []
 
-    def start(project, *arguments):
-        started.append(begin(project, tmp_path / f"server-{len(started)}.txt", *arguments))
+    def start(project, *arguments, shows=False):
+        started.append(begin(project, tmp_path / f"server-{len(started)}.txt", *arguments, shows=shows))
         return started[-1]
 
     yield start
@@ -120,7 +150,7 @@ def open_page(chromium):
 
 def is_local(url):
     """Whether an address is on this machine."""
-    return url.startswith(("http://127.0.0.1", "http://localhost", "ws://127.0.0.1", "data:", "blob:"))
+    return url.startswith(("http://127.0.0.1", "http://localhost", "ws://127.0.0.1", "data:", "blob:", "file:"))
 
 
 @pytest.fixture(scope="session")

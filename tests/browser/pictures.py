@@ -23,7 +23,10 @@ SOURCES = ROOT / "src" / "iota"
 SHOWN = ("web", "report")  # packages that make pages and charts
 KINDS = (".py", ".js", ".css", ".svg")
 # parts of them that change nothing that is seen
-UNSEEN = re.compile(r"^web/(api|access|server|site|places|projects)|/(api|mask_phil|preview_phil)\.py$")
+UNSEEN = re.compile(
+    r"^web/(static/access.js|access|api|browser_page|keys|places|projects|refusals|running|server|site)"
+    r"|/(api|mask_phil|preview_phil)\.py$"
+)
 LATEST = ROOT / "build" / "pictures"  # of a walk in the making, or that failed
 N_COLOURS = 200
 MOST_BYTES = 4_000_000

@@ -181,7 +181,7 @@ def test_rings_have_the_resolution_that_dials_gives_their_pixels(known_spots, st
         assert len(places) > 6
         for at in places:
             query = f"path={path}&index=0&panel={at['panel']}&fast={int(at['fast'])}&slow={int(at['slow'])}"
-            region = page.request.get(f"{server.base}/api/image/region?{query}").json()
+            region = page.request.get(f"{server.base}/api/image/region?{query}").json()  # with the page's cookie
             # a ring crosses the pixel somewhere, and DIALS gives its centre, with parallax in the sensor
             assert region["d_A"] == pytest.approx(d_A, rel=0.006)
 

@@ -36,8 +36,8 @@ def server(run, tmp_path_factory, begin_server):
 
 @pytest.fixture
 def address(server):
-    """Address of the run's page, with the token."""
-    return lambda path: f"{server.base}{path}{'&' if '?' in path else '?'}token={server.token}"
+    """Address of the run's page, with a word."""
+    return server.address
 
 
 @pytest.fixture

@@ -125,7 +125,7 @@ def test_a_double_click_opens_images(start_server, open_page, lysozyme, tmp_path
     page.get_by_text("12 images in total").wait_for()
     with page.context.expect_page() as opened:
         page.get_by_role("cell", name=str(images[3]), exact=True).dblclick()
-    expect(opened.value.locator(".di-title")).to_have_text(images[3].name)
+    expect(opened.value.locator(".di-title")).to_have_text(images[3].name, timeout=20_000)  # a helper process begins
 
     page.get_by_role("cell", name=str(lysozyme), exact=True).dblclick()  # of several it is asked how many
     with page.context.expect_page() as opened:

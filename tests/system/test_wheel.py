@@ -143,8 +143,9 @@ def test_the_server_shows_its_page_and_all_static_files(environment, wheel, tmp_
     try:
         address = re.search(r"http\S+", server.stdout.readline())[0]
         opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
-        assert "IOTA" in opener.open(address, timeout=30).read().decode()
-        base = address.partition("/?")[0]
+        with opener.open(address, timeout=30) as page:
+            assert "IOTA" in page.read().decode()
+            base = page.geturl().rstrip("/")
         assert {"iota.svg", "iota.css", "scatter.js"} <= set(static)
         for name in static:
             assert opener.open(f"{base}/iota-static/{name}", timeout=30).read(), name

@@ -10,6 +10,7 @@ import numpy as np
 from iota.analysis.columns import CODES, COLUMNS, NO_CODE, OTHER
 from iota.analysis.table import RunTable
 from iota.errors import UsageError
+from iota.requirements.locks import install_command
 
 MEDIA_TYPE = "application/vnd.apache.arrow.stream"
 
@@ -21,7 +22,10 @@ def arrow_stream(table: RunTable, names: Sequence[str], start: int, stop: int) -
         UsageError: pyarrow is not installed.
     """
     if importlib.util.find_spec("pyarrow") is None:
-        raise UsageError("Arrow needs pyarrow, which is not installed here. Ask for float32, or pip install pyarrow.")
+        raise UsageError(
+            "Arrow needs pyarrow, which is not installed here. Ask for float32, or install it:"
+            f" {install_command(['arrow'])}"
+        )
     import pyarrow as pa
 
     fields, arrays = [], []

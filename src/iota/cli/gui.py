@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
+import stat
 import sys
 import threading
-import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 
@@ -18,6 +20,8 @@ from iota.cli.unread import ends_when_unread
 from iota.errors import IotaError, UsageError
 from iota.installation import predecessor_warning
 from iota.params import is_assignment
+from iota.web.browser_page import BrowserPage
+from iota.web.running import running_server
 
 _DESCRIPTION = """\
 The graphical interface of IOTA: a small server on this machine, and a page in the browser. Runs go on when the page is
@@ -30,9 +34,11 @@ examples
   iota iota.param                        with the parameters of a script
   iota script.param mp.n_processors=8    with a script, and some of it changed
   iota --watch /data/visit -n 16         ready to process images as they arrive
+  iota --address                         another address of the server that is running, for one more browser
 
 from another machine
-  ssh -L 8765:localhost:8765 beamline, start iota --no-browser there, and open the address that it prints here.
+  ssh -L 8765:127.0.0.1:8765 beamline, start iota --no-browser there, and open the address that it prints here.
+  It works once, within an hour; iota --address prints another.
   Behind a proxy (nginx, jupyter-server-proxy) say how people see the server: --base-url https://host/iota
 
 exit status
@@ -58,6 +64,15 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("-n", "--nproc", type=int, metavar="N", help="number of processes for runs")
     parser.add_argument("-w", "--watch", action="store_true", help="monitor mode is on")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    asked = parser.add_mutually_exclusive_group()
+    asked.add_argument(
+        "--address",
+        action="store_true",
+        help="print a new address of the server that runs in this folder; it lets one browser in, within an hour",
+    )
+    asked.add_argument(
+        "--token", action="store_true", help="print the token that programs send to the server that runs in this folder"
+    )
     parser.add_argument("--port", type=int, default=0, help="port (default: that of last time, or the first free one)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     parser.add_argument("--base-url", default="", metavar="URL", help="address under which a proxy shows the server")
@@ -74,6 +89,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if warning:
         errors.print(f"Warning: {warning}", markup=False, soft_wrap=True)
     try:
+        if options.address or options.token:
+            server = running_server()
+            print(server.new_address() if options.address else server.token)
+            return 0
         return _serve(options)
     except IotaError as error:
         errors.print(f"iota: {error}", markup=False, soft_wrap=True)
@@ -98,16 +117,39 @@ def _serve(options: argparse.Namespace) -> int:
     from iota.web.server import Server  # a second that --help need not wait
 
     server = Server(Path.cwd(), arguments, host=options.host, port=options.port, base_url=options.base_url)
-    console = Console(highlight=False)
-    console.print(f" IOTA {iota.__version__}: {server.address.url}", markup=False, soft_wrap=True)
-    console.print(
-        f" Runs are written below {Path.cwd()}. Ctrl-C ends the server; runs go on.", markup=False, soft_wrap=True
-    )
-    if not options.no_browser and _has_display():
-        threading.Timer(0.5, webbrowser.open, [server.address.url]).start()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    server.serve()
+    address = server.running.new_address()
+    with server.running.announced(), contextlib.ExitStack() as at_end:
+        _tell(server.running.url, address)
+        if not options.no_browser and _has_display():
+            page = BrowserPage(address, server.running.port)
+            at_end.callback(page.remove)
+            server.application.entered = page.used
+            opening = threading.Timer(0.5, page.open)
+            opening.daemon = True  # some browsers are waited for
+            opening.start()
+        server.serve()
     return 0
+
+
+def _tell(url: str, address: str) -> None:
+    """Say where the server is; the word that lets people in goes into no file that others can read."""
+    console = Console(highlight=False)
+    is_seen = _is_file_for_others(sys.stdout)
+    lines = [f"IOTA {iota.__version__}: {url if is_seen else address}"]
+    if is_seen:
+        lines.append("Others can read this output, so the address is not complete: iota --address prints one that is.")
+    lines.append(f"Runs are written below {Path.cwd()}. Ctrl-C ends the server; runs go on.")
+    for line in lines:
+        console.print(f" {line}", markup=False, soft_wrap=True)
+
+
+def _is_file_for_others(output: TextIO) -> bool:
+    try:
+        found = os.fstat(output.fileno())
+    except (OSError, ValueError):  # closed, or no file at all
+        return False
+    return stat.S_ISREG(found.st_mode) and bool(found.st_mode & (stat.S_IRGRP | stat.S_IROTH))
 
 
 def _has_display() -> bool:

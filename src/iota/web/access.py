@@ -1,64 +1,50 @@
-"""Who may talk to the server: nothing answers without the token, pages, files, the API and websockets alike."""
+"""Who may talk to the server: nothing answers strangers, neither pages nor files, the API nor websockets."""
 
 from __future__ import annotations
 
-import html
-import json
 import re
-import secrets
-from collections.abc import Iterable
+from collections.abc import Callable
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-_PREFIX = re.compile(r"(?:/[\w.~%-]+)*")
-# Vue compiles templates in the browser, hence unsafe-eval; nothing is loaded from another machine
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self'"
-    " 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:;"
-    " object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-_REFUSED = (
-    "This is an IOTA server. Open it with the address that was printed when it was started: that address holds its"
-    " token. Programs send the header 'Authorization: Bearer TOKEN'."
-)
-_FOREIGN = (
-    "The request comes from a page of another site. If a proxy stands before this server, give the address that people"
-    " see with --base-url."
-)
+from iota.web.keys import PRIVATE, Keys
+from iota.web.refusals import FOREIGN, HEADERS, SPENT, STRANGER, answer, refuse
+
+_PREFIX = re.compile(r"(?:/[\w.~%-]+)*", re.ASCII)
+_PAGES = re.compile(r"/|/runs|/image|/run/[^/]+")  # those that a link on another site may lead to
 
 
 class Access:
     """ASGI application around the real one.
 
-    The token is given once in the address, ``?token=``, and then lives in a cookie that scripts cannot read; programs
-    send it as a bearer token.  What changes something, and every websocket, must come from a page of this server.
+    A browser is let in by the word in an address, ``?token=``, once; from then on it has a cookie that scripts cannot
+    read, and stays below a private path.  Programs send a token as a bearer token.  Pages of other sites, and of other
+    ports of this host, cannot ask for anything; they can only lead to a page.
 
     Behind a proxy the prefix under which people see the server is that of ``X-Forwarded-Prefix`` or
     ``X-Forwarded-Context``, or that of ``base_url``.
     """
 
-    def __init__(self, app: ASGIApp, token: str, port: int, base_url: str = "") -> None:
+    def __init__(self, app: ASGIApp, keys: Keys, port: int, base_url: str = "") -> None:
         """Guard an application.
 
         Args:
             app: what is guarded.
-            token: the secret.
+            keys: the secrets.
             port: of this server; cookies do not know ports, so it is a part of the cookie's name.
             base_url: address or path under which a proxy shows the server, e.g. ``https://host/iota`` or ``/iota``.
         """
         self._app = app
-        self._token = token
+        self._keys = keys
         self.cookie = f"iota-{port}"
+        self.entered: Callable[[str], object] = lambda word: None  # is told which word has let a browser in
         given = urlsplit(base_url)
         self._prefix = given.path.rstrip("/")
         self._origin_host = given.netloc
+        self._is_https = given.scheme == "https"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass on."""
@@ -66,84 +52,92 @@ class Access:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        prefix = self._take_prefix(scope, headers)
+        outer = self._outer_prefix(headers)
+        is_private = self._cut_paths(scope, outer)
+        is_link = _is_link(scope, headers)
         query = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
-        given = next((value for name, value in query if name == "token"), None)
-        is_read = scope["type"] == "http" and scope["method"] in _SAFE_METHODS
-        if not (self._is_token(given) or self._is_known(headers)):
-            await _refuse(scope, send, 401, _REFUSED)
-        elif not is_read and not self._is_own_page(headers):
-            await _refuse(scope, send, 403, _FOREIGN)
-        elif given is not None and is_read and not scope["path"].startswith("/api/"):
-            rest = urlencode([(name, value) for name, value in query if name != "token"])
-            await self._remember(send, prefix, prefix + quote(scope["path"]) + ("?" + rest if rest else ""), scope)
-        else:
+        word = next((value for name, value in query if name == "token"), None)
+        if self._is_foreign(headers) and not is_link:
+            await refuse(scope, send, 403, FOREIGN)
+        elif self._is_known(headers, is_private):
             await self._app(scope, receive, _with_headers(send))
+        elif word is None or scope.get("method") != "GET" or scope["path"].startswith("/api"):
+            await refuse(scope, send, 401, STRANGER, outer=outer, is_link=is_link)
+        elif self._keys.spend(word):
+            rest = urlencode([(name, value) for name, value in query if name != "token"])
+            await self._let_in(scope, send, outer, quote(scope["path"]) + ("?" + rest if rest else ""))
+            self.entered(word)
+        else:
+            await refuse(scope, send, 401, SPENT, outer=outer, is_link=is_link)
 
-    def _take_prefix(self, scope: Scope, headers: Headers) -> str:
-        """Find the prefix and tell the application of it in one way; where the proxy left it in the path, cut it."""
+    def _outer_prefix(self, headers: Headers) -> str:
+        """The prefix under which a proxy shows the server; empty where there is none, or none that is a path."""
         prefix = headers.get("x-forwarded-prefix") or headers.get("x-forwarded-context") or self._prefix
         prefix = prefix.rstrip("/")
-        if not _PREFIX.fullmatch(prefix):
-            prefix = ""
-        if prefix and (scope["path"] == prefix or scope["path"].startswith(prefix + "/")):
-            scope["path"] = scope["path"][len(prefix) :] or "/"
-            scope["raw_path"] = scope["path"].encode()
+        return prefix if _PREFIX.fullmatch(prefix) else ""
+
+    def _cut_paths(self, scope: Scope, outer: str) -> bool:
+        """Cut the prefix, where the proxy left it, and the private path; tell the application of both in one way.
+
+        Returns:
+            Whether the request is for something on the private path of this server.
+        """
+        path: str = scope["path"]
+        if outer and (path == outer or path.startswith(outer + "/")):
+            path = path[len(outer) :] or "/"
+        is_private = False
+        if path.startswith(PRIVATE):
+            first, slash, rest = path[1:].partition("/")
+            is_private = self._keys.is_private_path("/" + first)
+            path = slash + rest or "/"
+        prefix = outer + (self._keys.private_path if is_private else "")
+        scope["path"], scope["raw_path"] = path, quote(path).encode()
         kept = [(name, value) for name, value in scope["headers"] if name.lower() != b"x-forwarded-prefix"]
         scope["headers"] = [*kept, *([(b"x-forwarded-prefix", prefix.encode())] if prefix else [])]
-        return prefix
+        return is_private
 
-    def _is_known(self, headers: Headers) -> bool:
-        bearer = headers.get("authorization", "")
-        if bearer.lower().startswith("bearer ") and self._is_token(bearer[7:].strip()):
+    def _is_known(self, headers: Headers, is_private: bool) -> bool:
+        kind, _, token = headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer" and self._keys.is_token(token.strip()):
             return True
-        return self._is_token(cookie_parser(headers.get("cookie", "")).get(self.cookie))
+        return is_private and self._keys.is_cookie(cookie_parser(headers.get("cookie", "")).get(self.cookie))
 
-    def _is_token(self, given: str | None) -> bool:
-        return given is not None and secrets.compare_digest(given.encode(), self._token.encode())
-
-    def _is_own_page(self, headers: Headers) -> bool:
-        """Whether a browser says that the request comes from a page of this server; programs say nothing."""
+    def _is_foreign(self, headers: Headers) -> bool:
+        """Whether a browser says that a page of another site, or of another port, asks; programs say nothing."""
+        if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+            return True
         origin = headers.get("origin")
         if origin is None:
-            return True
+            return False
         host = urlsplit(origin).netloc
-        return bool(host) and host in (headers.get("host"), headers.get("x-forwarded-host"), self._origin_host or None)
+        own = (headers.get("host"), headers.get("x-forwarded-host"), self._origin_host or None)
+        return not host or host not in own
 
-    async def _remember(self, send: Send, prefix: str, target: str, scope: Scope) -> None:
-        secure = "; Secure" if scope.get("scheme") == "https" else ""
-        cookie = f"{self.cookie}={self._token}; HttpOnly; SameSite=Lax; Path={prefix or '/'}{secure}"
-        # '//host' would be another site
-        location = "/" + target.lstrip("/")
-        await _answer(send, 303, b"", [("location", location), ("set-cookie", cookie), ("cache-control", "no-store")])
+    async def _let_in(self, scope: Scope, send: Send, outer: str, target: str) -> None:
+        seen_as = Headers(scope=scope).get("x-forwarded-proto", scope.get("scheme", "")).partition(",")[0].strip()
+        secure = "; Secure" if self._is_https or seen_as == "https" else ""
+        path = outer + self._keys.private_path
+        cookie = f"{self.cookie}={self._keys.cookie}; HttpOnly; SameSite=Lax; Path={path}{secure}"
+        await answer(send, 303, b"", [("location", f"{path}/{target.lstrip('/')}"), ("set-cookie", cookie)])
+
+
+def _is_link(scope: Scope, headers: Headers) -> bool:
+    """Whether a person follows a link on another site to one of the pages, which changes nothing."""
+    return (
+        headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
+        and headers.get("sec-fetch-mode") == "navigate"
+        and headers.get("sec-fetch-dest") == "document"
+        and scope.get("method") == "GET"
+        and _PAGES.fullmatch(scope["path"]) is not None
+    )
 
 
 def _with_headers(send: Send) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in _HEADERS.items():
+            for name, value in HEADERS.items():
                 headers.setdefault(name, value)
         await send(message)
 
     return send_with_headers
-
-
-async def _refuse(scope: Scope, send: Send, status: int, sentence: str) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008, "reason": "No access."})
-        return
-    if scope["path"].startswith("/api"):
-        kind = "no_token" if status == 401 else "foreign_origin"
-        body = json.dumps({"error": {"kind": kind, "message": sentence, "next": ""}}).encode()
-        await _answer(send, status, body, [("content-type", "application/json")])
-        return
-    page = f"<!doctype html><title>IOTA</title><p style='font:16px sans-serif;margin:3em'>{html.escape(sentence)}</p>"
-    await _answer(send, status, page.encode(), [("content-type", "text/html; charset=utf-8")])
-
-
-async def _answer(send: Send, status: int, body: bytes, headers: Iterable[tuple[str, str]]) -> None:
-    all_headers = [*headers, *_HEADERS.items(), ("content-length", str(len(body)))]
-    encoded = [(name.lower().encode(), value.encode("latin-1")) for name, value in all_headers]
-    await send({"type": "http.response.start", "status": status, "headers": encoded})
-    await send({"type": "http.response.body", "body": body})

@@ -34,7 +34,8 @@ def docs_page(schema: Mapping[str, Any]) -> str:
         f"<h1>{escape(info['title'])} API</h1>",
         f"<p>{escape(info.get('description', ''))}</p>",
         '<p class="muted">For programs: <a href="openapi.json">openapi.json</a>.'
-        " Send the token as header <code>Authorization: Bearer TOKEN</code>, or as <code>?token=TOKEN</code>.</p>",
+        " Programs send the token that <code>iota --token</code> prints as header"
+        " <code>Authorization: Bearer TOKEN</code>.</p>",
         "<nav>",
         *(f'<div><a href="#{_anchor(m, p)}"><code>{m} {escape(p)}</code></a></div>' for m, p, _ in operations),
         "</nav>",

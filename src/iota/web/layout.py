@@ -40,6 +40,8 @@ def frame(request: Request, title: str, here: str = "") -> Iterator[None]:
     ui.colors(primary="#1f6f8b", positive="#2e7d4f", negative="#b3261e", warning="#b26a00")
     for sheet in ("iota", "forms"):
         ui.add_head_html(f'<link rel="stylesheet" href="{prefix}/iota-static/{sheet}.css?v={iota.__version__}">')
+    script = f"{prefix}/iota-static/access.js?v={iota.__version__}"
+    ui.add_head_html(f'<script src="{script}" data-prefix="{prefix}"></script>')
     dark = ui.dark_mode(_is_dark(request))
     with ui.header(bordered=False, elevated=False).classes("iota-header row items-center no-wrap gap-2"):
         ui.link("IOTA", "/").classes("iota-logo")
@@ -60,10 +62,7 @@ def _is_dark(request: Request) -> bool | None:
 def _toggle(dark: ui.dark_mode) -> None:
     is_dark = not dark.value if dark.value is not None else True
     dark.set_value(is_dark)
-    ui.run_javascript(
-        f'document.cookie = "{_DARK_COOKIE}={int(is_dark)}; path=" + (window.path_prefix || "/")'
-        ' + "; max-age=31536000; samesite=lax"'
-    )
+    ui.run_javascript(f'document.cookie = "{_DARK_COOKIE}={int(is_dark)}; path=/; max-age=31536000; samesite=lax"')
 
 
 @contextlib.contextmanager

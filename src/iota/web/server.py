@@ -1,4 +1,4 @@
-"""The server: one FastAPI application with pages and API, on loopback, guarded by a token."""
+"""The server: one FastAPI application with pages and API, on loopback, guarded by :mod:`iota.web.access`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from iota.web import layout, report
 from iota.web.access import Access
 from iota.web.api import add_api
 from iota.web.image.api import ImageApi
+from iota.web.keys import Keys
 from iota.web.pages import image as image_page
 from iota.web.pages import run as run_page
 from iota.web.pages import runs as runs_page
 from iota.web.pages import start as start_page
-from iota.web.places import ServerMemory
+from iota.web.places import LastPort
 from iota.web.projects import Projects
+from iota.web.running import RunningServer
 from iota.web.site import Site
 
 FIRST_PORT = 8765
@@ -36,18 +38,17 @@ class Address:
 
     host: str
     port: int
-    token: str
     base_url: str = ""  # under which a proxy shows it
 
     @property
     def url(self) -> str:
-        """The address with its token, as it is typed into a browser on this machine or behind the proxy."""
+        """The address on this machine or behind the proxy, without a word that lets anybody in."""
         if "://" in self.base_url:
-            return f"{self.base_url.rstrip('/')}/?token={self.token}"
+            return self.base_url.rstrip("/")
         host = "127.0.0.1" if self.host in ("127.0.0.1", "localhost", "") else self.host
         if host == "0.0.0.0":
             host = socket.getfqdn()
-        return f"http://{host}:{self.port}{self.base_url.rstrip('/')}/?token={self.token}"
+        return f"http://{host}:{self.port}{self.base_url.rstrip('/')}"
 
 
 class Server:
@@ -74,13 +75,14 @@ class Server:
         Raises:
             UsageError: the port is taken, or the host is not one of this machine.
         """
-        memory = ServerMemory.of(project)
-        self._socket = _listen(host, [port] if port else _ports(memory.port))
-        self.address = Address(host, self._socket.getsockname()[1], memory.token, base_url)
-        memory.port = self.address.port
-        memory.keep(project)
+        self._socket = _listen(host, [port] if port else _ports(LastPort.of(project).port))
+        port = self._socket.getsockname()[1]
+        LastPort(port).keep(project)
+        keys = Keys()
+        url = Address(host, port, base_url).url
+        self.running = RunningServer(project=str(project.absolute()), url=url, port=port, token=keys.token)
         self.site = Site(Projects(project), tuple(arguments))
-        self.application = Access(make_app(self.site), memory.token, self.address.port, base_url)
+        self.application = Access(make_app(self.site), keys, port, base_url)
 
     def serve(self) -> None:
         """Answer until a person stops the server."""

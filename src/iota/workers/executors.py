@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from iota.engine.worker import EngineConfig
 from iota.errors import BackendError, UsageError
+from iota.requirements.locks import install_command
 from iota.runs.state import BatchJob
 from iota.workers import mpi, submit
 from iota.workers.coordinator import Workers
@@ -99,7 +100,7 @@ def _with_dask() -> tuple[Any, Any]:
         from iota.workers import batch, cluster
     except ImportError as error:
         raise BackendError(
-            f"Batch systems need dask-jobqueue, which cannot be imported ({error}). Install it with"
-            " pip install 'iota-sx[cluster]', or choose mp.method=multiprocessing."
+            f"Batch systems need dask-jobqueue, which cannot be imported ({error}). Choose mp.method=multiprocessing,"
+            f" or install it: {install_command(['cluster'])}"
         ) from error
     return batch, cluster

@@ -15,6 +15,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from iota.errors import BackendError, UsageError
+from iota.requirements.locks import install_command
 from iota.workers.local import LocalPool
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def _mpi() -> tuple[Any, type[Any]]:
         reason = str(error).strip().split("\n")[0]
         raise BackendError(
             f"mp.method=mpi needs mpi4py and an MPI library ({reason}). Install MPI (on Debian: openmpi-bin), then"
-            " pip install 'iota-sx[mpi]'."
+            f" {install_command(['mpi'])}"
         ) from error
     return MPI.COMM_WORLD, MPICommExecutor
 
