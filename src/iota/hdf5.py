@@ -3,12 +3,17 @@
 Import h5py from here and from nowhere else.  hdf5plugin registers its filters when it is imported (0.03 s).  It has to
 be imported: if HDF5 finds the same filters through HDF5_PLUGIN_PATH, it can read with them, but a script that imports
 hdf5plugin later in that process can no longer write with them.
+
+Opaque data are not read: their type is whatever a text in the file says, and no detector writes them.
 """
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
+from collections.abc import Callable
+from typing import Any
 
 import h5py as h5py
 
@@ -44,3 +49,30 @@ def environment_with_filters() -> dict[str, str]:
 
         folders = [hdf5plugin.PLUGIN_PATH, *(folder for folder in folders if folder != hdf5plugin.PLUGIN_PATH)]
     return os.environ | {"HDF5_PLUGIN_PATH": os.pathsep.join(folders)}
+
+
+def _has_opaque(kind: Any) -> bool:
+    if isinstance(kind, h5py.h5t.TypeCompoundID):
+        return any(_has_opaque(kind.get_member_type(number)) for number in range(kind.get_nmembers()))
+    if isinstance(kind, h5py.h5t.TypeArrayID | h5py.h5t.TypeVlenID):
+        return _has_opaque(kind.get_super())
+    return isinstance(kind, h5py.h5t.TypeOpaqueID)
+
+
+def _without_opaque(read: Callable[..., Any], kind_of: Callable[..., Any]) -> Callable[..., Any]:
+    """A way of h5py to read that refuses opaque data."""
+
+    @functools.wraps(read)
+    def checked(item: Any, name: Any, *arguments: Any, **named: Any) -> Any:
+        if _has_opaque(kind_of(item, name)):
+            raise TypeError("opaque data are not read")
+        return read(item, name, *arguments, **named)
+
+    return checked
+
+
+h5py.Dataset.__getitem__ = _without_opaque(h5py.Dataset.__getitem__, lambda data, _: data.id.get_type())
+h5py.Dataset.read_direct = _without_opaque(h5py.Dataset.read_direct, lambda data, _: data.id.get_type())
+h5py.AttributeManager.__getitem__ = _without_opaque(
+    h5py.AttributeManager.__getitem__, lambda attributes, name: attributes.get_id(name).get_type()
+)

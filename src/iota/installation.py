@@ -72,15 +72,20 @@ def program(name: str) -> str | None:
     return shutil.which(name) or (str(beside) if os.access(beside, os.X_OK) else None)
 
 
+def python() -> list[str]:
+    """Words that start this Python so that it imports nothing from the current folder, which may be anybody's."""
+    return [sys.executable, "-P"] if sys.version_info >= (3, 11) else [sys.executable]  # older ones cannot
+
+
 def own_command(name: str, module: str) -> list[str]:
     """Words that start a command of IOTA with this Python: the installed one beside it, else its module."""
     beside = Path(sys.executable).with_name(name)
-    return [str(beside)] if beside.exists() else [sys.executable, "-m", module]
+    return [str(beside)] if beside.exists() else [*python(), "-m", module]
 
 
 def look() -> Installation:
     """Look at DIALS in a process of its own; takes about as long as starting DIALS, 2 s."""
-    command = [sys.executable, "-m", "iota.installation"]
+    command = [*python(), "-m", "iota.installation"]
     try:
         answer = subprocess.run(command, capture_output=True, timeout=_PROBE_SECONDS, check=False)
     except subprocess.TimeoutExpired:

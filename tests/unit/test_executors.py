@@ -10,8 +10,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from iota.cli.run import main
 from iota.errors import BackendError, ParameterError, UsageError
 from iota.params import defaults, read
+from iota.runs import RunFolder, RunState
 from iota.workers import mpi, submit
 from iota.workers.executors import check_workers, job_script_text
 
@@ -166,6 +168,35 @@ def test_cancelling_without_a_known_command_says_what_is_missing():
         submit.cancel(values, submit.BatchJob(id="4711", method="custom"))
 
 
+@pytest.mark.parametrize("number", ["--user=me", "4711 --all", "$(id)", "-1"])
+def test_only_a_number_is_taken_for_that_of_a_job(number, recorder, tmp_path):
+    recorder("bkill", "Job is being terminated")
+    with pytest.raises(UsageError, match="no job number"):
+        submit.cancel(
+            mp("method=custom", "submit_command=bsub <iota_command>"), submit.BatchJob(id=number, method="custom")
+        )
+    assert not (tmp_path / "bkill.json").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
+def test_commands_in_the_script_of_somebody_elses_run_are_not_run(tmp_path, recorder, capsys):
+    folder = RunFolder.create(tmp_path / "somebody")
+    folder.write_info([], {})
+    folder.script.write_text(
+        "mp.method = custom\nmp.submit_command = bsub <iota_command>\nmp.kill_command = bkill <job_id>\n"
+    )
+    RunState(status="queued", n_frames=1).write(folder.state)
+    (folder.path / "job.json").write_text('{"id": "4711", "method": "custom"}')
+    recorder("bkill", "Job is being terminated")
+    os.chown(folder.script, 12345, -1)
+    assert main(["--stop", str(folder.path)]) == 2
+    assert "belongs to another user" in capsys.readouterr().err
+    assert not (tmp_path / "bkill.json").exists()
+    os.chown(folder.script, os.geteuid(), -1)
+    assert main(["--stop", str(folder.path)]) == 0
+    assert (tmp_path / "bkill.json").exists()
+
+
 def test_dry_run_shows_the_command(tmp_path):
     values = mp("method=custom", 'submit_command=sbatch --wrap "<iota_command>"')
     text = job_script_text(values, tmp_path / "integration" / "001")
@@ -202,5 +233,5 @@ def test_missing_mpi_is_a_sentence(error, no_mpi, monkeypatch, tmp_path):
 
     real = builtins.__import__
     monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(BackendError, match=r"pip install 'iota-sx\[mpi\]'"):
+    with pytest.raises(BackendError, match=r"pip install --require-hashes .*mpi\.lock"):
         check_workers(mp("method=mpi"), tmp_path)

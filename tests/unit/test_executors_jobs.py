@@ -40,7 +40,7 @@ def test_job_script_asks_for_what_was_said(method, lines, tmp_path):
         assert line in text.splitlines()
     mark = {"slurm": "#SBATCH", "lsf": "#BSUB"}.get(method, "#PBS")
     assert f"{mark} --one\n{mark} --two x\n" in text
-    assert f"{sys.executable} -m distributed.cli.dask_worker" in text
+    assert f"{sys.executable} -P -m distributed.cli.dask_worker" in text
     assert "--nthreads 2 " in text
     assert "--no-nanny" in text
     assert "--interface ib0" in text

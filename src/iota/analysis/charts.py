@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from iota.analysis.grid_tally import Tally, add_to_tally
+from iota.figures import Figure, FigureCanvasAgg
 from iota.records import FrameResult, Lattice
 
 _BLUE, _ORANGE = "#0072b2", "#d55e00"

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from iota.analysis.merged import CurvePoint, Shell
+from iota.figures import Figure, FigureCanvasAgg
 
 _BLUE, _ORANGE = "#0072b2", "#d55e00"
 

@@ -1,1 +1,7 @@
 """The commands: parse, call, turn errors into sentences."""
+
+import os
+
+# Python processes that a command starts (multiprocessing does, too) look for modules in the current folder first, and
+# would run a numpy.py that lies among somebody's images. Python before 3.11 does not know this variable.
+os.environ.setdefault("PYTHONSAFEPATH", "1")

@@ -109,6 +109,7 @@ def _give_order(options: argparse.Namespace, terminal: Terminal) -> int:
     give_order(folder, "stop" if options.stop else "finish")
     job = submit.submitted_job(folder.path)
     if options.stop and job is not None and read_state(folder.state).status == "queued":
+        submit.check_own(folder.script)
         submit.cancel(read([folder.script]).values.mp, job)
         terminal.note(f"Job {job.id} was removed from the queue.")
     elif options.stop:
@@ -216,6 +217,8 @@ def _resumed(options: argparse.Namespace, terminal: Terminal) -> Run:
         raise UsageError("--resume uses the images and parameters of the run; omit them.")
     with terminal.step("Reading the run"):
         run = Run.resume(RunFolder.find(options.resume), watch=options.watch)
+    if not options.here and submit.is_asked_for(run.parameters.values.mp):
+        submit.check_own(run.folder.script)
     if run.n_unreadable:
         lines = "1 damaged line" if run.n_unreadable == 1 else f"{run.n_unreadable} damaged lines"
         terminal.warning(f"{lines} in {run.folder.ledger}: the images without a record will be processed again.")

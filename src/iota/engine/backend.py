@@ -16,9 +16,22 @@ from iota.symmetry import cell_problem
 
 prepare()
 
-from dials.command_line import stills_process  # noqa: E402 - DIALS must be prepared first
+from dials.algorithms.background.gmodel import StaticBackgroundModel  # noqa: E402 - DIALS must be prepared first
+from dials.command_line import stills_process  # noqa: E402
 from libtbx.phil import parse  # noqa: E402
 from libtbx.utils import Sorry  # noqa: E402
+
+from iota.engine.literal_pickles import admit, read_literally  # noqa: E402
+
+# Parameters name pickles: masks, maps of the gain, a model of the background.
+admit(StaticBackgroundModel)
+read_literally(
+    "dials.algorithms.spot_finding.factory",
+    "dials.algorithms.integration.integrator",
+    "dials.algorithms.background.gmodel.algorithm",
+    "dials.command_line.dials_import",
+    "rstbx.symmetry.subgroup",  # a file of a fixed name in the current folder
+)
 
 # Why the Ewald proximal volume limit is not that of stills_process: docs/decisions/0002-learning-the-lattice.md
 IOTA_DEFAULTS = """
@@ -64,6 +77,17 @@ def is_backend_name(name: str) -> bool:
     return name in _names()
 
 
+def _source(text: str, source_info: str | None = None) -> Any:
+    """Values in PHIL, from whom they may be; nothing in them is left that the backend's definitions would evaluate.
+
+    Raises:
+        ParameterError: it is no PHIL, or more than values, or a number is none.
+    """
+    source = safe_text.parse(text, source_info)
+    safe_text.check_numbers(_definitions(), source)
+    return source
+
+
 def target_text(parameters: Parameters) -> str:
     """The target of a run: every parameter of the backend that differs from the defaults of stills_process.
 
@@ -79,7 +103,7 @@ def target_text(parameters: Parameters) -> str:
     if target:
         sources += _read_target(Path(target), parameters.remarks)
     sources += [_read_assignment(name, value) for name, value in parameters.backend_assignments]
-    sources.append(parse(_from_iota(parameters, changed=True)))
+    sources.append(_source(_from_iota(parameters, changed=True)))
     try:
         working = scope().fetch(sources=sources)
         given = working.extract().indexing.known_symmetry
@@ -98,12 +122,12 @@ def with_defaults(parameters: Parameters) -> Any:
 
 
 def _own_defaults(parameters: Parameters) -> Any:
-    return parse(IOTA_DEFAULTS + _from_iota(parameters, changed=False))
+    return _source(IOTA_DEFAULTS + _from_iota(parameters, changed=False))
 
 
 def with_lines(target: str, lines: Sequence[str]) -> str:
     """A target with some parameters set otherwise."""
-    working = scope().fetch(sources=[parse(target), parse("".join(lines))])
+    working = scope().fetch(sources=[_source(target), _source("".join(lines))])
     return str(scope().fetch_diff(source=working).as_str())
 
 
@@ -125,12 +149,12 @@ def user_settings(target: str) -> frozenset[str]:
 @lru_cache(maxsize=64)
 def changed(*texts: str) -> frozenset[str]:
     """Full names of the parameters that differ from the defaults of stills_process with these target texts."""
-    working = scope().fetch(sources=[parse(text) for text in texts if text])
+    working = scope().fetch(sources=[_source(text) for text in texts if text])
     return frozenset(item.path for item in scope().fetch_diff(source=working).all_definitions())
 
 
 def _fetch(text: str) -> Any:
-    return scope().fetch(source=parse(text))
+    return scope().fetch(source=_source(text))
 
 
 def extract(*texts: str) -> Any:
@@ -140,7 +164,7 @@ def extract(*texts: str) -> Any:
 
 @lru_cache(maxsize=32)
 def _merged(texts: tuple[str, ...]) -> Any:
-    return scope().fetch(sources=[parse(text) for text in texts if text])
+    return scope().fetch(sources=[_source(text) for text in texts if text])
 
 
 def _read_target(path: Path, remarks: list[str]) -> list[Any]:
@@ -167,15 +191,11 @@ def _read_target(path: Path, remarks: list[str]) -> list[Any]:
                 for item in unused
             )
         )
-    moved = safe_text.parse(translated.phil, f"file {path}")
-    safe_text.check_numbers(_definitions(), moved)
-    return [moved, source]
+    return [_source(translated.phil, f"file {path}"), source]
 
 
 def _read_assignment(name: str, value: str) -> Any:
-    source = safe_text.parse(f"{name} = {value}", f"{name}={value}")
-    safe_text.check_numbers(_definitions(), source)
-    return source
+    return _source(f"{name} = {value}", f"{name}={value}")
 
 
 def _first_line(error: BaseException) -> str:

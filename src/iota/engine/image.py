@@ -10,26 +10,31 @@ from typing import Any
 
 import dxtbx
 from dxtbx.format.FormatMultiImage import FormatMultiImage
+from dxtbx.format.FormatXTC import FormatXTC
 from dxtbx.format.Registry import get_format_class_for_file
 from dxtbx.imageset import ImageSet
-from dxtbx.model.experiment_list import Experiment, ExperimentList, ExperimentListFactory
+from dxtbx.model.experiment_list import Experiment, ExperimentList
 from dxtbx.sequence_filenames import template_regex
 from scitbx.array_family import flex
 
 from iota.engine import reference_detector as reference
 from iota.engine.crystfel_images import crystfel_images, geometry_detector
 from iota.engine.detector_moves import bring_downstream, update_geometry
+from iota.engine.dials_files import read_experiments
 from iota.engine.hdf5_images import HDF5Images, open_images
 from iota.engine.image_pickles import check_pickle
 from iota.engine.reading import DAMAGED, ImportFailedError, reading, why_contents, why_file
 from iota.engine.remarks import remark
 from iota.engine.sentences import SentenceError
+from iota.engine.xtc_locators import read_locator
 from iota.errors import BackendError, InputError
 from iota.inputs.crystfel_geometry import is_geometry_name
 from iota.inputs.foreign import foreign_file, is_foreign
 from iota.inputs.hdf5 import master_beside
 from iota.inputs.masters import is_hdf5, why_not_opened
 from iota.records import FrameRef
+
+FormatXTC.params_from_phil = staticmethod(read_locator)
 
 _LEAST_MM = 1.0  # no detector is this close to a sample
 _ONLY_DETECTOR = (
@@ -315,9 +320,9 @@ def load_reference_geometry(path: str | None) -> Any:
     if get_format_class_for_file(path) is not None:
         return dxtbx.load(path).get_detector()
     try:
-        detectors = ExperimentListFactory.from_json_file(path, check_format=False).detectors()
-    except Exception as error:
-        raise BackendError(f"The reference geometry {path} is neither an image nor an .expt file: {error}") from error
+        detectors = read_experiments(Path(path)).detectors()
+    except BackendError as error:
+        raise BackendError(f"The reference geometry {path} is neither an image nor an .expt file. {error}") from error
     if len(detectors) != 1:
         raise BackendError(f"The reference geometry {path} holds {len(detectors)} detectors; one is needed.")
     return detectors[0]

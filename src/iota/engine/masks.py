@@ -9,33 +9,12 @@ from typing import Any
 
 from dials.array_family import flex
 
+from iota.engine.literal_pickles import NotAdmittedError, load
 from iota.errors import UsageError
 
 Mask = tuple[Any, ...]  # flex.bool for each panel, (slow, fast); True is looked at
 
 _MOST_BYTES = 400_000_000  # 18 Mpixel are 18 to 40 MB
-
-
-class _NotAdmittedError(pickle.UnpicklingError):
-    """What a pickle holds that no mask does; the text says what."""
-
-
-class _MaskUnpickler(pickle.Unpickler):
-    """Admits Boolean arrays and nothing else; a pickle can otherwise run any program."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module in ("scitbx_array_family_flex_ext", "scitbx.array_family.flex") and name in ("bool", "grid"):
-            return getattr(flex, name)
-        if (module, name) == ("_codecs", "encode"):
-            return _latin1
-        raise _NotAdmittedError(f"it holds {module}.{name}")
-
-
-def _latin1(text: str, encoding: str = "latin1") -> bytes:
-    """Turn text into bytes as protocol 2 writes them, and in no other way."""
-    if encoding != "latin1":
-        raise _NotAdmittedError(f"it holds text in the encoding {encoding}")
-    return text.encode("latin1")
 
 
 def load_mask(path: Path) -> Mask:
@@ -48,13 +27,13 @@ def load_mask(path: Path) -> Mask:
         if path.stat().st_size > _MOST_BYTES:
             raise UsageError(f"The mask {path} is larger than any mask is.")
         with path.open("rb") as file:
-            found = _MaskUnpickler(file, encoding="latin1").load()
+            found = load(file, encoding="latin1")
     except OSError as error:
         raise UsageError(f"The mask {path} cannot be read: {error.strerror}.") from error
     except UsageError:
         raise
     except Exception as error:  # whatever hostile or damaged bytes lead to, in C++ too
-        why = f" ({error})" if isinstance(error, _NotAdmittedError) else ""
+        why = f" ({error})" if isinstance(error, NotAdmittedError) else ""
         raise UsageError(
             f"{path} is not a mask{why}. Make one with dials.generate_mask or the mask tool of dials.image_viewer."
         ) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from iota.engine.dials_files import read_experiments, read_reflections
 from iota.engine.installation import prepare
 from iota.errors import BackendError
 from iota.hdf5 import environment_with_filters
+from iota.installation import python
 from iota.records import FrameResult
 
 prepare()
@@ -121,7 +121,7 @@ def run_program(program: str, arguments: Sequence[str], folder: Path) -> list[st
     Raises:
         BackendError: it failed; with its last words if they are meant for people.
     """
-    command = [sys.executable, "-m", f"dials.command_line.{program}", *arguments]
+    command = [*python(), "-m", f"dials.command_line.{program}", *arguments]
     log = folder / f"{program}.log"
     with log.open("w", encoding="utf-8") as words:
         done = subprocess.run(

@@ -11,11 +11,10 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.transforms import Affine2D
 
 from iota.engine.picture_choice import Pictures
+from iota.figures import Figure, FigureCanvasAgg
 from iota.records import Lattice
 from iota.symmetry import cell_text
 

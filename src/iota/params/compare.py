@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from libtbx import phil
-
 from iota.errors import ParameterError
+from iota.params import safe_text
 from iota.params.scripts import defaults, read
 
 
@@ -33,9 +32,11 @@ def target_difference(target: Path, other: Path | None = None) -> list[str]:
 
 def _parse(path: Path) -> Any:
     try:
-        return phil.parse(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, RuntimeError) as error:
+        return safe_text.parse(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
         raise ParameterError(f"The target {path} cannot be read: {error}.") from error
+    except ParameterError as error:
+        raise ParameterError(f"The target {path} cannot be read. {error}") from error
 
 
 def _values(scope: Any) -> dict[str, list[str]]:

@@ -9,7 +9,6 @@ import math
 import re
 import shlex
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import msgspec
 from distributed.utils import get_ip_interface
 
 from iota.errors import BackendError, ParameterError
+from iota.installation import python
 
 JOBS_BY_DEFAULT = 4
 JOB_NAME = "iota"
@@ -111,7 +111,7 @@ def job_keywords(options: BatchOptions) -> dict[str, Any]:
         "memory": f"{options.memory_GB} GiB",  # what batch systems mean by G
         "job_name": JOB_NAME,
         "log_directory": options.log_folder,
-        "python": shlex.quote(sys.executable),
+        "python": shlex.join(python()),
         "interface": options.interface,
         "queue": options.queue,
         "job_extra_directives": list(options.directives),

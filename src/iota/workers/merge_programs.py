@@ -16,6 +16,7 @@ from iota.errors import BackendError, UsageError
 from iota.records import FrameResult
 from iota.runs import RunFolder
 from iota.workers.cores import default_processes
+from iota.workers.prime_pickles import check_integration_pickle
 
 Chosen = Sequence[tuple[FrameResult, int]]  # a frame, and which of its lattices
 
@@ -54,12 +55,15 @@ def prime_command(
         crystal: space group and resolution limit (A).
 
     Raises:
-        UsageError: the run has no integration pickles.
+        UsageError: the run has no integration pickles, or one of them is something else.
     """
     pickles = [result.lattices[k].files.get("pickle") for result, k in chosen]
     if None in pickles or summary.consensus is None:
         raise UsageError("PRIME reads integration pickles, and this run wrote none: merging.engine=dials does without.")
-    run.write_text(folder / "pickles.lst", "".join(f"{run.path / str(pickle)}\n" for pickle in pickles))
+    paths = [run.path / str(pickle) for pickle in pickles]
+    for path in paths:
+        check_integration_pickle(path)
+    run.write_text(folder / "pickles.lst", "".join(f"{path}\n" for path in paths))
     space_group, d_min_A = crystal
     consensus = msgspec.structs.replace(summary.consensus, space_group=space_group)
     asked = msgspec.structs.replace(summary, consensus=consensus, d_min_A=(d_min_A, d_min_A, d_min_A))

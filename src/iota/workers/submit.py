@@ -21,8 +21,9 @@ from iota.runs.state import BatchJob
 
 _COMMAND, _SCRIPT, _JOB_ID = "<iota_command>", "<iota_script>", "<job_id>"
 _TIME_LIMIT_S = 120.0
+_JOB_NUMBER = r"\d+(?:\[\])?(?:\.[\w.-]+)?"
 # In this order: LSF; HTCondor, which says first how many jobs; Slurm, SGE; PBS and Torque, whose number has a server
-_JOB_IDS = (r"<(\d+)>", r"cluster (\d+)", r"\bjob (\d+)", r"(?m)^\s*(\d+(?:\[\])?(?:\.[\w.-]+)?)\s*$", r"\b(\d+)\b")
+_JOB_IDS = (r"<(\d+)>", r"cluster (\d+)", r"\bjob (\d+)", rf"(?m)^\s*({_JOB_NUMBER})\s*$", r"\b(\d+)\b")
 _KILLERS = {
     "sbatch": "scancel",
     "qsub": "qdel",
@@ -73,6 +74,19 @@ def submit_words(mp: Any, command: list[str], run_folder: Path) -> list[str]:
     return words
 
 
+def check_own(script: Path) -> None:
+    """See that the script of a run folder is this user's own, since a command that it names is about to be run.
+
+    Raises:
+        UsageError: it is somebody else's.
+    """
+    if script.stat().st_uid != os.geteuid():
+        raise UsageError(
+            f"{script} belongs to another user, and the commands that it names (mp.submit_command, mp.kill_command) are"
+            " run for that user only."
+        )
+
+
 def submit(mp: Any, run_folder: Path) -> BatchJob:
     """Submit the processing of a prepared run folder; the job is kept in ``job.json`` of the folder.
 
@@ -114,6 +128,8 @@ def cancel(mp: Any, job: BatchJob) -> None:
     """
     if not job.id:
         raise UsageError("The submit command printed no job number, so the job has to be ended by hand.")
+    if not re.fullmatch(_JOB_NUMBER, job.id):  # an option of the command, for example: job.json may be anybody's
+        raise UsageError(f"job.json of the run holds no job number but {job.id!r}: end the job by hand.")
     words = [word.replace(_JOB_ID, job.id) for word in _split(_killer(mp), "mp.kill_command")]
     _call(words, "mp.kill_command", None)
 
@@ -164,7 +180,8 @@ def _split(text: str, name: str) -> list[str]:
 
 def _call(words: list[str], name: str, folder: Path | None) -> str:
     """Run a command; returns what it printed."""
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONHOME"}
+    # the command may be a program in Python, which imports what lies beside it
+    environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONHOME", "PYTHONSAFEPATH")}
     try:
         done = subprocess.run(
             words,

@@ -1,0 +1,56 @@
+"""Integration pickles before PRIME reads them: it runs whatever is in a pickle, and a run may be somebody else's."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+from iota.errors import UsageError
+
+_HELD = {  # by what the engine writes
+    "cctbx.miller": {"array"},
+    "cctbx.sgtbx": {"space_group_info"},
+    "cctbx.xray.observation_types": {"intensity"},
+    "cctbx_array_family_flex_ext": {"miller_index"},
+    "cctbx_orientation_ext": {"crystal_orientation"},
+    "cctbx_sgtbx_ext": {"change_of_basis_op", "space_group"},
+    "cctbx_uctbx_ext": {"unit_cell"},
+    "scitbx_array_family_flex_ext": {"double", "grid", "vec2_double", "vec3_double"},
+}
+
+
+class _Nothing:
+    """Stands for every object of a pickle."""
+
+    def __init__(self, *_: Any) -> None: ...
+
+    def __setstate__(self, _: Any) -> None: ...
+
+
+_InPython: Any = pickle._Unpickler
+
+
+class _Looking(_InPython):  # type: ignore[misc]
+    def find_class(self, module: str, name: str) -> Any:
+        if name not in _HELD.get(module, ()):
+            raise pickle.UnpicklingError(f"it holds {module}.{name}")
+        return _Nothing
+
+
+def check_integration_pickle(path: Path) -> None:
+    """See that a pickle holds what an integration pickle does, without making any of it.
+
+    Raises:
+        UsageError: it cannot be read, or holds something else.
+    """
+    if "\n" in str(path):
+        raise UsageError(f"PRIME is given a list of paths, and {str(path)!r} is no line of one.")
+    try:
+        with path.open("rb") as file:
+            _Looking(file).load()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+    except Exception as error:  # whatever damaged bytes lead to
+        why = str(error) if isinstance(error, pickle.UnpicklingError) else "it is damaged"
+        raise UsageError(f"{path} is no integration pickle of a run ({why}), and PRIME does not get it.") from error
