@@ -256,13 +256,17 @@ class Run:
         """
         give_order(self._folder, "finish")
 
-    def resume(self) -> None:
+    def resume(self, retry: Sequence[str] = ()) -> None:
         """Go on with a run that was stopped or killed.
+
+        Args:
+            retry: outcomes of images that are to be processed again, also of a finished run: ``crashed``,
+                ``timed_out``, ``failed_import``.
 
         Raises:
             UsageError: iota.run refused; the text is its own sentence.
         """
-        _waited_for(resume_run(self._folder))
+        _waited_for(resume_run(self._folder, retry=retry))
 
 
 def open_run(run: int | str | os.PathLike[str], project: str | os.PathLike[str] = ".") -> Run:

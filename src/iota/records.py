@@ -6,11 +6,18 @@ A :class:`FrameResult` is one line of JSON in a run's ledger, ``frames.jsonl``.
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
 FORMAT_VERSION = 1
+
+# limits beyond which nothing is meant: a record that says more is damaged
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Number = Annotated[float, msgspec.Meta(ge=-1e30, le=1e30)]
+Time = Annotated[float, msgspec.Meta(ge=0, le=1e11)]  # s since the epoch
+Length = Annotated[float, msgspec.Meta(gt=0, lt=1e5)]  # of an axis (A)
+Angle = Annotated[float, msgspec.Meta(gt=0, lt=180)]  # between axes (degrees)
 
 Outcome = Literal[
     "integrated",
@@ -50,7 +57,7 @@ MEANINGS: dict[Outcome, str] = {
     "failed_refinement": "A lattice was found, but its refinement against the spots failed.",
     "failed_integration": "A lattice was refined, but none of its reflections could be integrated or was significant.",
     "failed_filter": "Lattices were integrated, but none of them meets the criteria of cctbx_xfel.filter.",
-    "crashed": "Its process ended without a result: the backend crashed, memory ran out, or its job was lost twice.",
+    "crashed": "Its process ended without a result: the backend crashed, memory ran out, or its job was lost, twice.",
     "timed_out": "It took longer than mp.frame_timeout allows.",
 }
 NOT_HITS: tuple[Outcome, ...] = (
@@ -61,6 +68,7 @@ NOT_HITS: tuple[Outcome, ...] = (
     "crashed",
     "timed_out",
 )
+CAN_RETRY: tuple[Outcome, ...] = ("crashed", "timed_out", "failed_import")  # may end otherwise with the same settings
 
 
 class FrameRef(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -70,7 +78,7 @@ class FrameRef(msgspec.Struct, frozen=True, order=True, gc=False):
     """
 
     path: str
-    index: int | None = None
+    index: Count | None = None
 
     def __str__(self) -> str:
         """Return the frame as people and list files write it: ``path`` or ``path#N`` with N counted from 1."""
@@ -82,38 +90,38 @@ class Lattice(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
 
     bravais: str  # Bravais symbol, e.g. "tP"
     space_group: str  # Hermann-Mauguin symbol, e.g. "P 43 21 2"
-    unit_cell: tuple[float, float, float, float, float, float]  # A, A, A, deg, deg, deg
-    unit_cell_esd: tuple[float, float, float, float, float, float] | None = None
+    unit_cell: tuple[Length, Length, Length, Angle, Angle, Angle]  # A, A, A, deg, deg, deg
+    unit_cell_esd: tuple[Number, Number, Number, Number, Number, Number] | None = None
     a_matrix: tuple[
-        float, float, float, float, float, float, float, float, float
+        Number, Number, Number, Number, Number, Number, Number, Number, Number
     ]  # reciprocal setting A*, 1/A, by rows
-    n_indexed: int
-    n_integrated: int = 0
-    n_strong: int = 0  # integrated reflections with I/sigma above data_selection.image_triage.strong_sigma
-    rmsd_px: float | None = None
-    d_min_A: float | None = None  # highest resolution to which the lattice was integrated
-    d_max_A: float | None = None
-    wilson_b_A2: float | None = None
-    mosaicity_deg: float | None = None  # half-width, the convention of DIALS
-    domain_size_A: float | None = None
-    beam_centre_mm: tuple[float, float] | None = None
-    beam_centre_px: tuple[float, float] | None = None  # fast, slow
-    distance_mm: float | None = None
-    wavelength_A: float | None = None
-    pixel_size_mm: float | None = None
+    n_indexed: Count
+    n_integrated: Count = 0
+    n_strong: Count = 0  # integrated reflections with I/sigma above data_selection.image_triage.strong_sigma
+    rmsd_px: Number | None = None
+    d_min_A: Number | None = None  # highest resolution to which the lattice was integrated
+    d_max_A: Number | None = None
+    wilson_b_A2: Number | None = None
+    mosaicity_deg: Number | None = None  # half-width, the convention of DIALS
+    domain_size_A: Number | None = None
+    beam_centre_mm: tuple[Number, Number] | None = None
+    beam_centre_px: tuple[Number, Number] | None = None  # fast, slow
+    distance_mm: Number | None = None
+    wavelength_A: Number | None = None
+    pixel_size_mm: Number | None = None
     files: dict[str, str] = {}  # what -> path relative to the run folder, e.g. {"pickle": "final/int_x.pickle"}
 
 
 class GridPoint(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """What one combination of spot-finding settings led to, in a grid search."""
 
-    area: int  # minimum number of pixels per spot
-    height: int  # spot height
-    signal: int  # signal height
-    n_spots: int
-    n_indexed: int | None = None  # None: no lattice
-    mosaicity_deg: float | None = None  # half-width
-    epv_A3: float | None = None  # Ewald proximal volume (1/A^3)
+    area: Count  # least number of pixels of a spot
+    height: Count  # spot height
+    signal: Count  # signal height
+    n_spots: Count
+    n_indexed: Count | None = None  # None: no lattice
+    mosaicity_deg: Number | None = None  # half mosaicity
+    epv_A3: Number | None = None  # Ewald proximal volume (1/A^3)
     reason: str = ""  # why there is no lattice, or why the prefilter drops it
     is_chosen: bool = False
 
@@ -128,13 +136,13 @@ class FrameResult(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     settings: str = ""  # with which the lattice was found: given lattice, defaults, determined lattice ...
     remarks: list[str] = []  # sentences on its file or header that a user should know, although it was processed
     attempts: list[str] = []  # one sentence for each setting that was tried and did not succeed
-    seconds: dict[str, float] = {}  # stage -> s
-    n_spots: int | None = None  # None: spot finding was not reached
-    spots_d_min_A: float | None = None
+    seconds: dict[str, Number] = {}  # stage -> s
+    n_spots: Count | None = None  # None: spot finding was not reached
+    spots_d_min_A: Number | None = None
     lattices: list[Lattice] = []
     grid: list[GridPoint] = []  # of a grid search, in the order of the search
     files: dict[str, str] = {}  # what -> path relative to the run folder
-    finished: float = 0.0  # s since the epoch
+    finished: Time = 0.0  # s since the epoch
     version: int = FORMAT_VERSION
 
 
@@ -165,7 +173,7 @@ class Screened(msgspec.Struct, frozen=True, kw_only=True):
 
     frame: FrameRef
     name: str
-    n_spots: int
+    n_spots: Count
 
 
 class Scouted(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,7 +184,7 @@ class Scouted(msgspec.Struct, frozen=True, kw_only=True):
     settings: str  # label
     unit_cell: tuple[float, float, float, float, float, float] | None = None  # Niggli cell of the primitive lattice
     multiple: int = 1  # how many times larger the indexed cell was before its empty classes of indices were removed
-    n_indexed: int = 0
+    n_indexed: Count = 0
     rmsd_px: float = 0.0
     reason: str = ""  # why there is no lattice
 

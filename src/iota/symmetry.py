@@ -194,6 +194,16 @@ def unique_reflections(
     return unique, d_A, np.where(keys[order][place] == wanted, order[place], -1)
 
 
+@lru_cache(maxsize=1000)
+def is_space_group(symbol: str) -> bool:
+    """Whether a symbol is that of a space group."""
+    try:
+        sgtbx.space_group_info(symbol)
+    except RuntimeError:
+        return False
+    return True
+
+
 def bravais_symbol(space_group: str) -> str:
     """Bravais symbol of a space group, e.g. ``tP``; ``hR`` in both settings of rhombohedral groups."""
     info = sgtbx.space_group_info(space_group)

@@ -29,10 +29,10 @@ def _what(k):
     return "segfault" if k % 40 in (7, 36) else "slow" if k % 40 < 30 else "blank"
 
 
-def main(n_frames):
+def main(n_frames, *retry):
     path = Path("integration/001")
     if (path / "input.lst").exists():
-        run = Run.resume(RunFolder.open(path.absolute()))
+        run = Run.resume(RunFolder.open(path.absolute()), retry=retry)
     else:
         frames = [FrameRef(f"/data/{_what(k)}_{k}.cbf") for k in range(n_frames)]
         parameters = read([], ["target_unit_cell=79 79 38 90 90 90", "target_space_group=P422"])
@@ -43,4 +43,4 @@ def main(n_frames):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), *sys.argv[2:])

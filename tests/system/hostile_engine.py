@@ -4,6 +4,7 @@ import ctypes
 import os
 import signal
 import time
+from pathlib import Path
 
 from iota.engine import worker
 from iota.engine.process_memory import ProcessMemory
@@ -21,9 +22,33 @@ def run(task):
     return worker.run(task)
 
 
+def _first_time(mark, what):
+    """Do something the first time only."""
+    if mark.exists():
+        return "good"
+    mark.touch()
+    return what
+
+
+def _not_together(mark):
+    """Be killed while another one like this is at work."""
+    mark.with_suffix(".alive").touch()
+    time.sleep(0.5)
+    meets = len(list(mark.parent.glob("shy_*.alive"))) > 1
+    time.sleep(0.5)
+    mark.with_suffix(".alive").unlink()
+    if meets:
+        mark.with_suffix(".met").touch()
+    return "killed" if meets else "good"
+
+
 def act(task):
     began = time.time()
     what = task.name.partition("_")[0]
+    if what.startswith("once-"):
+        what = _first_time(Path(task.frame.path), what.removeprefix("once-"))
+    elif what == "shy":
+        what = _not_together(Path(task.frame.path))
     if what == "segfault":
         ctypes.string_at(0)
     elif what == "exit":

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from pathlib import Path
 
 import hostile_engine
 import pytest
@@ -36,13 +37,13 @@ class Pool(LocalPool):
         return super().submit(tasks)
 
 
-def _run(names, n_processes=2):
+def _run(names, n_processes=2, folder="/data"):
     book = Book()
     limit_s = SHORT_S if "hang_1" in names else TIME_LIMIT_S
     pool = Pool(n_processes, EngineConfig(target="", run_folder="", memory_GB=1.0), limit_s, hostile_engine)
-    frames = [FrameRef(f"/data/{name}.cbf") for name in names]
+    frames = [FrameRef(f"{folder}/{name}.cbf") for name in names]
     try:
-        Coordinator(frames, lambda frame: frame.path[6:-4], pool, book, ()).run()
+        Coordinator(frames, lambda frame: Path(frame.path).stem, pool, book, ()).run()
     finally:
         pool.stop()
     book.bundles = pool.bundles
@@ -52,8 +53,8 @@ def _run(names, n_processes=2):
 BAD = pytest.mark.parametrize(
     ("what", "outcome", "sentence"),
     [
-        ("segfault", "crashed", "ended unexpectedly: Segmentation fault (signal 11)."),
-        ("exit", "crashed", "ended unexpectedly: exit status 3."),
+        ("segfault", "crashed", "ended unexpectedly: Segmentation fault (signal 11). It was tried twice."),
+        ("exit", "crashed", "ended unexpectedly: exit status 3. It was tried twice."),
         ("killed", "crashed", "killed (signal 9), as happens when a machine runs out of memory"),
         ("hang", "timed_out", "longer than allowed (mp.frame_timeout)"),
         ("memory", "crashed", "more than the 1 GB of memory that mp.frame_memory allows; it already used"),
@@ -118,7 +119,21 @@ def test_a_dead_worker_is_replaced_within_a_second():
         if r.lattices == [] and r.seconds.get("began", 0) > died - 0.5 and r.name > "good_1"
     )
     assert first_after - died < 1.0
-    assert len({r.seconds["pid"] for r in book.results.values() if r.seconds}) == 2
+    assert len({r.seconds["pid"] for r in book.results.values() if r.seconds}) <= 3, "it was tried twice"
+
+
+@pytest.mark.parametrize("how", ["exit", "killed", "segfault"])
+def test_a_frame_whose_process_died_once_is_done_in_a_second_try(tmp_path, how):
+    names = ["good_0", f"once-{how}_1", "good_2", f"once-{how}_3", *(f"good_{k}" for k in range(4, 8))]
+    book = _run(names, folder=tmp_path)
+    assert {result.outcome for result in book.results.values()} == {"integrated"}
+    assert len(list(tmp_path.glob("once-*"))) == 2, "both died"
+
+
+def test_frames_that_were_killed_do_not_meet_again_in_their_second_try(tmp_path):
+    book = _run(["shy_1", "shy_2", "good_3"], folder=tmp_path)
+    assert len(list(tmp_path.glob("shy_*.met"))) == 2
+    assert {result.outcome for result in book.results.values()} == {"integrated"}
 
 
 def test_what_earlier_frames_left_ends_no_frame_and_their_process_is_replaced_between_two():

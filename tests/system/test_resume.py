@@ -14,6 +14,7 @@ from essence import essence
 from running import first_run, n_finished, said, start, wait_until
 
 from iota.runs import read_ledger, read_state
+from iota.runs.process import ProcessMark
 
 
 def _workers_of(folder):
@@ -59,7 +60,7 @@ def test_a_run_killed_while_it_learns_and_while_it_processes_ends_as_if_undistur
 
 
 @pytest.mark.slow
-def test_a_worker_killed_costs_its_frame_and_is_replaced(lysozyme, tmp_path):
+def test_a_worker_killed_costs_no_frame_and_is_replaced(lysozyme, tmp_path):
     folder = first_run(tmp_path)
     run = start([lysozyme, "-n", 2, *LYSOZYME], tmp_path)
     wait_until(lambda: read_ledger(folder.ledger)[0])
@@ -68,7 +69,7 @@ def test_a_worker_killed_costs_its_frame_and_is_replaced(lysozyme, tmp_path):
     assert run.wait(300) == 0, said(tmp_path)
     outcomes = [r.outcome for r in read_ledger(folder.ledger)[0]]
     assert len(outcomes) == 12
-    assert outcomes.count("crashed") == 1
+    assert outcomes.count("crashed") == 0
     assert outcomes.count("integrated") > 4
 
 
@@ -89,6 +90,66 @@ def test_two_coordinators_cannot_have_one_run(lysozyme, tmp_path):
 def test_resuming_what_is_no_run_is_a_sentence(tmp_path):
     done = command("iota.run", "--resume", tmp_path, cwd=tmp_path)
     assert (done.returncode, "not a run folder" in done.stderr) == (2, True)
+
+
+def test_a_run_that_was_taken_over_while_it_was_stopped_writes_nothing_more(tmp_path):
+    script = Path(__file__).with_name("fast_run.py")
+    folder = first_run(tmp_path)
+    with (tmp_path / "out.txt").open("w") as out:
+        run = subprocess.Popen(
+            [sys.executable, script, "20000"],
+            cwd=tmp_path, stderr=out, env={**os.environ, "PYTHONPATH": str(script.parent)},
+        )  # fmt: skip
+    wait_until(lambda: n_finished(folder) > 5)
+    run.send_signal(signal.SIGSTOP)
+    time.sleep(3.5)  # so long that it looks before it writes
+    state = read_state(folder.state)
+    state.process = ProcessMark("elsewhere", "another boot", 12, 34)
+    state.write(folder.state)
+    before = (folder.state.read_text(), folder.ledger.read_bytes())
+    run.send_signal(signal.SIGCONT)
+    assert run.wait(60) == 1
+    assert "was taken over by process 12 on elsewhere" in said(tmp_path)
+    assert (folder.state.read_text(), folder.ledger.read_bytes()) == before
+    assert not (folder.path / "integrated.lst").exists()
+
+
+def test_crashed_images_of_a_finished_run_are_processed_again_when_asked(tmp_path):
+    script = Path(__file__).with_name("fast_run.py")
+    environment = {**os.environ, "PYTHONPATH": str(script.parent)}
+
+    def run(*words):
+        subprocess.run([sys.executable, script, "40", *words], cwd=tmp_path, env=environment, check=True, timeout=200)
+        return {result.name: result for result in read_ledger(folder.ledger)[0]}
+
+    folder = first_run(tmp_path)
+    first = run()
+    text = folder.ledger.read_text()
+    good = next(line for line in text.splitlines() if '"slow_3"' in line)
+    folder.ledger.write_text(text.replace(good, good.replace("integrated", "crashed")))  # as if it had been killed
+    again = run("crashed")
+    assert len(read_ledger(folder.ledger)[0]) == len(again) == 40
+    assert {name: result.outcome for name, result in again.items()} == {n: r.outcome for n, r in first.items()}
+    newer = {name for name, result in again.items() if result != first[name]}
+    assert newer == {"slow_3", "segfault_7", "segfault_36"}
+    assert sorted((folder.path / "crashed.lst").read_text().split()) == [
+        "/data/segfault_36.cbf",
+        "/data/segfault_7.cbf",
+    ]
+    assert read_state(folder.state).counts["crashed"] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--resume", 1, "--retry", "integrated"], "--retry integrated: it takes crashed, timed_out, failed_import"),
+        (["--resume", 1, "--retry", ""], "it takes crashed, timed_out, failed_import, joined by commas"),
+        (["--retry", "crashed", "images"], "--retry goes with a run that is resumed"),
+    ],
+)
+def test_what_cannot_be_processed_again_is_a_sentence(tmp_path, words, sentence):
+    done = command("iota.run", *words, cwd=tmp_path)
+    assert (done.returncode, sentence in " ".join(done.stderr.split())) == (2, True), done.stderr
 
 
 @pytest.mark.slow

@@ -117,6 +117,7 @@ _results = st.lists(
         finished=st.floats(0, 2e9),
     ),
     max_size=12,
+    unique_by=lambda result: result.frame,
 )
 
 

@@ -234,7 +234,7 @@ def _time(summary: Summary) -> list[Fact]:
 
 
 def _remarks(summary: Summary) -> list[Fact]:
-    return _unreadable(summary.n_unreadable) + [
+    return [*_unreadable(summary.n_unreadable), *_repeated(summary.n_repeated)] + [
         Fact(
             name=f"remark_{k + 1}",
             label="Note",
@@ -251,6 +251,14 @@ def _unreadable(n: int) -> list[Fact]:
     what = "1 line is" if n == 1 else f"{n:,} lines are"
     text = f"{what} damaged and not counted; iota.run --resume processes the images without a record again"
     return [Fact(name="unreadable", label="Ledger", text=text, values={"n": n})]
+
+
+def _repeated(n: int) -> list[Fact]:
+    if not n:
+        return []
+    what = "1 record is" if n == 1 else f"{n:,} records are"
+    text = f"{what} of frames that already have one, as when two processes write one ledger; each frame counts once"
+    return [Fact(name="repeated", label="Ledger", text=text, values={"n": n})]
 
 
 def _median(name: str, label: str, value: float, digits: int, unit: str, what: str = "") -> Fact:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,15 +10,16 @@ import numpy.typing as npt
 from iota.analysis.codes import Codes, without_numbers
 from iota.analysis.columns import COLUMNS, STAGES
 from iota.analysis.growing import GrowingColumns
-from iota.analysis.ledger_lines import Line, line_digest
-from iota.records import OUTCOMES
+from iota.records import OUTCOMES, FrameResult
+from iota.runs.ledger import Piece
 
 _NAN = float("nan")
+_NANS = (_NAN, _NAN)
 _OUTCOME_CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 FRAME_DTYPES: dict[str, str] = {column.name: column.dtype for column in COLUMNS.values() if column.of == "frame"} | {
     "_offset": "i8",  # where the line begins (bytes)
     "_best": "i4",  # row of the frame's best lattice, -1 where there is none
-    "_digest": "u4",  # of the frame, to find it
+    "_digest": "u8",  # of the frame, to find it
 }
 LATTICE_DTYPES: dict[str, str] = {
     column.name: column.dtype for column in COLUMNS.values() if column.of == "lattice"
@@ -47,36 +48,36 @@ class Rows:
         self.remarks = Codes(remarks)  # those of a frame are one word, a line each
         self.symmetries = Codes(symmetries)
 
-    def append(self, lines: Sequence[Line], offsets: npt.NDArray[np.int64]) -> None:
-        """Append the rows of lines; ``offsets`` (bytes) is where they begin in the ledger, `[n_lines]`."""
-        first = self.frames.n_rows
-        n_lattices = [len(line.lattices) for line in lines]
-        best = self._append_lattices(lines, np.repeat(np.arange(first, first + len(lines)), n_lattices))
+    def append(self, piece: Piece) -> None:
+        """Append the rows of records."""
+        first, records = self.frames.n_rows, piece.records
+        n_lattices = [len(record.lattices) for record in records]
+        best = self._append_lattices(records, np.repeat(np.arange(first, first + len(records)), n_lattices))
         self.frames.append(
             {
-                "outcome": [_OUTCOME_CODES[line.outcome] for line in lines],
-                "reason": self.reasons.codes([line.reason for line in lines]),
-                "settings": self.settings.codes([line.settings for line in lines]),
-                "remarks": self.remarks.codes(["\n".join(line.remarks) for line in lines]),
-                "finished": [line.finished for line in lines],
-                "seconds": [sum(line.seconds.values()) for line in lines],
-                **{f"seconds_{stage}": [line.seconds.get(stage, _NAN) for line in lines] for stage in STAGES},
-                "n_spots": [line.n_spots for line in lines],
-                "spots_d_min_A": [line.spots_d_min_A for line in lines],
+                "outcome": [_OUTCOME_CODES[record.outcome] for record in records],
+                "reason": self.reasons.codes([record.reason for record in records]),
+                "settings": self.settings.codes([record.settings for record in records]),
+                "remarks": self.remarks.codes(["\n".join(record.remarks) for record in records]),
+                "finished": [record.finished for record in records],
+                "seconds": [sum(record.seconds.values()) for record in records],
+                **{f"seconds_{stage}": [record.seconds.get(stage, _NAN) for record in records] for stage in STAGES},
+                "n_spots": _or_nan(record.n_spots for record in records),
+                "spots_d_min_A": _or_nan(record.spots_d_min_A for record in records),
                 "n_lattices": np.minimum(n_lattices, 255),
-                "_offset": offsets,
+                "_offset": piece.starts,
                 "_best": best,
-                "_digest": [line_digest(line) for line in lines],
+                "_digest": piece.digests,
             },
-            len(lines),
+            len(records),
         )
 
-    def _append_lattices(self, lines: Sequence[Line], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def _append_lattices(self, records: Sequence[FrameResult], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Append lattices, before their frames; returns the row of each frame's best lattice, -1 for none."""
-        best = np.full(len(lines), -1, dtype=np.int64)
+        best = np.full(len(records), -1, dtype=np.int64)
         if not len(rows):
             return best
-        lattices = [lattice for line in lines for lattice in line.lattices]
+        lattices = [lattice for record in records for lattice in record.lattices]
         values = np.array(
             [
                 (
@@ -88,8 +89,8 @@ class Rows:
                     x.wilson_b_A2,
                     x.mosaicity_deg,
                     x.domain_size_A,
-                    *x.beam_centre_px,
-                    *x.beam_centre_mm,
+                    *(x.beam_centre_px or _NANS),
+                    *(x.beam_centre_mm or _NANS),
                     x.distance_mm,
                     *x.unit_cell,
                 )
@@ -104,3 +105,7 @@ class Rows:
         best[rows[order] - self.frames.n_rows] = order + self.lattices.n_rows
         self.lattices.append({**columns, "symmetry": symmetry, "_row": rows}, len(rows))
         return best
+
+
+def _or_nan(values: Iterable[float | None]) -> list[float]:
+    return [_NAN if value is None else value for value in values]

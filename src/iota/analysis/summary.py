@@ -74,6 +74,7 @@ class Summary(msgspec.Struct, kw_only=True):
     cell_scale: CellScale | None = None  # to the cell that was given, where they differ as by a wrong distance
     settings: dict[str, int] = {}  # integrated frames by the settings that their lattice was found with
     n_unreadable: int = 0  # lines of the ledger that are no records; their frames are not counted
+    n_repeated: int = 0  # records of frames that have one already; they are not counted
     remarks: dict[str, int] = {}  # sentence on files or headers -> frames to which it applies
 
     @property
@@ -192,7 +193,8 @@ def summary_of(table: RunTable, n_frames: int, most_cells: int = MOST_CELLS) -> 
         n_multi_lattice_frames=int(np.count_nonzero(table.column("n_lattices", stop=n_rows)[is_integrated] > 1)),
         settings=_numbers_of(table.settings, table.column("settings", stop=n_rows)[is_integrated]),
     )
-    summary.remarks, summary.n_unreadable = _remarks(table, n_rows), table.n_unreadable
+    summary.remarks = _remarks(table, n_rows)
+    summary.n_unreadable, summary.n_repeated = table.n_unreadable, table.n_repeated
     is_hit = ~np.isin(outcome, [OUTCOMES.index(name) for name in NOT_HITS])
     summary.n_spots_median = _median(table.column("n_spots", stop=n_rows)[is_hit])
     summary.failures = _most_frequent(failures(table, n_rows))

@@ -14,17 +14,17 @@ import numpy.typing as npt
 from iota.analysis import table_cache
 from iota.analysis.columns import COLUMNS, NO_CODE
 from iota.analysis.growing import Array
-from iota.analysis.ledger_lines import decode_lines, frame_digest, lines_with, names_of
+from iota.analysis.ledger_lines import lines_with, names_of
 from iota.analysis.rows import Rows
 from iota.errors import RunFolderError
 from iota.records import OUTCOMES, FrameRef, FrameResult, Outcome
 from iota.runs import RunFolder
-from iota.runs.ledger import skip_byte_order_mark
+from iota.runs.ledger import LedgerReader
+from iota.runs.seen import frame_digests
 
-_CHUNK_BYTES = 1 << 20  # decoded in 5 ms, in which nothing else runs in this process
-_TAIL_BYTES = 96  # of the last line read, with the time when its frame was finished: no other ledger has the same there
+_CHUNK_BYTES = 1 << 19  # decoded in some 10 ms, in which nothing else runs in this process
 _SEARCHED_ROWS = 2000  # at a time, for the same reason
-LEAST_SAVED = 50_000  # rows; fewer are read again in 0.2 s
+LEAST_SAVED = 50_000  # rows; fewer are read again in 0.3 s
 
 _decoder = msgspec.json.Decoder(FrameResult)
 
@@ -32,17 +32,15 @@ _decoder = msgspec.json.Decoder(FrameResult)
 class RunTable:
     """Columns of a run, one row for each finished frame in the order of the ledger.
 
-    One thread may :meth:`update` and :meth:`save` while others read.  Memory: 66 bytes a frame and 86 a lattice.
+    One thread may :meth:`update` and :meth:`save` while others read.  Memory: 78 bytes a frame and 86 a lattice.
     """
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
-        self.generation = 0  # counts how often all rows became void, because the ledger was cut or replaced
-        self.n_unreadable = 0  # lines that are no records, or of a later version; they have no row
+        self.generation = 0  # counts how often all rows became void, because the ledger was cut, replaced or changed
         self.is_complete = False  # whether all was read that was there at the last update
         self._rows = Rows()
-        self._offset = 0  # up to where the ledger was read (bytes)
-        self._tail = b""  # last bytes before
+        self._reader = LedgerReader()
         self._n_bytes = 0  # of the ledger, when last seen
         self._seen: tuple[int, int, int] | None = None  # identity, size and time of change of the ledger
         self._n_saved = 0  # rows that are in the cache
@@ -68,11 +66,11 @@ class RunTable:
             with path.open("rb") as file:
                 self._look_at(file)
                 while not self.is_complete:
-                    self.is_complete = not self._read_chunk(file)
+                    self.is_complete = not self._read_piece(file)
                     if deadline is not None and time.monotonic() > deadline:
                         break
         except FileNotFoundError as error:
-            if self._offset:
+            if self._reader.offset:
                 raise RunFolderError(f"{path} is gone; what was read of it is still shown.") from error
             self.is_complete = True
         except OSError as error:
@@ -85,46 +83,28 @@ class RunTable:
         seen = (found.st_ino, found.st_size, found.st_mtime_ns)
         if seen == self._seen:
             return
+        is_longer = found.st_size != self._n_bytes
         self._seen, self._n_bytes, self.is_complete = seen, found.st_size, False
-        if self._offset:
-            file.seek(self._offset - len(self._tail))
-            if self._n_bytes < self._offset or file.read(len(self._tail)) != self._tail:
-                self._rows, self._offset, self._tail = Rows(), 0, b""
-                self.n_unreadable = self._n_saved = 0
-                self.generation += 1
-        if not self._offset:
+        fits = self._reader.fits(file) and (is_longer or self._reader.is_unchanged(file))
+        if self._reader.offset and not fits:
+            self._rows, self._reader = Rows(), LedgerReader()
+            self._n_saved = 0
+            self.generation += 1
+        if not self._reader.offset:
             self._load(file)
 
     def _load(self, file: BinaryIO) -> None:
         cached = table_cache.load(self.folder.path, file)
-        if cached is None:
-            return
-        self._rows, self._offset, self.n_unreadable = cached
-        self._n_saved = self.n_rows
-        n = min(_TAIL_BYTES, self._offset)
-        file.seek(self._offset - n)
-        self._tail = file.read(n)
+        if cached is not None:
+            self._rows, self._reader = cached
+            self._n_saved = self.n_rows
 
-    def _read_chunk(self, file: BinaryIO) -> bool:
+    def _read_piece(self, file: BinaryIO) -> bool:
         """Read some complete lines; False when there are no more."""
-        file.seek(self._offset)
-        if not self._offset:
-            self._offset = skip_byte_order_mark(file)
-        data = file.read(_CHUNK_BYTES)
-        end = data.rfind(b"\n") + 1
-        while not end:  # the last line is being written, or one is longer than all that was read
-            more = file.read(_CHUNK_BYTES)
-            if not more:
-                return False
-            data += more
-            end = data.rfind(b"\n") + 1
-        data = data[:end]
-        decoded = decode_lines(data)
-        self._rows.append(decoded.lines, decoded.starts + self._offset)
-        self.n_unreadable += decoded.n_unreadable
-        self._offset += end
-        self._tail = (self._tail + data[-_TAIL_BYTES:])[-_TAIL_BYTES:]
-        return True
+        piece = self._reader.read(file, _CHUNK_BYTES)
+        if piece is not None and piece.records:
+            self._rows.append(piece)
+        return piece is not None
 
     def save(self) -> bool:
         """Keep the columns beside the ledger, when there are so many new ones that reading them again takes long.
@@ -137,8 +117,7 @@ class RunTable:
             return False
         try:
             with self.folder.ledger.open("rb") as file:
-                cached = table_cache.Cached(self._rows, self._offset, self.n_unreadable)
-                done = table_cache.save(self.folder.path, file, cached)
+                done = table_cache.save(self.folder.path, file, table_cache.Cached(self._rows, self._reader))
         except OSError:
             return False
         self._n_saved = self.n_rows  # where it could not be written, it is not tried with every frame
@@ -152,6 +131,16 @@ class RunTable:
         return self._rows.frames.n_rows
 
     @property
+    def n_unreadable(self) -> int:
+        """Lines that are no records, or of a later version; they have no row."""
+        return self._reader.n_unreadable
+
+    @property
+    def n_repeated(self) -> int:
+        """Records that have no row because their frame has one already."""
+        return self._reader.n_repeated
+
+    @property
     def n_lattices(self) -> int:
         """Lattices of all frames that were read."""
         return self._rows.lattices.n_rows
@@ -159,7 +148,7 @@ class RunTable:
     @property
     def progress(self) -> float:
         """Share of the ledger that was read, 0 to 1."""
-        return 1.0 if self.is_complete else min(1.0, self._offset / max(1, self._n_bytes))
+        return 1.0 if self.is_complete else min(1.0, self._reader.offset / max(1, self._n_bytes))
 
     @property
     def reasons(self) -> list[str]:
@@ -272,7 +261,7 @@ class RunTable:
 
     def _block(self, offsets: Array, first: int, after: int) -> bytes:
         """Lines of rows as they are in the ledger, with whatever unreadable lines are among them."""
-        end = int(offsets[after]) if after < len(offsets) else self._offset
+        end = int(offsets[after]) if after < len(offsets) else self._reader.offset
         path = self.folder.ledger
         try:
             with path.open("rb") as file:
@@ -282,12 +271,11 @@ class RunTable:
             raise RunFolderError(f"{path} cannot be read: {error.strerror}.") from error
 
     def rows_of(self, frames: Sequence[FrameRef]) -> npt.NDArray[np.int64]:
-        """Rows of frames, `[n_frames]`, -1 for those that are not finished; 10 us a frame, as lines are compared."""
-        digests = self._rows.frames.view("_digest")
-        wanted = np.array([frame_digest(frame) for frame in frames], dtype=digests.dtype)
+        """Rows of frames, `[n_frames]`, -1 for those that are not finished."""
+        digests, wanted = self._rows.frames.view("_digest"), frame_digests(frames)
         candidates = np.flatnonzero(np.isin(digests, wanted))
-        known = {result.frame: row for row, result in zip(candidates.tolist(), self.records(candidates), strict=True)}
-        return np.array([known.get(frame, -1) for frame in frames], dtype=np.int64)
+        known = dict(zip(digests[candidates].tolist(), candidates.tolist(), strict=True))
+        return np.array([known.get(digest, -1) for digest in wanted.tolist()], dtype=np.int64)
 
     def rows_with(self, text: str, limit: int | None = None) -> npt.NDArray[np.int64]:
         """Rows of frames whose path or name contains a text, in whatever case; the ledger is searched.

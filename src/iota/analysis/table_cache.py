@@ -6,7 +6,6 @@ is ignored.  It holds numbers and words, never code.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import tempfile
@@ -21,12 +20,12 @@ from iota.analysis.columns import NO_CODE, OTHER_CODE
 from iota.analysis.growing import Array, GrowingColumns
 from iota.analysis.rows import FRAME_DTYPES, LATTICE_DTYPES, Rows
 from iota.records import OUTCOMES
+from iota.runs.ledger import LedgerReader, checksum_of
 
 logger = logging.getLogger(__name__)
 
 NAME = ".columns.npz"
-_VERSION = 2
-_COMPARED_BYTES = 4096
+_VERSION = 3
 
 
 class _Head(msgspec.Struct, kw_only=True):
@@ -34,9 +33,10 @@ class _Head(msgspec.Struct, kw_only=True):
 
     version: int
     offset: int  # of the ledger, up to which it was read (bytes)
-    beginning: str  # digest of the ledger's first bytes
-    end: str  # digest of those before the offset
+    checksum: int  # of all of it
+    changed: int  # when the ledger was last changed (ns since the epoch)
     n_unreadable: int
+    n_repeated: int
     frames: dict[str, str]  # name -> dtype
     lattices: dict[str, str]
     outcomes: list[str]
@@ -47,23 +47,22 @@ class _Head(msgspec.Struct, kw_only=True):
 
 
 class Cached(NamedTuple):
-    """Rows from the cache, and from where the ledger is to be read on."""
+    """Rows, and what has read them."""
 
     rows: Rows
-    offset: int
-    n_unreadable: int
+    reader: LedgerReader  # reads on where they end
 
 
 def save(folder: Path, ledger: BinaryIO, cached: Cached) -> bool:
     """Write the cache; False where that is not possible, which harms nobody."""
-    rows = cached.rows
-    beginning, end = _digests(ledger, cached.offset)
+    rows, reader = cached
     head = _Head(
         version=_VERSION,
-        offset=cached.offset,
-        beginning=beginning,
-        end=end,
-        n_unreadable=cached.n_unreadable,
+        offset=reader.offset,
+        checksum=reader.checksum,
+        changed=os.fstat(ledger.fileno()).st_mtime_ns,
+        n_unreadable=reader.n_unreadable,
+        n_repeated=reader.n_repeated,
         frames=FRAME_DTYPES,
         lattices=LATTICE_DTYPES,
         outcomes=list(OUTCOMES),
@@ -115,27 +114,21 @@ def load(folder: Path, ledger: BinaryIO) -> Cached | None:
         head.remarks,
         head.symmetries,
     )
-    return Cached(rows, head.offset, head.n_unreadable)
+    reader = LedgerReader(head.offset, head.checksum, rows.frames.view("_digest"))
+    reader.n_unreadable, reader.n_repeated = head.n_unreadable, head.n_repeated
+    return Cached(rows, reader)
 
 
 def _fits(head: _Head, ledger: BinaryIO) -> bool:
+    now = os.fstat(ledger.fileno())
     return (
         head.version == _VERSION
         and head.frames == FRAME_DTYPES
         and head.lattices == LATTICE_DTYPES
         and head.outcomes == list(OUTCOMES)
-        and 0 < head.offset <= os.fstat(ledger.fileno()).st_size
-        and (head.beginning, head.end) == _digests(ledger, head.offset)
+        and 0 < head.offset <= now.st_size
+        and (head.changed == now.st_mtime_ns or head.checksum == checksum_of(ledger, head.offset))
     )
-
-
-def _digests(ledger: BinaryIO, offset: int) -> tuple[str, str]:
-    n = min(_COMPARED_BYTES, offset)
-    found = []
-    for position in (0, offset - n):
-        ledger.seek(position)
-        found.append(hashlib.blake2b(ledger.read(n), digest_size=16).hexdigest())
-    return found[0], found[1]
 
 
 def _is_sound(head: _Head, frames: dict[str, Array], lattices: dict[str, Array]) -> bool:

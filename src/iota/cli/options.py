@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 import iota
+from iota.records import CAN_RETRY
 
 _DESCRIPTION = """\
 Process serial crystallography stills with DIALS: find the images, discard blanks, index and integrate the hits in
@@ -38,6 +39,8 @@ examples
       iota.run images/ --random 50
   Reprocess the images that failed in run 1, with a search for the best spot-finding settings for each image:
       iota.run integration/001/not_integrated.lst --ha14
+  Process the images of run 3 that crashed or took too long again:
+      iota.run --resume 3 --retry crashed,timed_out
   During data collection, until no new images have arrived for ten minutes:
       iota.run /data/visit --watch gui.monitor_mode_timeout=True gui.monitor_mode_timeout_length=600
   Repeat the summary, lists and clustering of run 3, without processing:
@@ -93,6 +96,12 @@ def make_parser() -> argparse.ArgumentParser:
         "--resume",
         metavar="RUN",
         help="resume a run that was stopped or killed; with --watch also look for new images from now on",
+    )
+    runs.add_argument(
+        "--retry",
+        metavar="OUTCOMES",
+        help="with --resume, also for a finished run: process the images with these outcomes again (comma-separated"
+        f" list of {', '.join(CAN_RETRY)})",
     )
     runs.add_argument(
         "--analyze",

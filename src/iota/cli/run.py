@@ -27,7 +27,7 @@ from iota.inputs.crystfel_geometry import split_geometry
 from iota.inputs.select import select_random, select_range
 from iota.installation import predecessor_warning
 from iota.params import Parameters, full_text, read, script_text, sort_arguments
-from iota.records import FrameRef
+from iota.records import CAN_RETRY, FrameRef, Outcome
 from iota.runs import RunFolder, read_state
 from iota.runs.control import give_order
 from iota.workers import conversion, dials, mpi, submit
@@ -78,6 +78,8 @@ def _run(options: argparse.Namespace, terminal: Terminal, command_line: list[str
         terminal.warning(warning)
     if options.analyze is not None:
         return _analyze(options, terminal)
+    if options.retry is not None and not options.resume:
+        raise UsageError("--retry goes with a run that is resumed: --resume RUN --retry crashed.")
     if options.resume:
         return _execute_or_submit(_resumed(options, terminal), options, terminal)
     with terminal.step("Starting DIALS") if not options.default else contextlib.nullcontext():
@@ -215,15 +217,28 @@ def _found_inputs(parameters: Parameters, terminal: Terminal) -> Inputs:
 def _resumed(options: argparse.Namespace, terminal: Terminal) -> Run:
     if options.arguments:
         raise UsageError("--resume uses the images and parameters of the run; omit them.")
+    retry = _outcomes_to_retry(options.retry)
     with terminal.step("Reading the run"):
-        run = Run.resume(RunFolder.find(options.resume), watch=options.watch)
+        run = Run.resume(RunFolder.find(options.resume), watch=options.watch, retry=retry, tell=terminal.note)
     if not options.here and submit.is_asked_for(run.parameters.values.mp):
         submit.check_own(run.folder.script)
     if run.n_unreadable:
         lines = "1 damaged line" if run.n_unreadable == 1 else f"{run.n_unreadable} damaged lines"
         terminal.warning(f"{lines} in {run.folder.ledger}: the images without a record will be processed again.")
-    terminal.note(f"Run {run.folder.number}: {run.n_finished} of {len(run.frames)} frames are finished; resuming.")
+    again = f", {run.n_again} will be processed again" if retry else ""
+    terminal.note(
+        f"Run {run.folder.number}: {run.n_finished} of {len(run.frames)} frames are finished{again}; resuming."
+    )
     return run
+
+
+def _outcomes_to_retry(words: str | None) -> list[Outcome]:
+    """Outcomes that are named in an option."""
+    named = [] if words is None else [word.strip() for word in words.split(",") if word.strip()]
+    found = [outcome for outcome in CAN_RETRY if outcome in named]
+    if words is not None and (not found or len(found) != len(set(named))):
+        raise UsageError(f"--retry {words}: it takes {', '.join(CAN_RETRY)}, joined by commas.")
+    return found
 
 
 def _execute_or_submit(run: Run, options: argparse.Namespace, terminal: Terminal) -> int:

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from iota.engine.dials_files import read_experiments, read_reflections
 from iota.errors import BackendError, RunFolderError
 from iota.records import FrameResult, Lattice
 from iota.runs import RunFolder
-from iota.runs.ledger import read_ledger
+from iota.runs.ledger import LedgerReader
 from iota.runs.miller_counts import LatticeCounts, MillerCounts, read_miller_counts, write_miller_counts
 from iota.runs.state import read_state
 from iota.symmetry import Cell, median_cell
@@ -118,22 +119,45 @@ class MillerCounter:
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
-        known = read_miller_counts(folder.path)
-        if known is not None and known.ledger_bytes > _size(folder.ledger):
-            known = None  # another ledger
+        self._begin(read_miller_counts(folder.path))
+
+    def _begin(self, known: MillerCounts | None) -> None:
+        """Count on from what is known, or from nothing."""
+        self._known_bytes, self._known_checksum = (known.ledger_bytes, known.ledger_checksum) if known else (0, 0)
         self.groups = [GroupCounts.of(lattice) for lattice in known.lattices] if known else []
         self.n_frames = known.n_frames if known else 0
         self.n_missing = known.n_missing if known else 0
         self.n_other = known.n_other_lattices if known else 0
-        self.ledger_bytes = known.ledger_bytes if known else 0
+        self._reader = LedgerReader()  # from the beginning: frames that were counted are not to be counted again
 
     def read_on(self) -> int:
         """Count what came since, at most some megabytes of the ledger; returns the number of new records."""
-        results, self.ledger_bytes = read_ledger(self.folder.ledger, self.ledger_bytes, limit=_SLICE_BYTES)
-        for result in results:
+        try:
+            with self.folder.ledger.open("rb") as file:
+                if not self._reader.offset and self._known_bytes:
+                    self._read_what_is_counted(file)
+                if not self._reader.fits(file):  # another ledger, or edited
+                    self._begin(None)
+                piece = self._reader.read(file, _SLICE_BYTES)
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise RunFolderError(f"{self.folder.ledger} cannot be read: {error.strerror}.") from error
+        if piece is None:
+            return 0
+        for result in piece.records:
             if result.lattices and "reflections" in result.files:
                 self._add(result)
-        return len(results)
+        return max(1, len(piece.records))  # there may be more behind lines that are no records
+
+    def _read_what_is_counted(self, file: BinaryIO) -> None:
+        """Read the part of the ledger that an earlier process has counted, unless it is another one by now."""
+        while self._reader.offset < self._known_bytes:
+            left = self._known_bytes - self._reader.offset
+            if self._reader.read(file, min(left, _SLICE_BYTES)) is None:
+                break
+        if (self._reader.offset, self._reader.checksum) != (self._known_bytes, self._known_checksum):
+            self._begin(None)
 
     def _add(self, result: FrameResult) -> None:
         try:
@@ -174,13 +198,10 @@ class MillerCounter:
             n_frames=self.n_frames,
             n_missing=self.n_missing,
             n_other_lattices=self.n_other,
-            ledger_bytes=self.ledger_bytes,
+            ledger_bytes=self._reader.offset,
+            ledger_checksum=self._reader.checksum,
         )
         write_miller_counts(self.folder.path, found)
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
 
 
 def _indices(run_folder: Path, result: FrameResult) -> list[npt.NDArray[np.int64]]:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import shutil
+import zlib
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from iota.errors import RunFolderError
-from iota.records import FrameResult
+from iota.records import FORMAT_VERSION, FrameResult, Outcome
 from iota.runs.folder import cannot_write
+from iota.runs.seen import Digests, SeenFrames, frame_digests
+from iota.symmetry import is_space_group
 
+_PIECE_BYTES = 1 << 19  # decoded in some 10 ms, in which nothing else runs in this process
 _decoder = msgspec.json.Decoder(FrameResult)
 _encoder = msgspec.json.Encoder()
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # of an editor
+_TAIL_BYTES = 96  # of the last line, with the time when its frame was finished: no other ledger has the same there
 _LONGEST = 16 << 20  # bytes of a line; a frame of hundreds of lattices and grid points has some 0.2 MB
 
 
@@ -77,35 +87,155 @@ def _cut_torn_line(path: Path) -> None:
             file.truncate(position)
 
 
-class LedgerRecords:
-    """The complete records of a ledger, read one by one; get it from :func:`iterate_ledger`.
+class Piece(NamedTuple):
+    """Some records of a ledger."""
 
-    ``n_unreadable`` counts the lines that were skipped as invalid records: damaged, or from a later version.
+    records: list[FrameResult]
+    starts: npt.NDArray[np.int64]  # where their lines begin in the ledger (bytes), `[n_records]`
+    digests: Digests  # of their frames, `[n_records]`
+
+
+class LedgerReader:
+    """Reads a ledger piece by piece as far as it goes, and later what was added; all readers of ledgers are made of it.
+
+    A frame counts once, whatever the ledger holds: of several records the first is taken, unless ``keep_repeated``.
+    Lines that are no records are skipped.  A half-written last line is left for later.
+
+    Attributes:
+        offset: up to where the ledger was read (bytes).
+        checksum: of all bytes before, as :func:`checksum_of`.
+        n_unreadable: lines that were skipped: damaged, or of a later version.
+        n_repeated: records that were skipped because their frame has one.
+    """
+
+    def __init__(
+        self, offset: int = 0, checksum: int = 0, seen: Digests | None = None, *, keep_repeated: bool = False
+    ) -> None:
+        self.offset, self.checksum, self._keep_repeated = offset, checksum, keep_repeated
+        self.n_unreadable = self.n_repeated = 0
+        self._seen = SeenFrames(seen)
+        self._tail: bytes | None = None if offset else b""  # last bytes that were read; None: not known
+
+    def fits(self, file: BinaryIO) -> bool:
+        """Whether what was read last is still there: not in a ledger that was cut, replaced or edited before it."""
+        if self._tail is None:
+            n = min(_TAIL_BYTES, self.offset)
+            file.seek(self.offset - n)
+            self._tail = file.read(n)
+        file.seek(self.offset - len(self._tail))
+        return file.read(len(self._tail)) == self._tail
+
+    def is_unchanged(self, file: BinaryIO) -> bool:
+        """Whether all that was read is still there, byte by byte; 1 s for 2 million frames."""
+        return checksum_of(file, self.offset) == self.checksum
+
+    def read(self, file: BinaryIO, n_bytes: int = _PIECE_BYTES) -> Piece | None:
+        """Read complete lines from about so many bytes, one at least; None when there is none."""
+        file.seek(self.offset)
+        checksum = self.checksum
+        if self.offset == 0:
+            if file.read(3) == _BYTE_ORDER_MARK:
+                checksum = zlib.crc32(_BYTE_ORDER_MARK)
+            else:
+                file.seek(0)
+        data = file.read(n_bytes)
+        is_too_long = False
+        while (end := data.rfind(b"\n") + 1) == 0:  # the last line is being written, or it is a long one
+            more = file.read(n_bytes)
+            if not more:
+                return None
+            is_too_long = is_too_long or len(data) > _LONGEST
+            if is_too_long:
+                checksum, data = zlib.crc32(data, checksum), more
+            else:
+                data += more
+        begin = file.tell() - len(data)
+        if is_too_long:
+            end = data.index(b"\n") + 1
+            self.n_unreadable += 1
+            piece = _NOTHING
+        else:
+            piece = self._taken(data[:end], begin)
+        self._tail = data[max(0, end - _TAIL_BYTES) : end]
+        self.offset, self.checksum = begin + end, zlib.crc32(data[:end], checksum)
+        return piece
+
+    def _taken(self, data: bytes, begin: int) -> Piece:
+        """Records among complete lines that begin at an offset; counts the other lines."""
+        records, starts, n_unreadable = _decoded(data)
+        digests = frame_digests(record.frame for record in records)
+        is_new = self._seen.add(digests) | self._keep_repeated
+        self.n_unreadable += n_unreadable
+        if not is_new.all():
+            self.n_repeated += len(records) - int(np.count_nonzero(is_new))
+            records = [records[k] for k in np.flatnonzero(is_new)]
+        return Piece(records, starts[is_new] + begin, digests[is_new])
+
+
+_NOTHING = Piece([], np.zeros(0, np.int64), np.zeros(0, np.uint64))
+
+
+def _decoded(data: bytes) -> tuple[list[FrameResult], npt.NDArray[np.int64], int]:
+    """Records among complete lines, where they begin, and how many lines are none; empty lines do not count."""
+    ends = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == 10)
+    starts = np.concatenate([np.zeros(1, dtype=np.int64), ends[:-1] + 1])
+    if int((ends - starts).max()) <= _LONGEST:
+        try:
+            records = _decoder.decode_lines(data)
+            if len(records) == len(starts) and all(map(_is_sound, records)):
+                return records, starts, 0
+        except (msgspec.DecodeError, RecursionError):
+            pass
+    found, n_unreadable = {}, 0
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        record = _record(data[start:end])
+        if record is not None:
+            found[start] = record
+        elif data[start:end].strip():
+            n_unreadable += 1
+    return list(found.values()), np.array(list(found), dtype=np.int64), n_unreadable
+
+
+def _record(line: bytes) -> FrameResult | None:
+    """The record that a line is; None where it is none, or one of a later version."""
+    if len(line) > _LONGEST:
+        return None
+    try:
+        record = _decoder.decode(line)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return record if _is_sound(record) else None
+
+
+def _is_sound(record: FrameResult) -> bool:
+    return record.version <= FORMAT_VERSION and all(is_space_group(x.space_group) for x in record.lattices)
+
+
+class LedgerRecords:
+    """The records of a ledger, read one by one and not kept; get it from :func:`iterate_ledger`.
+
+    ``n_unreadable`` and ``n_repeated`` are those of :class:`LedgerReader`, once all was read.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.n_unreadable = 0
+        self.n_unreadable = self.n_repeated = 0
 
     def __iter__(self) -> Iterator[FrameResult]:
-        self.n_unreadable = 0
+        reader = LedgerReader()
         try:
             with self.path.open("rb") as file:
-                skip_byte_order_mark(file)
-                for line in _complete_lines(file):
-                    record = _record(line)
-                    if record is not None:
-                        yield record
-                    elif line != b"\n":
-                        self.n_unreadable += 1
+                while piece := reader.read(file):
+                    yield from piece.records
         except FileNotFoundError:
-            return
+            pass
         except OSError as error:
             raise RunFolderError(f"{self.path} cannot be read: {error.strerror}.") from error
+        self.n_unreadable, self.n_repeated = reader.n_unreadable, reader.n_repeated
 
 
 def iterate_ledger(path: Path) -> LedgerRecords:
-    """Yield the complete records one by one, without keeping them; lines that are no records are skipped and counted.
+    """The records one by one, of each frame one; other lines are skipped and counted.
 
     Raises:
         RunFolderError: the ledger exists but cannot be read.
@@ -114,59 +244,63 @@ def iterate_ledger(path: Path) -> LedgerRecords:
 
 
 def read_ledger(path: Path, offset: int = 0, limit: int = -1) -> tuple[list[FrameResult], int]:
-    """Read the complete records after an offset, from at most ``limit`` bytes; -1 is all.
+    """Read the records after an offset, from about ``limit`` bytes, all that a frame has; a limit of -1 is no limit.
 
     Returns:
-        The records, and the offset from which to read on later.  A half-written last line is left for then, a complete
-        one that is no record is skipped.
+        The records, and the offset from which to read on later.
 
     Raises:
         RunFolderError: the ledger exists but cannot be read.
     """
     records: list[FrameResult] = []
+    reader = LedgerReader(offset, keep_repeated=True)
     try:
         with path.open("rb") as file:
-            file.seek(offset)
-            if offset == 0:
-                offset = skip_byte_order_mark(file)
-            end = None if limit < 0 else offset + limit
-            for line in _complete_lines(file):
-                if end is not None and offset + len(line) > end and records:
-                    break
-                offset = file.tell()
-                record = _record(line)
-                if record is not None:
-                    records.append(record)
-                if end is not None and offset >= end:
+            while piece := reader.read(file, limit if limit > 0 else _PIECE_BYTES):
+                records += piece.records
+                if limit > 0:
                     break
     except FileNotFoundError:
-        return [], offset
+        pass
     except OSError as error:
         raise RunFolderError(f"{path} cannot be read: {error.strerror}.") from error
-    return records, offset
+    return records, reader.offset
 
 
-def skip_byte_order_mark(file: BinaryIO) -> int:
-    """Move to the first line of a file that may have been through an editor; returns where that begins (bytes)."""
-    if file.read(3) == b"\xef\xbb\xbf":
-        return 3
+def checksum_of(file: BinaryIO, n_bytes: int) -> int:
+    """CRC-32 of the first bytes of a ledger; of all of them when there are fewer."""
     file.seek(0)
-    return 0
+    checksum = 0
+    while n_bytes > 0 and (data := file.read(min(n_bytes, _PIECE_BYTES))):
+        checksum = zlib.crc32(data, checksum)
+        n_bytes -= len(data)
+    return checksum
 
 
-def _complete_lines(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the lines that end, each with its end; of one that no record can be as long as, only its first part."""
-    while line := file.readline(_LONGEST):
-        rest = line
-        while rest and not rest.endswith(b"\n"):
-            rest = file.readline(_LONGEST)
-        if not rest:
-            return
-        yield line
+def remove_records(path: Path, outcomes: Collection[Outcome]) -> int:
+    """Take the records with some outcomes out of a ledger that nobody writes; readers see the old one or the new one.
 
+    Returns:
+        How many records were taken out.
 
-def _record(line: bytes) -> FrameResult | None:
+    Raises:
+        RunFolderError: the file system refuses; the ledger is as it was.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    n_removed = 0
     try:
-        return _decoder.decode(line)
-    except msgspec.DecodeError:
-        return None
+        with path.open("rb") as old, temporary.open("wb") as new:
+            for number, line in enumerate(old):
+                record = _record(line if number else line.removeprefix(_BYTE_ORDER_MARK))
+                if record is None or record.outcome not in outcomes:
+                    new.write(line)
+                else:
+                    n_removed += 1
+            new.flush()
+            os.fsync(new.fileno())
+        shutil.copymode(path, temporary)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RunFolderError(cannot_write(path, error)) from error
+    return n_removed

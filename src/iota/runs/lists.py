@@ -59,6 +59,11 @@ def _frame(line: str) -> FrameRef:
     return FrameRef(path, int(number) - 1) if mark and number.isdigit() and not Path(line).exists() else FrameRef(line)
 
 
+def with_recorded(frames: Sequence[FrameRef], recorded: Iterable[FrameRef]) -> list[FrameRef]:
+    """Frames of a list, and behind them those that have a record without being in it, as when it lost its end."""
+    return list(dict.fromkeys([*frames, *recorded]))
+
+
 def write_outcome_lists(folder: RunFolder, frames: Sequence[FrameRef], outcomes: Mapping[FrameRef, Outcome]) -> None:
     """Write a list for every outcome, empty ones too, and ``not_integrated.lst`` for all that ended otherwise.
 

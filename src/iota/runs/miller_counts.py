@@ -17,7 +17,7 @@ import numpy.typing as npt
 from iota.errors import RunFolderError
 from iota.runs.folder import cannot_write
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 FILE_NAME = ".miller_counts.npz"
 
 Cell = tuple[float, float, float, float, float, float]
@@ -42,6 +42,7 @@ class MillerCounts(msgspec.Struct, kw_only=True):
     n_missing: int  # whose files are not there
     n_other_lattices: int  # of cells too rare to be kept apart
     ledger_bytes: int  # how far the ledger was read
+    ledger_checksum: int = 0  # of what was read
 
     @property
     def version(self) -> int:
@@ -55,6 +56,7 @@ class _Head(msgspec.Struct, kw_only=True):
     n_missing: int
     n_other_lattices: int
     ledger_bytes: int
+    ledger_checksum: int
     format_version: int = FORMAT_VERSION
 
 
@@ -70,6 +72,7 @@ def write_miller_counts(folder: Path, found: MillerCounts) -> None:
         n_missing=found.n_missing,
         n_other_lattices=found.n_other_lattices,
         ledger_bytes=found.ledger_bytes,
+        ledger_checksum=found.ledger_checksum,
     )
     arrays: dict[str, npt.NDArray[np.generic]] = {"head": np.frombuffer(msgspec.json.encode(head), dtype=np.uint8)}
     for number, lattice in enumerate(found.lattices):
@@ -112,4 +115,5 @@ def read_miller_counts(folder: Path) -> MillerCounts | None:
         n_missing=head.n_missing,
         n_other_lattices=head.n_other_lattices,
         ledger_bytes=head.ledger_bytes,
+        ledger_checksum=head.ledger_checksum,
     )

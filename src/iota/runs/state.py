@@ -13,6 +13,7 @@ import msgspec
 from iota.errors import RunFolderError
 from iota.records import Outcome
 from iota.runs.folder import replace_text
+from iota.runs.process import ProcessMark, process_lives
 
 STALE_AFTER_S = 60.0  # a coordinator writes its heartbeat every second
 
@@ -41,9 +42,15 @@ class RunState(msgspec.Struct, kw_only=True):
     jobs: list[BatchJob] = []
     process_id: int = msgspec.field(default_factory=os.getpid)
     host: str = msgspec.field(default_factory=socket.gethostname)
+    process: ProcessMark | None = None  # the same two, so that nobody takes another process for it
     started: float = msgspec.field(default_factory=time.time)  # s since the epoch
     heartbeat: float = 0.0  # s since the epoch
     format_version: int = 1
+
+    @property
+    def claims_work(self) -> bool:
+        """Whether it says that a process works on the run; that process may have been killed."""
+        return self.status in ("running", "watching")
 
     def write(self, path: Path) -> None:
         """Replace the state file, with the heartbeat of now.
@@ -71,22 +78,14 @@ def is_at_work(state: RunState) -> bool:
     """Whether somebody works on a run or will: its process lives, or its job waits; False for one that was killed."""
     if state.status == "queued":
         return True
-    if state.status not in ("running", "watching"):
+    if not state.claims_work:
         return False
+    lives = None if state.process is None else state.process.lives
+    if lives is not None:
+        return lives
     silent_s = time.time() - state.heartbeat
-    if state.host != socket.gethostname():
+    if state.process is not None or state.host != socket.gethostname():
         return silent_s < STALE_AFTER_S
     if silent_s > 10 * STALE_AFTER_S:  # by now its number may be that of another process
         return False
     return process_lives(state.process_id)
-
-
-def process_lives(process_id: int) -> bool:
-    """Whether there is a process of this number on this host."""
-    try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # it lives and is somebody else's
-        return True
-    return True

@@ -64,8 +64,13 @@ async def start_run(script: str, target: str, project: Path, more: Sequence[str]
         await asyncio.sleep(_EVERY_S)
 
 
-async def resume_run(folder: RunFolder, *, watch: bool = False) -> None:
-    """Go on with a run that was stopped or killed, or that is finished and is to look for new images.
+async def resume_run(folder: RunFolder, *, watch: bool = False, retry: Sequence[str] = ()) -> None:
+    """Go on with a run that was stopped or killed, or that is finished.
+
+    Args:
+        folder: of the run.
+        watch: look for new images from now on.
+        retry: outcomes of images that are to be processed again.
 
     Raises:
         UsageError: the command refused; the text is its own sentence.
@@ -76,6 +81,8 @@ async def resume_run(folder: RunFolder, *, watch: bool = False) -> None:
     except OSError as error:
         raise UsageError(f"{hidden} cannot be written: {error.strerror}.") from error
     arguments = ["--resume", str(folder.path), *(["--watch"] if watch else [])]
+    if retry:
+        arguments += ["--retry", ",".join(retry)]
     command = _Command(arguments, folder.path.parents[1], hidden / f"resume-{folder.path.name}.txt")
     while not command.has_ended:
         state = read_state(folder.state)

@@ -16,6 +16,7 @@ from iota.runs import RunFolder, read_state
 from iota.runs.folder import RunInfo
 from iota.runs.state import Status, is_at_work
 from iota.web.places import state_folder
+from iota.web.run_counts import RunCounts
 
 _RUN_ID = re.compile(r"(\d{3,})(?:@([0-9a-f]{8}))?")
 _NOTE = "note.txt"  # in the run folder
@@ -51,6 +52,7 @@ class Projects:
         self.home = home.absolute()
         self._memory = state_folder() / "projects.json"
         self._others: dict[str, Path] = {_digest(path): path for path in self._remembered()}
+        self._counts = RunCounts()
         self._started: dict[Path, tuple[float, str]] = {}  # run folder -> when it was started, description
 
     def add(self, project: Path) -> None:
@@ -97,6 +99,9 @@ class Projects:
             RunFolderError: its state cannot be read.
         """
         state = read_state(folder.state)
+        at_work = is_at_work(state)
+        counts = state.counts if at_work else self._counts.of(folder, state)
+        n_finished = state.n_finished if counts is state.counts else sum(counts.values())
         started, description = self._info(folder)
         return RunEntry(
             id=self.id_of(folder),
@@ -104,10 +109,10 @@ class Projects:
             folder=str(folder.path),
             project=str(folder.path.parents[1]),
             status=state.status,
-            is_at_work=is_at_work(state),
-            n_frames=state.n_frames,
-            n_finished=state.n_finished,
-            counts=state.counts,
+            is_at_work=at_work,
+            n_frames=max(state.n_frames, n_finished),
+            n_finished=n_finished,
+            counts=counts,
             doing=state.doing,
             reason=state.reason,
             description=description,

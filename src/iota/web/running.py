@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from iota.errors import UsageError
-from iota.runs.state import process_lives
+from iota.runs.process import process_lives
 from iota.web.keys import new_word
 from iota.web.places import state_folder, write_private
 

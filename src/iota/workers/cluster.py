@@ -1,7 +1,7 @@
 """Workers in jobs of a batch system, which Dask submits, as many as there is work for.
 
 A job holds one Dask worker, and that a pool of processes like the one on this machine: a frame that crashes or hangs
-costs that frame only.  A job that is lost costs no frame: those in flight are tried once again elsewhere.
+costs that frame only.  A job that is lost costs no frame: the coordinator has those in flight tried once more.
 Only ``iota.workers.executors`` imports this module, because Dask is optional.
 """
 
@@ -34,6 +34,7 @@ from iota.runs.state import BatchJob
 from iota.workers.batch import BatchOptions, check, cluster_class, job_keywords, log_name
 from iota.workers.local import LocalPool
 from iota.workers.queue import numbers_in_queue
+from iota.workers.second_try import JobLostError
 
 logger = logging.getLogger(__name__)
 
@@ -145,7 +146,7 @@ class ClusterWorkers:
             return
         error = inner.exception()
         if isinstance(error, distributed.KilledWorker):
-            error = RuntimeError("the job it ran in was lost, and so was the one in which it was tried again")
+            error = JobLostError("the job it ran in was lost")
         if error is None:
             ours.set_result(inner.result())
         else:
@@ -289,7 +290,7 @@ def _open_cluster(options: BatchOptions, accepted: Callable[[str, str], None], r
                 await asyncio.sleep(_AGAIN_S)
 
     dask.config.set(
-        {"distributed.scheduler.allowed-failures": 1, "distributed.deploy.lost-worker-timeout": f"{_LOST_AFTER_S} s"}
+        {"distributed.scheduler.allowed-failures": 0, "distributed.deploy.lost-worker-timeout": f"{_LOST_AFTER_S} s"}
     )
     where = {"interface": options.interface} if options.interface else {"host": get_ip()}
     keywords = job_keywords(options)

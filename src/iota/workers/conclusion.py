@@ -15,7 +15,7 @@ from iota.params import Parameters, read
 from iota.records import FrameRef, Outcome
 from iota.runs import RunFolder, iterate_ledger
 from iota.runs.folder import cannot_write
-from iota.runs.lists import read_input_list, write_cluster_files, write_outcome_lists
+from iota.runs.lists import read_input_list, with_recorded, write_cluster_files, write_outcome_lists
 from iota.runs.lock import RunLock
 from iota.workers.cores import default_processes
 from iota.workers.learning import Learning, Learnt
@@ -41,11 +41,11 @@ def conclude(
     Raises:
         RunFolderError: the folder cannot be written, or its ledger not be read.
     """
-    write_outcome_lists(folder, frames, outcomes)
+    write_outcome_lists(folder, with_recorded(frames, outcomes), outcomes)
     table = RunTable(folder)
     table.update()
     table.save()  # so that whoever looks at a large run later need not read all of its ledger
-    summary = summary_of(table, len(frames))
+    summary = summary_of(table, max(len(frames), table.n_rows))
     _write_prime_script(folder, parameters, summary)
     return Conclusion(
         summary=summary,

@@ -21,6 +21,7 @@ from iota.runs.folder import new_numbered_folder
 from iota.workers import dials
 from iota.workers.cores import default_processes
 from iota.workers.local import LocalPool
+from iota.workers.second_try import SecondTries
 
 
 class Converted(msgspec.Struct, kw_only=True):
@@ -65,7 +66,8 @@ def convert_frames(
     result = Converted(folder=folder, frames=list(frames), gain=prepared.gain, remarks=prepared.remarks)
     pool = LocalPool(parameters.values.mp.n_processors or default_processes(), conversion, 600.0, convert_worker)
     try:
-        waiting = [pool.submit([ConvertTask(frame, str(path))]) for frame, path in zip(frames, paths, strict=True)]
+        submit = SecondTries(pool.submit).submit
+        waiting = [submit([ConvertTask(frame, str(path))]) for frame, path in zip(frames, paths, strict=True)]
         for number, (future, path) in enumerate(zip(waiting, paths, strict=True)):
             error = future.exception()
             if isinstance(error, OSError):

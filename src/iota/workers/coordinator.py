@@ -21,6 +21,7 @@ from iota.records import NOT_HITS, FrameRef, FrameResult, Outcome, Report, Scout
 from iota.workers.bundles import Bundles, put_back
 from iota.workers.learning import Learning, LearningRules, learn_lattice, scouting_key
 from iota.workers.lesson import LessonInWork, Screening
+from iota.workers.second_try import LostTwiceError, SecondTries
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +108,7 @@ class Coordinator:
         self._frames = list(frames)
         self._name_of = name_of
         self._workers = workers
+        self._submit = SecondTries(workers.submit).submit
         self._observer = observer
         self._rules = rules
         self._settings = settings
@@ -176,7 +178,7 @@ class Coordinator:
             if not tasks:
                 return
             self._in_work += 1
-            future = self._workers.submit(tasks)
+            future = self._submit(tasks)
             future.add_done_callback(lambda done, tasks=tasks: self._done.put((tasks, done)))  # type: ignore[misc]
 
     def _next_tasks(self) -> list[Task]:
@@ -321,6 +323,9 @@ class Coordinator:
 
 def _failure(task: Task, error: BaseException) -> Report:
     """What is reported of a task whose worker did not end well."""
+    tried = ""
+    if isinstance(error, LostTwiceError):
+        error, tried = error.last, " It was tried twice."
     if isinstance(error, TimeoutError | concurrent.futures.TimeoutError):
         return failed(task, "timed_out", "It took longer than allowed (mp.frame_timeout).")
     if isinstance(error, MemoryError):
@@ -333,7 +338,7 @@ def _failure(task: Task, error: BaseException) -> Report:
         reason = f"Its process ended unexpectedly: {how}."
     else:
         reason = f"Its process ended unexpectedly: {' '.join(str(error).split()) or error.__class__.__name__}."
-    return failed(task, "crashed", reason)
+    return failed(task, "crashed", reason + tried)
 
 
 def _nothing() -> NoReturn:

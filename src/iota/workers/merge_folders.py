@@ -16,7 +16,7 @@ import msgspec
 from iota.errors import RunFolderError
 from iota.runs import RunFolder
 from iota.runs.folder import new_numbered_folder, replace_text
-from iota.runs.state import process_lives
+from iota.runs.process import process_lives
 
 _STATE = "state.json"
 _RESULTS = ("merged.mtz", "merge.json", "table.txt", "merging.png", "merging.pdf")

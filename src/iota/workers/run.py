@@ -7,7 +7,7 @@ import logging
 import shutil
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,8 +25,10 @@ from iota.records import OUTCOMES, FrameRef, FrameResult, Outcome, Settings
 from iota.runs import FrameNames, Ledger, RunFolder, RunState, iterate_ledger
 from iota.runs.control import clear_orders, read_order
 from iota.runs.folder import cannot_write
-from iota.runs.lists import append_input_list, read_input_list, write_input_list
+from iota.runs.ledger import remove_records
+from iota.runs.lists import append_input_list, read_input_list, with_recorded, write_input_list
 from iota.runs.lock import RunLock
+from iota.runs.process import own_mark
 from iota.runs.state import BatchJob, Status, read_state
 from iota.symmetry import cell_text
 from iota.workers import dials
@@ -71,12 +73,13 @@ class Run:
         self._inputs = parameters.inputs
         self._counted: Counter[Outcome] = Counter()
         self.n_unreadable = 0  # lines of the ledger of a run that is resumed; their frames are processed again
+        self.n_again = 0  # frames that are processed again although they had a record
         self._remarked: set[str] = set()  # remarks that were shown
         self._outcomes: dict[FrameRef, Outcome] = {}
         self._learning = Learning()
         self._made: RunWorkers | None = None  # workers of this run's own, which may be in jobs
         self._lock = RunLock(folder)
-        self._state = RunState(status="running", n_frames=len(frames))
+        self._state = RunState(status="running", n_frames=len(frames), process=own_mark())
         self._last_state = 0.0
         self._conclusion: Conclusion | None = None
 
@@ -115,33 +118,59 @@ class Run:
         return cls(folder, parameters, inputs.frames)
 
     @classmethod
-    def resume(cls, folder: RunFolder, *, watch: bool = False) -> Run:
+    def resume(
+        cls,
+        folder: RunFolder,
+        *,
+        watch: bool = False,
+        retry: Collection[Outcome] = (),
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> Run:
         """Take up a run that was stopped or killed: what is in its ledger stays, the rest is processed.
 
         Args:
             folder: of the run.
             watch: look for new images in its inputs from now on; also for a run that is finished.
+            retry: outcomes of frames that are to be processed again; their records are removed from the ledger.
+            tell: is told what takes some seconds.
 
         Raises:
             UsageError: the run takes a selection of its images, so there are no new ones.
             RunFolderError: the folder does not hold what is needed, or another coordinator has the run.
         """
         run = cls(folder, read([folder.script]), read_input_list(folder))
-        run._lock.acquire()  # what is read now must stay true
+        run._lock.acquire(tell)  # what is read now must stay true
         if watch:
             check_can_watch(run._values)
             run._values.gui.monitor_mode = True
             folder.write_text(folder.script, script_text(run.parameters))
-        records = iterate_ledger(folder.ledger)
-        for result in records:
-            run._names.give(result.frame, result.name)
-            run._outcomes[result.frame] = result.outcome
-            run._counted[result.outcome] += 1
-            run._remarked.update(result.remarks)
-        run.n_unreadable = records.n_unreadable
+        run._take_over(retry)
         if folder.learnt.exists():
             run._learning = msgspec.json.decode(folder.learnt.read_bytes(), type=Learning)
         return run
+
+    def _take_over(self, retry: Collection[Outcome]) -> None:
+        """Take over what the ledger holds, but for frames that are to be processed again."""
+        self.n_again = self._remove(retry)
+        records = iterate_ledger(self.folder.ledger)
+        for result in records:
+            self._names.give(result.frame, result.name)
+            self._outcomes[result.frame] = result.outcome
+            self._counted[result.outcome] += 1
+            self._remarked.update(result.remarks)
+        self.n_unreadable = records.n_unreadable
+        self.frames = with_recorded(self.frames, self._outcomes)
+        self._state.n_frames = len(self.frames)
+        if self.n_again:
+            self._write_state()
+
+    def _remove(self, outcomes: Collection[Outcome]) -> int:
+        """Remove the records with some outcomes from the ledger; returns how many."""
+        if not any(result.outcome in outcomes for result in iterate_ledger(self.folder.ledger)):
+            return 0
+        self._state.status, self._state.reason = "aborted", "Stopped before failed images were processed again."
+        self._write_state()  # first: a run whose frames have no record is not finished
+        return remove_records(self.folder.ledger, outcomes)
 
     @property
     def n_finished(self) -> int:
@@ -175,7 +204,7 @@ class Run:
         self._log.attach()
         try:
             clear_orders(self.folder)
-            self._state.status = self._status_at_work
+            self._state.status, self._state.reason = self._status_at_work, ""
             self._state.write(self.folder.state)
             with Ledger(self.folder.ledger) as self._ledger:
                 if workers is None:
@@ -199,8 +228,9 @@ class Run:
                     ).run()
                 finally:
                     workers.stop()
-                    # of frames that were not finished
-                    shutil.rmtree(scratch_folder(self._values, self.folder), ignore_errors=True)
+                    if not self._lock.is_lost:  # of frames that were not finished
+                        shutil.rmtree(scratch_folder(self._values, self.folder), ignore_errors=True)
+            self._lock.check()
             self._state.status = "finished"
         except KeyboardInterrupt:
             self._state.status, self._state.reason = "aborted", "Stopped by a person or by the batch system."
@@ -210,7 +240,8 @@ class Run:
             logger.error("%s", error)
             raise
         finally:
-            self._end()
+            if not self._lock.is_lost:
+                self._end()
             self._log.detach()
         return self.summary()
 
@@ -269,6 +300,7 @@ class Run:
             return ""
 
         def tick(doing: str) -> None:
+            self._lock.check()
             if read_order(self.folder) == "stop":
                 raise KeyboardInterrupt
             self._state.doing = doing
@@ -313,7 +345,12 @@ class Run:
     # -- the coordinator tells
 
     def finished(self, result: FrameResult) -> None:
-        """Take the record of a frame."""
+        """Take the record of a frame.
+
+        Raises:
+            LostRunError: another process works on the run.
+        """
+        self._lock.check()
         self._ledger.append(result)
         self._outcomes[result.frame] = result.outcome
         self._counted[result.outcome] += 1
@@ -346,7 +383,9 @@ class Run:
 
         Raises:
             KeyboardInterrupt: somebody has ordered the run to stop.
+            LostRunError: another process works on the run.
         """
+        self._lock.check()
         if read_order(self.folder) == "stop":
             raise KeyboardInterrupt
         self._state.doing, self._state.n_waiting = doing, n_waiting

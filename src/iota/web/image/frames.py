@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from iota.analysis.table import RunTable
-from iota.errors import UsageError
+from iota.errors import RunFolderError, UsageError
 from iota.inputs import find_frames
 from iota.records import FrameRef, FrameResult
-from iota.runs import RunFolder
+from iota.runs import RunFolder, iterate_ledger
 from iota.web.projects import Projects
 
 _MOST_IN_SET = 20_000
-
-_decoder = msgspec.json.Decoder(FrameResult)
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -87,28 +86,28 @@ def shown(projects: Projects, place: Place, table: RunTable | None = None) -> Sh
 
 
 def record_of(folder: RunFolder, row: int) -> FrameResult:
-    """The record of a run's frame by its position in the ledger.
+    """The record of a row, as :class:`iota.analysis.table.RunTable` counts them.
 
     Raises:
         UsageError: there are not so many, or it cannot be read.
     """
     try:
-        with folder.ledger.open("rb") as lines:
-            for number, line in enumerate(lines):
-                if number == row and line.endswith(b"\n"):
-                    return _decoder.decode(line)
-    except (OSError, msgspec.DecodeError) as error:
+        record = next(islice(iterate_ledger(folder.ledger), max(row, 0), None), None)
+    except RunFolderError as error:
         raise UsageError(f"The record of row {row} of run {folder.path.name} cannot be read.") from error
-    raise UsageError(f"Run {folder.path.name} has no row {row}.")
+    if record is None:
+        raise UsageError(f"Run {folder.path.name} has no row {row}.")
+    return record
 
 
 def n_rows(folder: RunFolder) -> int:
     """Number of finished frames of a run."""
+    table = RunTable(folder)
     try:
-        with folder.ledger.open("rb") as file:
-            return sum(part.count(b"\n") for part in iter(lambda: file.read(1 << 20), b""))
-    except OSError:
+        table.update()
+    except RunFolderError:
         return 0
+    return table.n_rows
 
 
 class ImageSet(msgspec.Struct, kw_only=True):

@@ -11,7 +11,7 @@ from fastapi import Request
 from nicegui import events, ui
 
 from iota.errors import UsageError
-from iota.records import NOT_HITS
+from iota.records import CAN_RETRY, NOT_HITS, OUTCOME_WORDS, Outcome
 from iota.runs import RunFolder, RunState
 from iota.runs.control import give_order, read_order
 from iota.web import scatter, selection_bar
@@ -100,6 +100,8 @@ class _Header:
         self._site, self._run_id, self._live = site, run_id, live
         self._folder: RunFolder = live.folder
         self._finished: deque[tuple[float, int]] = deque()  # time, finished frames
+        self._retry_items: dict[Outcome, ui.item] = {}
+        self._retried: dict[Outcome, ui.item_label] = {}  # their texts
 
     def build(self) -> None:
         """Make it."""
@@ -115,6 +117,13 @@ class _Header:
                 self._monitor.tooltip("Keep looking for new images in the inputs of this run")
                 self._stop = ui.button("Stop", icon="stop", color="negative", on_click=self._stop_run).props("outline")
                 self._resume = ui.button("Resume", icon="play_arrow", on_click=self._resume_run).props("unelevated")
+                self._retry = ui.dropdown_button("Process again", icon="refresh", auto_close=True).props("outline")
+                with self._retry:
+                    for outcome in CAN_RETRY:
+                        item = ui.item(on_click=lambda _, outcome=outcome: self._retry_images(outcome))
+                        with item, ui.item_section():
+                            self._retried[outcome] = ui.item_label()
+                        self._retry_items[outcome] = item
                 self._again = ui.button("Set up again", icon="replay", on_click=self._set_up_again).props("outline")
                 self._again.tooltip("Open the start page with the settings of this run")
             self._bar = ui.linear_progress(0, show_value=False, size="8px").props("rounded instant-feedback")
@@ -142,10 +151,12 @@ class _Header:
         reason = self._live.problem or (_KILLED if was_killed else state.reason)
         self._reason.set_text(reason)
         self._reason.set_visibility(bool(reason))
-        n_finished = max(state.n_finished, self._live.table.n_rows)
-        self._bar.set_value(n_finished / state.n_frames if state.n_frames else 0)
-        n_hits, n_integrated = self._hits_of(state)
-        self._count.set_text(f"{n_finished:,} of {state.n_frames:,} frames")
+        is_read = self._live.table.is_complete and not at_work  # the ledger is the truth; a state may be old
+        n_finished = self._live.table.n_rows if is_read else max(state.n_finished, self._live.table.n_rows)
+        n_frames = self._live.n_frames
+        self._bar.set_value(n_finished / n_frames if n_frames else 0)
+        n_hits, n_integrated = self._hits_of(state, is_read=is_read)
+        self._count.set_text(f"{n_finished:,} of {n_frames:,} frames")
         waiting = f", {state.n_waiting:,} more wait" if state.n_waiting else ""  # for the lattice, or for a worker
         self._hits.set_text(f"{n_hits:,} hits, {n_integrated:,} integrated{waiting}")
         self._tell_rate(state, n_finished, at_work)
@@ -155,15 +166,24 @@ class _Header:
         self._doing.set_text(reading or (state.doing if at_work else ""))
         self._stop.set_visibility(at_work)
         self._resume.set_visibility(not at_work and state.status != "finished")
+        self._show_retry(at_work=at_work)
         self._monitor.set_visibility(state.status != "queued")
         if self._monitor.enabled:  # what was clicked is done
             is_watching = at_work and state.status == "watching" and read_order(self._folder) != "finish"
             self._monitor.set_value(is_watching)
 
-    def _hits_of(self, state: RunState) -> tuple[int, int]:
+    def _show_retry(self, *, at_work: bool) -> None:
+        """Offer to process images again whose outcome was no fault of theirs, perhaps."""
+        counts = self._live.summary().counts
+        for outcome, item in self._retry_items.items():
+            self._retried[outcome].set_text(f"{counts.get(outcome, 0):,} {OUTCOME_WORDS[outcome]}")
+            item.set_visibility(bool(counts.get(outcome)))
+        self._retry.set_visibility(not at_work and any(counts.get(outcome) for outcome in CAN_RETRY))
+
+    def _hits_of(self, state: RunState, *, is_read: bool) -> tuple[int, int]:
         """Hits and integrated frames: of the ledger, or of the state while less of the ledger is read."""
         summary, n_in_state = self._live.summary(), sum(state.counts.values())
-        if summary.n_finished >= n_in_state:
+        if is_read or summary.n_finished >= n_in_state:
             return summary.n_hits, summary.n_integrated
         n_hits = n_in_state - sum(state.counts.get(outcome, 0) for outcome in NOT_HITS)
         return n_hits, state.counts.get("integrated", 0)
@@ -187,6 +207,10 @@ class _Header:
     async def _resume_run(self) -> None:
         with sentences():
             await resume_run(self._folder)
+
+    async def _retry_images(self, outcome: Outcome) -> None:
+        with sentences():
+            await resume_run(self._folder, retry=[outcome])
 
     async def _monitor_clicked(self, is_on: bool) -> None:
         self._monitor.set_enabled(False)
