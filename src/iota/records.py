@@ -71,6 +71,9 @@ NOT_HITS: tuple[Outcome, ...] = (
 CAN_RETRY: tuple[Outcome, ...] = ("crashed", "timed_out", "failed_import")  # may end otherwise with the same settings
 
 
+FileId = tuple[int, int, int]  # inode, time of change (ns since the epoch), size (bytes): whatever its name is
+
+
 class FrameRef(msgspec.Struct, frozen=True, order=True, gc=False):
     """One still image: a file, and which image in it.
 
@@ -143,6 +146,7 @@ class FrameResult(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     grid: list[GridPoint] = []  # of a grid search, in the order of the search
     files: dict[str, str] = {}  # what -> path relative to the run folder
     finished: Time = 0.0  # s since the epoch
+    file: FileId | None = None  # in monitor mode the file of a single image as it was read; None: it was not
     version: int = FORMAT_VERSION
 
 

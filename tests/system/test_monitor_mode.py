@@ -11,6 +11,7 @@ from commands import LYSOZYME, THAUMATIN, command
 from essence import essence
 from running import first_run, n_finished, said, start, status, wait_until
 
+from iota.inputs.seen import identity_of
 from iota.runs import read_ledger, read_state
 
 
@@ -82,6 +83,31 @@ def test_images_that_arrive_in_pieces_are_processed_once_each(lysozyme, known_ru
     waits = [r.finished - sum(r.seconds.values()) - complete[r.name] for r in results if r.outcome == "failed_triage"]
     assert waits
     assert min(waits) < 1.0
+
+
+@pytest.mark.slow
+def test_images_renamed_before_they_are_read_are_processed_once_under_their_new_names(lysozyme, tmp_path):
+    images = sorted(lysozyme.glob("*.cbf"))[:8]
+    incoming = tmp_path / "incoming"
+    (incoming / "sorted").mkdir(parents=True)
+    folder = first_run(tmp_path)
+    run = start(["incoming", "--watch", "-n", 1, *LYSOZYME], tmp_path)
+    wait_until(lambda: status(folder) == "watching")
+    for image in images:
+        shutil.copy(image, incoming)
+    wait_until(lambda: (folder.path / "input.lst").read_text().count("\n") == len(images), every=0.02)
+    for k, image in enumerate(images):
+        (incoming / image.name).rename(incoming / ("sorted" if k % 2 else ".") / f"new_{image.name}")
+    wait_until(lambda: n_finished(folder) >= len(images))
+    assert command("iota.run", "--finish", 1, cwd=tmp_path).returncode == 0
+    assert run.wait(60) == 0, said(tmp_path)
+    results, _ = read_ledger(folder.ledger)
+    assert sorted(r.frame.path.rpartition("/")[2].removeprefix("new_") for r in results) == [i.name for i in images]
+    assert sum("/new_" in r.frame.path for r in results) > 1
+    assert not [r.reason for r in results if r.outcome == "failed_import"]
+    assert sorted((folder.path / "input.lst").read_text().split("\n")[:-1]) == sorted(str(r.frame) for r in results)
+    assert read_state(folder.state).n_frames == len(images)
+    assert [r.file for r in results] == [identity_of(os.stat(r.frame.path))[1] for r in results if r.file is not None]
 
 
 @pytest.mark.slow

@@ -328,10 +328,15 @@ def _essence(result):
 
 
 class Beam:
-    """A feed that brings frames bit by bit, and then says that no more will come."""
+    """A feed that brings frames bit by bit, and then says that no more will come.
 
-    def __init__(self, batches):
+    Of some frames the first record does not count: ``moved`` ones come again, those that are ``gone`` do not.
+    """
+
+    def __init__(self, batches, moved=(), gone=()):
         self._batches = list(batches)
+        self._moved, self._gone = set(moved), set(gone)
+        self._overdue = []
         self.n_brought = 0
 
     def poll(self):
@@ -341,9 +346,24 @@ class Beam:
         self.n_brought += len(batch)
         return batch
 
+    def take(self, result):
+        if result.frame in self._moved:
+            self._moved.remove(result.frame)
+            self._batches += [[], [result.frame]]
+            return False
+        if result.frame in self._gone:
+            self._gone.remove(result.frame)
+            self._overdue.append(result)
+            return False
+        return True
+
+    def overdue(self):
+        results, self._overdue = self._overdue, []
+        return results
+
     @property
     def closed(self):
-        return not self._batches
+        return not self._batches and not self._overdue
 
 
 def _batches(crystals, seed):
@@ -356,6 +376,25 @@ def _batches(crystals, seed):
         batches.append(frames[:n])
         frames = frames[n:]
     return batches
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_frames_that_come_again_are_recorded_once(seed, newest_first):
+    crystals = _hits(20) | _blanks(50)
+    batches = _batches(crystals, seed)
+    frames = [frame for batch in batches for frame in batch]
+    book, engine = Book(), Crystals(crystals)
+    feed = Beam(batches, moved=frames[::5], gone=frames[1::7])
+    rules = LearningRules(
+        ladder=LADDER, with_lattice=lambda label, cell, group: Settings(label, " ".join(map(str, cell)))
+    )
+    words = {"feed": feed, "newest_first": newest_first}
+    pool = Threads(engine.work, 2, seed)
+    Coordinator([], lambda frame: frame.path[6:-4], pool, book, tuple(LADDER), rules, **words).run()
+    assert len(book.results) == len(crystals)
+    assert feed.n_brought == len(crystals) + len(frames[::5])
+    assert [r.outcome for r in book.results.values()].count("failed_triage") == 50
 
 
 @pytest.mark.parametrize("newest_first", [False, True])

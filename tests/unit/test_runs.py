@@ -8,7 +8,7 @@ import pytest
 from iota.errors import RunFolderError
 from iota.records import FrameRef, FrameResult, Lattice
 from iota.runs import FrameNames, Ledger, RunFolder, RunState, read_ledger, read_state
-from iota.runs.lists import write_input_list, write_outcome_lists
+from iota.runs.lists import append_input_list, read_input_list, write_input_list, write_outcome_lists
 from iota.runs.lock import RunLock
 
 
@@ -171,3 +171,16 @@ def test_where_locks_do_not_reach_the_heartbeat_tells(tmp_path, age_s, host, is_
     else:
         with pytest.raises(RunFolderError, match="process 1 on elsewhere"):
             RunLock(folder).acquire()
+
+
+def test_input_list_without_frames_that_were_moved_and_without_half_a_line(tmp_path):
+    folder = RunFolder.create(tmp_path)
+    first, second, third, fourth = (FrameRef(f"/data/{name}.cbf") for name in "abcd")
+    write_input_list(folder, [first, second])
+    append_input_list(folder, [third], moved=[first])
+    assert read_input_list(folder) == [second, third]
+    append_input_list(folder, [first], moved=[second])
+    with (folder.path / "input.lst").open("a") as file:
+        file.write("/data/half")  # a disk was full
+    append_input_list(folder, [fourth])
+    assert read_input_list(folder) == [third, first, fourth]

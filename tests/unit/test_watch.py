@@ -38,8 +38,9 @@ def put(path: Path, content: bytes | None = None) -> Path:
     return path
 
 
-def watch(*sources, settle_s=0.1, rest_s=20.0, **options) -> Watcher:
-    return Watcher(sources, settle_s=settle_s, rest_s=rest_s, **options)
+def watch(*sources, settle_s=0.1, rest_s=20.0, budget_s=2.0, **options) -> Watcher:
+    """A watcher that looks at everything each time, also on a machine that has much to do."""
+    return Watcher(sources, settle_s=settle_s, rest_s=rest_s, budget_s=budget_s, **options)
 
 
 def until(watcher: Watcher, n: int, limit_s: float = 5.0) -> list[FrameRef]:
@@ -281,8 +282,40 @@ def test_growing_list(tmp_path):
         assert until(watcher, 1) == frames_of(inside)
     short = f"{images[3]}\n{images[4]}"
     listed.write_text(short)  # written anew, no end of line
-    watcher._lists[str(listed)]._rest_s = 0.3
+    watcher._lists[str(listed)]._rest_s = 0.3  # as monitor_mode_incomplete_after would be
     assert until(watcher, 2) == frames_of(images[3], images[4])
+
+
+def test_list_that_is_set_aside_written_anew_or_replaced_loses_no_line(tmp_path):
+    images = iter([put(tmp_path / "images" / f"img_{i:02d}.cbf") for i in range(12)])
+    listed, expected = tmp_path / "good.lst", []
+
+    def lines(n):
+        some = [next(images) for _ in range(n)]
+        expected.extend(frames_of(*some))
+        return "".join(f"{image}\n" for image in some)
+
+    listed.write_text(lines(2))
+    watcher = watch(listed)
+    frames = until(watcher, 2)
+    with listed.open("a") as file:
+        file.write(lines(1))
+        file.flush()
+        listed.rename(tmp_path / "good.lst.1")  # before anybody has read the last line
+        listed.write_text(lines(1))
+        frames += until(watcher, 2)
+        file.write(lines(1))  # by one who does not know that it has another name
+    frames += until(watcher, 1)
+    listed.write_text(lines(3))  # longer, in the same file
+    frames += until(watcher, 3)
+    (tmp_path / "new").write_text(lines(2))
+    (tmp_path / "new").replace(listed)
+    frames += until(watcher, 2)
+    listed.unlink()
+    for_a_while(watcher, 0.1)
+    listed.write_text(lines(2))
+    frames += until(watcher, 2)
+    assert sorted(frames) == sorted(expected)
 
 
 def test_list_written_ahead_of_its_images(tmp_path):
@@ -557,7 +590,7 @@ def test_missing_data_file_is_told_when_all_is_at_rest(tmp_path):
     master = write_master(tmp_path / "x_master.h5", 2)
     with Detector(tmp_path / "x_data_000002.h5", bare=True) as second:
         second.take(2)
-    watcher = watch(tmp_path, rest_s=0.6)
+    watcher = watch(tmp_path, rest_s=1.5)
     assert for_a_while(watcher, 0.3) == []
     assert until(watcher, 2) == images_of(master, 2, 3), "the first file is taken to be as long as the second"
     assert "x_data_000001.h5" in watcher.problems[0].text

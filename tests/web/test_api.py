@@ -3,6 +3,8 @@
 import io
 import json
 import re
+import sys
+import threading
 import time
 from pathlib import Path
 
@@ -212,6 +214,29 @@ def test_orders_reach_the_run(run, ask):
     assert ask.post("/api/runs/001/stop").status_code == 202
     assert read_order(run) == "stop"
     assert ask.post("/api/runs/001/dance").status_code == 422
+
+
+def test_a_row_that_will_be_finished_soon_is_waited_for(tmp_path, ask, monkeypatch):
+    at_work = made_run(tmp_path, [blank(0)], status="running", n_frames=3)
+    soon = threading.Timer(1.5, lambda: write(at_work, [blank(1)]))
+    soon.start()
+    assert ask.get("/api/runs/001/frames/1").json()["name"] == "img_00001"
+    soon.join()
+    monkeypatch.setattr(sys.modules[api_frames.LiveRun.__module__], "PATIENCE_S", 0.3)
+    answer = ask.get("/api/runs/001/frames/2")
+    assert (answer.status_code, answer.json()["error"]["kind"]) == (503, "not_yet")
+    assert "2 of 3 frames are finished" in answer.text
+    assert int(answer.headers["retry-after"]) > 0
+    assert ask.get("/api/runs/001/frames/3").status_code == 404
+
+
+def test_rows_of_a_ledger_that_is_still_read_are_waited_for(run, ask, monkeypatch):
+    table_class = type(api_frames.LiveRun(run).table)
+    read_chunk = table_class._read_chunk
+    monkeypatch.setattr(sys.modules[table_class.__module__], "_CHUNK_BYTES", 300)
+    monkeypatch.setattr(table_class, "_read_chunk", lambda *words: time.sleep(0.1) or read_chunk(*words))
+    assert ask.get("/api/runs/001/frames/19").json()["row"] == 19
+    assert ask.get("/api/runs/001/frames/20").status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +27,8 @@ from iota.engine.process_memory import is_want_of_memory
 from iota.engine.reading import ImportFailedError
 from iota.engine.spots import SpotFinder
 from iota.engine.still_profile import still_profiles
-from iota.records import FrameResult, Lattice, Outcome, Scouted, Screened, Settings, Task
+from iota.inputs.seen import identity_of
+from iota.records import FileId, FrameResult, Lattice, Outcome, Scouted, Screened, Settings, Task
 
 
 class Failure(NamedTuple):
@@ -195,6 +197,7 @@ class FrameWork:
     def find_spots(self) -> None:
         """Import, spot finding and triage: what does not depend on how a lattice is looked for."""
         params, finder = self.engine.shared_params, self.engine.spot_finder
+        file = self._file()
         with self.stage("import"):
             words = (self.result.frame, params, self.files.link, self.engine.reference_detector)
             if finder is None:
@@ -203,6 +206,8 @@ class FrameWork:
                 self.experiments = import_models(*words, self.engine.opened_file)
                 self.pixels = read_pixels(self.experiments[0].imageset)
             StepProcessor(params).pre_process(self.experiments)
+        if file == self._file():  # else another was renamed to this meanwhile: which was read is not known
+            self.result.file = file
         with self.stage("spotfinding"):
             self.engine.check_masks(self.experiments[0].detector)
             if finder is not None:
@@ -217,6 +222,16 @@ class FrameWork:
             if self.engine.grid is None or failure.outcome == "too_many_spots":
                 raise
             self._find_more_spots(self.engine.grid.most_sensitive.phil)
+
+    def _file(self) -> FileId | None:
+        """Which file has the frame's name now, in monitor mode: it may be renamed at any time."""
+        frame = self.result.frame
+        if not self.engine.files_grow or frame.index is not None:
+            return None
+        try:
+            return identity_of(os.stat(frame.path))[1]  # noqa: PTH116 - as the watcher has it
+        except (OSError, ValueError):
+            return None
 
     def _find_more_spots(self, phil: str) -> None:
         """Give a frame that has too few spots a chance with more sensitive settings."""

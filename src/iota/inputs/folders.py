@@ -8,14 +8,16 @@ In between, the next files of numbered series are looked for by their names.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
 import time
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 
-from iota.inputs.kinds import is_found_in_folder
+from iota.inputs.kinds import is_found_in_folder, is_hdf5_name
 from iota.inputs.order import natural_key
 from iota.inputs.seen import Seen
 from iota.inputs.series import Series
@@ -27,6 +29,7 @@ _LISTING_SHARE = 10  # a listing is followed by so many times its duration witho
 _ROUND_S = 15.0  # how often each folder is listed whatever its time of change
 _ROUND_SHARE = 20
 _ROUND_STEPS = 50
+_COMPARED = 1000  # files of a folder that came back
 _LEARNT_FROM = 100  # names of a listing from which the numbered series are known
 
 
@@ -82,6 +85,7 @@ class Folders:
         self._round: deque[Folder] = deque()
         self._next_round_at = 0.0
         self.unreadable: list[tuple[str, str]] = []  # path, reason
+        self.written_anew: list[str] = []  # paths of folders that were made again, with other files of the same names
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -180,6 +184,8 @@ class Folders:
         new = [name for name in names if name not in met and name not in ignored]
         folder.listing_s = time.perf_counter() - started
         first, folder.listed_at = folder.listed_at is None, now
+        if first and len(new) < len(names):
+            self._tell_of_old_names(folder, fd, names)
         arrivals = [Arrival(folder, name, first) for name in new if self._is_wanted(folder, name, fd)]
         if len({len(arrival.name) for arrival in arrivals}) > 1:
             arrivals.sort(key=lambda arrival: natural_key(arrival.name))
@@ -189,6 +195,17 @@ class Folders:
         if len(ignored) > 1000 and len(ignored) > 2 * len(names):
             ignored.intersection_update(names)
         return arrivals
+
+    def _tell_of_old_names(self, folder: Folder, fd: int, names: list[str]) -> None:
+        """Tell whether files of a folder that came back are others than those that had their names before."""
+        met = self._seen.names(folder.resolved)
+        some = (name for name in names if name in met and not is_hdf5_name(name))  # those are followed by their names
+        for name in islice(some, _COMPARED):
+            with contextlib.suppress(OSError):
+                status = os.stat(name, dir_fd=fd)
+                if stat.S_ISREG(status.st_mode) and not self._seen.knows(status):
+                    self.written_anew.append(folder.path)
+                    return
 
     def _look_for_next(self, folder: Folder, fd: int) -> list[Arrival]:
         """Return the next files of numbered series, in a folder too large to be listed just now."""

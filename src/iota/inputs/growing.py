@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from iota.errors import InputError
+from iota.inputs.birth import birth_ns
 from iota.inputs.crystfel_events import read_event_map
 from iota.inputs.crystfel_geometry import CrystfelGeometry
 from iota.inputs.hdf5 import imageless_sentence, is_metadata_name, master_beside, missing_text
@@ -18,7 +19,7 @@ from iota.inputs.kinds import data_file_stem
 from iota.inputs.problem import Problem, problem_with
 from iota.inputs.seen import Seen
 from iota.inputs.taken import Taken, Which
-from iota.records import FrameRef
+from iota.records import FrameRef, FrameResult
 
 _COARSE_S = 2.5  # some file systems count the time of change in whole seconds, or two
 _WHOLE_FILE = -1  # beside the numbers of images: the file was handed over as one that cannot be read
@@ -36,12 +37,14 @@ class GrowingFile:
         self.path = path
         self.resolved = resolved
         self.key = (status.st_dev, status.st_ino)
+        self.born = birth_ns(path)
         self.is_whole = False  # all images are wanted, not only ``wanted``
         self.named = False
         self.wanted: set[int] = set()
         self.given_before = given  # in an earlier run
         self.given: Which = np.zeros(0, np.bool_)  # images that were handed over, or are those of another file
         self.has_given = bool(given)
+        self.unread: dict[int, FrameRef] = {}  # images that are to come again -> as they came before
         self.signature: Signature = {}
         self.changed_at = 0.0
         self.counted_at = -1e9
@@ -52,6 +55,14 @@ class GrowingFile:
         self.is_part = False  # its images are those of another file
         self.is_final = False  # at rest: what is not there is not waited for
         self.too_many = ""
+
+    def is_there(self) -> bool:
+        """Say whether the path still leads to the file that was met there."""
+        try:
+            status = os.stat(self.path)
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) == self.key
 
     def look(self, now: float, rest_s: float) -> bool:
         """Find out whether the file or those it points to changed. False if it is gone."""
@@ -94,6 +105,24 @@ class GrowingFile:
         if not (found.is_certain or self.ready.all()):  # what comes may shift what follows
             self.ready[int(np.argmin(self.ready)) :] = False
 
+    def give_back(self, index: int, frame: FrameRef) -> None:
+        """Have an image come again."""
+        self.unread[index] = frame
+        self._set_given(index, False)
+        self.is_final = False
+
+    def give_up(self, index: int) -> None:
+        """Have an image come no more."""
+        if self.unread.pop(index, None) is not None:
+            self._set_given(index, True)
+
+    def _set_given(self, index: int, is_given: bool) -> None:
+        self.given_before.discard(index)
+        if index < len(self.given):
+            self.given[index] = is_given
+        elif is_given:
+            self.given_before.add(index)
+
     def settled(self, now: float, settle_s: float) -> Which:
         """Return which images can be handed over.
 
@@ -135,6 +164,8 @@ class GrowingFiles:
         self._targets: set[str] = set()  # resolved paths to which masters point
         self._taken = Taken()
         self._told: set[tuple[str, str]] = set()
+        self._by_name: dict[str, GrowingFile] = {}  # by the paths of their images, former ones too
+        self.renamed: dict[FrameRef, FrameRef] = {}  # given back -> as it came again; for the caller to take out
         self.problems: list[Problem] = []
 
     @property
@@ -151,7 +182,7 @@ class GrowingFiles:
             file = self._moved_from(path, resolved, status)
         if file is None:
             file = GrowingFile(path, resolved, status, self._given_before(resolved))
-            self._files[resolved] = self._by_key[file.key] = file
+            self._files[resolved] = self._by_key[file.key] = self._by_name[path] = file
             self._live[file] = None
         file.named = file.named or named
         if index is None:
@@ -165,16 +196,38 @@ class GrowingFiles:
 
     def _moved_from(self, path: str, resolved: str, status: os.stat_result) -> GrowingFile | None:
         file = self._by_key.get((status.st_dev, status.st_ino))
-        if file is None or os.path.lexists(file.path):
+        if file is None or file.is_there():
             return None
         before = file.signature.get(file.path)
         if before is None or status.st_size < before[0] or status.st_mtime_ns < before[1]:
             return None  # another file got the inode
-        del self._files[file.resolved]
+        if birth_ns(path) != file.born:
+            return None
+        self._taken.rename(file.path, path, file.resolved, resolved)
+        if self._files.get(file.resolved) is file:
+            del self._files[file.resolved]
         file.path, file.resolved, file.map = path, resolved, None
-        self._files[resolved] = file
+        self._files[resolved] = self._by_name[path] = file
         self._wake(file)
         return file
+
+    def was_read(self, result: FrameResult) -> bool:
+        """Say whether a record is that of an image as it was handed over; False if its file was moved before."""
+        file = self._by_name.get(result.frame.path)
+        if result.outcome != "failed_import" or file is None:
+            return True
+        return file.path == result.frame.path and os.path.lexists(file.path)
+
+    def give_back(self, frame: FrameRef, index: int) -> None:
+        """Have an image whose file was moved come again, when the file is found."""
+        file = self._by_name[frame.path]
+        file.give_back(index, frame)
+        if file.path != frame.path:
+            self._wake(file)
+
+    def give_up(self, frame: FrameRef, index: int) -> None:
+        """Wait no longer for an image that was given back."""
+        self._by_name[frame.path].give_up(index)
 
     def poll(self, now: float, deadline: float) -> Iterator[FrameRef]:
         """Yield the frames that are ready now, until ``deadline`` (s of ``time.perf_counter``)."""
@@ -272,7 +325,13 @@ class GrowingFiles:
             some = "some of its images" if free.any() else "its images"
             self._tell(file, f"{some} are also in {other}, and are processed once.")
         for index in np.flatnonzero(free).tolist():
-            yield FrameRef(file.path, index)
+            yield self._frame(file, index)
+
+    def _frame(self, file: GrowingFile, index: int) -> FrameRef:
+        frame = FrameRef(file.path, index)
+        if file.unread and (before := file.unread.pop(index, None)):
+            self.renamed[before] = frame
+        return frame
 
     def _finish(self, file: GrowingFile) -> Iterator[FrameRef]:
         """Hand over what a file at rest holds as far as it can be read, and tell what is missing."""

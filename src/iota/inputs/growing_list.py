@@ -1,10 +1,12 @@
-"""A text list that somebody is still writing."""
+"""A text list that somebody is still writing, writes anew, or sets aside to begin another of its name."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 _PIECE_BYTES = 1 << 18
+_COMPARED_BYTES = 4096
 
 
 class GrowingList:
@@ -14,32 +16,66 @@ class GrowingList:
         self.path = path
         self.folder = os.path.dirname(path)
         self._rest_s = rest_s  # after so long without a change the last line is whole without an end of line
-        self._key = (-1, -1)  # device, inode
+        self._files: list[_ListFile] = []  # the last one has the name; others had it, and may not be read to their end
+
+    def poll(self, now: float) -> list[str]:
+        """Return new lines without blank ones and comments, some thousands at most; none when the list is gone."""
+        with contextlib.suppress(OSError):  # gone, or a network that stumbles
+            self._open(now)
+        for file in list(self._files):
+            try:
+                lines = file.read(now, self._rest_s)
+            except OSError:
+                lines = []
+            if lines:
+                return lines
+            if file is not self._files[-1] and now - file.changed_at >= self._rest_s:
+                self._files.remove(file)
+        return []
+
+    def _open(self, now: float) -> None:
+        # Opened at each look: on NFS only that asks the server, and another file may have the name.
+        fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+        if self._files and self._files[-1].is_same_as(fd):
+            self._files[-1].take(fd)
+        else:
+            self._files.append(_ListFile(fd, now))
+
+
+class _ListFile:
+    """One file that has the name of the list, or had it. While it is open no other file gets its inode."""
+
+    def __init__(self, fd: int, now: float) -> None:
+        self._fd = fd
+        self.changed_at = now
         self._offset = 0  # of the first byte that is not read yet
+        self._first, self._last = b"", b""  # some of the bytes that were read
         self._stamp = (-1, -1)  # size, time of change (ns)
-        self._changed_at = 0.0
         self._last_line_taken = False
 
-    def poll(self, now: float) -> list[str] | None:
-        """Return new lines without blank ones and comments, some thousands at most; None when the list is gone."""
+    def is_same_as(self, fd: int) -> bool:
+        """Say whether an open file is this one."""
         try:
-            fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
-        except OSError:
-            return None
-        try:
-            return self._read(fd, now)
-        except OSError:  # a network that stumbles: next time
-            return []
-        finally:
-            os.close(fd)
+            return os.path.sameopenfile(self._fd, fd)
+        except OSError:  # deleted on the server
+            return False
 
-    def _read(self, fd: int, now: float) -> list[str]:
-        status = os.fstat(fd)
-        key, stamp = (status.st_dev, status.st_ino), (status.st_size, status.st_mtime_ns)
-        if key != self._key or status.st_size < self._offset:  # written anew
-            self._key, self._offset = key, 0
+    def take(self, fd: int) -> None:
+        """Read from this descriptor of the same file from now on."""
+        os.close(self._fd)
+        self._fd = fd
+
+    def __del__(self) -> None:
+        os.close(self._fd)
+
+    def read(self, now: float, rest_s: float) -> list[str]:
+        """Return lines that are new. Raises OSError."""
+        fd, status = self._fd, os.fstat(self._fd)
+        stamp = (status.st_size, status.st_mtime_ns)
         if stamp != self._stamp:
-            self._stamp, self._changed_at, self._last_line_taken = stamp, now, False
+            self._stamp, self.changed_at, self._last_line_taken = stamp, now, False
+            if self._is_written_anew(fd):
+                self._offset, self._first, self._last = 0, b"", b""
         if self._offset >= status.st_size:
             return []
         piece = os.pread(fd, _PIECE_BYTES, self._offset)
@@ -47,11 +83,18 @@ class GrowingList:
         if whole:
             lines = _lines(whole, at_beginning=self._offset == 0)
             self._offset += len(whole)
+            self._first = (self._first + whole[:_COMPARED_BYTES])[:_COMPARED_BYTES]
+            self._last = (self._last + whole)[-_COMPARED_BYTES:]
             return lines
-        if now - self._changed_at < self._rest_s or self._last_line_taken:
+        if now - self.changed_at < rest_s or self._last_line_taken:
             return []
         self._last_line_taken = True  # and read again from its beginning, should it go on
         return _lines(piece, at_beginning=self._offset == 0)
+
+    def _is_written_anew(self, fd: int) -> bool:
+        first = os.pread(fd, len(self._first), 0)
+        last = os.pread(fd, len(self._last), self._offset - len(self._last))
+        return (first, last) != (self._first, self._last)
 
 
 def _lines(piece: bytes, *, at_beginning: bool) -> list[str]:

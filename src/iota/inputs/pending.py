@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from iota.inputs.complete import State, state_of
-from iota.inputs.seen import Seen
+from iota.inputs.seen import Identity, Seen
 
 
 class Waiting:
     """One file that waits."""
 
-    __slots__ = ("index", "path", "resolved", "since", "stamp", "state")
+    __slots__ = ("identity", "index", "path", "resolved", "since", "stamp", "state")
 
     def __init__(self, path: str, resolved: str, index: int | None) -> None:
         self.path = path
@@ -23,6 +23,7 @@ class Waiting:
         self.stamp: tuple[int, ...] | None = None  # size, time of change (ns), device, inode; () unreadable
         self.since = 0.0  # s, when it was first like that
         self.state: State = "incomplete"
+        self.identity: Identity | None = None  # when it was complete; None: it could not be opened
 
 
 class Pending:
@@ -32,8 +33,11 @@ class Pending:
     wrong with it.
     """
 
-    def __init__(self, seen: Seen, settle_s: float, rest_s: float) -> None:
+    def __init__(
+        self, seen: Seen, is_new: Callable[[Waiting, os.stat_result], bool], settle_s: float, rest_s: float
+    ) -> None:
         self._seen = seen
+        self._is_new = is_new  # or another name of a file that came before
         self._settle_s = settle_s
         self._rest_s = rest_s
         self._files: dict[str, Waiting] = {}
@@ -76,7 +80,7 @@ class Pending:
         if not is_complete:
             self._files[_key(file)] = file
             return False
-        return file.index is not None or self._seen.identify(status)
+        return self._is_new(file, status)
 
     def _is_complete(self, file: Waiting, fd: int, status: os.stat_result, now: float) -> bool:
         stamp = (status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino)

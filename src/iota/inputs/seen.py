@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from itertools import groupby
 
-from iota.records import FrameRef
+from iota.records import FileId, FrameRef
+
+Identity = tuple[int, FileId]  # device, and what is the same on every machine
+
+
+def key_of(file: FileId) -> int:
+    """What is kept of a file that was read: 28 bytes instead of 160."""
+    return hash(file)
+
+
+def identity_of(status: os.stat_result) -> Identity:
+    """What stays the same when a file is renamed, and is another when a new file gets the inode of a deleted one."""
+    return status.st_dev, (status.st_ino, status.st_mtime_ns, status.st_size)
 
 
 class Seen:
     """Files by folder and name, and by identity; about 200 bytes a file, as no path is kept but the folders'.
 
-    Folders are resolved ones. ``before`` are frames of an earlier search: met already, but without an identity.
+    Folders are resolved ones. ``before`` are frames of an earlier search: met already. ``read`` has the keys of the
+    files that were read for the records of an earlier run, whatever their names are now.
     """
 
-    def __init__(self, before: Iterable[FrameRef]) -> None:
+    def __init__(self, before: Iterable[FrameRef], read: AbstractSet[int] = frozenset()) -> None:
         self._names: dict[str, set[str]] = {}
         self._before: dict[str, set[str]] = {}
         self._identities: set[int] = set()
+        self._read_before = read  # without the device, which has another number on another machine
         self.images_before: dict[str, set[int]] = {}  # resolved path -> images of that file
         self._remember(before)
 
@@ -60,9 +75,10 @@ class Seen:
         self.names(folder).add(name)
 
     def forget(self, path: str) -> None:
-        """Forget a file that vanished before it was complete, so that it can come again."""
+        """Forget the name of a file that vanished before it was read, so that it can come again."""
         folder, name = os.path.split(path)
         self.names(folder).discard(name)
+        self._before.get(folder, set()).discard(name)
 
     def was_before(self, path: str, index: int | None = None) -> bool:
         """Say whether a resolved path, or one image of it, is that of a frame of the earlier search."""
@@ -77,8 +93,20 @@ class Seen:
         Device and inode alone will not do, as the inode of a deleted file is given to the next one. A file with several
         names by hard links is several files, as everywhere among the inputs.
         """
-        identity = hash((status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size))
-        if identity in self._identities and status.st_nlink == 1:
+        if self.knows(status) and status.st_nlink == 1:
             return False
-        self._identities.add(identity)
+        self._identities.add(hash(identity_of(status)))
         return True
+
+    def knows(self, status: os.stat_result) -> bool:
+        """Say whether a file like this one was met."""
+        identity = identity_of(status)
+        return hash(identity) in self._identities or key_of(identity[1]) in self._read_before
+
+    def was_read(self, identity: Identity) -> None:
+        """Remember a file as it was read."""
+        self._identities.add(hash(identity))
+
+    def was_not_read(self, identity: Identity) -> None:
+        """Forget the identity of a file that could not be read, so that it can come again."""
+        self._identities.discard(hash(identity))

@@ -16,7 +16,17 @@ class Taken:
 
     def __init__(self) -> None:
         self._owners: dict[str, int] = {}  # path -> number, from 1
+        self._paths: dict[int, str] = {}  # the other way round
         self._rows: dict[tuple[str, str, Box | None], npt.NDArray[np.int32]] = {}
+
+    def rename(self, before: str, path: str, resolved_before: str, resolved: str) -> None:
+        """Follow a file to its new path: what it had taken stays its own."""
+        if before in self._owners:
+            self._owners[path] = self._owners.pop(before)
+            self._paths[self._owners[path]] = path
+        for key in [key for key in self._rows if key[0] == resolved_before]:
+            _, dataset, part = key
+            self._rows[resolved, dataset, part] = self._rows.pop(key)
 
     def claim(self, path: str, found: ImageMap, wanted: Which) -> tuple[Which, str]:
         """Take images of a file, and return which of them nobody had taken, and who had the first of the others.
@@ -26,7 +36,8 @@ class Taken:
             found: its images.
             wanted: which of them `[n]`.
         """
-        mine = self._owners.setdefault(path, len(self._owners) + 1)
+        mine = self._owners.setdefault(path, len(self._paths) + 1)
+        self._paths[mine] = path
         theirs = self._owners_of_images(found)
         theirs[theirs == mine] = 0
         free = wanted & (theirs == 0)
@@ -36,7 +47,7 @@ class Taken:
                 rows = rows[free[stretch.images()]]
                 owners[rows[owners[rows] == 0]] = mine
         others = theirs[wanted & (theirs > 0)]
-        return free, list(self._owners)[int(others[0]) - 1] if len(others) else ""
+        return free, self._paths[int(others[0])] if len(others) else ""
 
     def _owners_of_images(self, found: ImageMap) -> npt.NDArray[np.int32]:
         """Number of the owner of each image `[n]` of which all pixels are taken; 0 for others."""

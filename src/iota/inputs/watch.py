@@ -14,6 +14,7 @@ import stat
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import islice
 from pathlib import Path
 
@@ -24,29 +25,38 @@ from iota.inputs.event_lists import EventLines
 from iota.inputs.folders import Arrival, Folders
 from iota.inputs.growing import GrowingFiles
 from iota.inputs.growing_list import GrowingList
+from iota.inputs.handed import HandedOver
 from iota.inputs.paths import absolute, can_be_written
 from iota.inputs.pending import Pending, Waiting
 from iota.inputs.problem import UNWRITABLE, Problem, problem_with
-from iota.inputs.seen import Seen
-from iota.records import FrameRef
+from iota.inputs.seen import Seen, identity_of
+from iota.records import FrameRef, FrameResult
 
 _EXPECTED_LOOKS = 500  # paths that do not exist yet, looked for in one poll
 _GLOB_SHARE = 10  # a search for folders is followed by so many times its duration without one
 _FRESH_LIMIT = 20_000  # names met and not looked at yet, beyond which no folder is listed
+_WRITTEN_ANEW = (
+    "the folder was made again, with images of the same names as before. These are not processed;"
+    " write them under other names, or start another run."
+)
 _GONE = "there is no such file or folder yet: waiting for it."
 
 
 class Watcher:
     """Finds the frames that are complete and were not there before, in any mix of what :func:`find_frames` takes.
 
-    Call :meth:`poll` every 0.25 to 0.5 s; it returns within about ``budget_s`` and uses no thread. A file is handed
+    Call :meth:`poll` every 0.1 to 0.5 s; it returns within about ``budget_s`` and uses no thread. A file is handed
     over when its size and time of change stayed the same for ``settle_s`` and its content does not say that a part of
     it is missing; one that stays incomplete after ``rest_s`` without a change, so that its worker says what is wrong
     with it. Images of growing HDF5 files come as they are flushed. A list's last line counts when it ends.
 
     ``already`` are frames found or processed before: they never come again, nor does a file that is moved among the
-    watched folders, or is written anew under a name that came before. ``geometry`` is a CrystFEL geometry by which HDF5
-    files are read; one that cannot be read raises UsageError.
+    watched folders, or is written anew under a name that came before. Of these frames, those in ``unread`` have no
+    record yet; ``read`` has the keys (:func:`key_of`) of the files that the others were read from. ``geometry`` is a
+    CrystFEL geometry by which HDF5 files are read; one that cannot be read raises UsageError.
+
+    A file may be moved after it was handed over. Whoever gets its record asks :meth:`was_read`; if it was not,
+    :meth:`give_back` lets it come again from :meth:`poll`, and ``renamed`` says from what name to what other.
     """
 
     def __init__(
@@ -57,14 +67,19 @@ class Watcher:
         rest_s: float = 30.0,
         budget_s: float = 0.1,
         already: Iterable[FrameRef] = (),
+        unread: Iterable[FrameRef] = (),
+        read: AbstractSet[int] = frozenset(),
         geometry: str | None = None,
     ) -> None:
         self.problems: list[Problem] = []  # what stands in the way; grows, each is told once
+        self.renamed: dict[FrameRef, FrameRef] = {}  # given back -> as it came again; for the caller to take out
         self._budget_s = budget_s
         self._rest_s = rest_s
-        self._seen = Seen(already)
+        self._seen = Seen(already, read)
+        self._unread = set(unread)
+        self._handed = HandedOver(self._seen)
         self._folders = Folders(self._seen)
-        self._pending = Pending(self._seen, settle_s, rest_s)
+        self._pending = Pending(self._seen, self._handed.is_new, settle_s, rest_s)
         known = read_geometry(geometry) if geometry else None
         self._events = EventLines(known)
         self._growing = GrowingFiles(self._seen, settle_s, rest_s, known)
@@ -76,6 +91,7 @@ class Watcher:
         self._wildcards: list[_Wildcard] = []
         self._fresh: deque[_New | Arrival] = deque()
         self._shown: set[str] = set()  # paths of frames that have a link in them
+        self._absent: dict[str, str] = {}  # paths of files that were given back, and where these lie
         self._told: set[str] = set()
         self._now = 0.0
 
@@ -98,6 +114,7 @@ class Watcher:
         started = time.perf_counter()
         deadline = started + self._budget_s
         self._look_for_expected()
+        self._look_for_absent()
         self._read_lists(started + 0.3 * self._budget_s)
         self._watch_roots()
         if len(self._fresh) < _FRESH_LIMIT:
@@ -106,6 +123,9 @@ class Watcher:
         for path, reason in self._folders.unreadable:
             self._tell(path, f"the folder cannot be read ({reason}).")
         self._folders.unreadable.clear()
+        for path in self._folders.written_anew:
+            self._tell(path, _WRITTEN_ANEW)
+        self._folders.written_anew.clear()
         frames: list[FrameRef] = []
         for file in self._pending.poll(self._now, started + 0.7 * self._budget_s):
             frames.extend(self._frame(file))
@@ -115,8 +135,41 @@ class Watcher:
             if time.perf_counter() > deadline:
                 break
         frames.extend(self._growing.poll(self._now, deadline))
+        self.renamed.update(self._growing.renamed)
+        self._growing.renamed.clear()
         self._tell_all(self._growing.problems)
         return frames
+
+    def was_read(self, result: FrameResult) -> bool:
+        """Say whether a record is that of the file that was handed over; False if that was moved before it was read."""
+        if result.frame.index is not None:
+            return self._growing.was_read(result)
+        is_read = self._handed.was_read(result)
+        if is_read:
+            self._handed.settle(result.frame)
+        return is_read
+
+    def give_back(self, frame: FrameRef) -> None:
+        """Let a file that was moved before it was read come again, and whatever has its name now."""
+        if frame.index is not None:
+            self._growing.give_back(frame, frame.index)
+            return
+        other = self._handed.give_back(frame)
+        if other is not None:
+            self._fresh.append(_New(other.path, other.resolved, False, False))
+        folder, name = os.path.split(frame.path)
+        self._absent[frame.path] = os.path.join(os.path.realpath(folder), name)
+        self._seen.forget(self._absent[frame.path])
+
+    def give_up(self, frame: FrameRef) -> None:
+        """Wait no longer for a file that was given back."""
+        if frame.index is not None:
+            self._growing.give_up(frame, frame.index)
+            return
+        self._handed.give_up(frame)
+        resolved = self._absent.pop(frame.path, None)
+        if resolved is not None:
+            self._seen.add(resolved)  # it has its record, and comes no more under this name
 
     def end(self) -> list[FrameRef]:
         """Stop waiting: return the images that HDF5 files promise and that cannot be read: each gets its record."""
@@ -134,6 +187,14 @@ class Watcher:
         for text, folder in keys:
             if self._take(text, folder):
                 self._expected.pop((text, folder), None)
+
+    def _look_for_absent(self) -> None:
+        """Look whether there is a file again where one was missing: its disk was away, or another has its name now."""
+        for path in list(islice(self._absent, _EXPECTED_LOOKS)):
+            resolved = self._absent[path] = self._absent.pop(path)  # to the end of the row
+            if resolved not in self._seen and os.path.lexists(path):
+                self._seen.add(resolved)
+                self._fresh.append(_New(path, resolved, False, False))
 
     def _take(self, text: str, folder: str) -> bool:
         """Take one path as written by a person or in the list of a folder; False if it is not there yet."""
@@ -246,12 +307,19 @@ class Watcher:
         elif new.is_hdf5:
             self._growing.add(new.path, resolved, status, index=new.index, named=new.named)
         elif self._seen.was_before(resolved, new.index):
-            self._seen.identify(status)
+            self._meet_former(new, status)
         elif new.first and time.time() - max(status.st_mtime, status.st_ctime) > self._rest_s:
-            if self._seen.identify(status):  # an old file costs no look inside
-                yield from self._frame(Waiting(new.path, resolved, None))
-        elif file := self._pending.add(new.path, resolved, new.index, self._now):
-            yield from self._frame(file)
+            file = Waiting(new.path, resolved, None)
+            if self._handed.is_new(file, status):  # an old file costs no look inside
+                yield from self._frame(file)
+        elif waited := self._pending.add(new.path, resolved, new.index, self._now):
+            yield from self._frame(waited)
+
+    def _meet_former(self, new: _New, status: os.stat_result) -> None:
+        """Remember the file of a frame that was found before, maybe by a run that was stopped before it was read."""
+        self._seen.identify(status)
+        if (frame := FrameRef(new.path)) in self._unread:
+            self._handed.add(frame, new.resolved, identity_of(status))
 
     def _enter(self, new: _New) -> None:
         """Watch a folder that turned up in a watched one; its name may be that of an image."""
@@ -270,7 +338,11 @@ class Watcher:
         if path != file.resolved:
             self._shown.add(path)
         if can_be_written(path):
-            yield FrameRef(path, file.index)
+            frame = FrameRef(path, file.index)
+            if file.identity is not None and (before := self._handed.add(frame, file.resolved, file.identity)):
+                self.renamed[before] = frame
+                self._absent.pop(before.path, None)
+            yield frame
         else:
             self._tell(path, UNWRITABLE)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from iota.errors import RunFolderError, UsageError
 from iota.records import OUTCOMES, FrameRef, Outcome
 from iota.runs.folder import RunFolder, cannot_write, replace_text
 
+_MOVED = "# moved before it was read: "  # a comment for others who read the list
+_LONGEST_LINE = 1 << 16
 LIST_NAMES: Mapping[Outcome, str] = {outcome: f"{outcome}.lst" for outcome in OUTCOMES}
 
 
@@ -17,18 +21,29 @@ def write_input_list(folder: RunFolder, frames: Iterable[FrameRef]) -> None:
     _write(folder, "input.lst", frames)
 
 
-def append_input_list(folder: RunFolder, frames: Iterable[FrameRef]) -> None:
-    """Add frames that arrived to ``input.lst``.
+def append_input_list(folder: RunFolder, frames: Iterable[FrameRef], moved: Iterable[FrameRef] = ()) -> None:
+    """Add frames that arrived to ``input.lst``; those in ``moved`` are frames of it no more.
 
     Raises:
         RunFolderError: the list cannot be written.
     """
     path = folder.path / "input.lst"
+    lines = [f"{_MOVED}{frame}\n" for frame in moved] + [f"{frame}\n" for frame in frames]
     try:
-        with path.open("a", encoding="utf-8", errors="surrogateescape") as file:
-            file.write("".join(f"{frame}\n" for frame in frames))
+        with path.open("ab+") as file:
+            _drop_half_line(file)
+            file.write("".join(lines).encode("utf-8", "surrogateescape"))
     except OSError as error:
         raise RunFolderError(cannot_write(path, error)) from error
+
+
+def _drop_half_line(file: BinaryIO) -> None:
+    """Cut off what a full disk left of the last line: its frame was never processed, and is found again."""
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(0, end - _LONGEST_LINE))
+    tail = file.read()
+    if tail and not tail.endswith(b"\n"):
+        file.truncate(end - len(tail) + tail.rfind(b"\n") + 1)
 
 
 def read_input_list(folder: RunFolder) -> list[FrameRef]:
@@ -51,7 +66,16 @@ def read_list(path: Path) -> list[FrameRef]:
     except OSError as error:
         raise RunFolderError(f"{path} cannot be read: {error.strerror}.") from error
     complete = text[: text.rfind("\n") + 1]  # a killed run may leave half a line
-    return [_frame(line) for line in complete.split("\n")[:-1]]
+    lines = complete.split("\n")[:-1]
+    if f"\n{_MOVED}" not in text:
+        return [_frame(line) for line in lines]
+    frames: dict[FrameRef, None] = {}
+    for line in lines:
+        if line.startswith(_MOVED):
+            frames.pop(_frame(line.removeprefix(_MOVED)), None)
+        else:
+            frames[_frame(line)] = None
+    return list(frames)
 
 
 def _frame(line: str) -> FrameRef:

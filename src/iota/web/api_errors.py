@@ -36,10 +36,15 @@ class NotThereError(IotaError):
     """What is asked for is not there."""
 
 
+class NotYetError(IotaError):
+    """What is asked for will be there soon."""
+
+
 def error_response(status: int, kind: str, message: str, then: str = "") -> Response:
     """An answer in the one shape."""
     body = msgspec.json.encode(ErrorAnswer(Problem(kind, message, then)))
-    return Response(body, status, media_type="application/json", headers={"Cache-Control": "no-store"})
+    headers = {"Cache-Control": "no-store"} | ({"Retry-After": "2"} if status == 503 else {})
+    return Response(body, status, media_type="application/json", headers=headers)
 
 
 def handle_errors(app: FastAPI) -> None:
@@ -55,6 +60,7 @@ async def _iota_error(_: Request, error: Exception) -> Response:
         (status, kind)
         for kinds, status, kind in (
             (NotThereError, 404, "not_found"),
+            (NotYetError, 503, "not_yet"),
             (RunFolderError, 409, "run_folder"),
             (ParameterError, 400, "parameter"),
             (InputError, 400, "input"),

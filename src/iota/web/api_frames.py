@@ -15,9 +15,9 @@ from iota.errors import UsageError
 from iota.records import FrameResult
 from iota.web.api_answers import RunId, current_run, json_answer
 from iota.web.api_columns import float32_rows, zero_of_finished
-from iota.web.api_errors import NotThereError
+from iota.web.api_errors import NotThereError, NotYetError
 from iota.web.api_models import ColumnList, FramePage, FrameRow, answers
-from iota.web.live import LiveRun
+from iota.web.live import PATIENCE_S, LiveRun
 from iota.web.projects import Projects
 
 MOST_FRAMES = 1000  # in one answer
@@ -56,14 +56,20 @@ def add_frames(api: APIRouter, projects: Projects) -> None:
     ) -> Response:
         """Records of the frames that are wanted, some at a time."""
         live = await current_run(projects, run)
+        if offset + limit > live.table.n_rows and not live.table.is_complete:
+            await live.current(PATIENCE_S)
         wanted = Wanted(outcomes=outcome or (), reasons=reason or (), limits=where or (), text=text, sort=sort)
         return json_answer(await asyncio.to_thread(_page, live, wanted, offset, limit))
 
-    @api.get("/runs/{run}/frames/{row}", responses=answers(FrameRow, errors=(404, 409, 422)))
+    @api.get("/runs/{run}/frames/{row}", responses=answers(FrameRow, errors=(404, 409, 422, 503)))
     async def frame(run: RunId, row: Annotated[int, Path(ge=0, description="Row in the ledger.")]) -> Response:
-        """The record of one frame."""
+        """The record of one frame; of a run at work one that will be there soon is waited for (5 s at most)."""
         live = await current_run(projects, run)
-        if row >= live.table.n_rows:
+        if not await live.reach(row + 1):
+            if live.may_reach(row + 1):
+                raise NotYetError(
+                    f"Row {row} of run {run} is not there yet. {_progress(live)} Ask again in some seconds."
+                )
             raise NotThereError(f"Run {run} has no row {row}. It has {live.table.n_rows} finished frames.")
         return json_answer(_frame_row(row, await asyncio.to_thread(live.table.record, row)))
 
@@ -86,6 +92,8 @@ def add_frames(api: APIRouter, projects: Projects) -> None:
         asked = _column_names(names)
         live = await current_run(projects, run)
         table = live.table
+        if since > table.n_rows and generation in (None, table.generation):
+            await live.reach(since)
         n_rows = table.n_rows
         is_void = since > n_rows or (generation is not None and generation != table.generation)
         first = 0 if is_void else since
@@ -112,6 +120,12 @@ def _page(live: LiveRun, wanted: Wanted, offset: int, limit: int) -> FramePage:
     some = rows[offset : offset + limit]
     frames = [_frame_row(row, result) for row, result in zip(some.tolist(), live.table.records(some), strict=True)]
     return FramePage(total=len(rows), offset=offset, progress=live.table.progress, frames=frames)
+
+
+def _progress(live: LiveRun) -> str:
+    if live.table.is_complete:
+        return f"{live.table.n_rows} of {live.n_frames} frames are finished."
+    return f"{live.table.n_rows} rows, {live.table.progress:.0%} of the ledger, are read."
 
 
 def _frame_row(row: int, result: FrameResult) -> FrameRow:

@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 Part = TypeVar("Part")
 
 EVERY_S = 0.25
+PATIENCE_S = 5.0  # for rows that are asked for before they are read
 _IDLE_S = 60.0  # a run that nobody looked at for so long is let go, with its memory
 _SUMMARY_EVERY_S = 1.0
 _SUMMARY_SHARE = 0.1  # of the time at most goes into summaries
@@ -105,6 +106,22 @@ class LiveRun:
 
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(all_read(), patience_s)
+
+    async def reach(self, n_rows: int) -> bool:
+        """Wait some seconds until so many rows are read, as far as that is to be expected; return whether they are."""
+        self.want()
+
+        async def read() -> None:
+            async with self._looked:
+                await self._looked.wait_for(lambda: self.table.n_rows >= n_rows or not self.may_reach(n_rows))
+
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(read(), PATIENCE_S)
+        return self.table.n_rows >= n_rows
+
+    def may_reach(self, n_rows: int) -> bool:
+        """Whether a run that has fewer rows now will have so many: more are to be read, or to be finished."""
+        return not self.problem and (not self.table.is_complete or (self.is_at_work and n_rows <= self.n_frames))
 
     @property
     def is_watched(self) -> bool:

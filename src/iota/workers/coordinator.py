@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 MAX_LATTICES = 3  # lattices that one run may learn
 _NOT_EXPLAINED = ("failed_indexing", "failed_refinement", "failed_integration")  # perhaps by another lattice
 _TICK_S = 0.5
-_POLL_S = 0.2  # how often a feed is asked while workers are at work
+_POLL_S = 0.1  # how often a feed is asked while workers are at work
 
 
 class Workers(Protocol):
@@ -61,6 +61,12 @@ class Feed(Protocol):
 
     def poll(self) -> Sequence[FrameRef]:
         """Frames that are new since the last call, each once."""
+
+    def take(self, result: FrameResult) -> bool:
+        """Whether a record counts; if not, the frame comes again, maybe under another name, or the record later."""
+
+    def overdue(self) -> Sequence[FrameResult]:
+        """Records that did not count when they were made, and do now."""
 
     @property
     def closed(self) -> bool:
@@ -127,6 +133,7 @@ class Coordinator:
         self._waiting: set[FrameRef] = set()  # frames known to have diffraction that have no record yet
         self._misfits: list[FrameResult] = []  # frames that no learnt lattice explains
         self._attempts: dict[FrameRef, list[str]] = {}  # of misfits that are tried again
+        self._not_taken: set[FrameRef] = set()  # frames that come again
         self._screening = Screening()
         self._lesson: LessonInWork | None = None
         self._start([frame for frame in frames if not finished or frame not in finished], finished or {})
@@ -166,9 +173,12 @@ class Coordinator:
         if self._feed is None:
             return
         frames = self._feed.poll()
+        for result in self._feed.overdue():
+            self._record(result)
         if self._lesson is not None:
-            self._frames.extend(frames)
-            self._screening.add(frames)
+            new = [frame for frame in frames if frame not in self._not_taken]
+            self._frames.extend(new)
+            self._screening.add(new)
         (self._to_screen if self._lesson is not None or self._newest_first else self._to_process).extend(frames)
 
     def _keep_workers_busy(self) -> None:
@@ -265,6 +275,12 @@ class Coordinator:
 
     def _finish(self, result: FrameResult) -> None:
         self._waiting.discard(result.frame)
+        if self._feed is None or self._feed.take(result):
+            self._record(result)
+        else:
+            self._not_taken.add(result.frame)
+
+    def _record(self, result: FrameResult) -> None:
         self._n_hits += result.outcome not in NOT_HITS
         self._observer.finished(result)
 

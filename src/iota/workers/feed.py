@@ -1,17 +1,36 @@
-"""Images that arrive while a run goes on."""
+"""Images that arrive while a run goes on, and those that are moved before they are read."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
 
 from iota.inputs import Watcher
-from iota.records import FrameRef
+from iota.records import FrameRef, FrameResult
 
 logger = logging.getLogger(__name__)
 
-_POLL_EVERY_S = 0.25
+_POLL_EVERY_S = 0.2
+_POLL_SOON_S = 0.1  # while files are not complete, or must settle
+_POLL_SHARE = 5  # a poll is followed by so many times its duration without one, up to that time
+_PATIENCE_S = 60.0  # for a file that was there and is gone: a disk may be away
+_LAST_PATIENCE_S = 5.0  # the same when no more images are wanted
+
+
+class _Unread(NamedTuple):
+    """A record of an image whose file was moved before it was read."""
+
+    result: FrameResult
+    since: float
+
+
+class Arrived(Protocol):
+    """Who is told of images."""
+
+    def __call__(self, frames: Sequence[FrameRef], moved: Sequence[FrameResult] = ()) -> None:
+        """Take images before anybody processes them, some of which are those of ``moved`` under new names."""
 
 
 class WatchFeed:
@@ -20,7 +39,7 @@ class WatchFeed:
     def __init__(
         self,
         watcher: Watcher,
-        arrived: Callable[[Sequence[FrameRef]], None],
+        arrived: Arrived,
         is_to_finish: Callable[[], bool],
         time_out_s: float | None = None,
     ) -> None:
@@ -36,27 +55,84 @@ class WatchFeed:
         self._arrived = arrived
         self._is_to_finish = is_to_finish
         self._time_out_s = time_out_s
-        self._last_image = self._last_poll = time.monotonic()
-        self._polled = False
+        self._last_image = self._next_poll = time.monotonic()
         self._n_told = 0  # problems of the watcher that are in the log
-        self.closed = False
+        self._unread: dict[FrameRef, _Unread] = {}
+        self._overdue: list[FrameResult] = []
+        self._is_ending = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether no more images will come."""
+        return self._is_ending and not self._unread and not self._overdue
+
+    def take(self, result: FrameResult) -> bool:
+        """Say whether a record counts.
+
+        False: the file was moved before it was read. It comes again, under its new name, or the record does from
+        :meth:`overdue`.
+        """
+        if self._watcher.was_read(result):
+            return True
+        self._unread[result.frame] = _Unread(result, time.monotonic())
+        self._watcher.give_back(result.frame)
+        return False
+
+    def overdue(self) -> Sequence[FrameResult]:
+        """Records of images whose files were gone before they were read, and were not found again for a while."""
+        results, self._overdue = self._overdue, []
+        return results
 
     def poll(self) -> Sequence[FrameRef]:
-        """Frames that are new since the last call; asks no more than four times a second."""
+        """Frames that are new since the last call; asks no more than ten times a second."""
         now = time.monotonic()
-        if self.closed or (self._polled and now - self._last_poll < _POLL_EVERY_S):
+        if self.closed or now < self._next_poll:
             return ()
-        self._polled, self._last_poll = True, now
-        frames = self._watcher.poll()
+        found = self._watcher.poll()
+        after = time.monotonic()
+        pause_s = _POLL_SOON_S if self._watcher.pending else _POLL_EVERY_S
+        self._next_poll = max(now + pause_s, after + min(_POLL_EVERY_S, _POLL_SHARE * (after - now)))
         for problem in self._watcher.problems[self._n_told :]:
             logger.warning("%s", problem.text)
         self._n_told = len(self._watcher.problems)
+        frames = self._come(found)
+        self._give_up(now)
         if frames:
             self._last_image = now
-            self._arrived(frames)
-        elif not self._watcher.pending:
+        elif not self._watcher.pending and not self._is_ending:
             quiet = now - self._last_image
-            self.closed = self._is_to_finish() or (self._time_out_s is not None and quiet >= self._time_out_s)
-            if self.closed and (frames := self._watcher.end()):
+            self._is_ending = self._is_to_finish() or (self._time_out_s is not None and quiet >= self._time_out_s)
+            if self._is_ending and (frames := self._watcher.end()):
                 self._arrived(frames)
         return frames
+
+    def _come(self, found: Sequence[FrameRef]) -> list[FrameRef]:
+        """Tell of what was found, and return it: at the end only images that came before and could not be read."""
+        renamed, self._watcher.renamed = self._watcher.renamed, {}
+        again = {new: self._unread.pop(old).result for old, new in renamed.items() if old in self._unread}
+        frames = [frame for frame in found if not self._is_ending or frame in again or frame in self._unread]
+        moved = []
+        for new, result in again.items():
+            if new != result.frame:
+                moved.append(result)
+                logger.info("%s was moved before it was read: it is %s now.", result.frame, new)
+        new_frames = [frame for frame in frames if frame not in self._unread and not _is_same(frame, again)]
+        for frame in frames:
+            self._unread.pop(frame, None)  # another file has its name
+        if new_frames or moved:
+            self._arrived(new_frames, moved)
+        return frames
+
+    def _give_up(self, now: float) -> None:
+        patience_s = _LAST_PATIENCE_S if self._is_ending else _PATIENCE_S
+        for frame, (result, since) in list(self._unread.items()):
+            if now - since < patience_s:
+                break  # those that follow are younger
+            del self._unread[frame]
+            self._watcher.give_up(frame)
+            self._overdue.append(result)
+
+
+def _is_same(frame: FrameRef, again: dict[FrameRef, FrameResult]) -> bool:
+    """Say whether a frame came again under the name it had."""
+    return frame in again and again[frame].frame == frame

@@ -20,6 +20,7 @@ from iota.engine.worker import EngineConfig
 from iota.errors import RunFolderError, UsageError
 from iota.inputs import Inputs, Watcher, find_frames
 from iota.inputs.crystfel_geometry import self_contained
+from iota.inputs.seen import key_of
 from iota.params import Parameters, read, script_text
 from iota.records import OUTCOMES, FrameRef, FrameResult, Outcome, Settings
 from iota.runs import FrameNames, Ledger, RunFolder, RunState, iterate_ledger
@@ -76,6 +77,8 @@ class Run:
         self.n_again = 0  # frames that are processed again although they had a record
         self._remarked: set[str] = set()  # remarks that were shown
         self._outcomes: dict[FrameRef, Outcome] = {}
+        self._files_read: set[int] = set()  # keys of files that records of a run that is resumed were made of
+        self._moved: set[FrameRef] = set()  # frames that were moved before they were read, and have other names now
         self._learning = Learning()
         self._made: RunWorkers | None = None  # workers of this run's own, which may be in jobs
         self._lock = RunLock(folder)
@@ -158,6 +161,8 @@ class Run:
             self._outcomes[result.frame] = result.outcome
             self._counted[result.outcome] += 1
             self._remarked.update(result.remarks)
+            if result.file is not None and self._values.gui.monitor_mode:
+                self._files_read.add(key_of(result.file))
         self.n_unreadable = records.n_unreadable
         self.frames = with_recorded(self.frames, self._outcomes)
         self._state.n_frames = len(self.frames)
@@ -281,7 +286,7 @@ class Run:
         """What the run ended with."""
         if self._conclusion is not None:
             return self._conclusion
-        summary = Summary(n_frames=len(self.frames), counts=self.counts)
+        summary = Summary(n_frames=self._n_frames, counts=self.counts)
         return Conclusion(summary=summary, viewer=self._values.gui.image_viewer)
 
     @property
@@ -328,6 +333,8 @@ class Run:
                 self._inputs,
                 rest_s=gui.monitor_mode_incomplete_after,
                 already=self.frames,
+                unread=[frame for frame in self.frames if frame not in self._outcomes],
+                read=self._files_read,
                 geometry=self._values.image_import.crystfel_geometry,
             ),
             self._arrived,
@@ -335,12 +342,21 @@ class Run:
             time_out_s,
         )
 
-    def _arrived(self, frames: Sequence[FrameRef]) -> None:
-        """Take frames into the run before anybody processes them."""
-        append_input_list(self.folder, frames)
+    def _arrived(self, frames: Sequence[FrameRef], moved: Sequence[FrameResult] = ()) -> None:
+        """Take frames into the run before anybody processes them; those of ``moved`` have other names now."""
+        append_input_list(self.folder, frames, [result.frame for result in moved])
+        for result in moved:
+            self._moved.add(result.frame)
+            for file in result.files.values():
+                (self.folder.path / file).unlink(missing_ok=True)
         self._names.add(frames)
-        self.frames.extend(frames)
-        self._state.n_frames = len(self.frames)
+        self.frames.extend(frame for frame in frames if frame not in self._moved)
+        self._moved.difference_update(frames)
+        self._state.n_frames = self._n_frames
+
+    @property
+    def _n_frames(self) -> int:
+        return len(self.frames) - len(self._moved)
 
     # -- the coordinator tells
 
@@ -389,7 +405,7 @@ class Run:
         if read_order(self.folder) == "stop":
             raise KeyboardInterrupt
         self._state.doing, self._state.n_waiting = doing, n_waiting
-        self._display.progress(len(self._outcomes), len(self.frames), n_waiting, self.counts, doing)
+        self._display.progress(len(self._outcomes), self._n_frames, n_waiting, self.counts, doing)
         if time.monotonic() - self._last_state >= _STATE_EVERY_S:
             self._last_state = time.monotonic()
             self._write_state()
@@ -411,14 +427,22 @@ class Run:
 
     def _end(self) -> None:
         self._state.doing, self._state.n_waiting = "", 0
-        self._display.progress(len(self._outcomes), len(self.frames), 0, self.counts, "")
+        self._display.progress(len(self._outcomes), self._n_frames, 0, self.counts, "")
         try:
+            self._forget_moved()
             self._conclusion = conclude(self.folder, self.parameters, self.frames, self._outcomes)
             self._write_state()
         except RunFolderError as error:
             if self._state.status == "finished":
                 raise
             logger.error("%s", error)  # the first error is the one to report
+
+    def _forget_moved(self) -> None:
+        """Leave frames out of the list of the run that have other names now."""
+        if self._moved:
+            self.frames = [frame for frame in self.frames if frame not in self._moved]
+            self._moved.clear()
+            write_input_list(self.folder, self.frames)
 
 
 def _log_line(result: FrameResult) -> str:

@@ -80,7 +80,9 @@ class ImageApi:
             loop = asyncio.get_running_loop()
             try:
                 if asked.query.get("run"):
-                    asked.table = live_runs.get(self._projects.folder(asked.query["run"])).table
+                    live = live_runs.get(self._projects.folder(asked.query["run"]))
+                    await live.reach((asked.place.row or 0) + 1)
+                    asked.table = live.table
                 return await loop.run_in_executor(self._threads, answer, asked)
             except IotaError as error:
                 return _wrong(str(error))

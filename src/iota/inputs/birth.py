@@ -1,0 +1,28 @@
+"""When a file was made, which tells a file that was renamed from a new one that got the inode of a deleted one."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+_AT_FDCWD = -100
+_STATX_BTIME = 0x800  # linux/stat.h
+_MASK_AT, _BTIME_AT = 0, 80  # bytes from the start of struct statx
+
+
+def birth_ns(path: str) -> int | None:
+    """When a file was made (ns since the epoch); None where the system or the file system does not say.
+
+    Python's ``os.stat`` does not have it on Linux.
+    """
+    statx = getattr(ctypes.CDLL(None), "statx", None)
+    if statx is None:
+        return None
+    found = ctypes.create_string_buffer(256)
+    if statx(_AT_FDCWD, os.fsencode(path), 0, _STATX_BTIME, found) != 0:
+        return None
+    mask = int.from_bytes(found.raw[_MASK_AT : _MASK_AT + 4], "little")
+    if not mask & _STATX_BTIME:
+        return None
+    seconds = int.from_bytes(found.raw[_BTIME_AT : _BTIME_AT + 8], "little", signed=True)
+    return seconds * 1_000_000_000 + int.from_bytes(found.raw[_BTIME_AT + 8 : _BTIME_AT + 12], "little")
