@@ -222,6 +222,14 @@ def test_a_folder_with_a_geometry(grouped):
     assert not without.frames and "it is an HDF5 file" in without.problems[0].text
 
 
+def test_more_events_than_any_file_has_cost_nothing(grouped):
+    with h5py.File(grouped / "g.h5", "a") as file:
+        file.create_dataset("shots/run_d/data", (10**9, 12, 10), "u2", chunks=(1, 12, 10))
+    found = find_frames([grouped / "g.h5"], geometry=str(grouped / "g.geom"))
+    assert not found.frames
+    assert "it claims to hold 1,000,000,006 images" in found.problems[0].text
+
+
 def test_images_that_grow_are_found_by_a_geometry(tmp_path):
     (tmp_path / "g.geom").write_text(HEAD + "data = /shots\ndim0 = %\ndim1 = ss\ndim2 = fs\n" + PANEL.format("p", 0, 3))
     watcher = Watcher([tmp_path], settle_s=0.25, rest_s=30, budget_s=10, geometry=str(tmp_path / "g.geom"))

@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from iota.errors import UsageError
+from iota.inputs.search_job import ChooseImages, choose_images
 from iota.messages import Reply, Request, read_message, write_message
-from iota.web.image.frames import Place, image_set, shown
+from iota.web.image.frames import Place, shown
 from iota.web.image.mask_phil import MaskDrawing, Shape, phil_of
 from iota.web.image.preview_phil import assignments
 from iota.web.projects import Projects
@@ -79,27 +80,29 @@ def test_messages_arrive_whole_or_not_at_all():
         read_message(io.BytesIO(b"\xff" * 8), Reply)
 
 
-def test_sets_of_images(projects, tmp_path):
+def test_sets_of_images(tmp_path):
     for k in range(1, 6):
         (tmp_path / f"img_{k}.cbf").write_bytes(b"x")
-    folder = Place(path=str(tmp_path))
-    assert image_set(projects, folder).n == 5
-    assert [frame.path[-5:] for frame in image_set(projects, folder, some="2-3,5").frames] == [
-        "2.cbf",
-        "3.cbf",
-        "5.cbf",
-    ]
-    assert image_set(projects, folder, some="first 2").n == 2
+
+    def numbers(source, some="", most=20_000):
+        chosen = choose_images(ChooseImages([str(source)], some, most))
+        return [int(frame.path[-5]) for frame in chosen.frames], chosen.remarks
+
+    assert numbers(tmp_path) == ([1, 2, 3, 4, 5], [])
+    assert numbers(tmp_path, "2-3,5") == ([2, 3, 5], [])
+    assert numbers(tmp_path, "first 2") == ([1, 2], [])
+    assert numbers(tmp_path, most=3) == ([1, 2, 3], ["The first 3 of 5 images are gone through."])
     listed = tmp_path / "some.lst"
     listed.write_text("img_4.cbf\nimg_1.cbf\n")
-    assert [frame.path[-5] for frame in image_set(projects, Place(path=str(listed))).frames] == ["4", "1"]
-    nothing = image_set(projects, Place(path=str(tmp_path / "none*.cbf")))
-    assert nothing.n == 0
-    assert nothing.remarks
-    with pytest.raises(UsageError, match=r"write it like 3,8,12-20"):
-        image_set(projects, folder, some="a few")
+    assert numbers(listed) == ([4, 1], [])
+    none, remarks = numbers(tmp_path / "none*.cbf")
+    assert not none
+    assert "no file or folder matches" in remarks[0]
+    for some in ("a few", "1-" + "9" * 5000):
+        with pytest.raises(UsageError, match=r"write it like 3,8,12-20"):
+            numbers(tmp_path, some)
     with pytest.raises(UsageError, match="more than 20,000"):
-        image_set(projects, folder, some="1-999999999")
+        numbers(tmp_path, "1-999999999")
 
 
 def test_what_names_no_image_is_a_sentence(projects):

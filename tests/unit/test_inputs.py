@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from iota.inputs import find_frames, natural_key
 from iota.inputs.kinds import content_of, is_found_in_folder, is_image_name
 from iota.inputs.lists import split_number
+from iota.questions import OverLimitError
 from iota.records import FrameRef
 
 
@@ -245,6 +246,18 @@ def test_mixture_counts_each_file_once_and_reports_progress(tmp_path):
     assert len(inputs.frames) == 2500
     assert inputs.frames[0].path == str(paths[7])
     assert told == [1000, 2000, 2500]
+
+
+def test_a_limit_of_names_ends_a_search_wherever_they_come_from(tmp_path):
+    folder = tmp_path / "images"
+    paths = make(folder, *(f"x_{i}.cbf" for i in range(20)))
+    listed = tmp_path / "all.lst"
+    listed.write_text("".join(f"{path}\n" for path in paths))
+    others = make(tmp_path / "others", *(f"x_{i}.log" for i in range(20)))
+    for source in (folder, folder / "*.cbf", listed, others[0].parent, others[0].parent / "*"):
+        with pytest.raises(OverLimitError):
+            find_frames([source], most=19)
+        find_frames([source], most=20)
 
 
 def test_content(tmp_path):

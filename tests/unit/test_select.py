@@ -1,7 +1,7 @@
 import pytest
 
 from iota.errors import UsageError
-from iota.inputs.select import select_random, select_range
+from iota.inputs.select import ranges_in, select_random, select_range
 from iota.records import FrameRef
 
 FRAMES = [FrameRef(f"/data/img_{k}.cbf") for k in range(1, 11)]
@@ -16,10 +16,14 @@ def test_ranges_count_from_one_and_include_their_ends():
     assert _numbers(select_range(FRAMES, "10,2-3,3")) == [2, 3, 10]
 
 
-@pytest.mark.parametrize("text", ["0-3", "3-1", "a", "1-", "", "1;2", "9-11"])
+@pytest.mark.parametrize("text", ["0-3", "3-1", "a", "1-", "", "1;2", "9-11", "1-" + "9" * 5000])
 def test_wrong_ranges_are_refused(text):
     with pytest.raises(UsageError):
         select_range(FRAMES, text)
+
+
+def test_ranges_of_images_that_are_not_counted_cost_nothing():
+    assert ranges_in("1-1000000000, 7, 1000000001", None) == [range(1_000_000_001)]
 
 
 def test_a_random_sample_repeats_with_its_seed_and_keeps_the_order():

@@ -2,8 +2,10 @@
 
 import pickle
 import struct
+import time
 import zlib
 
+import h5py
 import numpy as np
 import pytest
 from fastapi import FastAPI
@@ -11,7 +13,7 @@ from starlette.testclient import TestClient
 
 from iota.runs import read_ledger
 from iota.web.image.api import ImageApi
-from iota.web.image.pixel_server import PixelServer
+from iota.web.image.pixel_server import PixelsError, PixelServer
 from iota.web.projects import Projects
 
 
@@ -45,7 +47,8 @@ def test_an_image_of_a_run_with_its_marks(ask, known_run):
     assert [len(one["h"]) for one in lattices] == [lattice.n_integrated for lattice in records[row].lattices]
     spots = ask.get("/api/image/spots", params=query).json()
     assert len(spots["x"]) == records[row].n_spots
-    assert ask.get("/api/image/set", params=query).json()["n"] == 12
+    assert ask.post("/api/image/set", params=query).json()["n"] == 12
+    assert ask.get("/api/image/set", params=query).status_code == 405
 
 
 def test_masks_are_saved_in_the_project_and_never_over_another(ask, known_run):
@@ -66,11 +69,16 @@ def test_masks_are_saved_in_the_project_and_never_over_another(ask, known_run):
 def test_what_is_wrong_is_a_sentence(ask, known_run, tmp_path):
     path = read_ledger(known_run.ledger)[0][0].frame.path
     (tmp_path / "mask.pickle").write_bytes(pickle.dumps(print))
+    with h5py.File(tmp_path / "claims.h5", "w") as file:
+        file.create_dataset("entry/data/data", (10**9, 4, 3), "u2", chunks=(1, 4, 3))
+    claims = str(tmp_path / "claims.h5")
     for method, what, query, words in (
         ("GET", "open", {"run": "001", "row": 99}, "has no row 99"),
         ("GET", "open", {"run": "044", "row": 0}, "There is no run 044"),
         ("GET", "open", {"path": "/nowhere/a_1.cbf"}, "There is no such file"),
         ("GET", "open", {"path": path, "index": "x"}, "not an integer"),
+        ("GET", "open", {"path": claims, "index": 5}, "it claims to hold 1,000,000,000 images"),
+        ("POST", "set", {"path": path, "some": "a few"}, "write it like 3,8,12-20"),
         ("GET", "open", {}, "Name an image"),
         ("GET", "tiles", {"path": path, "tiles": "0.0"}, "is no tile"),
         ("GET", "region", {"path": path, "panel": 3}, "no panel 3"),
@@ -82,6 +90,20 @@ def test_what_is_wrong_is_a_sentence(ask, known_run, tmp_path):
         answer = ask.request(method, f"/api/image/{what}", params=query)
         assert answer.status_code == 400
         assert words in answer.json()["error"]["message"]
+
+
+def test_processes_that_nobody_asks_any_more_end_and_come_back(known_run):
+    pixels = PixelServer(idle_s=0.5)
+    source = {"path": read_ledger(known_run.ledger)[0][0].frame.path, "index": None, "target": "", "experiments": ""}
+    first, _ = pixels.ask("open", source=source)
+    deadline = time.monotonic() + 20
+    while any(helper.is_running for helper in pixels._helpers):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert pixels.ask("open", source=source)[0] == first
+    pixels.close()
+    with pytest.raises(PixelsError, match="The server ends"):
+        pixels.ask("open", source=source)
 
 
 def test_queries_are_declared_and_nothing_else_has_an_effect(ask, known_run):

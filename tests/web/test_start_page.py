@@ -7,6 +7,7 @@ import pytest
 from nicegui import ui
 
 from iota.params import read
+from iota.web.searching import image_searches
 from iota.web.setup import Setup
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -59,7 +60,7 @@ async def test_an_empty_page_says_what_is_missing(visit, tmp_path):
 async def test_what_was_given_on_the_command_line_is_there(visit, project):
     user = await visit(project, "images", "target_space_group=P43212", "mp.n_processors=3")
     await user.open("/")
-    await user.should_see("6 images in total")
+    await user.should_see("6 images in total", retries=100)
     await user.should_see("Runs with 3 processes on this machine.")
     assert 'cctbx_xfel.target_space_group = "P43212"' in shown_script(user)
     assert run_button(user).enabled
@@ -86,9 +87,9 @@ async def test_a_wrong_script_is_a_sentence_and_the_page_is_there(visit, project
 async def test_images_are_added_by_typing_and_counted(visit, project):
     user = await visit(project)
     await user.open("/")
-    await user.should_see("0 images in total")
+    await user.should_see("0 images in total", retries=100)
     user.find(marker="input-path").type("images/*_00001.cbf").trigger("keydown.enter")
-    await user.should_see("1 image in total")
+    await user.should_see("1 image in total", retries=100)
     user.find(marker="input-path").type(f"{project}/nowhere").trigger("keydown.enter")
     await until(lambda: [row["kind"] for row in rows_of(user)] == ["wildcard", "missing"])
     rows = rows_of(user)
@@ -99,10 +100,20 @@ async def test_images_are_added_by_typing_and_counted(visit, project):
     assert "nowhere" not in shown_script(user)
 
 
+async def test_a_search_that_reaches_a_limit_says_so_and_the_run_may_start(visit, project, monkeypatch):
+    monkeypatch.setattr(image_searches, "names", 3)
+    user = await visit(project, "images")
+    await user.open("/")
+    await user.should_see("The search was ended at 3 names or images.", retries=100)
+    await user.should_see("Not counted: a run counts them itself")
+    assert [row["n"] for row in rows_of(user)] == [None]
+    assert run_button(user).enabled
+
+
 async def test_a_wrong_value_shows_a_sentence_and_stops_the_run(visit, project):
     user = await visit(project, "images")
     await user.open("/")
-    await user.should_see("6 images in total")
+    await user.should_see("6 images in total", retries=100)
     triage = user.find(marker="data_selection.image_triage.minimum_Bragg_peaks")
     triage.clear().type("many")
     await user.should_see("many is not an integer.")
@@ -117,7 +128,7 @@ async def test_a_wrong_value_shows_a_sentence_and_stops_the_run(visit, project):
 async def test_a_range_is_checked_against_the_images(visit, project):
     user = await visit(project, "images", "image_range.flag_on=True", "image_range.range=1-3,9")
     await user.open("/")
-    await user.should_see("goes beyond the last image; there are 6")
+    await user.should_see("goes beyond the last image; there are 6", retries=100)
     assert not run_button(user).enabled
     user.find(marker="data_selection.image_range.range").clear().type("1-3,5")
     await user.should_see("4 images will be processed")
@@ -127,7 +138,7 @@ async def test_a_range_is_checked_against_the_images(visit, project):
 async def test_settings_are_changed_in_a_dialog(visit, project):
     user = await visit(project, "images")
     await user.open("/")
-    await user.should_see("6 images in total")
+    await user.should_see("6 images in total", retries=100)
     user.find("IOTA Settings...").click()
     await user.should_see("All at their defaults")
     user.find(marker="section-cctbx_xfel").trigger("click")
@@ -164,7 +175,7 @@ async def test_settings_of_the_installed_backend_are_found_by_search(visit, proj
 async def test_a_script_is_saved_as_it_is_shown(visit, project):
     user = await visit(project, "images", "target_space_group=P43212")
     await user.open("/")
-    await user.should_see("6 images in total")
+    await user.should_see("6 images in total", retries=100)
     user.find("Save script").click()
     await user.should_see("a script for the backend is saved")
     user.find(marker="save-path").clear().type(str(project / "mine.param"))
@@ -177,5 +188,5 @@ async def test_a_script_is_saved_as_it_is_shown(visit, project):
 async def test_a_run_lends_its_settings(visit, known_run):
     user = await visit(known_run.path.parents[1])
     await user.open(f"/?recover={known_run.path.name}")
-    await user.should_see("12 images in total")
+    await user.should_see("12 images in total", retries=100)
     assert "cctbx_xfel.target_unit_cell = 79.2" in shown_script(user)

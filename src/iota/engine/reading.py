@@ -15,6 +15,7 @@ from iota.engine.hdf5_problems import DAMAGED as DAMAGED
 from iota.engine.hdf5_problems import why_hdf5
 from iota.engine.sentences import IN_LOG, NO_MEMORY, log_words
 from iota.hdf5 import h5py
+from iota.inputs.image_map import TooManyImagesError
 
 What = Literal["header", "pixels", "geometry", "layout"]
 
@@ -62,6 +63,8 @@ def why_unreadable(error: BaseException, path: str | Path, what: What = "pixels"
     """
     if isinstance(error, ImportFailedError):
         return str(error)
+    if isinstance(error, TooManyImagesError):
+        return f"The file is not opened: {error}"
     if isinstance(error, MemoryError):
         log_words(error)
         return NO_MEMORY

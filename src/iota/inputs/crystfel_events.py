@@ -21,7 +21,7 @@ from iota.errors import InputError
 from iota.hdf5 import h5py
 from iota.inputs.crystfel_geometry import EVENT, CrystfelGeometry, GeometryPanel
 from iota.inputs.foreign import AGIPD_RAW, is_raw_agipd
-from iota.inputs.image_map import ImageMap, Stretch, read_map
+from iota.inputs.image_map import MOST_IMAGES, ImageMap, Stretch, read_map, too_many_text
 from iota.inputs.masters import open_hdf5
 
 _EVENT = re.compile(r"^(?P<path>.+?)\s+(?P<groups>[^\s]*?)//(?P<indices>[0-9]+(?:/[0-9]+)*)?/?$")
@@ -96,7 +96,8 @@ def events_of(file: h5py.File, geometry: CrystfelGeometry) -> Events:
     """The events of an open file.
 
     Raises:
-        InputError: the data are not where the geometry says, or not of its dimensions; the text does not name the file.
+        InputError: the data are not where the geometry says, not of its dimensions, or more images than is plausible;
+            the text does not name the file.
     """
     if geometry.wavelength is None:
         raise InputError(
@@ -117,6 +118,9 @@ def events_of(file: h5py.File, geometry: CrystfelGeometry) -> Events:
         blocks.append((groups, tuple(sizes)))
     if not blocks:
         raise InputError(f"it has no dataset {panel.data}, where {geometry.path} locates the images.")
+    n_images = sum(math.prod(shape) for _, shape in blocks)
+    if n_images > MOST_IMAGES:
+        raise InputError(too_many_text(n_images))
     return Events(blocks)
 
 

@@ -21,6 +21,7 @@ from iota.inputs.order import natural_key
 from iota.inputs.paths import absolute, can_be_written
 from iota.inputs.problem import UNWRITABLE, Problem, problem_with
 from iota.inputs.walk import Walk
+from iota.questions import OverLimitError
 from iota.records import FrameRef
 
 _TOLD_EVERY = 1000  # frames between two calls of `progress`
@@ -45,7 +46,11 @@ class Inputs(msgspec.Struct, frozen=True):
 
 
 def find_frames(
-    sources: Sequence[str | Path], *, geometry: str | None = None, progress: Callable[[int], None] | None = None
+    sources: Sequence[str | Path],
+    *,
+    geometry: str | None = None,
+    progress: Callable[[int], None] | None = None,
+    most: int | None = None,
 ) -> Inputs:
     """Find the frames in any mix of image files, folders, wildcards, text lists and HDF5 or NeXus masters.
 
@@ -58,10 +63,13 @@ def find_frames(
     ledger. Whatever brings nothing is a problem that says what was looked for. Nothing is raised: no frames at all is
     an empty list. ``progress`` is called now and then with the number of frames so far.
 
+    ``most`` is for who cannot wait for any number of them: OverLimitError is raised beyond so many names in folders,
+    lists and wildcards, or so many frames.
+
     A CrystFEL geometry, given or among the sources, says where the images of HDF5 files are; lists may then name them
     as CrystFEL does, ``path entry//3``.
     """
-    search = _Search(progress)
+    search = _Search(progress, most)
     search.read_geometry([*([geometry] if geometry else []), *geometries_among(sources)])
     spans: list[tuple[str, Kind, int, int]] = []
     for source in sources:
@@ -69,7 +77,7 @@ def find_frames(
         kind = search.take(str(source))
         spans.append((str(source), kind, first, len(search.found)))
     containers = [item for item in search.found if isinstance(item, Container)]
-    search.problems.extend(open_containers(containers, progress, search.geometry))
+    search.problems.extend(open_containers(containers, search.tell_found, search.geometry))
     frames: list[FrameRef] = []
     counted: list[Source] = []
     for path, kind, first, end in spans:
@@ -80,8 +88,7 @@ def find_frames(
             else:
                 frames.extend(item.frames())
         counted.append(Source(path, kind, len(frames) - before))
-    if progress is not None:
-        progress(len(frames))
+    search.tell_found(len(frames))
     return Inputs(frames, search.problems, counted)
 
 
@@ -93,16 +100,30 @@ def geometries_among(sources: Sequence[str | Path]) -> list[str]:
 class _Search:
     """What has been found so far: frames, and HDF5 files that are opened when all of them are known."""
 
-    def __init__(self, progress: Callable[[int], None] | None) -> None:
+    def __init__(self, progress: Callable[[int], None] | None, most: int | None = None) -> None:
         self.found: list[FrameRef | Container] = []
         self.problems: list[Problem] = []
         self.geometry: CrystfelGeometry | None = None
         self._events = EventLines(None)
         self._progress = progress
+        self._most = most
+        self._n_names = 0
         self._seen: set[str] = set()  # resolved paths of whole files; mostly the very strings of the frames
         self._picked: dict[str, set[int]] = {}  # resolved path -> images of it that were named one by one
         self._lists: set[str] = set()  # resolved paths
         self._folders: dict[str, str] = {}  # folder -> the same, resolved
+
+    def tell_found(self, n_frames: int) -> None:
+        """Say how many frames are found."""
+        if self._most is not None and n_frames > self._most:
+            raise OverLimitError
+        if self._progress is not None:
+            self._progress(n_frames)
+
+    def _look_at_name(self) -> None:
+        self._n_names += 1
+        if self._most is not None and self._n_names > self._most:
+            raise OverLimitError
 
     def read_geometry(self, paths: Sequence[str]) -> None:
         """Read the geometry; any others are reported and ignored."""
@@ -169,7 +190,11 @@ class _Search:
         return "file"
 
     def _take_wildcard(self, text: str, path: str) -> Kind:
-        matches = sorted(glob.iglob(path, recursive=True), key=natural_key)
+        matches = []
+        for match in glob.iglob(path, recursive=True):
+            self._look_at_name()
+            matches.append(match)
+        matches.sort(key=natural_key)
         if not matches:
             self._tell(text, "no file or folder matches this wildcard.")
         for match in matches:
@@ -177,7 +202,7 @@ class _Search:
         return "wildcard"
 
     def _take_folder(self, path: str) -> Kind:
-        walk = Walk(path)
+        walk = Walk(path, self._look_at_name)
         n_images = 0
         for n_images, image in enumerate(walk, start=1):  # noqa: B007 - the count outlives the loop
             self._add(image.path, image.resolved)
@@ -223,6 +248,7 @@ class _Search:
         folder = os.path.dirname(path)
         n_lines = 0
         for n_lines, written in enumerate(lists.read_lines(path), start=1):  # noqa: B007 - the count outlives the loop
+            self._look_at_name()
             try:
                 line = self._events.numbered(written, folder)
             except InputError as error:
@@ -252,8 +278,8 @@ class _Search:
             self._tell(path, UNWRITABLE)
             return
         self.found.append(item)
-        if self._progress is not None and len(self.found) % _TOLD_EVERY == 0:
-            self._progress(len(self.found))
+        if len(self.found) % _TOLD_EVERY == 0:
+            self.tell_found(len(self.found))
 
     def _tell(self, path: str, why: str) -> None:
         self.problems.append(problem_with(path, why))

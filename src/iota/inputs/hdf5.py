@@ -45,7 +45,7 @@ class Container:
 
 def open_containers(
     containers: list[Container],
-    progress: Callable[[int], None] | None,
+    progress: Callable[[int], None],
     geometry: CrystfelGeometry | None = None,
 ) -> Iterator[Problem]:
     """Open the masters and set the number of frames of each; data files of a master get none.
@@ -63,8 +63,7 @@ def open_containers(
             _open(container, geometry)
             opened.append(container)
             n_frames += container.map.n_images if container.map else 1
-            if progress is not None:
-                progress(n_frames)
+            progress(n_frames)
         elif container.named and os.path.realpath(beside) not in all_resolved:
             yield problem_with(container.path, f"it is a data file of {beside}: give that one instead.")
     yield from _useless(opened)

@@ -83,6 +83,11 @@ def _named(file: h5py.File, dataset: str) -> Iterator[tuple[h5py.Group, list[str
         yield group, [name]
 
 
+def too_many_text(n_images: int) -> str:
+    """Say of a file that it cannot hold so many images."""
+    return f"it claims to hold {n_images:,} images; the limit is {MOST_IMAGES:,}."
+
+
 class TooManyImagesError(ValueError):
     """A file claims to hold more images than is plausible; the text says how many."""
 
@@ -132,7 +137,7 @@ class _Search:
                 )
             n_images += count
         if n_images > MOST_IMAGES:
-            raise TooManyImagesError(f"it claims to hold {n_images:,} images; the limit is {MOST_IMAGES:,}.")
+            raise TooManyImagesError(too_many_text(n_images))
         return ImageMap(
             n_images=n_images,
             stretches=tuple(stretches),

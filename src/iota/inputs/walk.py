@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from iota.inputs.foreign import Foreign, foreign_name
@@ -26,8 +26,10 @@ class Walk:
     from the directory entry, so a file costs no call of its own: 100,000 are listed in about a second.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, look_at_name: Callable[[], None] = lambda: None) -> None:
+        """Read nothing yet; ``look_at_name`` is called for each entry of a folder, and ends the walk by raising."""
         self.folder = folder
+        self._look_at_name = look_at_name
         self.unreadable: list[tuple[str, str]] = []  # path, reason
         self.foreign: dict[tuple[str, Foreign], list[str]] = {}  # folder and format -> files that are not read
         self._been_in: set[tuple[int, int]] = set()  # device, inode
@@ -63,6 +65,7 @@ class Walk:
 
     def _matters(self, entry: os.DirEntry[str], folder: str) -> bool:
         """Say whether the entry is a folder, an image, or a link to one, also to a missing one: its worker says so."""
+        self._look_at_name()
         if entry.name.startswith("."):
             return False
         if _is_folder(entry):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import fnmatch
 import os
 import time
 from pathlib import Path
 from typing import Any
 
-import msgspec
-from nicegui import events, ui
+from nicegui import background_tasks, events, ui
 
-_MOST_ENTRIES = 5000  # more names than this nobody reads; the filter finds them
+from iota.web.folder_listing import ListFolder, Listing
+from iota.web.searching import Cancelled, LatestSearch, SearchError, folder_searches
+
 _COLUMNS: list[dict[str, Any]] = [
     {"name": "name", "label": "Name", "field": "name", "align": "left", "sortable": True},
     {"name": "size", "label": "Size", "field": "size_text", "align": "right"},
@@ -21,61 +20,6 @@ _COLUMNS: list[dict[str, Any]] = [
 _NAME_CELL = """
 <q-td :props="props"><q-icon :name="props.row.is_folder ? 'folder' : 'description'" size="18px" class="q-mr-sm"
   :color="props.row.is_folder ? 'primary' : 'grey-6'" />{{ props.row.name }}</q-td>"""
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """One line of a folder."""
-
-    name: str
-    path: str
-    is_folder: bool
-    size: int = 0  # bytes
-    changed: float = 0.0  # s since the epoch
-
-
-class Listing(msgspec.Struct, frozen=True):
-    """A folder as it is shown: folders first; ``problem`` says why it cannot be read."""
-
-    folder: str
-    entries: list[Entry] = []
-    n_left_out: int = 0
-    problem: str = ""
-
-
-def list_folder(folder: str, pattern: str = "", *, files: bool = True) -> Listing:
-    """List a folder of the server.
-
-    Args:
-        folder: absolute path; ``~`` is the home folder.
-        pattern: of names, with wildcards; without one any name that holds the text.
-        files: whether files are listed, not folders only.
-    """
-    path = os.path.abspath(Path(folder).expanduser())  # noqa: PTH100 - symbolic links stay as people know them
-    wanted = pattern if any(mark in pattern for mark in "*?[") else f"*{pattern}*"
-    entries = []
-    try:
-        with os.scandir(path) as found:
-            for item in found:
-                entry = _entry(item)
-                if (
-                    entry is not None
-                    and (files or entry.is_folder)
-                    and fnmatch.fnmatch(entry.name.lower(), wanted.lower())
-                ):
-                    entries.append(entry)
-    except OSError as error:
-        return Listing(path, problem=f"{path} cannot be listed: {error.strerror}.")
-    entries.sort(key=lambda entry: (not entry.is_folder, entry.name.startswith("."), entry.name.lower()))
-    return Listing(path, entries[:_MOST_ENTRIES], max(0, len(entries) - _MOST_ENTRIES))
-
-
-def _entry(item: os.DirEntry[str]) -> Entry | None:
-    try:
-        item.name.encode()
-        is_folder, stat = item.is_dir(), item.stat()
-    except (OSError, UnicodeEncodeError):  # a broken link, or a name that no page can show
-        return None
-    return Entry(item.name, item.path, is_folder, stat.st_size, stat.st_mtime)
 
 
 async def choose_folder(start: str, title: str = "Choose a folder") -> str | None:
@@ -104,8 +48,9 @@ async def choose_path(
         pattern: names that are shown at first.
     """
     dialog = _Browser(start, title, folders, files, several, pattern)
-    await dialog.go(_nearest_folder(start))
+    background_tasks.create(dialog.go(_nearest_folder(start)), name="list folder")
     answer = await dialog.dialog
+    dialog.leave()
     dialog.dialog.clear()
     return list(answer or [])
 
@@ -113,7 +58,9 @@ async def choose_path(
 class _Browser:
     def __init__(self, start: str, title: str, folders: bool, files: bool, several: bool, pattern: str) -> None:
         self._folders, self._files = folders, files
-        self._folder = start
+        self._search = LatestSearch(folder_searches)
+        ui.context.client.on_disconnect(self.leave)
+        self._folder = self._listed = start
         with ui.dialog() as self.dialog, ui.card().classes("no-shadow").style("width: 820px; max-width: 95vw"):
             ui.label(title).classes("iota-title")
             with ui.row().classes("w-full items-center no-wrap gap-1"):
@@ -143,14 +90,30 @@ class _Browser:
                     )
                 self._choose = ui.button("Choose selected", on_click=self._submit).props("unelevated")
 
+    def leave(self) -> None:
+        """Nobody waits for the folder any more."""
+        if self._search.is_at_work:
+            self._search.cancel()
+            self._tell()
+
     async def go(self, folder: str) -> None:
         """Show a folder."""
-        listing = await asyncio.to_thread(list_folder, folder, self._filter.value or "", files=self._files)
-        self._problem.set_text(listing.problem)
-        self._path.set_value(listing.folder)
-        if listing.problem:
+        self._folder = os.path.abspath(Path(folder).expanduser())  # noqa: PTH100 - links stay as people know them
+        self._path.set_value(self._folder)  # at once: people go on typing while it is listed
+        self._count.set_text("Reading the folder...")
+        question = ListFolder(self._folder, self._filter.value or "", self._files)
+        try:
+            listing = await self._search.ask(question, Listing, self._tell_progress)
+        except Cancelled:
             return
-        self._folder = listing.folder
+        except SearchError as error:
+            listing = Listing(self._folder, problem=str(error))
+        self._problem.set_text(listing.problem)
+        if listing.problem:
+            self._folder = self._listed
+            self._tell()
+            return
+        self._listed = listing.folder
         self._table.selected.clear()
         self._table.rows = [
             {
@@ -165,6 +128,9 @@ class _Browser:
         if listing.n_left_out:
             self._problem.set_text(f"{listing.n_left_out} more are not shown: use the filter.")
         self._tell()
+
+    def _tell_progress(self, n_names: int) -> None:
+        self._count.set_text(f"Reading the folder: {n_names:,} names so far")
 
     def _tell(self) -> None:
         n = len(self._table.selected)

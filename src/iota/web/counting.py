@@ -1,71 +1,27 @@
-"""Counting the images of inputs while the page stays responsive: with progress, and it can be cancelled."""
+"""Inputs as people type and paste them, and the question how many images they bring."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from iota.inputs import Inputs, find_frames
+from iota.inputs.search_job import CountImages
 
-_TELL_EVERY_S = 0.2
 _LISTED_ALONE = 20  # a pasted list of more paths than this becomes a list file
 
 
-class Cancelled(Exception):  # noqa: N818 - a person's wish, not an error
-    """Somebody does not want to wait for the count any more."""
+def count_question(paths: Sequence[str], folder: Path, geometry: str = "") -> CountImages:
+    """Ask for the number of images.
 
-
-class Counter:
-    """One count at a time; a new one ends the one before."""
-
-    def __init__(self) -> None:
-        self._number = 0
-
-    @property
-    def number(self) -> int:
-        """Of the present count."""
-        return self._number
-
-    def cancel(self) -> None:
-        """End the count that is going on."""
-        self._number += 1
-
-    async def count(
-        self, paths: Sequence[str], folder: Path, progress: Callable[[int], None], geometry: str = ""
-    ) -> Inputs:
-        """Find the frames of all paths.
-
-        Args:
-            paths: as people type them; relative ones begin in ``folder``.
-            folder: absolute.
-            progress: called in the event loop, with the number of frames so far.
-            geometry: CrystFEL geometry of the images, if it is not among the paths.
-
-        Raises:
-            Cancelled: it was cancelled, or another count has begun.
-        """
-        self._number += 1
-        mine, loop = self._number, asyncio.get_running_loop()
-        told = time.monotonic()
-
-        def tell(n_frames: int) -> None:  # in the thread
-            nonlocal told
-            if self._number != mine:
-                raise Cancelled
-            now = time.monotonic()
-            if now - told >= _TELL_EVERY_S:
-                told = now
-                loop.call_soon_threadsafe(progress, n_frames)
-
-        named = [in_folder(path, folder) for path in paths]
-        given = in_folder(geometry, folder) if geometry else None
-        found = await asyncio.to_thread(find_frames, named, geometry=given, progress=tell)
-        if self._number != mine:
-            raise Cancelled
-        return found
+    Args:
+        paths: as people type them; relative ones begin in ``folder``.
+        folder: absolute.
+        geometry: CrystFEL geometry of the images, if it is not among the paths.
+    """
+    named = [in_folder(path, folder) for path in paths]
+    return CountImages(named, in_folder(geometry, folder) if geometry else None)
 
 
 def in_folder(path: str, folder: Path) -> str:

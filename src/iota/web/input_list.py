@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
 from nicegui import events, ui
 
-from iota.inputs import Inputs
+from iota.inputs.search_job import Counted, SourceCount
 from iota.inputs.select import select_range
-from iota.records import FrameRef
 from iota.web.browse import choose_path
-from iota.web.counting import Cancelled, Counter, in_folder, kept_list, lines_of
+from iota.web.counting import count_question, in_folder, kept_list, lines_of
 from iota.web.layout import notify_error, sentences
 from iota.web.links import images_link
+from iota.web.searching import Cancelled, LatestSearch, SearchError, image_searches
 from iota.web.setup import Setup
 
-_MOST_SHOWN = 200
+_UPLOAD_BYTES = 3_000_000  # below what the server takes in one request
 _COLUMNS: list[dict[str, Any]] = [
     {"name": "path", "label": "Path", "field": "path", "align": "left"},
     {"name": "kind", "label": "Kind", "field": "kind", "align": "left"},
@@ -28,8 +27,8 @@ _PATH_CELL = """
 <q-td :props="props" class="iota-path-cell"><span class="iota-mono iota-path">{{ props.row.path }}</span>
   <div v-if="props.row.problem" class="iota-bad iota-small">{{ props.row.problem }}</div></q-td>"""
 _COUNT_CELL = """
-<q-td :props="props" class="iota-number"><q-spinner v-if="props.row.n === null" size="16px" color="grey-6" />
-  <span v-else>{{ props.row.n.toLocaleString('en') }}</span></q-td>"""
+<q-td :props="props" class="iota-number"><q-spinner v-if="props.row.is_counting" size="16px" color="grey-6" />
+  <span v-else>{{ props.row.n?.toLocaleString('en') }}</span></q-td>"""
 _ACTIONS_CELL = """
 <q-td :props="props" auto-width class="no-wrap" @dblclick.stop>
   <q-btn flat dense round icon="visibility" aria-label="View images" @click="$parent.$emit('view', props.row.key)">
@@ -47,8 +46,11 @@ class InputList:
 
     def __init__(self, setup: Setup, on_change: Callable[[], None]) -> None:
         self._setup, self._on_change = setup, on_change
-        self._counter = Counter()
-        self.found: Inputs | None = None  # None while they are counted
+        self._search = LatestSearch(image_searches)
+        self.found: Counted | None = None  # None while they are counted, or where that was given up
+        self._is_given_up = False
+        ui.context.client.on_disconnect(self._search.cancel)
+        ui.context.client.on_connect(self._come_back)
         with ui.column().classes("iota-card iota-compact gap-2"):
             with ui.row().classes("w-full items-center no-wrap gap-2"):
                 ui.label("Images").classes("iota-title")
@@ -82,64 +84,83 @@ class InputList:
                 self._cancel = ui.button("Cancel", on_click=self._cancelled).props("flat dense")
                 ui.space()
                 self._total = ui.label().classes("iota-number iota-total").mark("total-images")
+            self._problem = ui.label().classes("iota-bad iota-small iota-path")
 
     @property
     def n_images(self) -> int | None:
         """Images in all inputs; None while they are counted."""
-        return None if self.found is None else len(self.found.frames)
+        return None if self.found is None else self.found.n_frames
 
     async def refresh(self) -> None:
         """Show the inputs of the setup and count them."""
-        self.found = None
+        self.found, self._is_given_up = None, False
+        self._problem.set_text("")
+        if not self._setup.inputs:
+            self.found = Counted(0, [])
+            self._search.cancel()
+            self._show()
+            return
         self._show()
+        geometry = self._setup.iota.get("image_import.crystfel_geometry", "")
+        question = count_question(self._setup.inputs, self._setup.home, geometry)
         try:
-            geometry = self._setup.iota.get("image_import.crystfel_geometry", "")
-            self.found = await self._counter.count(self._setup.inputs, self._setup.home, self._progress, geometry)
+            self.found = await self._search.ask(question, Counted, self._progress)
         except Cancelled:
+            return
+        except SearchError as error:
+            self._problem.set_text(str(error))
+            self._give_up()
             return
         self._show()
 
+    def leave(self) -> None:
+        """Count no more: the list is shown no more."""
+        self._is_given_up = True
+        self._search.cancel()
+
+    async def _come_back(self) -> None:
+        """Count again what was left uncounted when the connection was lost."""
+        if self.found is None and not self._is_given_up and not self._search.is_at_work:
+            await self.refresh()
+
     def _show(self) -> None:
         found, inputs = self.found, self._setup.inputs
+        is_counting = found is None and bool(inputs) and not self._is_given_up
         rows = []
         for key, path in enumerate(inputs):
             source = found.sources[key] if found is not None and key < len(found.sources) else None
-            said = self._problems_of(path) if source is not None else []
-            more = f" (and {len(said) - 1} more)" if len(said) > 1 else ""
+            said = source.problems if source is not None else []
+            more = f" (and {source.n_problems - 1} more)" if source is not None and source.n_problems > 1 else ""
             rows.append(
                 {
                     "key": key,
                     "path": path,
                     "kind": "" if source is None else {"nothing": "missing"}.get(source.kind, source.kind),
                     "n": None if source is None else source.n_frames,
+                    "is_counting": is_counting,
                     "problem": said[0] + more if said else "",
                 }
             )
         self._table.rows = rows
         self._table.set_visibility(bool(rows))
         self._empty.set_visibility(not rows)
-        self._bar.set_visibility(found is None and bool(rows))
-        self._cancel.set_visibility(found is None and bool(rows))
+        self._bar.set_visibility(is_counting)
+        self._cancel.set_visibility(is_counting)
         if found is not None:
-            self._total.set_text(f"{len(found.frames):,} image{'' if len(found.frames) == 1 else 's'} in total")
+            self._total.set_text(f"{found.n_frames:,} image{'' if found.n_frames == 1 else 's'} in total")
         self._on_change()
-
-    def _problems_of(self, path: str) -> list[str]:
-        assert self.found is not None
-        absolute = os.path.normpath(in_folder(path, self._setup.home))
-        begins = (path, absolute)
-        return [problem.text for problem in self.found.problems if problem.path in begins] or [
-            problem.text for problem in self.found.problems if problem.path.startswith(absolute.rstrip("/") + "/")
-        ]
 
     def _progress(self, n_frames: int) -> None:
         self._total.set_text(f"{n_frames:,} images so far")
 
     def _cancelled(self) -> None:
-        self._counter.cancel()
-        self._bar.set_visibility(False)
-        self._cancel.set_visibility(False)
+        self._search.cancel()
+        self._give_up()
+
+    def _give_up(self) -> None:
+        self._is_given_up = True
         self._total.set_text("Not counted: a run counts them itself")
+        self._show()
 
     # -- adding and removing
 
@@ -179,7 +200,15 @@ class InputList:
                     return
                 box.set_value(f"{box.value or ''}{text}")
 
-            upload = ui.upload(label="Drop a list file here", auto_upload=True, on_upload=dropped)
+            upload = ui.upload(
+                label="Drop a list file here",
+                auto_upload=True,
+                max_file_size=_UPLOAD_BYTES,
+                on_upload=dropped,
+                on_rejected=lambda: notify_error(
+                    f"A list that is dropped is at most {_UPLOAD_BYTES // 10**6} MB. Add the path of the list instead."
+                ),
+            )
             upload.props('flat bordered accept=".lst,.list,.txt,text/plain"').classes("w-full iota-drop")
             with ui.row().classes("w-full justify-end"):
                 ui.button("Cancel", on_click=lambda: dialog.submit(None)).props("flat")
@@ -193,33 +222,30 @@ class InputList:
 
     # -- looking at them
 
-    def _frames_of(self, key: int) -> list[FrameRef]:
-        if self.found is None:
-            return []
-        first = sum(source.n_frames for source in self.found.sources[:key])
-        return self.found.frames[first : first + self.found.sources[key].n_frames]
+    def _source(self, key: int) -> SourceCount | None:
+        return None if self.found is None else self.found.sources[key]
 
     def _info(self, key: int) -> None:
-        path, frames = self._setup.inputs[key], self._frames_of(key)
+        path, source = self._setup.inputs[key], self._source(key)
         with ui.dialog() as dialog, ui.card().classes("no-shadow").style("width: 760px; max-width: 95vw"):
             ui.label(path).classes("iota-title iota-path")
-            if self.found is None:
-                ui.label("Its images are being counted.")
+            if source is None:
+                ui.label("Its images are not counted." if self._is_given_up else "Its images are being counted.")
             else:
-                kind = self.found.sources[key].kind
-                files = len({frame.path for frame in frames})
-                ui.label(f"A {kind} with {len(frames):,} images in {files:,} files." if frames else "No image in it.")
-                for text in self._problems_of(path)[:20]:
+                n, files = source.n_frames, source.n_files
+                ui.label(f"A {source.kind} with {n:,} images in {files:,} files." if n else "No image in it.")
+                for text in source.problems:
                     ui.label(text).classes("iota-bad iota-path")
-                if frames:
-                    self._list_frames(path, frames)
+                if n:
+                    self._list_frames(path, source)
             with ui.row().classes("w-full justify-end"):
                 ui.button("Close", on_click=dialog.close).props("flat")
         dialog.open()
 
-    def _list_frames(self, path: str, frames: list[FrameRef]) -> None:
+    def _list_frames(self, path: str, found: SourceCount) -> None:
         """List the first images of an input; a double click opens one, from which all can be gone through."""
-        rows = [{"key": key, "image": str(frame)} for key, frame in enumerate(frames[:_MOST_SHOWN])]
+        frames = found.first
+        rows = [{"key": key, "image": str(frame)} for key, frame in enumerate(frames)]
         columns = [{"name": "image", "label": "Image: double-click to view", "field": "image", "align": "left"}]
         table = ui.table(columns=columns, rows=rows, row_key="key").classes("w-full iota-table iota-mono iota-path")
         table.props('dense flat virtual-scroll hide-bottom wrap-cells :rows-per-page-options="[0]"')
@@ -229,20 +255,21 @@ class InputList:
             "rowDblclick",
             lambda event: ui.navigate.to(images_link(source, at=frames[event.args[1]["key"]]), new_tab=True),
         )
-        if len(frames) > _MOST_SHOWN:
-            ui.label(f"and {len(frames) - _MOST_SHOWN:,} more").classes("iota-muted")
+        if found.n_frames > len(frames):
+            ui.label(f"and {found.n_frames - len(frames):,} more").classes("iota-muted")
 
     async def _view(self, key: int) -> None:
         """Open images of an input, as many as are asked for where it has several."""
-        frames = self._frames_of(key)
-        if not frames:
+        found = self._source(key)
+        n = found.n_frames if found is not None else 0
+        if not n:
             ui.notify("There is no image to view.")
             return
-        answer = ("all", "") if len(frames) == 1 else await self._ask_how_many()
+        answer = ("all", "") if n == 1 else await self._ask_how_many()
         if answer is not None:
             with sentences():
                 source = self._setup.absolute(self._setup.inputs[key])
-                ui.navigate.to(images_link(source, _some(frames, *answer)), new_tab=True)
+                ui.navigate.to(images_link(source, _some(n, *answer)), new_tab=True)
 
     async def _ask_how_many(self) -> tuple[str, str] | None:
         """Which images are wanted, and their range where they are others; None where the dialog is closed."""
@@ -259,13 +286,13 @@ class InputList:
         return answer
 
 
-def _some(frames: list[FrameRef], how_many: str, other: str) -> str:
-    """Which images, in the words of the image page.
+def _some(n: int, how_many: str, other: str) -> str:
+    """Which of so many images, in the words of the image page.
 
     Raises:
         UsageError: the range is not one of these images.
     """
     if how_many == "other":
-        select_range(frames, other or "")
+        select_range(range(n), other or "")
         return (other or "").replace(" ", "")
     return "" if how_many == "all" else f"first {how_many}"

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import contextlib
+import ctypes
 import logging
+import os
 import socket
+import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -19,6 +26,7 @@ from iota.web.access import Access
 from iota.web.api import add_api
 from iota.web.image.api import ImageApi
 from iota.web.keys import Keys
+from iota.web.limits import BodyLimit, Connection
 from iota.web.pages import image as image_page
 from iota.web.pages import run as run_page
 from iota.web.pages import runs as runs_page
@@ -30,6 +38,8 @@ from iota.web.site import Site
 
 FIRST_PORT = 8765
 _N_PORTS = 100
+_ENDED_WITHIN_S = 5.0
+_M_ARENA_MAX = -8  # malloc.h of glibc
 
 
 @dataclass(frozen=True)
@@ -82,12 +92,14 @@ class Server:
         url = Address(host, port, base_url).url
         self.running = RunningServer(project=str(project.absolute()), url=url, port=port, token=keys.token)
         self.site = Site(Projects(project), tuple(arguments))
-        self.application = Access(make_app(self.site), keys, port, base_url)
+        self.application = Access(BodyLimit(make_app(self.site)), keys, port, base_url)
 
     def serve(self) -> None:
         """Answer until a person stops the server."""
+        _share_one_heap()
         config = uvicorn.Config(
             self.application,
+            http=Connection,
             log_level="warning",
             access_log=False,
             ws_max_size=16 * 1024 * 1024,
@@ -95,7 +107,34 @@ class Server:
             server_header=False,
         )
         with contextlib.suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[self._socket])
+            _Uvicorn(config).run(sockets=[self._socket])
+
+
+def _share_one_heap() -> None:
+    """Have all threads take memory from one place: where each has its own, glibc keeps what each once needed."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 1)
+
+
+class _Uvicorn(uvicorn.Server):
+    """A server that ends when it is told to, whatever its threads wait for."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end, and end for good some seconds later."""
+        super().handle_exit(sig, frame)
+        atexit.register(_end_at_once)
+        last = threading.Timer(_ENDED_WITHIN_S, _end_at_once)
+        last.daemon = True
+        last.start()
+
+
+def _end_at_once() -> None:
+    """End without clearing the memory away object by object, which takes seconds on a busy machine."""
+    for output in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            output.flush()
+    os._exit(0)
 
 
 def make_app(site: Site) -> FastAPI:
@@ -119,9 +158,15 @@ def make_api(site: Site) -> FastAPI:
 
 
 def _is_worth_telling(record: logging.LogRecord) -> bool:
-    """False for a browser that went on to another page before it had its answer, of which Starlette makes an error."""
+    """False for what is nobody's fault.
+
+    A browser went on to another page before it had its answer, of which Starlette makes an error, or the server ended
+    before somebody had one.
+    """
     error = record.exc_info[1] if record.exc_info else None
-    return not (isinstance(error, RuntimeError) and str(error) == "No response returned.")
+    is_gone = isinstance(error, RuntimeError) and str(error) == "No response returned."
+    is_end = isinstance(error, asyncio.CancelledError) or str(record.msg).startswith("Cancel %s running task")
+    return not (is_gone or is_end)
 
 
 def register_pages(site: Site) -> None:

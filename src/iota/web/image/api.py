@@ -10,7 +10,7 @@ import re
 import struct
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,23 +19,29 @@ from urllib.parse import quote
 import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
+from starlette.types import Receive
 
 from iota.analysis.table import RunTable
 from iota.errors import IotaError, UsageError
 from iota.records import OUTCOME_WORDS
 from iota.web.image import queries
-from iota.web.image.frames import Place, Shown, image_set, shown
+from iota.web.image.frames import Place, Shown, found_set, rows_set, shown
 from iota.web.image.mask_phil import MaskDrawing, phil_of
 from iota.web.image.pixel_server import PixelServer
 from iota.web.image.preview_phil import assignments
+from iota.web.image.queries import Parameter
 from iota.web.image.viewer import open_viewer
 from iota.web.live import live_runs
 from iota.web.projects import Projects
+from iota.web.searching import ClientGoneError, while_connected
 
 _KEPT_BYTES = 64_000_000  # of tiles, deflated: what several people look at is made once
 _MASK_NAME = re.compile(r"[\w][\w.+-]{0,80}")
 _KEEP = "private, max-age=86400"  # for addresses with the version of the file, which change with it
 _ASK_AGAIN = "private, no-cache"
+
+
+_Answer = Callable[["_Asked"], Awaitable[Response]]
 
 
 class ImageApi:
@@ -49,7 +55,6 @@ class ImageApi:
         self.router = APIRouter(prefix="/api/image", tags=["image"])
         for path, method, answer, parameters in (
             ("open", "GET", self._open, ()),
-            ("set", "GET", self._set, queries.SET),
             ("tiles", "GET", self._tiles, queries.TILES),
             ("thumbnail", "GET", self._thumbnail, queries.THUMBNAIL),
             ("region", "GET", self._region, queries.REGION),
@@ -63,31 +68,31 @@ class ImageApi:
             ("mask/load", "GET", self._load_mask, queries.LOAD_MASK),
             ("viewer", "POST", self._viewer, ()),
         ):
-            declared = (*queries.PLACE, *parameters)
-            self.router.add_api_route(
-                f"/{path}",
-                self._route(answer, frozenset(parameter.name for parameter in declared)),
-                methods=[method],
-                name=f"image_{path}",
-                summary=answer.__doc__,
-                openapi_extra={"parameters": [parameter.openapi for parameter in declared]},
-            )
+            self._add(path, method, answer, self._in_thread(answer), parameters)
+        self._add("set", "POST", self._set, self._set, queries.SET)
 
-    def _route(self, answer: Callable[[_Asked], Response], names: frozenset[str]) -> Callable[[Request], Any]:
-        async def route(request: Request) -> Response:
-            query = {name: value for name, value in request.query_params.items() if name in names}
-            asked = _Asked(query, await request.body() if request.method == "POST" else b"")
-            loop = asyncio.get_running_loop()
-            try:
-                if asked.query.get("run"):
-                    live = live_runs.get(self._projects.folder(asked.query["run"]))
-                    await live.reach((asked.place.row or 0) + 1)
-                    asked.table = live.table
-                return await loop.run_in_executor(self._threads, answer, asked)
-            except IotaError as error:
-                return _wrong(str(error))
+    def _add(
+        self, path: str, method: str, about: Callable[..., Any], answer: _Answer, parameters: Sequence[Parameter]
+    ) -> None:
+        declared = (*queries.PLACE, *parameters)
+        self.router.add_api_route(
+            f"/{path}",
+            _route(answer, frozenset(parameter.name for parameter in declared)),
+            methods=[method],
+            name=f"image_{path}",
+            summary=about.__doc__,
+            openapi_extra={"parameters": [parameter.openapi for parameter in declared]},
+        )
 
-        return route
+    def _in_thread(self, answer: Callable[[_Asked], Response]) -> _Answer:
+        async def answer_in_thread(asked: _Asked) -> Response:
+            if asked.query.get("run"):
+                live = live_runs.get(self._projects.folder(asked.query["run"]))
+                await live.reach((asked.place.row or 0) + 1)
+                asked.table = live.table
+            return await asyncio.get_running_loop().run_in_executor(self._threads, answer, asked)
+
+        return answer_in_thread
 
     def _shown(self, asked: _Asked) -> Shown:
         return shown(self._projects, asked.place, asked.table)
@@ -117,11 +122,14 @@ class ImageApi:
         names = {"path": image.frame.path, "index": image.frame.index, "version": image.version}
         return _json({**result, **names, "title": _title(image), "record": said, "run_mask": mask})
 
-    def _set(self, asked: _Asked) -> Response:
-        """Images to go through with one."""
+    async def _set(self, asked: _Asked) -> Response:
+        """Images to go through with one; paths are searched as long as the client waits for the answer."""
+        if asked.place.run:
+            rows = asked.query.get("rows", "")
+            return _json(await asyncio.to_thread(rows_set, self._projects, asked.place.run, rows))
         sources = [line for line in asked.query.get("sources", "").split("\n") if line]
-        some = asked.query.get("some", "")
-        return _json(image_set(self._projects, asked.place, asked.query.get("rows", ""), sources, some))
+        search = found_set(asked.place, sources, asked.query.get("some", ""))
+        return _json(await while_connected(asked.receive, search))
 
     def _tiles(self, asked: _Asked) -> Response:
         """Counts as tiles: for each its length in 4 bytes, then that many, deflated; 16 bits a pixel, 65535 masked."""
@@ -222,6 +230,20 @@ class ImageApi:
         return _json({"message": open_viewer(self._shown(asked))})
 
 
+def _route(answer: _Answer, names: frozenset[str]) -> Callable[[Request], Any]:
+    async def route(request: Request) -> Response:
+        query = {name: value for name, value in request.query_params.items() if name in names}
+        asked = _Asked(query, await request.body() if request.method == "POST" else b"", request.receive)
+        try:
+            return await answer(asked)
+        except IotaError as error:
+            return _wrong(str(error))
+        except ClientGoneError:
+            return Response(status_code=499)  # which nobody reads
+
+    return route
+
+
 class _Kept:
     """Deflated tiles that were asked for last, up to a number of bytes; several threads use it."""
 
@@ -247,9 +269,10 @@ class _Kept:
 class _Asked:
     """One request."""
 
-    def __init__(self, query: dict[str, str], body: bytes) -> None:
+    def __init__(self, query: dict[str, str], body: bytes, receive: Receive) -> None:
         self.query = query
         self.body = body
+        self.receive = receive  # more of the request: that the client has left
         self.table: RunTable | None = None  # of the run
 
     @property

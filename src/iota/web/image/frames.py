@@ -12,10 +12,12 @@ import msgspec
 
 from iota.analysis.table import RunTable
 from iota.errors import RunFolderError, UsageError
-from iota.inputs import find_frames
+from iota.inputs.search_job import ChooseImages, Chosen
+from iota.inputs.select import numbers_in
 from iota.records import FrameRef, FrameResult
 from iota.runs import RunFolder, iterate_ledger
 from iota.web.projects import Projects
+from iota.web.searching import image_searches
 
 _MOST_IN_SET = 20_000
 
@@ -120,51 +122,33 @@ class ImageSet(msgspec.Struct, kw_only=True):
     remarks: list[str] = []
 
 
-def image_set(
-    projects: Projects, place: Place, rows: str = "", sources: Sequence[str] = (), some: str = ""
-) -> ImageSet:
-    """Images to go through.
+def rows_set(projects: Projects, run: str, rows: str = "") -> ImageSet:
+    """Images of a run to go through.
 
     Args:
         projects: where runs are looked up.
-        place: the image that is shown; without other choice all of its run, or of its path.
+        run: id of the run.
         rows: of the run, as ``3,8,12-20``; empty for all.
+
+    Raises:
+        UsageError: there is no such run, or the choice is not understood.
+    """
+    folder = projects.folder(run)
+    chosen = numbers_in(rows, "rows", _MOST_IN_SET) if rows else None
+    return ImageSet(run=run, n=n_rows(folder) if chosen is None else len(chosen), rows=chosen)
+
+
+async def found_set(place: Place, sources: Sequence[str] = (), some: str = "") -> ImageSet:
+    """Images of files to go through; cancel it when nobody waits any more.
+
+    Args:
+        place: the image that is shown; without sources all images of its path.
         sources: files, folders, wildcards and lists instead of the path.
         some: of the frames, ``first 10`` or ``5-20`` counted from 1; empty for all.
 
     Raises:
-        UsageError: nothing is there, or a choice is not understood.
+        UsageError: a choice is not understood, or the search has reached a limit.
     """
-    if place.run:
-        folder = projects.folder(place.run)
-        chosen = _numbers(rows, "rows") if rows else None
-        return ImageSet(run=place.run, n=n_rows(folder) if chosen is None else len(chosen), rows=chosen)
     named = list(sources) or [place.path if place.index is None else f"{place.path}#{place.index + 1}"]
-    found = find_frames(named)
-    frames = _chosen(found.frames, some)
-    remarks = [str(problem.text) for problem in found.problems[:5]]
-    if len(frames) > _MOST_IN_SET:
-        remarks.append(f"The first {_MOST_IN_SET:,} of {len(frames):,} images are gone through.")
-    return ImageSet(n=min(len(frames), _MOST_IN_SET), frames=frames[:_MOST_IN_SET], remarks=remarks)
-
-
-def _chosen(frames: list[FrameRef], some: str) -> list[FrameRef]:
-    if not some:
-        return frames
-    word, _, number = some.partition(" ")
-    if word == "first" and (number or "1").isdigit():
-        return frames[: int(number or 1)]
-    return [frames[k - 1] for k in _numbers(some, "images") if 0 < k <= len(frames)]
-
-
-def _numbers(text: str, what: str) -> list[int]:
-    found: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdigit() or (dash and not last.isdigit()):
-            raise UsageError(f"{text[:60]} is no list of {what}; write it like 3,8,12-20.")
-        named = range(int(first), int(last if dash else first) + 1)
-        if len(found) + len(named) > _MOST_IN_SET:
-            raise UsageError(f"{text[:60]} names more than {_MOST_IN_SET:,} {what}.")
-        found += named
-    return found
+    chosen = await image_searches.ask(ChooseImages(named, some, _MOST_IN_SET), Chosen)
+    return ImageSet(n=len(chosen.frames), frames=chosen.frames, remarks=chosen.remarks)

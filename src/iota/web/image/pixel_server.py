@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 _N_HELPERS = 2
 _PATIENCE_S = 0.5  # for the helper that has an image in memory, before the other one opens it as well
 _LIMIT_S = 60.0  # for one request
+_IDLE_S = 600.0  # after which memory counts for more than the seconds in which DIALS is loaded again
 _QUEUE_S = 90.0  # in which one of the helpers has to become free
 
 
@@ -34,15 +35,18 @@ class PixelsError(IotaError):
 class PixelServer:
     """Helper processes, started when they are first needed."""
 
-    def __init__(self, *, limit_s: float = _LIMIT_S) -> None:
+    def __init__(self, *, limit_s: float = _LIMIT_S, idle_s: float = _IDLE_S) -> None:
         """Start nothing yet.
 
         Args:
             limit_s: time for one request, after which its helper is taken to hang.
+            idle_s: time without a request, after which helpers end: each keeps 500 MB of pixels.
         """
-        self._limit_s = limit_s
+        self._limit_s, self._idle_s = limit_s, idle_s
+        self._idle: threading.Timer | None = None
         self._helpers = [_Helper(), _Helper()][:_N_HELPERS]
         self._changed = threading.Condition()
+        self._is_closed = False
 
     def warm_up(self) -> None:
         """Start a helper, so that the first image does not wait for it; returns at once."""
@@ -72,6 +76,7 @@ class PixelServer:
         finally:
             with self._changed:
                 helper.is_free = True
+                self._rest_later()
                 self._changed.notify_all()
         if reply.error:
             raise UsageError(reply.error)
@@ -82,6 +87,8 @@ class PixelServer:
         start = time.monotonic()
         with self._changed:
             while True:
+                if self._is_closed:
+                    raise PixelsError("The server ends.")
                 free = [helper for helper in self._helpers if helper.is_free]
                 knows = [helper for helper in self._helpers if about is not None and about in helper.seen]
                 waited = time.monotonic() - start
@@ -95,8 +102,27 @@ class PixelServer:
                     raise PixelsError("All helpers are at work on slow images. Try again in a minute.")
                 self._changed.wait(_PATIENCE_S if free else 1.0)
 
+    def _rest_later(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+        if not self._is_closed:
+            self._idle = threading.Timer(self._idle_s, self._rest)
+            self._idle.daemon = True
+            self._idle.start()
+
+    def _rest(self) -> None:
+        with self._changed:
+            for helper in self._helpers:
+                if helper.is_free:
+                    helper.end()
+
     def close(self) -> None:
-        """End the helpers."""
+        """End the helpers, for good."""
+        with self._changed:
+            self._is_closed = True
+            if self._idle is not None:
+                self._idle.cancel()
+            self._changed.notify_all()
         for helper in self._helpers:
             helper.end()
 

@@ -11,7 +11,7 @@ from fastapi import Request
 from nicegui import app, events, ui
 
 from iota.errors import ParameterError, UsageError
-from iota.inputs.select import select_range
+from iota.inputs.select import ranges_in
 from iota.params.forms import Form, Values, iota_form
 from iota.web.browse import choose_folder, choose_path
 from iota.web.editors import Editor
@@ -59,6 +59,8 @@ def register(site: Site) -> None:
 
 
 class _StartPage:
+    _inputs: InputList
+
     def __init__(self, site: Site) -> None:
         self._site, self._backend = site, site.backend
         self._setup = Setup(site.home)
@@ -117,6 +119,8 @@ class _StartPage:
 
     async def _refill(self) -> None:
         """Show the setup from the beginning."""
+        if hasattr(self, "_inputs"):
+            self._inputs.leave()
         self._editors: dict[str, Editor] = {}
         self._all.clear()
         with self._all:
@@ -243,7 +247,7 @@ class _StartPage:
         self._range_problem = ""
         if values[f"{_SELECTION}.image_range.flag_on"] == "True" and text:
             try:
-                n = len(select_range(range(n if n else 10**9), text))  # type: ignore[arg-type]
+                n = sum(map(len, ranges_in(text, n or None)))
             except UsageError as error:
                 self._range_problem = str(error)
             self._editors[f"{_SELECTION}.image_range.range"].show_problem(self._range_problem or None)

@@ -17,7 +17,7 @@ export class Filmstrip {
   }
 
   async load(place, query) {
-    this.set = await askJson('set', { ...place, ...query });
+    this.set = await askJson('set', { ...place, ...query }, { body: null }); // POST: it may be a search
     const k = this.set.rows ? this.set.rows.indexOf(Number(place.row)) : this.set.run ? Number(place.row ?? 0)
       : this.set.frames.findIndex((frame) => frame.path === place.path && (frame.index ?? 0) === Number(place.index ?? 0));
     this.at = Math.max(k, 0);
