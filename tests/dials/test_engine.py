@@ -1,5 +1,6 @@
 """One frame through the engine, in this process."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,27 @@ def test_a_failed_attempt_leaves_no_trace_in_the_next(hits, tmp_path):
     assert after.settings == "given"
     assert len(after.attempts) == 1
     assert after.attempts[0].startswith("impossible: ")
+
+
+def test_files_of_a_frame_appear_when_they_are_complete_and_experiments_last(hits, tmp_path, monkeypatch):
+    appeared = []
+
+    def replace(new, final):
+        appeared.append(Path(final).name)
+        assert not Path(final).exists()
+        rename(new, final)
+
+    rename = os.replace
+    monkeypatch.setattr(Path, "replace", replace)
+    result = _process(_engine(tmp_path), hits[0])
+    monkeypatch.undo()
+    assert result.outcome == "integrated"
+    assert appeared.index(Path(result.files["reflections"]).name) < appeared.index(
+        Path(result.files["experiments"]).name
+    )
+    written = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert written == set(appeared)  # nothing is written in another way, and nothing hidden is left
+    assert written == {Path(name).name for name in (*result.files.values(), *result.lattices[0].files.values())}
 
 
 def test_the_filter_discards_with_a_reason(hits, tmp_path):

@@ -201,7 +201,7 @@ def test_nproc_and_tmp(tutorial, tmp_path):
 
     def watch():
         while not over.wait(0.005):
-            seen.update(path.name for path in scratch.glob("iota_*/*"))
+            seen.update(path.name for path in scratch.glob("iota_*/worker_*/*"))
 
     watcher = threading.Thread(target=watch)
     watcher.start()

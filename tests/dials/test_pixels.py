@@ -328,17 +328,30 @@ def server():
     server.close()
 
 
-def test_a_crash_costs_its_request_only(server, lysozyme):
+def test_a_helper_that_was_killed_costs_nothing_and_two_one_request(server, lysozyme, monkeypatch):
     source = {"path": str(sorted(lysozyme.glob("*.cbf"))[0])}
     assert server.ask("open", about="a", source=source)[0]["n_pixels"] == 1043 * 981
     (helper,) = [h for h in server._helpers if h.is_running]
     first = helper._process.pid
     os.kill(first, signal.SIGSTOP)  # at work, as it were
     threading.Timer(0.5, os.kill, (first, signal.SIGKILL)).start()
-    with pytest.raises(PixelsError, match="crashed on this image"):
-        server.ask("open", about="a", source=source)
     assert server.ask("open", about="a", source=source)[0]["n_pixels"] == 1043 * 981
     assert first not in [h._process.pid for h in server._helpers if h._process is not None]
+    started = []
+
+    def start_and_kill(helper):
+        process = started_before(helper)
+        process.kill()
+        started.append(process)
+        return process
+
+    started_before = type(helper)._started
+    monkeypatch.setattr(type(helper), "_started", start_and_kill)
+    with pytest.raises(PixelsError, match="crashed on this image"):
+        server.ask("open", about="a", source=source)
+    assert len(started) == 2
+    monkeypatch.undo()
+    assert server.ask("open", about="a", source=source)[0]["n_pixels"] == 1043 * 981
 
 
 def test_a_hang_is_given_up_and_holds_up_nobody_else(lysozyme):

@@ -45,8 +45,9 @@ WITH_SENTENCE = {
     "bare_1.nxs": "The file describes no detector: it has no group NXdetector.",
     "filter_1.nxs": "The file is compressed with HDF5 filter 40001, which is not installed here."
     " Set HDF5_PLUGIN_PATH to the folder of its plugin; the authors of the file know where to get it.",
-    "narrow_1.nxs": "The image has 1 panel of 981 x 100 pixels, but the detector in its header has"
-    " 1 panel of 981 x 1043 pixels.",
+    "narrow_1.nxs": "The image has 981 x 100 pixels, but the detector in its header has 1 panel of 981 x 1043 pixels.",
+    "wide_1.nxs": "The image has 991 x 1043 pixels, but the detector in its header has 1 panel of 981 x 1043 pixels.",
+    "single_1.nxs": "The image has 981 x 1053 pixels, but the detector in its header has 1 panel of 981 x 1043 pixels.",
     "zero_1.nxs": "The file gives no usable wavelength for this image (0 A);"
     " set one for all images with geometry.beam.wavelength (A).",
     "nan_1.nxs": "The file gives no usable wavelength for this image;"
@@ -109,6 +110,8 @@ def _break_nexus(whole: Path, bad: Path) -> None:
         ("other", h5py.ExternalLink("whole.h5", "/elsewhere")),
         ("astray", h5py.SoftLink("/nowhere")),
         ("narrow", pixels[:, :100]),
+        ("wide", np.pad(pixels, ((0, 0), (0, 0), (0, 10)))),
+        ("single", np.pad(pixels[0], ((0, 10), (0, 0)))),
     ):
         with made(name) as file:
             del file["entry/data/data"]

@@ -1,13 +1,20 @@
 """No room, or no permission, in the middle of a run."""
 
+import contextlib
 import os
 import subprocess
 
 import pytest
 from commands import LYSOZYME, command
 from essence import essence
+from made_runs import blank, made_run
 
+from iota.errors import RunFolderError
+from iota.records import FrameRef
 from iota.runs import RunFolder, read_state
+from iota.runs.control import read_order
+from iota.runs.lists import read_list, write_named_list
+from iota.web.projects import read_note, write_note
 
 
 def _mount(*words):
@@ -24,6 +31,12 @@ def small_disk(tmp_path):
         pytest.skip("a small file system cannot be mounted here: " + ("not root" if done is None else done.stderr))
     yield disk
     subprocess.run(["umount", "-l", disk], check=True)
+
+
+def fill_up(disk):
+    with contextlib.suppress(OSError), (disk / "rest").open("wb", buffering=0) as rest:
+        while True:
+            rest.write(bytes(4096))
 
 
 @pytest.mark.slow
@@ -51,6 +64,26 @@ def test_a_full_disk_stops_the_run_with_a_sentence_and_costs_no_frame(lysozyme, 
     assert "Read-only file system" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert essence(folder) == after
+
+
+def test_orders_and_notes_on_a_full_disk_are_refused_and_the_old_ones_kept(small_disk):
+    folder = made_run(small_disk, [blank(1)], status="running", process_id=os.getpid())
+    write_note(folder, "good crystals")
+    write_named_list(folder.path, "chosen", [FrameRef("/a.cbf")])
+    fill_up(small_disk)
+    done = command("iota.run", "--stop", folder.path, cwd=small_disk.parent)
+    assert done.returncode == 2
+    assert "Run 1 was not told to stop" in done.stderr
+    assert "No space left on device" in done.stderr
+    assert f"kill {os.getpid()}" in done.stderr
+    assert read_order(folder) is None
+    with pytest.raises(RunFolderError, match="The note on run 1 is not saved: No space left on device"):
+        write_note(folder, "better crystals " * 100)
+    assert read_note(folder) == "good crystals"
+    with pytest.raises(RunFolderError, match="cannot be written: No space left on device"):
+        write_named_list(folder.path, "chosen", [FrameRef(f"/{k}.cbf") for k in range(1000)])
+    assert read_list(folder.path / "chosen.lst") == [FrameRef("/a.cbf")]
+    assert not list(small_disk.rglob(".unfinished_*"))
 
 
 def test_a_folder_that_may_not_be_written_is_a_sentence(lysozyme, small_disk, tmp_path):

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -152,23 +153,48 @@ def test_what_cannot_be_processed_again_is_a_sentence(tmp_path, words, sentence)
     assert (done.returncode, sentence in " ".join(done.stderr.split())) == (2, True), done.stderr
 
 
+@pytest.mark.parametrize("comes_back", [False, True], ids=["moved", "replaced"])
+def test_a_run_whose_folder_is_moved_away_ends_and_writes_nothing_in_its_place(tmp_path, comes_back):
+    folder, away = first_run(tmp_path), tmp_path / "away"
+    run = _start_fast(tmp_path, 120)
+    wait_until(lambda: n_finished(folder) > 20)
+    folder.path.rename(away)
+    if comes_back:  # in part, as by a copy that somebody begins
+        (folder.path / "dials").mkdir(parents=True)
+        folder.ledger.touch()
+    assert run.wait(60) == 1
+    assert "001 was renamed, deleted or replaced while the run went on" in (tmp_path / "stderr.txt").read_text()
+    assert [path.name for path in folder.path.rglob("*")] == (["frames.jsonl", "dials"] if comes_back else [])
+    assert not comes_back or folder.ledger.stat().st_size == 0
+    assert folder.path.exists() == comes_back
+    shutil.rmtree(folder.path, ignore_errors=True)
+    away.rename(folder.path)
+    assert _start_fast(tmp_path, 120).wait(200) == 0
+    assert len(essence(folder)) == 120
+
+
+def _start_fast(folder, n_frames):
+    """Start or resume a run of made-up frames."""
+    script = Path(__file__).with_name("fast_run.py")
+    folder.mkdir(exist_ok=True)
+    with (folder / "stderr.txt").open("w") as errors:
+        return subprocess.Popen(
+            [sys.executable, script, str(n_frames)],
+            cwd=folder,
+            stderr=errors,
+            env={**os.environ, "PYTHONPATH": str(script.parent)},
+        )
+
+
 @pytest.mark.slow
 def test_kill_9_at_twenty_random_moments_loses_and_doubles_nothing(tmp_path):
-    script = Path(__file__).with_name("fast_run.py")
     n_frames, rng = 700, random.Random(20)
-    environment = {**os.environ, "PYTHONPATH": str(script.parent)}
-
-    def start_fast(folder):
-        folder.mkdir(exist_ok=True)
-        with (folder / "stderr.txt").open("w") as errors:
-            return subprocess.Popen([sys.executable, script, str(n_frames)], cwd=folder, stderr=errors, env=environment)
-
-    undisturbed = start_fast(tmp_path / "undisturbed")
+    undisturbed = _start_fast(tmp_path / "undisturbed", n_frames)
     assert undisturbed.wait(200) == 0
     folder = first_run(tmp_path / "killed")
     n_kills = 0
     while n_kills < 20:
-        run = start_fast(tmp_path / "killed")
+        run = _start_fast(tmp_path / "killed", n_frames)
         n_before = n_finished(folder)
         wait_until(lambda run=run, n=n_before: run.poll() is not None or n_finished(folder) > n)
         time.sleep(rng.uniform(0, 0.5))
@@ -178,7 +204,7 @@ def test_kill_9_at_twenty_random_moments_loses_and_doubles_nothing(tmp_path):
         run.wait()
         n_kills += 1
     assert n_kills == 20, (tmp_path / "killed" / "stderr.txt").read_text()
-    assert start_fast(tmp_path / "killed").wait(200) == 0
+    assert _start_fast(tmp_path / "killed", n_frames).wait(200) == 0
     assert essence(folder) == essence(first_run(tmp_path / "undisturbed"))
     assert len(essence(folder)) == n_frames
     for name in ("integrated.lst", "failed_triage.lst", "crashed.lst", "not_integrated.lst", "input.lst"):

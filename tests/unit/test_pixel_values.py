@@ -1,8 +1,10 @@
 """What becomes of stored pixels of each type."""
 
+import msgspec
 import numpy as np
 import pytest
 
+from iota.engine.pixel_tiles import contrast_of
 from iota.engine.pixel_values import NO_NUMBER, counts_of
 
 
@@ -39,3 +41,11 @@ def test_what_is_no_number_is_far_below_any_count(kind):
 def test_what_is_no_number_at_all_is_refused():
     with pytest.raises(TypeError, match="pixels are numbers"):
         counts_of(np.array([1j]))
+
+
+@pytest.mark.parametrize("value", [0, 3, 40, 100_000, -7.5])
+def test_the_contrast_of_any_background_can_be_sent_to_the_page(value):
+    """For a high background it depends on the square root, which numpy gives as a number of its own."""
+    image = np.full((64, 64), value)
+    found = contrast_of([image], [np.ones(image.shape, dtype=bool)])
+    assert msgspec.json.decode(msgspec.json.encode(found))["high"] == found.high > found.low

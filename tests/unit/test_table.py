@@ -377,7 +377,7 @@ def test_a_folder_that_cannot_be_written_is_read_all_the_same(tmp_path, monkeypa
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("tempfile.NamedTemporaryFile", refuse)
+    monkeypatch.setattr("iota.analysis.table_cache.whole_file", refuse)
     assert not table.save()
     assert not table.save()
     assert table.n_rows == 1

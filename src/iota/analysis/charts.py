@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from iota.analysis.grid_tally import Tally, add_to_tally
 from iota.figures import Figure, FigureCanvasAgg
 from iota.records import FrameResult, Lattice
+from iota.whole_files import whole_file
 
 _BLUE, _ORANGE = "#0072b2", "#d55e00"
 _CELL = (("a", "A"), ("b", "A"), ("c", "A"), ("alpha", "degrees"), ("beta", "degrees"), ("gamma", "degrees"))
@@ -64,7 +65,8 @@ def write_charts(results: Iterable[FrameResult], folder: Path) -> list[str]:
     for name, figure in figures.items():
         FigureCanvasAgg(figure)
         for ending in ("png", "pdf"):
-            figure.savefig(folder / f"{name}.{ending}", dpi=150)
+            with whole_file(folder / f"{name}.{ending}") as part:
+                figure.savefig(part, dpi=150)
     return list(figures)
 
 

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from iota.analysis.merged import CurvePoint, Shell
 from iota.figures import Figure, FigureCanvasAgg
+from iota.whole_files import whole_file
 
 _BLUE, _ORANGE = "#0072b2", "#d55e00"
 
@@ -46,7 +47,8 @@ def write_merging_charts(shells: Sequence[Shell], curve: Sequence[CurvePoint], f
         axes.grid(alpha=0.3)
     FigureCanvasAgg(figure)
     for ending in ("png", "pdf"):
-        figure.savefig(folder / f"merging.{ending}", dpi=150)
+        with whole_file(folder / f"merging.{ending}") as part:
+            figure.savefig(part, dpi=150)
 
 
 def _draw(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from iota.analysis.summary import Summary
+from iota.params.safe_text import quoted
 from iota.symmetry import asymmetric_unit_volume, cell_text, crystal_system
 
 _VOLUME_PER_DALTON_A3 = 2.4  # a typical Matthews coefficient (Matthews, J. Mol. Biol. (1968) 33, 491)
@@ -34,22 +35,18 @@ def prime_script(summary: Summary, title: str | None, pickles: Path, output: Pat
     parts = ("scale", "crystal_orientation", "reflecting_range", "unit_cell", "allparams")
     refinement = "\n".join(f"  {part}.d_min = {d_min}" for part in parts)
     return f"""\
-data = {_quoted(pickles)}
-run_no = {_quoted(output)}
-title = {_quoted(title or "")}
+data = {quoted(pickles)}
+run_no = {quoted(output)}
+title = {quoted(title or "")}
 scale.d_min = {d_min}
 postref {{
 {refinement}
 }}
 merge.d_min = {d_min}
 target_unit_cell = {cell_text(consensus.unit_cell)}
-target_space_group = {_quoted(consensus.space_group)}
+target_space_group = {quoted(consensus.space_group)}
 target_crystal_system = {crystal_system(consensus.space_group)}
 n_residues = {round(residues)}
 pixel_size_mm = {summary.pixel_size_mm:g}
 n_processors = {n_processors}
 """
-
-
-def _quoted(text: object) -> str:
-    return '"' + str(text).replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -21,6 +20,7 @@ from iota.analysis.growing import Array, GrowingColumns
 from iota.analysis.rows import FRAME_DTYPES, LATTICE_DTYPES, Rows
 from iota.records import OUTCOMES
 from iota.runs.ledger import LedgerReader, checksum_of
+from iota.whole_files import whole_file
 
 logger = logging.getLogger(__name__)
 
@@ -74,17 +74,11 @@ def save(folder: Path, ledger: BinaryIO, cached: Cached) -> bool:
     arrays: dict[str, Array] = {f"frames.{name}": rows.frames.view(name) for name in FRAME_DTYPES}
     arrays |= {f"lattices.{name}": rows.lattices.view(name) for name in LATTICE_DTYPES}
     arrays["head"] = np.frombuffer(msgspec.json.encode(head), dtype=np.uint8)
-    temporary = None
     try:
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=NAME, delete=False) as file:
-            temporary = Path(file.name)
-            np.savez(file, **arrays)
-            os.fchmod(file.fileno(), 0o644)  # others may read it as they may read the ledger
-        temporary.replace(folder / NAME)
+        with whole_file(folder / NAME) as part:
+            np.savez(part, **arrays)
     except OSError as error:
         logger.debug("no columns are kept in %s: %s", folder, error)
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
         return False
     return True
 

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from iota.analysis.merging import TABLE_HEAD, Merging, merging_facts, table_rows
 from iota.cli.own_scope import own_scope_parser, sorted_arguments
-from iota.cli.terminal import Terminal
+from iota.cli.terminal import Terminal, plain_console
 from iota.cli.unread import ends_when_unread
 from iota.errors import IotaError
 from iota.params.merging import MERGING
@@ -95,7 +95,7 @@ def print_merging(console: Console, merging: Merging, folder: Path) -> None:
 
 def merging_as_text(merging: Merging, folder: Path) -> str:
     """The same as text, for a file."""
-    console = Console(width=110, no_color=True, force_terminal=False, legacy_windows=False, highlight=False)
+    console = plain_console(width=110, no_color=True, force_terminal=False, legacy_windows=False)
     with console.capture() as capture:
         print_merging(console, merging, folder)
     return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"

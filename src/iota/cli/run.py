@@ -30,6 +30,7 @@ from iota.params import Parameters, full_text, read, script_text, sort_arguments
 from iota.records import CAN_RETRY, FrameRef, Outcome
 from iota.runs import RunFolder, read_state
 from iota.runs.control import give_order
+from iota.whole_files import write_whole
 from iota.workers import conversion, dials, mpi, submit
 from iota.workers.conclusion import conclude_again
 from iota.workers.executors import check_workers, job_script_text
@@ -260,7 +261,8 @@ def _execute(run: Run, terminal: Terminal) -> int:
     print_summary(terminal.console, run.conclusion, run.lattices, run.folder)
     if interrupted:
         again = shlex.quote(str(run.folder.path))
-        terminal.errors.print(f"iota.run: interrupted; finished images are kept. To resume: iota.run --resume {again}")
+        said = f"iota.run: interrupted; finished images are kept. To resume: iota.run --resume {again}"
+        terminal.errors.print(said, soft_wrap=True)
         return 130
     return 0 if run.summary().n_integrated else 1
 
@@ -330,9 +332,9 @@ def _write_defaults(parameters: Parameters, target_phil: str, terminal: Terminal
     for path in (script, target):
         if path.exists():
             raise UsageError(f"{path} already exists; move it, or work in another folder.")
-    target.write_text(target_phil, encoding="utf-8")
+    write_whole(target, target_phil)
     parameters.values.cctbx_xfel.target = str(target.absolute())
-    script.write_text(script_text(parameters), encoding="utf-8")
+    write_whole(script, script_text(parameters))
     terminal.console.print(full_text(parameters), markup=False, soft_wrap=True)
     terminal.console.print(f"# Written: {script} (this script), {target} (parameters of the backend).", soft_wrap=True)
     return 0

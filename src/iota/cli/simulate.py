@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -274,7 +275,7 @@ def _summary(dataset: Dataset, seconds: float) -> str:
         f"{dataset.n_frames} frames ({kinds}; {dataset.n_multi} with several lattices) in {seconds:.0f} s:"
         f" {dataset.folder}\n"
         f"Truth: {dataset.folder / 'truth.json'} and the files named there\n"
-        f"Next: iota.run {dataset.folder}"
+        f"Next: iota.run {shlex.quote(str(dataset.folder))}"
     )
 
 

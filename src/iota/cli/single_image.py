@@ -23,6 +23,7 @@ from iota.inputs.crystfel_geometry import split_geometry
 from iota.params import Parameters, is_assignment, read
 from iota.records import FrameRef, Task
 from iota.symmetry import cell_text
+from iota.whole_files import write_whole
 
 if TYPE_CHECKING:
     from iota.engine.single_image import Action, ImageReport
@@ -189,7 +190,7 @@ def _report(work: _Work, task: Task) -> ImageReport:
     if work.verbose:
         print(log.getvalue(), file=sys.stderr)
     if work.keep:
-        (Path(work.folder) / "logs" / f"{task.name}.log").write_text(log.getvalue(), encoding="utf-8")
+        write_whole(Path(work.folder) / "logs" / f"{task.name}.log", log.getvalue())
     else:
         report.reason = elsewhere(report.reason, "Use --verbose to see the DIALS message.")
         report.files = {}

@@ -16,6 +16,7 @@ from iota.analysis.failures import Failure
 from iota.analysis.shares import percent
 from iota.analysis.summary import Summary
 from iota.cli.next_steps import command, next_steps
+from iota.cli.terminal import plain_console
 from iota.records import OUTCOME_WORDS, Outcome
 from iota.runs import RunFolder
 from iota.symmetry import cell_text
@@ -54,16 +55,21 @@ def print_summary(console: Console, conclusion: Conclusion, lattices: Sequence[L
     if conclusion.clusters is not None:
         console.print(_clusters(conclusion.clusters))
     console.print()
+    # paths and commands stay whole, to be copied
+    console.print(Text.assemble((" Run folder", "bold"), f"  {folder.path}"), soft_wrap=True)
     console.print(_places(conclusion, folder))
+    report = f"{command('iota.report')} {shlex.quote(str(folder.path))}"
+    console.print(f"   report    {report}, one page to print or send", soft_wrap=True)
+    console.print(f"   repeat    {command('iota.run')} {shlex.quote(str(folder.script))}", soft_wrap=True)
     console.print()
     console.print(Text(" Next", style="bold"))
     for line in next_steps(conclusion, folder):
-        console.print(Text("   " + line), soft_wrap=True)  # commands stay whole, to be copied
+        console.print(Text("   " + line), soft_wrap=True)
 
 
 def summary_text(conclusion: Conclusion, lattices: Sequence[Learnt], folder: RunFolder) -> str:
     """The same as text without colours, for the log."""
-    console = Console(width=110, no_color=True, force_terminal=False, legacy_windows=False)
+    console = plain_console(width=110, no_color=True, force_terminal=False, legacy_windows=False)
     with console.capture() as capture:
         print_summary(console, conclusion, lattices, folder)
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
@@ -148,9 +154,8 @@ def _clusters(clusters: Sequence[Cluster]) -> RenderableType:
 def _places(conclusion: Conclusion, folder: RunFolder) -> RenderableType:
     summary = conclusion.summary
     grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(style="bold", no_wrap=True, min_width=11)
     grid.add_column(overflow="fold")
-    grid.add_row(" Run folder", str(folder.path))
     grid.add_row("   log", f"{folder.log.name} (all frames), logs/ (of the backend, by frame)")
     grid.add_row("   lists", "input.lst, integrated.lst, not_integrated.lst, failed_*.lst")
     if summary.n_integrated:
@@ -161,6 +166,4 @@ def _places(conclusion: Conclusion, folder: RunFolder) -> RenderableType:
     if (folder.path / "visualization").is_dir():
         charts = f", charts of the run: {', '.join(conclusion.charts)}" if conclusion.charts else ""
         grid.add_row("   pictures", f"visualization/{charts}")
-    grid.add_row("   report", f"{command('iota.report')} {shlex.quote(str(folder.path))}, one page to print or share")
-    grid.add_row("   repeat", f"{command('iota.run')} {shlex.quote(str(folder.script))}")
     return grid

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
@@ -26,12 +27,17 @@ _LINE_WIDTH = 78
 _PLAIN_EVERY_S = 15.0
 
 
+def plain_console(**words: Any) -> Console:
+    """A console that prints texts as they are: names of folders may look like rich's marks for colours and pictures."""
+    return Console(highlight=False, markup=False, emoji=False, **words)
+
+
 class Terminal:
     """Prints the course of a run; with ``silent`` nothing but errors."""
 
     def __init__(self, console: Console | None = None, *, silent: bool = False) -> None:
-        self.console = console or Console(highlight=False, quiet=silent)
-        self.errors = Console(stderr=True, highlight=False)
+        self.console = console or plain_console(quiet=silent)
+        self.errors = plain_console(stderr=True)
         self._silent = silent
 
     def logo(self) -> None:
@@ -45,7 +51,7 @@ class Terminal:
         """Print a timed line, ``what -- DONE .... 0.30s``, when the step is over."""
         start = time.perf_counter()
         if self.console.is_terminal:
-            with self.console.status(f"{what} ..."):
+            with self.console.status(Text(f"{what} ...")):
                 yield
         else:
             yield
@@ -71,7 +77,7 @@ class Terminal:
                 TextColumn(" [bold]PROCESSING:[/] {task.percentage:>3.0f}%"),
                 SpinnerColumn("line"),
                 BarColumn(bar_width=24),
-                TextColumn("{task.fields[text]}"),
+                TextColumn("{task.fields[text]}", markup=False),
                 console=self.console,
                 transient=True,
             ) as progress:

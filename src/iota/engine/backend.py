@@ -269,9 +269,12 @@ def _given_symmetry(xfel: Any) -> list[str]:
 def _given_geometry(given: Any) -> list[str]:
     lines = []
     if given.image_import.mask:
-        lines += [f'{scope}.lookup.mask = "{given.image_import.mask}"' for scope in ("spotfinder", "integration")]
+        lines += [
+            f"{scope}.lookup.mask = {safe_text.quoted(given.image_import.mask)}"
+            for scope in ("spotfinder", "integration")
+        ]
     if given.image_import.crystfel_geometry:
-        lines.append(f'crystfel.geometry = "{given.image_import.crystfel_geometry}"')
+        lines.append(f"crystfel.geometry = {safe_text.quoted(given.image_import.crystfel_geometry)}")
     if given.image_import.distance:
         lines.append(f"geometry.detector.distance = {given.image_import.distance:g}")
     centre = given.image_import.beam_center
@@ -280,5 +283,5 @@ def _given_geometry(given: Any) -> list[str]:
     if given.image_import.gain:
         lines += gain_lines(given.image_import.gain)
     if given.advanced.reference_geometry:
-        lines.append(f'input.reference_geometry = "{given.advanced.reference_geometry}"')
+        lines.append(f"input.reference_geometry = {safe_text.quoted(given.advanced.reference_geometry)}")
     return lines

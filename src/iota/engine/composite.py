@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from iota.engine.installation import prepare
+from iota.whole_files import whole_file
 
 prepare()
 
@@ -62,7 +63,9 @@ class Composite:
         if not self._tables:
             return
         path = self._folder / f"integrated_{len(self.written) + 1:03d}.expt"
-        self._experiments.as_file(str(path))
-        flex.reflection_table.concat(self._tables).as_file(str(path.with_suffix(".refl")))
+        with whole_file(path.with_suffix(".refl")) as part:  # first: an .expt that is there has its reflections
+            flex.reflection_table.concat(self._tables).as_file(str(part))
+        with whole_file(path) as part:
+            self._experiments.as_file(str(part))
         self.written.append((path, len(self._tables)))
         self._experiments, self._tables, self._n_reflections = ExperimentList(), [], 0

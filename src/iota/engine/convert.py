@@ -20,6 +20,7 @@ from iota.engine.masks import load_mask
 from iota.engine.reading import ImportFailedError
 from iota.engine.sentences import elsewhere
 from iota.records import FrameRef
+from iota.whole_files import whole_file
 
 _MASKED = -2  # what a masked or added pixel holds; below the trusted range
 
@@ -44,10 +45,8 @@ def convert(conversion: Conversion, frame: FrameRef, path: Path) -> str:
         return f"The detector has {len(experiment.detector)} panels; a pickle holds one."
     image = _image(experiment, params.spotfinder.lookup.mask, conversion)
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.new")
-    with new.open("wb") as file:
+    with whole_file(path) as part, part.open("wb") as file:
         pickle.dump(image, file, protocol=2)  # the protocol that dxtbx and older programs know
-    new.replace(path)
     return ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+import secrets
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from iota.engine import versions
 from iota.errors import RunFolderError
 from iota.records import Lattice
 from iota.runs.folder import cannot_write
+from iota.whole_files import UNFINISHED, whole_file, write_whole
 
 _ROOM_BYTES = 1_000_000  # about what one frame needs
 
@@ -22,29 +24,32 @@ _ROOM_BYTES = 1_000_000  # about what one frame needs
 class FrameFiles:
     """Writes the files of the frame ``name`` and knows their paths relative to the run folder.
 
-    They are made in a scratch folder, where there is one, and moved into the run folder when they are complete.
+    They are made in a scratch folder, where there is one, which must be of this process alone: a process of a run that
+    was killed may be at the same frame.  They get their names in the run folder when they are complete, experiments
+    last: an ``.expt`` that is there has its ``.refl``.
     """
 
     def __init__(self, run_folder: Path, name: str, scratch: Path | None = None) -> None:
         self.run_folder = run_folder
         self.name = name
         self.scratch = scratch
+        self._beside = f"{UNFINISHED}{secrets.token_hex(6)}_"  # where there is no scratch folder
 
     def _new(self, relative: str) -> Path:
         """Where a file is made."""
-        return self._path(relative) if self.scratch is None else self.scratch / relative.replace("/", "_")
+        if self.scratch is not None:
+            return self.scratch / relative.replace("/", "_")
+        final = self._path(relative)
+        return final.with_name(self._beside + final.name)
 
     def _complete(self, relative: str) -> None:
         """Move a file that is complete to where it belongs."""
-        if self.scratch is None:
-            return
         new, final = self._new(relative), self._path(relative)
         try:
             new.replace(final)
         except OSError:  # another file system, or gone: shutil says which
-            beside = final.with_name(f".{final.name}")
-            shutil.move(new, beside)
-            beside.replace(final)
+            with whole_file(final) as part:
+                shutil.move(new, part)
 
     def check_room(self) -> None:
         """See whether the files of a frame could be written at all.
@@ -80,9 +85,9 @@ class FrameFiles:
     ) -> dict[str, str]:
         """Write what was integrated and, for each lattice that is kept, an integration pickle."""
         files = {
-            "experiments": self._dials("integrated.expt"),
-            "reflections": self._dials("integrated.refl"),
             "indexed": self._dials("indexed.refl"),
+            "reflections": self._dials("integrated.refl"),
+            "experiments": self._dials("integrated.expt"),
         }
         integrated.as_file(str(self._new(files["reflections"])))
         _without_shoeboxes(indexed).as_file(str(self._new(files["indexed"])))
@@ -106,7 +111,7 @@ class FrameFiles:
     def keep_spots(self, experiments: Any, spots: Any) -> dict[str, str]:
         """Write the spots of a frame that had diffraction but was not integrated, so that they can be looked at."""
         self._new(self._dials("integrated.expt")).unlink(missing_ok=True)
-        files = {"experiments": self._dials("imported.expt"), "strong": self._dials("strong.refl")}
+        files = {"strong": self._dials("strong.refl"), "experiments": self._dials("imported.expt")}
         experiments.as_file(str(self._new(files["experiments"])))
         _without_shoeboxes(spots).as_file(str(self._new(files["strong"])))
         for relative in files.values():
@@ -117,7 +122,7 @@ class FrameFiles:
         """Write the backend's own words for this frame."""
         relative = f"logs/{self.name}.log"
         try:
-            self._path(relative).write_text(text, encoding="utf-8")
+            write_whole(self._path(relative), text)
         except OSError as error:
             raise RunFolderError(cannot_write(self._path(relative), error)) from error
         return relative

@@ -15,6 +15,7 @@ from iota.engine.beamstop import shadow
 from iota.engine.masks import Mask, check_shape, joined, load_mask, write_mask
 from iota.errors import UsageError
 from iota.params import safe_text
+from iota.whole_files import write_whole
 
 Rectangle = tuple[int, int, int, int]  # fast from and to, slow from and to; the ends do not belong to it
 
@@ -66,10 +67,8 @@ def save_mask(mask: Mask, phil: str, path: Path) -> Path:
     text = path.with_suffix(".phil")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(f".{path.name}.new")
-        write_mask(mask, new)
-        new.replace(path)
-        text.write_text(phil, encoding="utf-8")
+        write_whole(text, phil)  # first: a mask has its shapes beside it
+        write_mask(mask, path)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}. Choose another project folder.") from error
     return text

@@ -11,6 +11,7 @@ from dials.array_family import flex
 
 from iota.engine.literal_pickles import NotAdmittedError, load
 from iota.errors import UsageError
+from iota.whole_files import whole_file
 
 Mask = tuple[Any, ...]  # flex.bool for each panel, (slow, fast); True is looked at
 
@@ -96,6 +97,10 @@ def joined(masks: Sequence[Mask]) -> Mask:
 
 
 def write_mask(mask: Mask, path: Path) -> None:
-    """Write a mask as DIALS does."""
-    with path.open("wb") as file:
+    """Write a mask as DIALS does; it appears in one step.
+
+    Raises:
+        OSError: the file system refuses.
+    """
+    with whole_file(path) as part, part.open("wb") as file:
         pickle.dump(mask, file, protocol=pickle.HIGHEST_PROTOCOL)

@@ -115,14 +115,14 @@ def combine(sources: Sequence[Source], space_group: str, folder: Path) -> None:
     flex.reflection_table.concat(tables).as_file(str(folder / "combined.refl"))
 
 
-def run_program(program: str, arguments: Sequence[str], folder: Path) -> list[str]:
-    """Run a program of DIALS in a folder, its words in ``program.log``; returns its command line.
+def run_program(program: str, arguments: Sequence[str], folder: Path, logs: Path) -> list[str]:
+    """Run a program of DIALS in a folder, its words in ``program.log`` of another; returns its command line.
 
     Raises:
         BackendError: it failed; with its last words if they are meant for people.
     """
     command = [*python(), "-m", f"dials.command_line.{program}", *arguments]
-    log = folder / f"{program}.log"
+    log = logs / f"{program}.log"
     with log.open("w", encoding="utf-8") as words:
         done = subprocess.run(
             command,
@@ -136,7 +136,8 @@ def run_program(program: str, arguments: Sequence[str], folder: Path) -> list[st
     if done.returncode:
         said = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
         last = said[-1].removeprefix("Sorry: ") if said and said[-1].startswith("Sorry: ") else ""  # meant for people
-        raise BackendError(f"dials.{program} failed{': ' + last if last else ''}. See {log}.")
+        how = f"was killed (signal {-done.returncode})" if done.returncode < 0 else "failed"
+        raise BackendError(f"dials.{program} {how}{': ' + last if last else ''}. See {log}.")
     return [f"dials.{program}", *arguments]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from iota.engine.hdf5_rows import Array
+from iota.engine.reading import ImportFailedError
 from iota.hdf5 import h5py
 from iota.inputs.masters import groups_of_class
 
@@ -29,15 +31,34 @@ def panels_of(stand_in: Path, detector: Any, n_rows: int, n_columns: int) -> Pan
     """Find out where the panels of a detector are in images of so many rows and columns.
 
     None where the file says nothing that fits, so that only dxtbx may know.
+
+    Raises:
+        ImportFailedError: the images are of another shape than the detector.
     """
     sizes = [panel.get_image_size()[::-1] for panel in detector]
     if sizes == [(n_rows, n_columns)]:
         return Panels(((slice(0, n_rows), slice(0, n_columns)),))
     slices = _of_modules(stand_in)
-    fits = all(rows.stop <= n_rows and columns.stop <= n_columns for rows, columns in slices)
-    if not fits or [(rows.stop - rows.start, columns.stop - columns.start) for rows, columns in slices] != sizes:
+    if [(rows.stop - rows.start, columns.stop - columns.start) for rows, columns in slices] != sizes:
         return None
+    _check_shape(slices, n_rows, n_columns)
     return Panels(slices)
+
+
+def _check_shape(slices: Sequence[Slices], n_rows: int, n_columns: int) -> None:
+    """See that images are as large as the modules need; dxtbx cuts them in silence, whichever is larger.
+
+    Of several modules some may have been left out of the header: then there is room for them.
+    """
+    ends = [max(one[axis].stop for one in slices) for axis in (0, 1)]
+    is_one = len(slices) == 1 and slices[0][0].start == slices[0][1].start == 0
+    for axis, length in enumerate((n_rows, n_columns)):
+        smallest = min(one[axis].stop - one[axis].start for one in slices)
+        if length != ends[axis] and (is_one or length < ends[axis] + smallest):
+            what = "detector in its header has 1 panel of" if is_one else "modules of the detector in its header fill"
+            raise ImportFailedError(
+                f"The image has {n_columns} x {n_rows} pixels, but the {what} {ends[1]} x {ends[0]} pixels."
+            )
 
 
 def _of_modules(path: Path) -> tuple[Slices, ...]:

@@ -17,6 +17,7 @@ from iota.engine.picture_choice import Pictures
 from iota.figures import Figure, FigureCanvasAgg
 from iota.records import Lattice
 from iota.symmetry import cell_text
+from iota.whole_files import whole_file
 
 logger = logging.getLogger("dials.iota.pictures")  # so that it is in the frame's own log
 
@@ -43,7 +44,7 @@ def draw(pictures: Pictures, drawn: Drawn, folder: Path) -> None:
     Raises:
         OSError: the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     wanted = (
         ("predictions", pictures.predictions, _predictions),
         ("vectors", pictures.vectors, _vectors),
@@ -63,7 +64,8 @@ def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG and PDF."""
     FigureCanvasAgg(figure)
     for ending in ("png", "pdf"):
-        figure.savefig(f"{path}.{ending}", dpi=150)
+        with whole_file(Path(f"{path}.{ending}")) as part:
+            figure.savefig(part, dpi=150)
 
 
 def _title(drawn: Drawn) -> str:

@@ -5,6 +5,7 @@ A maximum keeps a spot of one pixel visible on the smallest picture, where a mea
 
 from __future__ import annotations
 
+import math
 import zlib
 from typing import Any
 
@@ -54,7 +55,7 @@ def contrast_of(panels: list[Counts], valid: list[npt.NDArray[np.bool_]]) -> Con
     if not found.size:
         return Contrast(0.0, 10.0)
     low, middle, high = (float(x) for x in np.percentile(found, [1, 50, 99.5]))
-    return Contrast(min(0.0, low) if low < 0 else 0.0, max(high * 2, middle + 10 * np.sqrt(abs(middle)), 5.0))
+    return Contrast(min(0.0, low) if low < 0 else 0.0, max(high * 2, middle + 10 * math.sqrt(abs(middle)), 5.0))
 
 
 def _sample(panel: Counts, valid: npt.NDArray[np.bool_], n: int) -> npt.NDArray[np.float64]:

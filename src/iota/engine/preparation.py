@@ -21,6 +21,7 @@ from iota.engine.prepared import LOOKED_AT, Prepared
 from iota.engine.reading import ImportFailedError
 from iota.errors import UsageError
 from iota.inputs.masters import is_hdf5
+from iota.params import safe_text
 from iota.records import FrameRef
 
 
@@ -88,7 +89,7 @@ def _prepare(
             check_something_is_left(joined(parts), "The mask together with the beamstop shadow")
             name = "mask.pickle" if scope == "spotfinder" or len(set(given.values())) == 1 else f"mask_{scope}.pickle"
             write_mask(joined(parts), run_folder / name)
-            lines.append(f'{scope}.lookup.mask = "{run_folder / name}"\n')
+            lines.append(f"{scope}.lookup.mask = {safe_text.quoted(run_folder / name)}\n")
     if image_import.estimate_gain:
         prepared.gain = _estimated_gain(images, prepared)
         lines += backend.gain_lines(prepared.gain)

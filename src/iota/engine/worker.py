@@ -79,14 +79,17 @@ def start(config: EngineConfig) -> None:
     _keep_freed_memory()
     _take_buffer()
     _memory = ProcessMemory(config.memory_GB)
+    if config.scratch is not None:  # of this process alone: one of a run that was killed may be at the same frame
+        scratch = Path(config.scratch)
+        # a run folder that was moved away does not come back with nothing but this in it
+        scratch.mkdir(parents=not scratch.is_relative_to(config.run_folder), exist_ok=True)
+        tempfile.tempdir = tempfile.mkdtemp(prefix="worker_", dir=config.scratch)  # DIALS and others use it, too
+        config = msgspec.structs.replace(config, scratch=tempfile.tempdir)
     _engine = config.engine()
     if config.accelerate:
         from iota.engine.strong_pixels import warm_up
 
         warm_up()  # not at the cost of the first frame
-    if config.scratch is not None:
-        Path(config.scratch).mkdir(parents=True, exist_ok=True)
-        tempfile.tempdir = config.scratch  # what DIALS and others make for a while is there, too
 
 
 def _die_with_parent() -> None:

@@ -210,8 +210,7 @@ def _cells_and_groups(group: Group) -> Any:
 
 
 def _quoted(text: str) -> Any:
-    # in single quotes $ is a letter as any other
-    return tokenizer.word(text, quote_token="'" if "$" in text else '"')
+    return tokenizer.word(text, quote_token=safe_text.quoted(text)[0])
 
 
 def _words(field: Field, text: str) -> Any:

@@ -165,6 +165,12 @@ def plain_words(words: Any, path: str, *, several: bool = False, whole: bool = F
     return [tokenizer.word(value, None, first.line_number, first.source_info) for value in values] or words
 
 
+def quoted(value: object) -> str:
+    """A value as PHIL text that everybody reads back as it is: ``$`` would name a variable within double quotes."""
+    text = str(value)
+    return str(tokenizer.quote_python_str("'" if "$" in text else '"', text))
+
+
 def check_numbers(definitions: Mapping[str, Any], source: Any) -> None:
     """Make sure that numbers of a parsed script are numbers, where definitions with other converters will read them.
 

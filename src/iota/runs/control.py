@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 from typing import Literal, get_args
 
+from iota.errors import RunFolderError
 from iota.runs.folder import RunFolder
+from iota.runs.state import is_at_work, read_state
+from iota.whole_files import write_whole
 
 # stop: end now, what is finished is kept; finish: look for no more images, and end when all are processed
 Order = Literal["stop", "finish"]
@@ -15,9 +18,22 @@ def give_order(folder: RunFolder, order: Order) -> None:
     """Tell a run what to do; it obeys within a second or two.
 
     Raises:
-        RunFolderError: the folder cannot be written.
+        RunFolderError: the folder cannot be written, as when its disk is full; says how to do without.
     """
-    folder.write_text(folder.control, order + "\n")
+    try:
+        write_whole(folder.control, order + "\n")
+    except OSError as error:
+        raise RunFolderError(f"Run {folder.number} was not told to {order}: {_why(folder, error)}") from error
+
+
+def _why(folder: RunFolder, error: OSError) -> str:
+    """Why an order cannot be left, and how to end the run without."""
+    why = f"{folder.control} cannot be written: {error.strerror}."
+    with contextlib.suppress(RunFolderError):
+        state = read_state(folder.state)
+        if is_at_work(state) and state.status != "queued":
+            return f"{why} Make room and try again, or end it on {state.host} with: kill {state.process_id}"
+    return f"{why} Make room and try again."
 
 
 def read_order(folder: RunFolder) -> Order | None:

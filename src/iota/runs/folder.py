@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import os
 import platform
-import shutil
 import socket
 import tempfile
 import time
@@ -17,6 +14,7 @@ import msgspec
 
 import iota
 from iota.errors import RunFolderError
+from iota.whole_files import UNFINISHED, remove_unfinished, write_whole
 
 FORMAT_VERSION = 1
 _SUBFOLDERS = ("dials", "final", "logs")
@@ -51,10 +49,6 @@ def new_numbered_folder(above: Path) -> Path:
             continue
 
 
-_STAGING = ".unfinished_"
-_STALE_S = 24 * 3600.0
-
-
 def new_staging_folder(above: Path) -> Path:
     """Make a hidden folder in which a set of files is written before :func:`publish_folder` gives it its number.
 
@@ -64,11 +58,8 @@ def new_staging_folder(above: Path) -> Path:
         OSError: it cannot be made.
     """
     above.mkdir(parents=True, exist_ok=True)
-    for left in above.glob(f"{_STAGING}*"):
-        with contextlib.suppress(OSError):  # somebody else removes it, or owns it
-            if time.time() - left.stat().st_mtime > _STALE_S:
-                shutil.rmtree(left)
-    return Path(tempfile.mkdtemp(prefix=_STAGING, dir=above))
+    remove_unfinished(above)
+    return Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=above))
 
 
 def publish_folder(staging: Path) -> Path:
@@ -217,10 +208,8 @@ def replace_text(path: Path, text: str) -> None:
     Raises:
         RunFolderError: the file system refuses.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
-        temporary.replace(path)
+        write_whole(path, text)
     except OSError as error:
         raise RunFolderError(cannot_write(path, error)) from error
 

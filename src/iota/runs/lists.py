@@ -9,7 +9,8 @@ from typing import BinaryIO
 
 from iota.errors import RunFolderError, UsageError
 from iota.records import OUTCOMES, FrameRef, Outcome
-from iota.runs.folder import RunFolder, cannot_write, replace_text
+from iota.runs.folder import RunFolder, cannot_write
+from iota.whole_files import write_whole
 
 _MOVED = "# moved before it was read: "  # a comment for others who read the list
 _LONGEST_LINE = 1 << 16
@@ -132,5 +133,8 @@ def write_named_list(place: Path, name: str, frames: Iterable[FrameRef]) -> Path
     if stem in _OWN_LISTS or stem.startswith("uc_cluster_"):
         raise UsageError(f"{stem}.lst is a list of the run itself. Choose another name.")
     path = place / f"{stem}.lst"
-    replace_text(path, "".join(f"{frame}\n" for frame in frames))
+    try:
+        write_whole(path, "".join(f"{frame}\n" for frame in frames))
+    except OSError as error:
+        raise RunFolderError(f"The list {path} cannot be written: {error.strerror}. Choose another place.") from error
     return path

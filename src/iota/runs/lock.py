@@ -51,6 +51,7 @@ class RunLock:
         self._path = folder.path / ".lock"
         self._own = _Claim(own_mark(), secrets.token_hex(8))
         self._file: int | None = None
+        self._place: os.stat_result | None = None  # of the folder
         self._gone: set[ProcessMark] = set()  # whose claims are void
         self._over = threading.Event()
         self._keeper: threading.Thread | None = None
@@ -76,6 +77,7 @@ class RunLock:
             return
         try:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+            self._place = self._folder.path.stat()
             has_lock = _flock(self._file)
             self._refuse_if_taken(tell, has_lock=has_lock)
             self._write_claim()
@@ -227,6 +229,8 @@ class RunLock:
         state = _state(self._folder)
         if state is not None and state.claims_work and state.process not in (None, self._own.process, *self._gone):
             return str(state.process)
+        if self._place is None or not os.path.samestat(self._folder.path.stat(), self._place):
+            return ""  # another folder is in its place: nothing is written there, and the run finds out by itself
         file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             claim = _claim(file)

@@ -6,7 +6,6 @@ It can be made again from the run's files at any time, so it may be deleted.
 from __future__ import annotations
 
 import io
-import os
 import zipfile
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy.typing as npt
 
 from iota.errors import RunFolderError
 from iota.runs.folder import cannot_write
+from iota.whole_files import whole_file
 
 FORMAT_VERSION = 2
 FILE_NAME = ".miller_counts.npz"
@@ -80,12 +80,10 @@ def write_miller_counts(folder: Path, found: MillerCounts) -> None:
     data = io.BytesIO()
     np.savez(data, **arrays)
     path = folder / FILE_NAME
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
     try:
-        temporary.write_bytes(data.getbuffer())
-        temporary.replace(path)
+        with whole_file(path) as part:
+            part.write_bytes(data.getbuffer())
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise RunFolderError(cannot_write(path, error)) from error
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from iota.errors import UsageError
 from iota.simulate.experiment import Experiment
+from iota.whole_files import whole_file
 
 IntImage = npt.NDArray[np.int32]
 
@@ -26,7 +27,8 @@ HC_EV_A = 12398.4198
 def write_cbf(path: Path, counts: IntImage, experiment: Experiment) -> None:
     """Write ``counts`` [rows, columns] of a single-panel detector to ``path``."""
     check_writable(experiment)
-    path.write_bytes(cbf_bytes(path.stem, counts, experiment))
+    with whole_file(path) as part:
+        part.write_bytes(cbf_bytes(path.stem, counts, experiment))
 
 
 def check_writable(experiment: Experiment) -> None:

@@ -25,6 +25,7 @@ from iota.simulate.truth import (
     write_experiment_truth,
     write_intensities,
 )
+from iota.whole_files import whole_file
 
 FORMATS = ("cbf", "nxs")
 
@@ -65,8 +66,11 @@ def write_dataset(
     kinds: Counter[str] = Counter()
     n_multi = 0
     with ExitStack() as stack:
-        lines = stack.enter_context((folder / FRAMES_FILE).open("w", encoding="utf-8"))
-        nexus = stack.enter_context(NexusWriter(folder / pattern, prepared, n_frames)) if file_format == "nxs" else None
+        lines = stack.enter_context(stack.enter_context(whole_file(folder / FRAMES_FILE)).open("w", encoding="utf-8"))
+        nexus = None
+        if file_format == "nxs":
+            part = stack.enter_context(whole_file(folder / pattern))
+            nexus = stack.enter_context(NexusWriter(part, prepared, n_frames))
         work = partial(_make_cbf, experiment, folder, name) if nexus is None else partial(_make_chunk, experiment)
         for done, (truth, chunk) in enumerate(_in_processes(work, n_frames, nproc), start=1):
             file, index_in_file = (f"{name}_{done:05d}.cbf", 0) if nexus is None else (pattern, done - 1)

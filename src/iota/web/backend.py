@@ -8,7 +8,6 @@ import hashlib
 import importlib.util
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import msgspec
@@ -17,6 +16,7 @@ import iota
 from iota.errors import UsageError
 from iota.params.forms import Definitions, Form
 from iota.web.places import cache_folder
+from iota.whole_files import write_whole
 
 _SECONDS = 180  # a cold network file system needs most of it
 
@@ -83,10 +83,8 @@ def ask() -> Definitions:
 
 
 def _keep(path: Path, found: Definitions) -> None:
-    part = path.with_suffix(f".{time.time_ns()}")
     with contextlib.suppress(OSError):  # a home that is full or read-only: they are asked for again the next time
-        part.write_bytes(msgspec.json.encode(found))
-        part.replace(path)
+        write_whole(path, msgspec.json.encode(found).decode())
 
 
 def _path() -> Path | None:

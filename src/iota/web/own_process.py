@@ -17,11 +17,7 @@ from iota.installation import own_command
 _EVERY_S = 0.5
 _GRACE_S = 10.0  # to end, and to clear away what is half done
 _STOPPED = 130  # exit status of a command that was ended
-
-
-def was_ended(status: int | None) -> bool:
-    """Whether a command ended because somebody wanted it to."""
-    return status == _STOPPED or (status is not None and status < 0)
+_KILLED = "{name} was killed (signal {number}), as happens when a machine runs out of memory. Nothing of it is kept."
 
 
 class OwnProcess:
@@ -38,6 +34,7 @@ class OwnProcess:
         self._command = own_command(name, module)
         self._words = words
         self._process: Process | None = None
+        self._is_to_end = False
 
     async def run(self, arguments: Sequence[str], show: Callable[[str], object]) -> tuple[int | None, str]:
         """Run the command to its end.
@@ -47,7 +44,7 @@ class OwnProcess:
             show: is told, twice a second, what the command did last.
 
         Returns:
-            Exit status, and the sentence with which it refused, or all that it said.
+            Exit status, and the sentence with which it refused, or all that it said, or that it was killed.
 
         Raises:
             UsageError: it cannot be started.
@@ -59,6 +56,7 @@ class OwnProcess:
                 )
         except OSError as error:
             raise UsageError(f"{self._name} cannot be started: {error.strerror}.") from error
+        self._is_to_end = False
         began = time.monotonic()
         ended = asyncio.create_task(process.wait())
         while not ended.done():
@@ -67,13 +65,20 @@ class OwnProcess:
             last = lines[-1].partition(" -- ")[0] if lines else "Starting"
             show(f"{last}, {time.monotonic() - began:.0f} s")
         self._process = None
+        if process.returncode is not None and process.returncode < 0:
+            return process.returncode, _KILLED.format(name=self._name, number=-process.returncode)
         return process.returncode, " ".join(self._said().split()).rpartition(f"{self._name}: ")[2]
+
+    def was_ended(self, status: int | None) -> bool:
+        """Whether the command ended with this status because somebody wanted it to, and was not killed by others."""
+        return status == _STOPPED or (self._is_to_end and status is not None and status < 0)
 
     async def end(self) -> None:
         """Ask the command to end; after a while end it, with the programs that it has started."""
         process = self._process
         if process is None or process.returncode is not None:
             return
+        self._is_to_end = True
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
             with contextlib.suppress(asyncio.TimeoutError):

@@ -17,6 +17,7 @@ from iota.runs.folder import RunInfo
 from iota.runs.state import Status, is_at_work
 from iota.web.places import state_folder
 from iota.web.run_counts import RunCounts
+from iota.whole_files import write_whole
 
 _RUN_ID = re.compile(r"(\d{3,})(?:@([0-9a-f]{8}))?")
 _NOTE = "note.txt"  # in the run folder
@@ -62,7 +63,7 @@ class Projects:
             return
         self._others[_digest(project)] = project
         with contextlib.suppress(OSError):  # a home folder that is full or read-only stops nobody from working
-            self._memory.write_bytes(msgspec.json.encode([str(path) for path in self._others.values()]))
+            write_whole(self._memory, msgspec.json.encode([str(path) for path in self._others.values()]).decode())
 
     @property
     def folders(self) -> list[Path]:
@@ -163,9 +164,15 @@ def write_note(folder: RunFolder, text: str) -> None:
     """Write about a run.
 
     Raises:
-        RunFolderError: the folder cannot be written.
+        RunFolderError: the folder cannot be written; what was written before stays.
     """
-    folder.write_text(folder.path / _NOTE, text.strip()[:_LONGEST_NOTE] + "\n")
+    try:
+        write_whole(folder.path / _NOTE, text.strip()[:_LONGEST_NOTE] + "\n")
+    except OSError as error:
+        raise RunFolderError(
+            f"The note on run {folder.number} is not saved: {error.strerror}. The one of before stays; make room in"
+            f" {folder.path}, or ask its owner, and try again."
+        ) from error
 
 
 def _digest(project: Path) -> str:

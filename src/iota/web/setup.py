@@ -13,6 +13,7 @@ from iota.params.forms import Form, Values, iota_form
 from iota.params.old_scripts import is_old_name
 from iota.params.old_targets import translate_target
 from iota.runs import RunFolder
+from iota.whole_files import write_whole
 
 TARGET = "cctbx_xfel.target"
 _APART = ("input", "output")  # not in dialogs: the page has its own places for them
@@ -246,7 +247,7 @@ class Setup:
             files[beside] = target
         for file, text in files.items():
             try:
-                file.write_text(text, encoding="utf-8")
+                write_whole(file, text)
             except OSError as error:
                 raise ParameterError(f"{file} cannot be written: {error.strerror}.") from error
         return list(files)

@@ -24,8 +24,8 @@ JOBS_BY_DEFAULT = 4
 JOB_NAME = "iota"
 _KINDS = {"slurm": "SLURM", "lsf": "LSF", "torq": "PBS", "pbs": "PBS", "sge": "SGE", "htcondor": "HTCondor"}
 _GB_A_CORE = 4.0
-# what is written into a job script without quotes
-_PLAIN_PATH = re.compile(r"[\w@%+=:,./~-]+")
+# what is written into a job script without quotes; after % batch systems read what they fill in
+_PLAIN_PATH = re.compile(r"[\w@+=:,./~-]+")
 
 
 class BatchOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +52,8 @@ class BatchOptions(msgspec.Struct, frozen=True, kw_only=True):
         log_folder = run_folder / "logs" / "jobs"
         if not _PLAIN_PATH.fullmatch(str(log_folder)):
             raise ParameterError(
-                f"Job scripts cannot hold the path {run_folder}: choose an output folder without blanks and quotes."
+                f"Job scripts cannot hold the path {run_folder}: choose an output folder of letters, digits and"
+                " @+=:,.-_ alone."
             )
         directives = tuple(_one_line(text, "mp.extra_directives") for text in mp.extra_directives if text)
         if mp.method == "sge" and mp.cores > 1 and not any(re.search(r"-pe\b", text) for text in directives):

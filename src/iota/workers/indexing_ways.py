@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy.typing as npt
 from iota.analysis.indexing_ways import UNCLEAR, settle_ways
 from iota.errors import BackendError
 from iota.symmetry import reindexed, unique_reflections, without_screw_axes
+from iota.workers.merge_folders import MergeFolder
 
 AS_IT_IS = "x,y,z"
 _STRONG = 3.0  # standard deviations
@@ -32,7 +32,7 @@ class ToldApart(NamedTuple):
 
 
 def tell_ways_apart(
-    folder: Path,
+    place: MergeFolder,
     others: Sequence[str],
     crystal: tuple[tuple[float, ...], str, float],
     values: Any,
@@ -44,7 +44,7 @@ def tell_ways_apart(
     the mean of these.
 
     Args:
-        folder: of ``combined.expt`` and ``.refl``.
+        place: of the merge; ``combined.expt`` and ``.refl`` are in its work folder.
         others: reindexing operators, without the identity.
         crystal: cell, space group and resolution limit (A).
         values: parameters of merging.
@@ -55,6 +55,7 @@ def tell_ways_apart(
     """
     from iota.engine import merging as dials  # imports DIALS
 
+    folder = place.work
     cell, space_group, d_min_A = crystal
     ways = [AS_IT_IS, *others]
     seen = dials.read_combined(folder)
@@ -72,7 +73,7 @@ def tell_ways_apart(
             f"d_min={max(_D_MIN_COSYM_A, d_min_A):.2f}",
             "output.html=None",
         ]
-        command = dials.run_program("cosym", arguments, folder)
+        command = dials.run_program("cosym", arguments, folder, place.path)
         changes = dials.changes_of_cosym(folder)
         given = np.isin(seen.lattice, list(changes))
         matrices = np.zeros((n_lattices, 3, 3), dtype=np.int64)
@@ -84,7 +85,7 @@ def tell_ways_apart(
         same /= np.maximum(np.bincount(lattice, minlength=n_lattices), 1)
         known = np.where(same.max(axis=0) > _SAME, same.argmax(axis=0), -1)
         if not np.any(known >= 0):
-            raise BackendError(f"dials.cosym did not resolve the indexing ambiguity. See {folder / 'cosym.log'}.")
+            raise BackendError(f"dials.cosym did not resolve the indexing ambiguity. See {place.path / 'cosym.log'}.")
     with step(f"Resolving the indexing ambiguity of all {n_lattices} lattices"):
         used = (numbers >= 0).all(axis=0) & (seen.partiality >= values.min_partiality)
         settled = settle_ways(numbers[:, used], seen.lattice[used], seen.intensity[used], d_A, known)

@@ -1,76 +1,104 @@
 """Folders of merges, ``merge/NNN`` in that of a run: numbers, and what became of each.
 
-A merge is done when it says so in its ``state.json``; files of one that was stopped or failed are not results.
+A merge works in a hidden folder within its own.  Its results leave that all together when they are complete, and
+``merge.json`` last: where it is, all is.  Logs and the script are there from the beginning.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import socket
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
-from iota.errors import RunFolderError
+from iota.errors import IotaError, RunFolderError
 from iota.runs import RunFolder
-from iota.runs.folder import new_numbered_folder, replace_text
+from iota.runs.folder import new_numbered_folder
 from iota.runs.process import process_lives
+from iota.runs.state import STALE_AFTER_S
+from iota.whole_files import UNFINISHED, write_whole
 
-_STATE = "state.json"
-_RESULTS = ("merged.mtz", "merge.json", "table.txt", "merging.png", "merging.pdf")
+_STATE, _RECORD = "state.json", "merge.json"
+_WORK = f"{UNFINISHED}merge"
+_HEARTBEAT_S = 5.0
+
+Status = Literal["merging", "done", "stopped", "failed", "interrupted"]
 
 
 class MergeState(msgspec.Struct, kw_only=True):
-    """``state.json`` of a merge."""
+    """``state.json`` of a merge; ``interrupted`` is never written, a merge that was killed writes nothing."""
 
-    status: Literal["merging", "done", "stopped", "failed"]
-    reason: str = ""  # of one that failed
+    status: Status
+    reason: str = ""  # of one that failed or was interrupted
     process_id: int = msgspec.field(default_factory=os.getpid)
     host: str = msgspec.field(default_factory=socket.gethostname)
     started: float = msgspec.field(default_factory=time.time)  # s since the epoch
+    heartbeat: float = msgspec.field(default_factory=time.time)  # s since the epoch
     ended: float | None = None  # s since the epoch
 
 
-def new_merge_folder(run: RunFolder) -> Path:
-    """Make the next folder for a merge of a run, whose state is that it goes on.
+class MergeFolder(NamedTuple):
+    """Where a merge keeps its script and logs, and where its results are while they are incomplete."""
+
+    path: Path
+    work: Path
+
+
+@contextlib.contextmanager
+def new_merge_folder(run: RunFolder) -> Iterator[MergeFolder]:
+    """Make the next folder for a merge of a run; what became of the merge is written there when the context ends.
+
+    Results of one that is not done are removed.
 
     Raises:
-        RunFolderError: it cannot be made.
+        RunFolderError: the folder cannot be made or written.
     """
     above = run.path / "merge"
+    remove_left_work(run.path)
     try:
-        folder = new_numbered_folder(above)
+        path = new_numbered_folder(above)
+        (path / _WORK).mkdir()
+        state = MergeState(status="merging")
+        _write(path, state)
     except OSError as error:
         raise RunFolderError(f"No folder can be made in {above}: {error.strerror}.") from error
-    _write(folder, MergeState(status="merging"))
-    return folder
-
-
-def end_merge(folder: Path, status: Literal["done", "stopped", "failed"], reason: str = "") -> None:
-    """Write down what became of a merge; one that is not done keeps its logs and loses what looks like a result.
-
-    Raises:
-        RunFolderError: the folder cannot be written.
-    """
-    state = merge_state(folder)
-    state.status, state.reason, state.ended = status, reason, time.time()
-    if status != "done":
-        for path in [*folder.glob("*.expt"), *folder.glob("*.refl"), *(folder / name for name in _RESULTS)]:
-            path.unlink(missing_ok=True)
-    _write(folder, state)
+    try:
+        with _heart_beats(path, state):
+            yield MergeFolder(path, path / _WORK)
+        _publish(path)
+    except IotaError as error:
+        _give_up(path, state, "failed", str(error))
+        raise
+    except OSError as error:
+        problem = f"{path} cannot be written: {error.strerror or error}. Nothing was merged."
+        _give_up(path, state, "failed", problem)
+        raise RunFolderError(problem) from error
+    except BaseException:
+        _give_up(path, state, "stopped")
+        raise
+    _end(path, state, "done")
 
 
 def merge_state(folder: Path) -> MergeState:
-    """What became of a merge; one whose process was killed is stopped."""
-    path = folder / _STATE
+    """What became of a merge; one whose process is gone was interrupted."""
+    is_whole = (folder / _RECORD).is_file()
     try:
-        state = msgspec.json.decode(path.read_bytes(), type=MergeState)
+        state = msgspec.json.decode((folder / _STATE).read_bytes(), type=MergeState)
     except (OSError, msgspec.DecodeError):  # written before there were states, or just being made
-        return MergeState(status="done" if (folder / "merge.json").is_file() else "stopped")
-    if state.status == "merging" and state.host == socket.gethostname() and not process_lives(state.process_id):
-        state.status = "stopped"
+        return MergeState(status="done" if is_whole else "stopped")
+    if state.status == "merging" and not _is_at_work(state):
+        if is_whole:
+            state.status, state.ended = "done", state.heartbeat
+        else:
+            state.status = "interrupted"
+            state.reason = "Its process was killed, or the machine went down. Nothing was merged; start it again."
     return state
 
 
@@ -80,5 +108,58 @@ def merge_folders(run: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.name), reverse=True)
 
 
+def remove_left_work(run: Path) -> None:
+    """Remove what merges that were killed had not finished."""
+    for folder in merge_folders(run):
+        if (folder / _WORK).is_dir() and merge_state(folder).status != "merging":
+            shutil.rmtree(folder / _WORK, ignore_errors=True)
+
+
+def _is_at_work(state: MergeState) -> bool:
+    silent_s = time.time() - state.heartbeat
+    if state.host != socket.gethostname():
+        return silent_s < STALE_AFTER_S
+    return silent_s < 10 * STALE_AFTER_S and process_lives(state.process_id)  # its number may be another's by now
+
+
+@contextlib.contextmanager
+def _heart_beats(folder: Path, state: MergeState) -> Iterator[None]:
+    """Have the state say every few seconds that the merge is at work, for those who ask on another host."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(_HEARTBEAT_S):
+            with contextlib.suppress(OSError):  # the merge itself finds out that the disk is full
+                _write(folder, state)
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _publish(folder: Path) -> None:
+    """Give the results their places: each is complete, and the record is last."""
+    work = folder / _WORK
+    for path in sorted(work.iterdir(), key=lambda path: path.name == _RECORD):
+        path.rename(folder / path.name)
+    work.rmdir()
+
+
+def _give_up(folder: Path, state: MergeState, status: Status, reason: str = "") -> None:
+    shutil.rmtree(folder / _WORK, ignore_errors=True)
+    _end(folder, state, status, reason)
+
+
+def _end(folder: Path, state: MergeState, status: Status, reason: str = "") -> None:
+    state.status, state.reason, state.ended = status, reason, time.time()
+    with contextlib.suppress(OSError):  # without it, the record tells whether it is done, as soon as this process ends
+        _write(folder, state)
+
+
 def _write(folder: Path, state: MergeState) -> None:
-    replace_text(folder / _STATE, msgspec.json.format(msgspec.json.encode(state), indent=1).decode() + "\n")
+    state.heartbeat = time.time()
+    write_whole(folder / _STATE, msgspec.json.format(msgspec.json.encode(state), indent=1).decode() + "\n")

@@ -16,6 +16,7 @@ from iota.errors import BackendError, UsageError
 from iota.records import FrameResult
 from iota.runs import RunFolder
 from iota.workers.cores import default_processes
+from iota.workers.merge_folders import MergeFolder
 from iota.workers.prime_pickles import check_integration_pickle
 
 Chosen = Sequence[tuple[FrameResult, int]]  # a frame, and which of its lattices
@@ -67,13 +68,19 @@ def prime_command(
     space_group, d_min_A = crystal
     consensus = msgspec.structs.replace(summary.consensus, space_group=space_group)
     asked = msgspec.structs.replace(summary, consensus=consensus, d_min_A=(d_min_A, d_min_A, d_min_A))
-    script = prime_script(asked, None, folder / "pickles.lst", folder / "prime", default_processes())
+    script = prime_script(asked, None, folder / "pickles.lst", Path("prime"), default_processes())
     run.write_text(folder / "prime.phil", str(script))
-    return ["prime.run", "prime.phil"]
+    return ["prime.run", str(folder / "prime.phil")]
 
 
 def xia2_command(run: RunFolder, folder: Path, chosen: Chosen, crystal: tuple[str, float]) -> list[str]:
     """Write lattices of a run to ``lattices/integrated.expt`` and ``.refl``, and return the command that merges them.
+
+    Args:
+        run: folder of the run.
+        folder: in which the command is to be run.
+        chosen: lattices.
+        crystal: space group and resolution limit (A).
 
     Raises:
         BackendError: a file of the run cannot be read.
@@ -87,20 +94,20 @@ def xia2_command(run: RunFolder, folder: Path, chosen: Chosen, crystal: tuple[st
     for ending in ("expt", "refl"):  # xia2 looks for files of this name
         (place / f"combined.{ending}").rename(place / f"integrated.{ending}")
     group = space_group.replace(" ", "")
-    return ["xia2.ssx_reduce", f"directory={place}", f"space_group={group}", f"d_min={d_min_A:.2f}"]
+    return ["xia2.ssx_reduce", "directory=lattices", f"space_group={group}", f"d_min={d_min_A:.2f}"]
 
 
-def run_command(command: Sequence[str], folder: Path, engine: str) -> None:
-    """Run one of these commands in the folder of the merge, its words in a log there.
+def run_command(command: Sequence[str], folder: MergeFolder, engine: str) -> None:
+    """Run one of these commands in the work folder of the merge, its words in a log beside its script.
 
     Raises:
         BackendError: it cannot be started, or wrote no MTZ file.
     """
-    log = folder / f"{engine}.log"
+    log = folder.path / f"{engine}.log"
     with log.open("w", encoding="utf-8") as words:
         try:
-            done = subprocess.run(command, cwd=folder, stdout=words, stderr=subprocess.STDOUT, check=False)
+            done = subprocess.run(command, cwd=folder.work, stdout=words, stderr=subprocess.STDOUT, check=False)
         except OSError as error:
             raise BackendError(f"{command[0]} cannot be started: {error.strerror}.") from error
-    if done.returncode or not list(folder.rglob("*.mtz")):
+    if done.returncode or not list(folder.work.rglob("*.mtz")):
         raise BackendError(f"{command[0]} wrote no MTZ file; {log} has its words.")

@@ -18,15 +18,16 @@ from iota.analysis.merged import Observations, cumulative, scatter_variance, tab
 from iota.analysis.merged_charts import write_merging_charts
 from iota.analysis.merging import Merging
 from iota.analysis.summary import SummaryBuilder
-from iota.errors import IotaError, RunFolderError, UsageError
+from iota.errors import UsageError
 from iota.params.merging import MERGING
 from iota.records import FrameResult, Lattice
 from iota.runs import RunFolder, iterate_ledger, read_state
 from iota.runs.lists import read_list
 from iota.runs.state import is_at_work
 from iota.symmetry import bravais_symbol, cell_problem, indexing_ambiguities, unique_reflections
+from iota.whole_files import write_whole
 from iota.workers.indexing_ways import tell_ways_apart
-from iota.workers.merge_folders import end_merge, new_merge_folder
+from iota.workers.merge_folders import MergeFolder, new_merge_folder
 from iota.workers.merge_programs import check_engine, prime_command, run_command, xia2_command
 
 _LEAST_LATTICES = 2
@@ -48,6 +49,7 @@ def merge_run(run: RunFolder, values: Any, step: Step) -> tuple[Merging, Path]:
     Raises:
         UsageError: there is nothing to merge, or the space group does not fit the lattice.
         BackendError: the engine cannot run, or failed.
+        RunFolderError: the folder cannot be written.
     """
     check_engine(values.engine)
     only = set(read_list(Path(values.frames))) if values.frames else None
@@ -88,32 +90,21 @@ def merge_run(run: RunFolder, values: Any, step: Step) -> tuple[Merging, Path]:
     if len(chosen) < _LEAST_LATTICES:
         raise UsageError(f"{len(chosen)} lattice fits the consensus; at least {_LEAST_LATTICES} are needed to merge.")
     merging.n_lattices = len(chosen)
-    folder = new_merge_folder(run)
-    try:
-        run.write_text(folder / "merge.phil", MERGING.text(values))
+    with new_merge_folder(run) as folder:
+        write_whole(folder.path / "merge.phil", MERGING.text(values))
         if values.engine == "dials":
             _with_dials(run, folder, chosen, values, merging, step)
         else:
             crystal = (merging.space_group, merging.d_min_A)
             with step(f"Merging with {values.engine}"):
                 if values.engine == "prime":
-                    merging.commands.append(prime_command(run, folder, chosen, summary, crystal))
+                    merging.commands.append(prime_command(run, folder.path, chosen, summary, crystal))
                 else:
-                    merging.commands.append(xia2_command(run, folder, chosen, crystal))
+                    merging.commands.append(xia2_command(run, folder.work, chosen, crystal))
                 run_command(merging.commands[-1], folder, values.engine)
         record = msgspec.json.format(msgspec.json.encode(merging), indent=1).decode() + "\n"
-        run.write_text(folder / "merge.json", record)
-    except IotaError as error:
-        end_merge(folder, "failed", str(error))
-        raise
-    except OSError as error:
-        end_merge(folder, "failed", str(error))
-        raise RunFolderError(f"{folder} cannot be written: {error.strerror}.") from error
-    except BaseException:
-        end_merge(folder, "stopped")
-        raise
-    end_merge(folder, "done")
-    return merging, folder
+        write_whole(folder.work / "merge.json", record)
+    return merging, folder.path
 
 
 def _progress(run: RunFolder, n_finished: int, merging: Merging) -> None:
@@ -154,19 +145,20 @@ def _misfit(result: FrameResult, lattice: Lattice, bravais: str, wanted: Any, to
 
 
 def _with_dials(
-    run: RunFolder, folder: Path, chosen: list[tuple[FrameResult, int]], values: Any, merging: Merging, step: Step
+    run: RunFolder, place: MergeFolder, chosen: list[tuple[FrameResult, int]], values: Any, merging: Merging, step: Step
 ) -> None:
     from iota.engine import merging as dials  # imports DIALS
     from iota.engine.installation import dials_version
 
     merging.versions["DIALS"] = dials_version()
+    folder, logs = place.work, place.path
     names = [f"lattice_{k + 1}" for k in range(len(chosen))]
     with step(f"Combining {len(chosen)} lattices"):
         dials.combine([dials.source(run.path, result, k) for result, k in chosen], merging.space_group, folder)
     prefix = "combined"
     if merging.ambiguities and values.resolve_ambiguity:
         crystal = (merging.unit_cell, merging.space_group, merging.d_min_A)
-        told = tell_ways_apart(folder, merging.ambiguities, crystal, values, step)
+        told = tell_ways_apart(place, merging.ambiguities, crystal, values, step)
         merging.commands += told.commands
         merging.reindexed, merging.n_unclear = told.counts, told.n_unclear
         prefix = "reindexed"
@@ -185,13 +177,13 @@ def _with_dials(
             "full_matrix=False",
             "output.html=None",
         ]
-        merging.commands.append(dials.run_program("scale", arguments, folder))
+        merging.commands.append(dials.run_program("scale", arguments, folder, logs))
     with step("Merging"):
         scaled = dials.read_scaled(folder, names)
         data = _observations(scaled, merging)
         dials.write_weighted(folder, _variances(scaled, data, merging))
         arguments = ["scaled.expt", "weighted.refl", f"d_min={merging.d_min_A:.2f}", "assess_space_group=False"]
-        merging.commands.append(dials.run_program("merge", [*arguments, "output.html=None"], folder))
+        merging.commands.append(dials.run_program("merge", [*arguments, "output.html=None"], folder, logs))
         dials.name_space_group(folder / "merged.mtz")
         merging.shells, merging.overall = table_one(data, values.n_shells, values.seed)
         merging.cumulative = cumulative(data, values.seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import shutil
 import time
 from collections import Counter
@@ -32,6 +33,7 @@ from iota.runs.lock import RunLock
 from iota.runs.process import own_mark
 from iota.runs.state import BatchJob, Status, read_state
 from iota.symmetry import cell_text
+from iota.whole_files import remove_unfinished
 from iota.workers import dials
 from iota.workers.conclusion import Conclusion, conclude
 from iota.workers.coordinator import Coordinator, Workers
@@ -84,6 +86,9 @@ class Run:
         self._lock = RunLock(folder)
         self._state = RunState(status="running", n_frames=len(frames), process=own_mark())
         self._last_state = 0.0
+        self._place: os.stat_result | None = (
+            None  # of the ledger, which stays open, so that no other file has its number
+        )
         self._conclusion: Conclusion | None = None
 
     @classmethod
@@ -209,9 +214,11 @@ class Run:
         self._log.attach()
         try:
             clear_orders(self.folder)
+            remove_unfinished(self.folder.path)
             self._state.status, self._state.reason = self._status_at_work, ""
             self._state.write(self.folder.state)
             with Ledger(self.folder.ledger) as self._ledger:
+                self._place = self.folder.ledger.stat()
                 if workers is None:
                     self._made = workers = make_workers(self._values.mp, config)
                 try:
@@ -233,7 +240,7 @@ class Run:
                     ).run()
                 finally:
                     workers.stop()
-                    if not self._lock.is_lost:  # of frames that were not finished
+                    if not self._lock.is_lost and not self._moved_away():  # of frames that were not finished
                         shutil.rmtree(scratch_folder(self._values, self.folder), ignore_errors=True)
             self._lock.check()
             self._state.status = "finished"
@@ -241,8 +248,11 @@ class Run:
             self._state.status, self._state.reason = "aborted", "Stopped by a person or by the batch system."
             raise
         except Exception as error:
-            self._state.status, self._state.reason = "failed", str(error)
-            logger.error("%s", error)
+            moved_away = self._moved_away()
+            self._state.status, self._state.reason = "failed", moved_away or str(error)
+            logger.error("%s", self._state.reason)
+            if moved_away:
+                raise RunFolderError(moved_away) from error
             raise
         finally:
             if not self._lock.is_lost:
@@ -408,7 +418,25 @@ class Run:
         self._display.progress(len(self._outcomes), self._n_frames, n_waiting, self.counts, doing)
         if time.monotonic() - self._last_state >= _STATE_EVERY_S:
             self._last_state = time.monotonic()
+            if moved_away := self._moved_away():
+                raise RunFolderError(moved_away)
             self._write_state()
+
+    def _moved_away(self) -> str:
+        """Say it when what is at the path of the run is not this run any more; nothing must be written there then."""
+        if self._place is None:
+            return ""
+        try:
+            if os.path.samestat(self.folder.ledger.stat(), self._place):
+                return ""
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except OSError:  # a file system that is away for a moment; what is written next finds out
+            return ""
+        return (
+            f"{self.folder.path} was renamed, deleted or replaced while the run went on, so the run has ended. Put the"
+            " folder back in its place; iota.run --resume then goes on with it."
+        )
 
     def _write_state(self) -> None:
         self._state.n_finished = len(self._outcomes)
@@ -428,6 +456,8 @@ class Run:
     def _end(self) -> None:
         self._state.doing, self._state.n_waiting = "", 0
         self._display.progress(len(self._outcomes), self._n_frames, 0, self.counts, "")
+        if self._moved_away():
+            return
         try:
             self._forget_moved()
             self._conclusion = conclude(self.folder, self.parameters, self.frames, self._outcomes)

@@ -18,6 +18,7 @@ import msgspec
 from iota.errors import ParameterError, RunFolderError, UsageError
 from iota.installation import own_command
 from iota.runs.state import BatchJob
+from iota.whole_files import whole_file, write_whole
 
 _COMMAND, _SCRIPT, _JOB_ID = "<iota_command>", "<iota_script>", "<job_id>"
 _TIME_LIMIT_S = 120.0
@@ -55,7 +56,7 @@ def submit_words(mp: Any, command: list[str], run_folder: Path) -> list[str]:
     """Arguments of the process that submits a command.
 
     A bare ``<iota_command>`` is replaced by the words of the command; within quotes, or as a part of a word, by one
-    text that a shell can read. ``<iota_script>`` is the path of a script that runs it.
+    text that a shell can read. ``<iota_script>`` is the path of a script that runs it, by the same rule.
 
     Raises:
         ParameterError: the submit command has no placeholder or cannot be read.
@@ -70,7 +71,8 @@ def submit_words(mp: Any, command: list[str], run_folder: Path) -> list[str]:
             words += command
         else:
             text = word.replace(bare, _COMMAND).replace(_COMMAND, shlex.join(command))
-            words.append(text.replace(_SCRIPT, str(script_path(run_folder))))
+            script = str(script_path(run_folder))
+            words.append(script if text == _SCRIPT else text.replace(_SCRIPT, shlex.quote(script)))
     return words
 
 
@@ -100,11 +102,12 @@ def submit(mp: Any, run_folder: Path) -> BatchJob:
     try:
         logs.mkdir(exist_ok=True)
         if _SCRIPT in mp.submit_command:
-            script_path(run_folder).write_text(script_text(run_folder), encoding="utf-8")
-            script_path(run_folder).chmod(0o755)
+            with whole_file(script_path(run_folder)) as part:
+                part.write_text(script_text(run_folder), encoding="utf-8", errors="surrogateescape")
+                part.chmod(0o755)
         said = _call(words, "mp.submit_command", logs)
         job = BatchJob(id=job_id(said), method=mp.method, log=str(logs))
-        _job_path(run_folder).write_bytes(msgspec.json.format(msgspec.json.encode(job), indent=1) + b"\n")
+        write_whole(_job_path(run_folder), msgspec.json.format(msgspec.json.encode(job), indent=1).decode() + "\n")
     except OSError as error:
         raise RunFolderError(f"{error.filename or run_folder} cannot be written: {error.strerror}.") from error
     return job

@@ -1,7 +1,8 @@
 """The helper processes that open images for the server, and what they are asked.
 
-An image that crashes or hangs its helper costs that request and nothing else: the helper is replaced.  There are two,
-so that a slow file does not hold up the others.
+An image that crashes or hangs its helper costs that request and nothing else: the helper is replaced, and a request
+whose helper ended is tried once more, since others may have killed it.  There are two, so that a slow file does not
+hold up the others.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ _QUEUE_S = 90.0  # in which one of the helpers has to become free
 
 class PixelsError(IotaError):
     """The image cannot be dealt with; the text is a sentence."""
+
+
+class _EndedError(PixelsError):
+    """The helper ended before it had answered."""
 
 
 class PixelServer:
@@ -68,19 +73,25 @@ class PixelServer:
 
         Raises:
             UsageError: it could not be done; the text says why.
-            PixelsError: the helper crashed or hung.
+            PixelsError: two helpers crashed, or one hung.
         """
+        try:
+            reply, body = self._ask_one(about, Request(do, given))
+        except _EndedError:
+            reply, body = self._ask_one(about, Request(do, given))
+        if reply.error:
+            raise UsageError(reply.error)
+        return reply.result, body
+
+    def _ask_one(self, about: Hashable, request: Request) -> tuple[Reply, bytes]:
         helper = self._take(about)
         try:
-            reply, body = helper.ask(Request(do, given), self._limit_s)
+            return helper.ask(request, self._limit_s)
         finally:
             with self._changed:
                 helper.is_free = True
                 self._rest_later()
                 self._changed.notify_all()
-        if reply.error:
-            raise UsageError(reply.error)
-        return reply.result, body
 
     def _take(self, about: Hashable) -> _Helper:
         """Wait for a helper; the one that knows the image is given half a second to become free."""
@@ -165,7 +176,7 @@ class _Helper:
             if is_late.is_set():
                 raise PixelsError(f"The image was not dealt with in {limit_s:g} s, so that was given up.") from error
             logger.warning("A process that opens images ended: %s", error or "no answer")
-            raise PixelsError("DIALS crashed on this image; the server and its other pages go on.") from error
+            raise _EndedError("DIALS crashed on this image; the server and its other pages go on.") from error
         finally:
             watch.cancel()
 

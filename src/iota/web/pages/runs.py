@@ -123,7 +123,11 @@ class _RunsPage:
     def _note(self, event: events.GenericEventArguments) -> None:
         run_id, text = event.args
         with sentences():
-            write_note(self._site.projects.folder(run_id), text)
+            try:
+                write_note(self._site.projects.folder(run_id), text)
+            finally:
+                for table in self._shown.values():
+                    table.update()  # the browser shows what was typed, which may not be what is kept
 
     async def _add_project(self) -> None:
         folder = await choose_folder(str(self._site.home), "Project folder (contains integration/NNN)")

@@ -10,7 +10,7 @@ from nicegui import ui
 
 from iota.runs.lists import write_named_list
 from iota.web.layout import sentences
-from iota.web.own_process import OwnProcess, was_ended
+from iota.web.own_process import OwnProcess
 from iota.web.selection import Selection
 from iota.web.selection_bar import frames_of
 
@@ -86,7 +86,7 @@ class CommandSection:
             status, said = await self._process.run(arguments, self._sentence.set_text)
             if status == 0:
                 self._sentence.set_text(self.done)
-            elif was_ended(status):
+            elif self._process.was_ended(status):
                 self._sentence.set_text(self.cancelled)
             else:
                 self._sentence.set_text(said or f"iota.{self.command} ended with status {status}.")

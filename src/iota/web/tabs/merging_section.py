@@ -13,7 +13,12 @@ from iota.web.tabs.command_section import CommandSection, download_button
 from iota.workers.merge_folders import merge_folders, merge_state
 
 _FILES = ("merged.mtz", "table.txt", "merge.json", "merging.pdf", "merge.phil")
-_WORDS = {"merging": "is in progress", "stopped": "was stopped", "failed": "failed"}
+_WORDS = {
+    "merging": "is in progress",
+    "stopped": "was stopped",
+    "failed": "failed",
+    "interrupted": "was interrupted",
+}
 
 
 class MergingSection(CommandSection):
