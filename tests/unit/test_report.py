@@ -108,7 +108,8 @@ def test_terminal_and_report_say_the_same_of_a_merging(tmp_path):
     needed = [FramesNeeded(completeness=0.95, n_frames=2100.2, interval=(2000.4, None)),
               FramesNeeded(completeness=0.99, n_frames=None, interval=(None, None))]  # fmt: skip
     merging = Merging(run="", engine="dials", started=1.0, versions={}, space_group="P 6",
-                      unit_cell=(79, 79, 38, 90, 90, 120), d_min_A=2.0, n_lattices=1003, left_out={"another cell": 2},
+                      unit_cell=(79, 79, 38, 90, 90, 120), d_min_A=2.0, n_lattices=1003,
+                      left_out={"with another unit cell": 2},
                       ambiguities=["k,h,-l"], reindexed={"h,k,l": 1002, "k,h,-l": 1}, n_unclear=4, shells=[shell],
                       overall=shell, frames_needed=needed, remarks=["A remark."])  # fmt: skip
     folder = made_run(tmp_path, [hit(0)])
@@ -119,7 +120,7 @@ def test_terminal_and_report_say_the_same_of_a_merging(tmp_path):
     for text in (said, report):
         words = " ".join(text.replace("|", " ").split())
         for line in (
-            "Merged 1,003 lattices; excluded: 2 another cell",
+            "Merged 1,003 lattices; excluded: 2 with another unit cell",
             "Crystal P 6, 79.00 79.00 38.00 90.00 90.00 120.00 (Å, °)",
             "Resolution 2.00 Å",
             "Indexing ambiguity k,h,-l",

@@ -90,7 +90,7 @@ def export_run(run: RunFolder, values: Any, step: Step) -> tuple[Export, Path]:
     consensus = _consensus(run, only)
     if consensus is None:
         of = f" of the images in {values.frames}" if values.frames else ""
-        raise UsageError(f"Nothing{of} is integrated in {run.path}, so there is nothing to hand over.")
+        raise UsageError(f"Nothing{of} is integrated in {run.path}, so there is nothing to export.")
     export = Export(
         run=str(run.path),
         started=time.time(),
@@ -100,11 +100,13 @@ def export_run(run: RunFolder, values: Any, step: Step) -> tuple[Export, Path]:
         unit_cell=consensus.unit_cell,
     )
     if is_at_work(read_state(run.state)):
-        export.remarks.append("The run still goes on: this is what was finished when it was written.")
+        export.remarks.append(
+            "The run is still in progress: the export contains the images that were finished when it was written."
+        )
     frames = list(_wanted_frames(run, only, values, consensus, export))
     if not any(frame.lattices for frame in frames):
         why = ", ".join(f"{number} {reason}" for reason, number in export.left_out.items())
-        raise UsageError(f"No lattice is left to hand over: {why}.")
+        raise UsageError(f"No lattice is left to export: {why}.")
     folder = _new_folder(run)  # takes its number when all is in it: others take what they find for whole
     try:
         (folder / "export.phil").write_text(EXPORT.text(values), encoding="utf-8")
@@ -163,7 +165,7 @@ def _misfit(result: FrameResult, lattice: Lattice, bravais: str, wanted: Any, to
         if lattice.bravais != bravais:
             return "of another Bravais type"
         if np.abs(np.array(lattice.unit_cell) / wanted - 1).max() > tolerance:
-            return "of another cell"
+            return "with another unit cell"
     return "" if {"experiments", "reflections"} <= set(result.files) else "without files"
 
 

@@ -123,7 +123,7 @@ def _fitting(
 ) -> list[tuple[FrameResult, int]]:
     """Lattices of the consensus and its symmetry, in the order of collection; counts the others."""
     wanted = np.array(consensus.unit_cell)
-    reasons = {"another Bravais type": 0, "another cell": 0, "no files": 0}
+    reasons = {"of another Bravais type": 0, "with another unit cell": 0, "without files": 0}
     chosen = []
     for result in sorted(results, key=lambda result: result.frame):
         for k, lattice in enumerate(result.lattices):
@@ -138,10 +138,10 @@ def _fitting(
 
 def _misfit(result: FrameResult, lattice: Lattice, bravais: str, wanted: Any, tolerance: float) -> str:
     if lattice.bravais != bravais:
-        return "another Bravais type"
+        return "of another Bravais type"
     if np.abs(np.array(lattice.unit_cell) / wanted - 1).max() > tolerance:
-        return "another cell"
-    return "" if {"experiments", "reflections"} <= set(result.files) else "no files"
+        return "with another unit cell"
+    return "" if {"experiments", "reflections"} <= set(result.files) else "without files"
 
 
 def _with_dials(
@@ -163,7 +163,7 @@ def _with_dials(
         merging.reindexed, merging.n_unclear = told.counts, told.n_unclear
         prefix = "reindexed"
     elif merging.ambiguities:
-        merging.remarks.append("The ways of indexing were not told apart, so the intensities look twinned.")
+        merging.remarks.append("The indexing ambiguity was not resolved, so the intensities appear twinned.")
     with step("Scaling"):
         arguments = [
             f"{prefix}.expt",
