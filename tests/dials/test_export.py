@@ -229,7 +229,7 @@ def test_a_run_that_goes_on_a_selection_and_another_export(exported, run, result
     finally:
         run.state.write_text(json.dumps(state))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "The run still goes on" in done.stdout
+    assert "The run is still in progress" in done.stdout
     folder = run.path / "export" / "002"
     assert {path.name for path in folder.iterdir()} == {
         *("run.stream", "run.geom", "run.cell", "integrated.lst", "crystfel.lst", "export.json", "export.phil")

@@ -141,7 +141,7 @@ def test_a_run_that_goes_on_is_merged_as_far_as_it_is(known_run, tmp_path):
     state.write(run.state)
     done = command("iota.merge", run.path, "d_min=2.5", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "The run still goes on: 12 of 50 images were finished" in " ".join(done.stdout.split())
+    assert "The run is still in progress: 12 of 50 images were finished" in " ".join(done.stdout.split())
     result = json.loads((run.path / "merge" / "001" / "merge.json").read_text())
     assert (result["n_frames_finished"], result["n_frames"]) == (12, 50)
     assert merge_state(run.path / "merge" / "001").status == "done"

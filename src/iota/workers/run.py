@@ -86,9 +86,7 @@ class Run:
         self._lock = RunLock(folder)
         self._state = RunState(status="running", n_frames=len(frames), process=own_mark())
         self._last_state = 0.0
-        self._place: os.stat_result | None = (
-            None  # of the ledger, which stays open, so that no other file has its number
-        )
+        self._place: os.stat_result | None = None  # of the ledger, which is open: no other file has its inode
         self._conclusion: Conclusion | None = None
 
     @classmethod
