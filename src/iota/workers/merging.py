@@ -113,7 +113,7 @@ def _progress(run: RunFolder, n_finished: int, merging: Merging) -> None:
     merging.n_frames_finished, merging.n_frames = n_finished, state.n_frames if state else n_finished
     if state is None or state.status == "finished":
         return
-    how = "is still in progress" if is_at_work(state) else "did not come to its end"
+    how = "is still in progress" if is_at_work(state) else "was not completed"
     what = f"{n_finished} of {state.n_frames} images were finished when merging began"
     merging.remarks.append(f"The run {how}: {what}, and the lattices of those are merged.")
 
