@@ -38,6 +38,9 @@ ROWS_PER_UPDATE = 200
 EVERY_S = 0.5
 WANTED_READY_S, WANTED_UPDATE_S, WANTED_SEEN_S, WANTED_BYTES = 2.0, 0.1, 1.0, 600e6
 
+if str(Path(__file__).parent) not in sys.path:  # below a command of ours it is not there by itself (PYTHONSAFEPATH)
+    sys.path.insert(0, str(Path(__file__).parent))
+
 
 def record(k: int, rng: random.Random, share: float) -> FrameResult:
     """A record as a run over a multi-image file has it."""

@@ -153,7 +153,7 @@ def test_arrow_without_pyarrow_is_a_sentence(run, ask, monkeypatch):
         headers={"Accept": "application/vnd.apache.arrow.stream"},
     )
     assert answer.status_code == 400
-    assert "pip install pyarrow" in answer.json()["error"]["next"]
+    assert "arrow.lock" in answer.json()["error"]["next"]
 
 
 def _until(condition, seconds=10.0):
@@ -232,9 +232,9 @@ def test_a_row_that_will_be_finished_soon_is_waited_for(tmp_path, ask, monkeypat
 
 def test_rows_of_a_ledger_that_is_still_read_are_waited_for(run, ask, monkeypatch):
     table_class = type(api_frames.LiveRun(run).table)
-    read_chunk = table_class._read_chunk
+    read_piece = table_class._read_piece
     monkeypatch.setattr(sys.modules[table_class.__module__], "_CHUNK_BYTES", 300)
-    monkeypatch.setattr(table_class, "_read_chunk", lambda *words: time.sleep(0.1) or read_chunk(*words))
+    monkeypatch.setattr(table_class, "_read_piece", lambda *words: time.sleep(0.1) or read_piece(*words))
     assert ask.get("/api/runs/001/frames/19").json()["row"] == 19
     assert ask.get("/api/runs/001/frames/20").status_code == 404
 
