@@ -189,7 +189,7 @@ def test_a_winner_must_be_significantly_better_after_correction_for_the_number_o
     assert _judged(0, 9).winner is None
     assert _judged(8, 0).phil == "p0"
     assert "It is used for the run" in _judged(8, 0).sentence()
-    assert "it stays" in _judged(1, 0).sentence()
+    assert "is kept" in _judged(1, 0).sentence()
 
 
 def test_what_is_tried_is_all_combinations_of_what_was_named():

@@ -85,7 +85,7 @@ def test_waiting_for_an_image_ends(hit, tmp_path):
     (tmp_path / ".stop").touch()
     ended = command("iota.single_image", "late.cbf", "--wait", 300, "--termfile", ".stop", cwd=tmp_path)
     assert ended.returncode == 2
-    assert "was ended" in ended.stderr
+    assert "Stopped waiting" in ended.stderr
     assert time.monotonic() - start < 100
 
 

@@ -54,9 +54,10 @@ class Optimisation(msgspec.Struct, kw_only=True):
         """The result as a sentence."""
         n = len(self.sample)
         if self.winner is None:
+            tried = "1 setting" if len(self.trials) == 1 else f"{len(self.trials)} settings"
             return (
-                f"With none of {len(self.trials)} settings are significantly more frames integrated than with the"
-                f" target ({self.n_integrated} of {n} in the sample), which is kept."
+                f"No significant improvement with {tried} tried: the target, with {self.n_integrated} of {n} sample"
+                " frames integrated, is kept."
             )
         best = self.trials[self.winner]
         low, high = (100 * x for x in best.comparison.interval)
