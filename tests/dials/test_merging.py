@@ -21,6 +21,7 @@ from dxtbx.model import ExperimentList
 
 from iota.analysis.summary import SummaryBuilder
 from iota.runs import RunFolder, iterate_ledger, read_state
+from iota.runs.process import own_mark
 from iota.simulate.truth import read_frames, read_intensities
 from iota.symmetry import unique_reflections
 from iota.workers.merge_folders import merge_state
@@ -137,7 +138,7 @@ def test_a_centred_group_with_an_ambiguity_in_another_setting(tmp_path):
 def test_a_run_that_goes_on_is_merged_as_far_as_it_is(known_run, tmp_path):
     run = RunFolder(shutil.copytree(known_run.path, tmp_path / "001"))
     state = read_state(run.state)
-    state.status, state.n_frames, state.process_id = "running", 50, os.getpid()
+    state.status, state.n_frames, state.process = "running", 50, own_mark()
     state.write(run.state)
     done = command("iota.merge", run.path, "d_min=2.5", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
