@@ -129,7 +129,7 @@ def test_the_target_is_checked_against_the_installed_backend(tmp_path):
 def test_more_spots_than_allowed_are_neither_a_blank_nor_a_hit(hits, tmp_path):
     result = _process(_engine(tmp_path, "dispatch.hit_finder.maximum_number_of_reflections=40"), hits[0])
     assert (result.outcome, result.lattices) == ("too_many_spots", [])
-    assert result.reason == f"{result.n_spots} spots found; the maximum is 40 (dispatch.hit_finder)."
+    assert result.reason == f"{result.n_spots} spots found; the maximum allowed is 40 (dispatch.hit_finder)."
     assert {"experiments", "strong", "log"} <= set(result.files)  # its spots can be looked at
 
 

@@ -29,7 +29,7 @@ SAID = {
         ),
     ],
     "reference_geometry": ["exit 2", "1475 x 1679 pixels", "exit 2", "4 panels of 512 x 512 pixels"],
-    "too_many_spots": ["the maximum is ."],
+    "too_many_spots": ["the maximum allowed is ."],
     "vds_missing": [r"looked for chip_07_000001\.h5", "failed import +3"],
     "wrong_distance": ["All cell axes are 4.3 % larger than those of the given cell", r"130\.9 mm would explain it"],
 }

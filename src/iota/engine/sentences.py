@@ -145,7 +145,7 @@ def too_few_spots(n_spots: int, least: int) -> str:
 
 def too_many_spots(n_spots: int, most: int) -> str:
     """Why a frame with more spots than allowed is not indexed."""
-    return f"{n_spots} spots found; the maximum is {most} (dispatch.hit_finder)."
+    return f"{n_spots} spots found; the maximum allowed is {most} (dispatch.hit_finder)."
 
 
 def no_better_than_chance(n_indexed: int, n_spots: int) -> str:
