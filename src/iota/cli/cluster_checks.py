@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import subprocess
-import sys
 from collections.abc import Iterator
 
 import msgspec
 
 from iota.cli.check import Check
 from iota.errors import BackendError
-from iota.installation import program
+from iota.installation import program, python
 from iota.requirements.locks import install_command
 from iota.workers.queue import numbers_in_queue
 
@@ -105,7 +104,7 @@ def _mpi_library() -> str:
     """What library mpi4py loads; begins with ``error:`` when it loads none."""
     try:
         done = subprocess.run(
-            [sys.executable, "-c", _MPI_PROBE], capture_output=True, text=True, timeout=_MPI_SECONDS, check=False
+            [*python(), "-c", _MPI_PROBE], capture_output=True, text=True, timeout=_MPI_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
         return f"error: not within {_MPI_SECONDS} s"

@@ -14,6 +14,7 @@ import msgspec
 
 import iota
 from iota.errors import UsageError
+from iota.installation import python
 from iota.params.forms import Definitions, Form
 from iota.web.places import cache_folder
 from iota.whole_files import write_whole
@@ -66,7 +67,7 @@ def kept() -> Definitions | None:
 
 def ask() -> Definitions:
     """Ask a process for the definitions and keep them; takes about as long as starting DIALS, 2 to 5 s."""
-    command = [sys.executable, "-m", "iota.engine.definitions"]
+    command = [*python(), "-m", "iota.engine.definitions"]
     try:
         answer = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
     except subprocess.TimeoutExpired:

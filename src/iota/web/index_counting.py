@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
 
 import msgspec
 
+from iota.installation import python
 from iota.report.index_pictures import IndexPictures, Question
 from iota.runs.miller_counts import FILE_NAME
 from iota.web.live import LiveRun
@@ -35,7 +35,7 @@ class _Drawing:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
                 if self._process is None or self._process.returncode is not None:
                     self._process = await asyncio.create_subprocess_exec(
-                        sys.executable, "-m", "iota.report.index_pictures", stdin=PIPE, stdout=PIPE, limit=_ANSWER_BYTES
+                        *python(), "-m", "iota.report.index_pictures", stdin=PIPE, stdout=PIPE, limit=_ANSWER_BYTES
                     )
                 assert self._process.stdin is not None and self._process.stdout is not None
                 self._process.stdin.write(msgspec.json.encode(question) + b"\n")
@@ -108,7 +108,7 @@ class IndexCounting:
     async def _run_counter(self) -> None:
         n_rows = self._live.table.n_rows
         self._counter = process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "iota.engine.miller_counts", str(self._live.folder.path),
+            *python(), "-m", "iota.engine.miller_counts", str(self._live.folder.path),
             stdin=PIPE, stdout=DEVNULL, stderr=PIPE,
         )  # fmt: skip
         told = asyncio.create_task(process.stderr.read() if process.stderr else _nothing())

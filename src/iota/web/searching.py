@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import sys
 from asyncio.subprocess import PIPE, Process
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -19,6 +18,7 @@ import msgspec
 from starlette.types import Receive
 
 from iota.errors import UsageError
+from iota.installation import python
 from iota.questions import Line
 
 _ANSWER_BYTES = 32 * 1024 * 1024
@@ -120,7 +120,7 @@ class Searches:
 
         try:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", self._module, str(self.megabytes), str(self.names),
+                *python(), "-m", self._module, str(self.megabytes), str(self.names),
                 stdin=PIPE, stdout=PIPE, limit=_ANSWER_BYTES, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
             )  # fmt: skip
         except OSError as error:

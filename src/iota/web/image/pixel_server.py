@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Hashable
@@ -18,6 +17,7 @@ from typing import Any
 import msgspec
 
 from iota.errors import IotaError, UsageError
+from iota.installation import python
 from iota.messages import Reply, Request, read_message, write_message
 
 logger = logging.getLogger(__name__)
@@ -185,7 +185,7 @@ class _Helper:
             self.seen = self.seen[-1:]
             try:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "iota.engine.pixels"],
+                    [*python(), "-m", "iota.engine.pixels"],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     start_new_session=True,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from asyncio.subprocess import PIPE, Process
 
 import msgspec
@@ -12,6 +11,7 @@ import numpy as np
 from nicegui import ui
 
 from iota.analysis.cluster_job import ClusterAnswer, ClusterQuestion, FoundCluster
+from iota.installation import python
 from iota.symmetry import cell_text
 from iota.web.layout import sentences
 from iota.web.links import start_link
@@ -78,7 +78,7 @@ class ClustersSection:
 
     async def _ask(self, question: ClusterQuestion) -> ClusterAnswer:
         self._process = process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "iota.analysis.cluster_job", stdin=PIPE, stdout=PIPE, limit=_ANSWER_BYTES
+            *python(), "-m", "iota.analysis.cluster_job", stdin=PIPE, stdout=PIPE, limit=_ANSWER_BYTES
         )
         assert process.stdin is not None and process.stdout is not None
         process.stdin.write(msgspec.json.encode(question) + b"\n")
