@@ -22,7 +22,7 @@ import numpy as np
 from cctbx.uctbx.determine_unit_cell import NCDist
 from scipy.cluster import hierarchy
 
-from iota.analysis.clustering import describe_clusters, label_cells, multiples_of_clusters
+from iota.analysis.cells.clustering import describe_clusters, label_cells, multiples_of_clusters
 from iota.simulate.cold_cells import MULTIPLE, cold_cells
 from iota.symmetry import primitive_niggli
 

@@ -18,13 +18,13 @@ from pathlib import Path
 
 import msgspec
 
-from iota.engine.bundle import run_bundle
+from iota.engine.frame.bundle import run_bundle
 from iota.inputs import Inputs
 from iota.params import read
+from iota.processing.run import Run
 from iota.records import FrameRef, FrameResult, Lattice, Report, Task
 from iota.runs import RunFolder
-from iota.workers.learning import Learnt
-from iota.workers.run import Run
+from iota.runs.determination import DeterminedLattice
 
 WANTED_PER_S = 3500
 WANTED_BYTES = 1000
@@ -96,7 +96,7 @@ class Nobody:
     def progress(self, *_: object) -> None:
         pass
 
-    def learnt(self, lattice: Learnt) -> None:
+    def determined(self, lattice: DeterminedLattice) -> None:
         pass
 
     def note(self, text: str) -> None:

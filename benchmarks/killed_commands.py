@@ -9,8 +9,8 @@ from pathlib import Path
 
 from killing import Bench, command, is_over, kill_group, kill_process, start
 
+from iota.merging.merge_folders import merge_folders, merge_state
 from iota.runs import RunFolder
-from iota.workers.merge_folders import merge_folders, merge_state
 
 _EXPORTED = {"run.stream", "run.geom", "run.cell", "integrated_001.expt", "integrated_001.refl", "integrated.lst"}
 _MERGED = {"merge.json", "merged.mtz", "scaled.expt", "scaled.refl", "merging.png", "merging.pdf"}

@@ -24,7 +24,7 @@ _Essence = dict[str, tuple[Any, ...]]
 
 def undisturbed(bench: Bench, known: Sequence[str]) -> RunFolder:
     """A run over the images that nobody disturbs, made once for each group of parameters."""
-    project = bench.folder / ("known" if known else "learnt")
+    project = bench.folder / ("known" if known else "determined")
     folder = RunFolder(project / "integration" / "001")
     if not project.exists():
         project.mkdir()

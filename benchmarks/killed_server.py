@@ -21,7 +21,7 @@ from killing import Bench, kill_process, members, program, wait_until
 
 from iota.runs import RunFolder
 
-_HELPER = b"iota.engine.pixels"
+_HELPER = b"iota.engine.viewer.pixels"
 _LONGEST_S = 3.0
 _LIMIT_S = 90.0
 _MASK = {"shapes": [{"kind": "circle", "panel": 0, "numbers": [200, 200, 30]}]}

@@ -16,8 +16,8 @@ import threading
 import time
 from pathlib import Path
 
-from iota.inputs.watch import Watcher
-from iota.workers.feed import WatchFeed
+from iota.inputs.watching.watch import Watcher
+from iota.processing.feed import WatchFeed
 
 HEAD = b"###CBF: VERSION 1.5\r\n--CIF-BINARY-FORMAT-SECTION--\r\nX-Binary-Size: 64\r\n\r\n\x0c\x1a\x04\xd5"
 IMAGE = HEAD + bytes(64) + b"\r\n--CIF-BINARY-FORMAT-SECTION----\r\n;\r\n"

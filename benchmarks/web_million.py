@@ -28,7 +28,7 @@ from pathlib import Path
 import httpx
 import msgspec
 
-from iota.analysis.table_cache import NAME
+from iota.analysis.table.table_cache import NAME
 from iota.records import FrameRef, FrameResult
 from iota.runs import RunFolder, RunState
 
@@ -127,8 +127,8 @@ def serve(project: Path) -> None:
     from starlette.responses import StreamingResponse
     from starlette.routing import Route
 
-    from iota.web.live import live_runs
-    from iota.web.projects import Projects
+    from iota.web.live.runs import live_runs
+    from iota.web.projects.projects import Projects
     from iota.web.server import make_app
     from iota.web.site import Site
 

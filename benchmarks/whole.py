@@ -11,7 +11,7 @@ from pathlib import Path
 import gemmi
 import numpy as np
 
-from iota.engine.dials_files import read_experiments, read_reflections
+from iota.engine.backend.dials_files import read_experiments, read_reflections
 
 _GROWS = (".log", ".jsonl")  # read line by line by all who read them
 _N_CHUNKS = re.compile(r"^----- (Begin|End) chunk -----$", re.MULTILINE)

@@ -91,7 +91,8 @@ WRONG = CELL.replace("79.2 79.2 38.1", "30 41 52") + "indexing.known_symmetry.sp
 
 def _frames(images: Images, folder: Path, task: str = "process", more: str = "", **words: object) -> Step:
     """What a worker of a run does with each frame."""
-    from iota.engine import backend, worker
+    from iota.engine.backend import parameters as backend
+    from iota.engine.frame import worker
     from iota.records import FrameRef, Scouted, Screened, Settings, Task
 
     lines: str = words.pop("target", KNOWN)  # type: ignore[assignment]
@@ -118,7 +119,7 @@ def _frames(images: Images, folder: Path, task: str = "process", more: str = "",
 
 def _viewer(images: Images, folder: Path) -> Step:
     """What the process that opens images for the browser does when a person goes through a run."""
-    from iota.engine.pixels import Pixels
+    from iota.engine.viewer.pixels import Pixels
 
     pixels = Pixels(folder)
 
@@ -134,16 +135,16 @@ def _viewer(images: Images, folder: Path) -> Step:
 
 
 def _ladder() -> list[str]:
-    from iota.engine import ladder
+    from iota.engine.backend import ladder
 
     return [settings.phil for settings in ladder.ladder("")]
 
 
 def ways() -> dict[str, Callable[[Images, Path], Step]]:
     """What a process may do with frames, by name."""
-    from iota.engine.filter import LatticeFilter
-    from iota.engine.grid import Grid
-    from iota.engine.picture_choice import Pictures
+    from iota.engine.frame.filter import LatticeFilter
+    from iota.engine.frame.grid import Grid
+    from iota.engine.frame.picture_choice import Pictures
 
     several = "indexing.multiple_lattice_search.max_lattices = 3\n"
     return {

@@ -39,7 +39,7 @@ def lysozyme(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def learnt_run(lysozyme) -> RunFolder:
+def determined_run(lysozyme) -> RunFolder:
     """A finished run over the simulated stills, with nothing known."""
     done = command("iota.run", lysozyme, "-n", 2, cwd=lysozyme.parent)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -20,7 +20,7 @@ from .timing import Cost
 IOTA_RUN = str(Path(sys.executable).with_name("iota.run"))
 # stills_process as installed, with the module that Debian's cctbx lacks
 STILLS_PROCESS = """\
-from iota.engine.installation import prepare
+from iota.engine.backend.installation import prepare
 prepare()
 from dials.command_line.stills_process import run
 run()

@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from documentation.markdown import code, prose, table
-from iota.web.api_docs import type_in_words
-from iota.web.projects import Projects
+from iota.web.api.docs import type_in_words
+from iota.web.projects.projects import Projects
 from iota.web.server import make_api
 from iota.web.site import Site
 

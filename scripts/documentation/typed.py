@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from documentation.commands import parsers
 from documentation.markdown import Page
 from documentation.parameters import forms
-from iota.engine import backend
+from iota.engine.backend import parameters as backend
 from iota.errors import ParameterError
 from iota.params import read
 

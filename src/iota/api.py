@@ -25,15 +25,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import iota.runs.state
 from iota.analysis.facts import Fact, lattice_facts, run_facts
-from iota.analysis.selection import Wanted, select_rows
 from iota.analysis.summary import Summary, summary_of
-from iota.analysis.table import RunTable
+from iota.analysis.table.selection import Wanted, select_rows
+from iota.analysis.table.table import RunTable
 from iota.errors import RunFolderError, UsageError
 from iota.records import FrameRef, FrameResult
 from iota.runs import RunFolder, RunState, read_state
 from iota.runs.control import give_order
-from iota.web.launch import resume_run, start_run, stop_run
-from iota.web.running import RunningServer, running_server
+from iota.web.access.running import RunningServer, running_server
+from iota.web.projects.launch import resume_run, start_run, stop_run
 
 if TYPE_CHECKING:
     import pandas as pd  # 0.5 s, and not wanted by everybody
@@ -121,13 +121,13 @@ class Run:
                 them a million frames take a fifth of the time.
 
         Returns:
-            The columns of ``iota.analysis.columns``, whose names end with their units: ``outcome``, ``reason`` (with
-            numbers replaced by …), ``n_spots``, ``d_min_A``, ``a_A``...; those of lattices are of the frame's best one.
+            The columns of ``iota.analysis.table.columns``, whose names end with their units: ``outcome``, ``reason``
+            (with numbers replaced by …), ``n_spots``, ``d_min_A``, ``a_A``...; lattice columns are of the best lattice.
 
         Raises:
             RunFolderError: the ledger cannot be read.
         """
-        from iota.analysis.data_frames import frames_table
+        from iota.analysis.table.data_frames import frames_table
 
         return frames_table(self._current(), names=names)
 
@@ -137,7 +137,7 @@ class Run:
         Raises:
             RunFolderError: the ledger cannot be read.
         """
-        from iota.analysis.data_frames import lattices_table
+        from iota.analysis.table.data_frames import lattices_table
 
         return lattices_table(self._current())
 
@@ -211,7 +211,7 @@ class Run:
         Raises:
             RunFolderError: the run was deleted or replaced while it was followed.
         """
-        from iota.analysis.data_frames import frames_table
+        from iota.analysis.table.data_frames import frames_table
 
         known, generation = 0, self._table.generation
         while True:

@@ -141,7 +141,7 @@ def _package(name: str) -> Package:
 
 def _error_of_stills_process() -> str:
     try:
-        _import("iota.engine.installation").prepare()
+        _import("iota.engine.backend.installation").prepare()
         _import("dials.command_line.stills_process")
     except Exception as error:  # noqa: BLE001 - as above
         return f"{type(error).__name__}: {error}"

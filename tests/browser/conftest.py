@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from iota.web.keys import new_word
+from iota.web.access.keys import new_word
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PICTURES = Path(__file__).parents[2] / "build" / "pages"  # screenshots, for people to look at

@@ -10,7 +10,7 @@ from commands import LYSOZYME, command
 from dials.array_family import flex
 from playwright.sync_api import expect
 
-from iota.engine.masks import load_mask
+from iota.engine.images.masks import load_mask
 from iota.runs import RunFolder, read_ledger
 
 READY = ".di[data-state=ready]"

@@ -76,7 +76,7 @@ def walk(tour: Tour) -> dict[str, Any]:
     step_12_why(tour)
     step_13_analysis(tour)
     step_14_recover(tour)
-    step_15_what_was_learnt(tour)
+    step_15_which_lattice_was_determined(tour)
     step_16_second_run(tour)
     step_17_completeness(tour)
     step_18_merging(tour)
@@ -252,7 +252,7 @@ def step_14_recover(tour: Tour) -> None:
     expect(page.get_by_text("finished", exact=True)).to_be_visible()
 
 
-def step_15_what_was_learnt(tour: Tour) -> None:
+def step_15_which_lattice_was_determined(tour: Tour) -> None:
     page = tour.page
     page.get_by_role("button", name="Set up again").click()
     expect(page.get_by_text(f"{tour.n_images} images in total")).to_be_visible(timeout=60_000)

@@ -2,7 +2,7 @@
 
 import sys
 
-from iota.engine.installation import prepare
+from iota.engine.backend.installation import prepare
 
 prepare()
 

@@ -1,5 +1,5 @@
 """Tests with the real backend."""
 
-from iota.engine.installation import prepare
+from iota.engine.backend.installation import prepare
 
 prepare()

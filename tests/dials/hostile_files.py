@@ -47,8 +47,8 @@ def _sets_attribute_of(name: bytes) -> bytes:
 
 
 def _image(content: bytes, name: str = "img_00001.pickle") -> Reads:
-    from iota.engine import backend
-    from iota.engine.image import import_frame
+    from iota.engine.backend import parameters as backend
+    from iota.engine.images.image import import_frame
     from iota.records import FrameRef
 
     Path(name).write_bytes(content)
@@ -168,7 +168,7 @@ def image_of_hdf5_that_links_to_a_pickle() -> Reads:
 
 
 def _mask(content: bytes) -> Reads:
-    from iota.engine.masks import load_mask
+    from iota.engine.images.masks import load_mask
 
     Path("mask.pickle").write_bytes(content)
     return lambda: load_mask(Path("mask.pickle"))
@@ -196,7 +196,7 @@ def map_of_the_gain_for_spot_finding() -> Reads:
 def mask_for_integration() -> Reads:
     from dials.algorithms.integration import integrator
 
-    from iota.engine import backend
+    from iota.engine.backend import parameters as backend
 
     Path("mask.pickle").write_bytes(_calls())
     params = backend.extract('integration.lookup.mask = "mask.pickle"')
@@ -214,7 +214,7 @@ def model_of_the_background() -> Reads:
 
 
 def _expt(found: Any) -> Reads:
-    from iota.engine.dials_files import read_experiments
+    from iota.engine.backend.dials_files import read_experiments
 
     Path("lookup.pickle").write_bytes(_calls())
     Path("a.expt").write_text(json.dumps(found))
@@ -265,21 +265,21 @@ def experiments_read_by_dials_itself() -> Reads:
 
 
 def geometry_for_reference() -> Reads:
-    from iota.engine.image import load_reference_geometry
+    from iota.engine.images.image import load_reference_geometry
 
     _expt([_DATA_BLOCK])
     return lambda: load_reference_geometry("a.expt")
 
 
 def geometry_for_reference_that_is_a_pickle() -> Reads:
-    from iota.engine.image import load_reference_geometry
+    from iota.engine.images.image import load_reference_geometry
 
     Path("a.pickle").write_bytes(_calls())
     return lambda: load_reference_geometry("a.pickle")
 
 
 def reflections_that_are_a_pickle() -> Reads:
-    from iota.engine.dials_files import read_reflections
+    from iota.engine.backend.dials_files import read_reflections
 
     Path("a.refl").write_bytes(_calls())
     return lambda: read_reflections(Path("a.refl"))
@@ -293,7 +293,7 @@ def reflections_read_by_dials_itself() -> Reads:
 
 
 def reflections_that_a_program_would_unpack() -> Reads:
-    from iota.engine.dials_files import read_reflections
+    from iota.engine.backend.dials_files import read_reflections
 
     Path("a.refl.Z").write_bytes(b"\x1f\x9d")
     return lambda: read_reflections(Path("a.refl.Z"))
@@ -338,7 +338,7 @@ def script_that_includes_a_file() -> Reads:
 
 
 def target_with_a_number_to_calculate() -> Reads:
-    from iota.engine import backend
+    from iota.engine.backend import parameters as backend
     from iota.params import read
 
     path = _target(f"spotfinder.filter.min_spot_size = '{CODE}'")
@@ -346,7 +346,7 @@ def target_with_a_number_to_calculate() -> Reads:
 
 
 def target_that_calls_a_function() -> Reads:
-    from iota.engine import backend
+    from iota.engine.backend import parameters as backend
     from iota.params import read
 
     path = _target(f"spotfinder .call = os.mkdir({CODE}) {{ }}")
@@ -354,14 +354,14 @@ def target_that_calls_a_function() -> Reads:
 
 
 def target_of_a_run_with_a_number_to_calculate() -> Reads:
-    from iota.engine import backend
+    from iota.engine.backend import parameters as backend
 
     text = _target(f"spotfinder.filter.min_spot_size = '{CODE}'").read_text()
     return lambda: backend.extract(text)
 
 
 def target_of_a_run_with_an_expert_level() -> Reads:
-    from iota.engine import backend
+    from iota.engine.backend import parameters as backend
 
     text = _target(f"x = 1\n  .expert_level = {CODE}").read_text()
     return lambda: backend.with_lines(text, [])
@@ -382,26 +382,26 @@ def target_of_a_run_for_its_settings_page() -> Reads:
 
 
 def target_of_a_run_for_its_images() -> Reads:
-    from iota.engine.pixel_frames import parameters
+    from iota.engine.viewer.pixel_frames import parameters
 
     path = _target(f"spotfinder.filter.d_min = '{CODE}'")
     return lambda: parameters(str(path))
 
 
 def settings_that_a_ledger_says() -> Reads:
-    from iota.engine import backend
+    from iota.engine.backend import parameters as backend
 
     return lambda: backend.changed(f"indexing.stills.rmsd_min_px = '{CODE}'")
 
 
 def shapes_of_a_mask() -> Reads:
-    from iota.engine.mask_shapes import mask_from_phil
+    from iota.engine.viewer.mask_shapes import mask_from_phil
 
     return lambda: mask_from_phil(f"border = '{CODE}'", None)
 
 
 def geometry_of_crystfel() -> Reads:
-    from iota.inputs.crystfel_geometry import read_geometry
+    from iota.inputs.crystfel.geometry import read_geometry
 
     Path("a.geom").write_text(f"clen = {CODE}\nphoton_energy = {CODE}\np0/min_fs = {CODE}\n")
     return lambda: read_geometry("a.geom")
@@ -429,7 +429,7 @@ def counts_of_a_run_that_hold_objects() -> Reads:
 def columns_of_a_run_that_hold_objects() -> Reads:
     import numpy as np
 
-    from iota.analysis import table_cache
+    from iota.analysis.table import table_cache
 
     with Path(table_cache.NAME).open("wb") as file:
         np.savez(file, head=np.array([_Runs()], dtype=object))
@@ -437,7 +437,7 @@ def columns_of_a_run_that_hold_objects() -> Reads:
 
 
 def integration_pickle_for_prime() -> Reads:
-    from iota.workers.prime_pickles import check_integration_pickle
+    from iota.merging.prime_pickles import check_integration_pickle
 
     Path("int_a.pickle").write_bytes(_calls())
     return lambda: check_integration_pickle(Path("int_a.pickle"))
@@ -515,7 +515,7 @@ def _import_what_reading_imports() -> None:
     """All format classes, which dxtbx imports as it goes, and codecs."""
     from dxtbx.format.Registry import get_format_class_index
 
-    from iota.engine import frame  # noqa: F401 - all that a worker imports
+    from iota.engine.frame import frame  # noqa: F401 - all that a worker imports
 
     for load, _ in get_format_class_index().values():
         with suppress(ImportError):
@@ -539,10 +539,10 @@ def _good() -> list[Any]:
     import numpy as np
     from scitbx.array_family import flex
 
-    from iota.engine import backend
-    from iota.engine.image import import_frame
-    from iota.engine.literal_pickles import load
-    from iota.engine.masks import load_mask, write_mask
+    from iota.engine.backend import parameters as backend
+    from iota.engine.backend.literal_pickles import load
+    from iota.engine.images.image import import_frame
+    from iota.engine.images.masks import load_mask, write_mask
     from iota.records import FrameRef
 
     write_mask((flex.bool(flex.grid(3, 4), True),), Path("good.pickle"))

@@ -3,12 +3,12 @@
 import pytest
 from round_trip import check_round_trip
 
-from iota.engine import backend
-from iota.engine.definitions import definitions
+from iota.engine.backend import parameters as backend
+from iota.engine.backend.definitions import definitions
 from iota.params import defaults, read
 from iota.params.forms import Form
 from iota.web import backend as kept_definitions
-from iota.web.setup import SAID_TWICE
+from iota.web.projects.setup import SAID_TWICE
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,13 @@ from commands import LYSOZYME, command
 from crystfel_files import geometry_text, write_cxi
 from dxtbx.model import Detector, ExperimentList
 
-from iota.engine import backend
-from iota.engine.crystfel_geometry import geometry_of
-from iota.engine.crystfel_geometry import geometry_text as written_geometry
-from iota.engine.crystfel_images import LOWEST, geometry_detector
-from iota.engine.image import ImportFailedError, import_frame, import_models, load_reference_geometry
+from iota.engine.backend import parameters as backend
+from iota.engine.exports.crystfel_geometry import geometry_of
+from iota.engine.exports.crystfel_geometry import geometry_text as written_geometry
+from iota.engine.images.crystfel_images import LOWEST, geometry_detector
+from iota.engine.images.image import ImportFailedError, import_frame, import_models, load_reference_geometry
 from iota.errors import BackendError
-from iota.inputs.crystfel_geometry import parse_geometry, read_geometry
+from iota.inputs.crystfel.geometry import parse_geometry, read_geometry
 from iota.records import FrameRef
 from iota.runs import RunFolder, read_ledger
 from iota.simulate.accuracy import orientation_error_deg

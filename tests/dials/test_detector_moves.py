@@ -8,9 +8,10 @@ from dxtbx.imageset import ImageSet, ImageSetData, MemReader
 from dxtbx.model import BeamFactory, Detector, DetectorFactory
 from scipy.spatial.transform import Rotation
 
-from iota.engine import backend, reference_detector
-from iota.engine.detector_moves import bring_downstream, distance_mm, update_geometry
-from iota.engine.remarks import collect_remarks
+from iota.engine.backend import parameters as backend
+from iota.engine.backend.remarks import collect_remarks
+from iota.engine.images import reference_detector
+from iota.engine.images.detector_moves import bring_downstream, distance_mm, update_geometry
 
 HEADER_MM = 150.0
 PIXEL_MM = 0.075

@@ -8,12 +8,13 @@ from cctbx.sgtbx import space_group_info
 from commands import LYSOZYME, command
 from dxtbx.model import ExperimentList
 
-from iota.engine import backend, ladder
-from iota.engine.filter import LatticeFilter
-from iota.engine.frame import Engine
-from iota.engine.image import import_frame
-from iota.engine.known_symmetry import with_lattice
-from iota.engine.worker import run_in
+from iota.engine.backend import ladder
+from iota.engine.backend import parameters as backend
+from iota.engine.backend.known_symmetry import with_lattice
+from iota.engine.frame.filter import LatticeFilter
+from iota.engine.frame.frame import Engine
+from iota.engine.frame.worker import run_in
+from iota.engine.images.image import import_frame
 from iota.errors import ParameterError
 from iota.params import read
 from iota.records import FrameRef, Settings, Task
@@ -34,8 +35,8 @@ def _process(engine, image, settings=(GIVEN,)):
 
 
 @pytest.fixture(scope="module")
-def hits(learnt_run):
-    return [Path(line) for line in (learnt_run.path / "integrated.lst").read_text().splitlines()]
+def hits(determined_run):
+    return [Path(line) for line in (determined_run.path / "integrated.lst").read_text().splitlines()]
 
 
 def test_a_result_does_not_depend_on_the_frames_before(hits, tmp_path):
@@ -164,7 +165,7 @@ def test_a_cell_that_contradicts_its_space_group_is_refused_wherever_they_are_gi
     backend.target_text(read([], [f"cctbx_xfel.target={target}", "target_unit_cell=79.2 79.2 38.1 90 90 90"]))
 
 
-def test_what_the_user_gives_wins_over_ladder_and_learning(tmp_path):
+def test_what_the_user_gives_wins_over_ladder_and_determination(tmp_path):
     target = tmp_path / "mine.phil"
     target.write_text("indexing.max_cell = 123\nindexing.known_symmetry.space_group = P222\n")
     text = backend.target_text(read([], [f"cctbx_xfel.target={target}", "significance_filter.sigma=0.5"]))
@@ -172,8 +173,8 @@ def test_what_the_user_gives_wins_over_ladder_and_learning(tmp_path):
     assert "isigi_cutoff = 0.5" in text
     assert not any("max_cell" in rung.phil for rung in ladder.ladder(text))
     assert not ladder.lattice_is_given(text)
-    learnt = with_lattice("x", (79, 79, 38, 90, 90, 90), "P 4 2 2", ladder.given_space_group(text))
-    assert '"P 2 2 2"' in learnt.phil
+    determined = with_lattice("x", (79, 79, 38, 90, 90, 90), "P 4 2 2", ladder.given_space_group(text))
+    assert '"P 2 2 2"' in determined.phil
 
 
 def test_the_written_target_gives_itself_back(tmp_path):

@@ -20,15 +20,15 @@ from commands import LYSOZYME, command
 from dials.array_family import flex
 from dxtbx.model import BeamFactory, DetectorFactory, Experiment, ExperimentList
 
-from iota.engine.crystfel_cell import LatticeWords, lattice_words
-from iota.engine.crystfel_geometry import (
+from iota.engine.exports.crystfel_cell import LatticeWords, lattice_words
+from iota.engine.exports.crystfel_geometry import (
     detector_shift_m,
     geometry_of,
     geometry_text,
     rotation_to_crystfel,
     scattering_vectors,
 )
-from iota.engine.crystfel_stream import Header, blank_chunk
+from iota.engine.exports.crystfel_stream import Header, blank_chunk
 from iota.records import FrameRef
 from iota.runs import RunFolder, read_ledger
 from iota.runs.folder import new_staging_folder

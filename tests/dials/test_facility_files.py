@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from commands import LYSOZYME, command
 
-from iota.engine import backend
-from iota.engine.image import ImportFailedError, OpenedFile, import_models, read_pixels
-from iota.engine.remarks import collect_remarks
+from iota.engine.backend import parameters as backend
+from iota.engine.backend.remarks import collect_remarks
+from iota.engine.images.image import ImportFailedError, OpenedFile, import_models, read_pixels
 from iota.inputs import find_frames
 from iota.records import FrameRef
 from iota.runs import RunFolder, read_ledger

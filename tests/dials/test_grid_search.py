@@ -8,18 +8,18 @@ import pytest
 from commands import LYSOZYME, command
 
 from iota.analysis.paired import compare
-from iota.engine import backend
-from iota.engine.filter import LatticeFilter
-from iota.engine.frame import Engine, FrameFailedError, FrameWork
-from iota.engine.grid import Grid, Point
-from iota.engine.grid_search import GridSearch, process
+from iota.engine.backend import parameters as backend
+from iota.engine.frame.filter import LatticeFilter
+from iota.engine.frame.frame import Engine, FrameFailedError, FrameWork
+from iota.engine.frame.grid import Grid, Point
+from iota.engine.frame.grid_search import GridSearch, process
 from iota.errors import ParameterError, UsageError
 from iota.params import read
+from iota.processing.optimise import Optimisation, candidates, judged
 from iota.records import FrameRef, Settings, Task
 from iota.runs import RunFolder, read_ledger
 from iota.simulate.accuracy import orientation_error_deg
 from iota.simulate.truth import read_frames
-from iota.workers.optimise import Optimisation, candidates, judged
 
 WEAK = 24  # frames with 1 to 30 spots
 

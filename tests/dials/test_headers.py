@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from commands import command
 
-from iota.engine import backend
-from iota.engine.convert import convert
-from iota.engine.convert_worker import Conversion
-from iota.engine.hdf5_images import open_images
-from iota.engine.image import ImportFailedError, import_models, load_reference_geometry, read_pixels
-from iota.engine.pixel_frames import OpenFrames
-from iota.engine.remarks import collect_remarks
+from iota.engine.backend import parameters as backend
+from iota.engine.backend.remarks import collect_remarks
+from iota.engine.conversion.convert import convert
+from iota.engine.conversion.tasks import Conversion
+from iota.engine.images.hdf5.images import open_images
+from iota.engine.images.image import ImportFailedError, import_models, load_reference_geometry, read_pixels
+from iota.engine.viewer.pixel_frames import OpenFrames
 from iota.records import FrameRef
 from iota.runs import read_ledger
 

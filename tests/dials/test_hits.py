@@ -9,12 +9,13 @@ import pytest
 from commands import LYSOZYME, command
 from scipy.spatial import cKDTree
 
-from iota.engine import backend, indexing, still_indexer
-from iota.engine.frame import Engine, FrameFailedError, FrameWork, StepProcessor
-from iota.engine.frame_log import frame_log
-from iota.engine.still_foreground import mark_foreground
-from iota.engine.still_prediction import predict_still
-from iota.engine.worker import run_in
+from iota.engine.backend import parameters as backend
+from iota.engine.backend.frame_log import frame_log
+from iota.engine.frame.frame import Engine, FrameFailedError, FrameWork, StepProcessor
+from iota.engine.frame.worker import run_in
+from iota.engine.stills import indexing, still_indexer
+from iota.engine.stills.still_foreground import mark_foreground
+from iota.engine.stills.still_prediction import predict_still
 from iota.params import read
 from iota.records import FrameRef, Settings, Task
 from iota.simulate import read_frames

@@ -19,8 +19,11 @@ from dials.algorithms.background.gmodel import StaticBackgroundModel
 from dxtbx.format.Registry import get_format_class_for_file, get_format_class_index
 from scitbx.array_family import flex
 
-from iota.engine import backend, frame, image_pickles, literal_pickles
-from iota.engine.image import ImportFailedError, import_frame
+from iota.engine.backend import literal_pickles
+from iota.engine.backend import parameters as backend
+from iota.engine.frame import frame
+from iota.engine.images import image_pickles
+from iota.engine.images.image import ImportFailedError, import_frame
 from iota.records import FrameRef
 
 

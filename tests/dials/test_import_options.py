@@ -16,12 +16,12 @@ from commands import LYSOZYME, command
 from dials.array_family import flex
 from dxtbx.model.experiment_list import ExperimentList
 
-from iota.engine import backend
-from iota.engine.convert import squared
-from iota.engine.dials_files import read_experiments, read_reflections
-from iota.engine.image import ImportFailedError, import_frame, load_reference_geometry
-from iota.engine.masks import check_shape, joined, load_mask, write_mask
-from iota.engine.preparation import prepare
+from iota.engine.backend import parameters as backend
+from iota.engine.backend.dials_files import read_experiments, read_reflections
+from iota.engine.conversion.convert import squared
+from iota.engine.images.image import ImportFailedError, import_frame, load_reference_geometry
+from iota.engine.images.masks import check_shape, joined, load_mask, write_mask
+from iota.engine.preparation.preparation import prepare
 from iota.errors import BackendError, UsageError
 from iota.params import read
 from iota.records import FrameRef
@@ -29,8 +29,8 @@ from iota.runs import read_ledger
 
 
 @pytest.fixture(scope="module")
-def hit(learnt_run):
-    return (learnt_run.path / "integrated.lst").read_text().splitlines()[0]
+def hit(determined_run):
+    return (determined_run.path / "integrated.lst").read_text().splitlines()[0]
 
 
 def _mask(shape=(1043, 981), dark=np.s_[400:600, 400:600]):

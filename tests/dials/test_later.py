@@ -16,7 +16,7 @@ def test_what_dials_hardly_uses_is_not_loaded_before_it_is_used():
     pytest.importorskip("sklearn")
     program = """
 import sys
-import iota.engine.preload
+import iota.engine.frame.preload
 import dxtbx.model.detector_helpers as helpers
 from dials.array_family import flex_ext
 print(*(name in sys.modules for name in ("sklearn", "sklearn.cluster", "pandas", "scipy.stats")))
@@ -25,7 +25,7 @@ print(helpers.sklearn.cluster.DBSCAN is sklearn.cluster.DBSCAN, flex_ext.pd.Data
 """
     finder = """
 import sys
-from iota.engine.later import imported_later
+from iota.engine.backend.later import imported_later
 with imported_later("sklearn.cluster", "pandas"):
     import dials.algorithms.spot_finding.finder
 print("scipy.stats" in sys.modules)
@@ -37,7 +37,7 @@ print("scipy.stats" in sys.modules)
 def test_a_stand_in_becomes_the_module_at_its_first_use():
     program = """
 import inspect, sys
-from iota.engine.later import imported_later
+from iota.engine.backend.later import imported_later
 with imported_later("xml.dom", "no_such_package", "json"):
     import xml.dom
     inspect.getmodule(imported_later)

@@ -105,8 +105,8 @@ def test_ranges_are_from_1_on_with_their_ends(tutorial):
     assert "there are 8" in done.stderr
 
 
-def test_the_range_of_the_manual_on_more_images(learnt_run, tmp_path):
-    blank = (learnt_run.path / "failed_triage.lst").read_text().splitlines()[0]
+def test_the_range_of_the_manual_on_more_images(determined_run, tmp_path):
+    blank = (determined_run.path / "failed_triage.lst").read_text().splitlines()[0]
     (tmp_path / "images").mkdir()
     for number in range(1, 103):
         shutil.copy(blank, tmp_path / "images" / f"img_{number:05d}.cbf")

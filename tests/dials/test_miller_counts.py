@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 from dials.array_family import flex
 
-from iota.engine.miller_counts import MillerCounter
+from iota.engine.merging.miller_counts import MillerCounter
 from iota.runs import RunFolder, read_ledger
 from iota.runs.miller_counts import FILE_NAME, read_miller_counts
 
@@ -38,7 +38,7 @@ def as_counter(lattices):
 
 def count(run):
     done = subprocess.run(
-        [sys.executable, "-m", "iota.engine.miller_counts", str(run.path)],
+        [sys.executable, "-m", "iota.engine.merging.miller_counts", str(run.path)],
         stdin=subprocess.PIPE, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -76,7 +76,9 @@ def test_a_growing_ledger_is_followed_and_the_end_of_the_server_ends_the_process
     run.state.write_text(state.replace('"finished"', '"running"'))
     run.ledger.write_bytes(b"".join(lines[:6]))
     reading, writing = os.pipe()
-    process = subprocess.Popen([sys.executable, "-m", "iota.engine.miller_counts", str(run.path)], stdin=reading)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "iota.engine.merging.miller_counts", str(run.path)], stdin=reading
+    )
     os.close(reading)
     try:
         wait_for(lambda: (run.path / FILE_NAME).exists())
@@ -127,7 +129,7 @@ def test_a_lattice_that_the_filter_dropped_is_not_counted(run, monkeypatch):
 
 def test_what_is_no_run_gives_a_sentence(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "iota.engine.miller_counts", str(tmp_path)],
+        [sys.executable, "-m", "iota.engine.merging.miller_counts", str(tmp_path)],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 2

@@ -8,10 +8,11 @@ from commands import LYSOZYME, command
 from dials.array_family import flex
 from matplotlib.image import imread
 
-from iota.engine import backend, pictures
-from iota.engine.frame import Engine
-from iota.engine.picture_choice import Pictures
-from iota.engine.worker import run_in
+from iota.engine.backend import parameters as backend
+from iota.engine.frame import pictures
+from iota.engine.frame.frame import Engine
+from iota.engine.frame.picture_choice import Pictures
+from iota.engine.frame.worker import run_in
 from iota.params import read
 from iota.records import FrameRef, Settings, Task
 
@@ -36,8 +37,8 @@ def _process(tmp_path, frame, *assignments, **words):
 
 
 @pytest.fixture(scope="module")
-def hit(learnt_run):
-    return FrameRef((learnt_run.path / "integrated.lst").read_text().splitlines()[0])
+def hit(determined_run):
+    return FrameRef((determined_run.path / "integrated.lst").read_text().splitlines()[0])
 
 
 def _names(tmp_path):

@@ -16,10 +16,10 @@ import pytest
 from commands import command
 from dials.array_family import flex
 
-from iota.engine.mask_shapes import rectangles_of, shapes_in_phil
-from iota.engine.masks import load_mask
-from iota.engine.pixel_layout import layout_of
-from iota.engine.pixels import Pixels
+from iota.engine.images.masks import load_mask
+from iota.engine.viewer.mask_shapes import rectangles_of, shapes_in_phil
+from iota.engine.viewer.pixel_layout import layout_of
+from iota.engine.viewer.pixels import Pixels
 from iota.errors import UsageError
 from iota.messages import Request
 from iota.runs import read_ledger

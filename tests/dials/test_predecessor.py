@@ -6,12 +6,12 @@ import pytest
 from commands import command
 
 from iota.cli import image_viewer, run, simulate
-from iota.engine import backend
+from iota.engine.backend import parameters as backend
 from iota.params import read
 from iota.params.forms import Form
 from iota.params.near_names import near_name
 from iota.runs import read_ledger
-from iota.web.setup import Setup
+from iota.web.projects.setup import Setup
 
 OLD_SCRIPTS = Path(__file__).parents[1] / "fixtures" / "old_scripts"
 TARGETS = sorted(path.name for path in OLD_SCRIPTS.glob("*.phil"))

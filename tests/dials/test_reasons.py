@@ -16,12 +16,12 @@ from dials.array_family import flex
 from foreign_words import FOREIGN
 
 from iota.analysis.hints import hint_for
-from iota.engine.frame import Engine
-from iota.engine.frame_log import frame_log
-from iota.engine.masks import write_mask
-from iota.engine.pixels import Pixels
-from iota.engine.sentences import IN_LOG
-from iota.engine.single_image import report_image
+from iota.engine.backend.frame_log import frame_log
+from iota.engine.backend.sentences import IN_LOG
+from iota.engine.frame.frame import Engine
+from iota.engine.frame.single_image import report_image
+from iota.engine.images.masks import write_mask
+from iota.engine.viewer.pixels import Pixels
 from iota.messages import Request
 from iota.records import FrameRef, FrameResult, Task
 from iota.runs import RunFolder, read_ledger

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from commands import LYSOZYME, command
 
-from iota.engine.frame import Engine, FrameWork, process
+from iota.engine.frame.frame import Engine, FrameWork, process
 from iota.records import OUTCOMES, FrameRef, Task
 from iota.runs import RunFolder, read_ledger, read_state
 
@@ -28,8 +28,8 @@ def _what(result):
     return result.outcome, result.reason, result.settings, result.n_spots, lattices
 
 
-def test_a_first_run_learns_the_lattice_of_an_unknown_crystal(learnt_run, lysozyme):
-    results = _ledger(learnt_run)
+def test_a_first_run_determines_the_lattice_of_an_unknown_crystal(determined_run, lysozyme):
+    results = _ledger(determined_run)
     assert len(results) == 12
     integrated = [r for r in results.values() if r.outcome == "integrated"]
     hits = [r for r in results.values() if r.outcome != "failed_triage"]
@@ -39,31 +39,31 @@ def test_a_first_run_learns_the_lattice_of_an_unknown_crystal(learnt_run, lysozy
         assert result.lattices[0].unit_cell == pytest.approx((79.2, 79.2, 38.1, 90, 90, 90), rel=0.01)
 
 
-def test_the_run_folder_holds_what_the_manual_promises(learnt_run):
-    results = _ledger(learnt_run)
-    path = learnt_run.path
+def test_the_run_folder_holds_what_the_manual_promises(determined_run):
+    results = _ledger(determined_run)
+    path = determined_run.path
     for outcome in OUTCOMES:
         listed = (path / f"{outcome}.lst").read_text().splitlines()
         assert sorted(listed) == sorted(str(r.frame) for r in results.values() if r.outcome == outcome)
     assert len((path / "input.lst").read_text().splitlines()) == 12
-    state = read_state(learnt_run.state)
+    state = read_state(determined_run.state)
     assert (state.status, state.n_finished, sum(state.counts.values())) == ("finished", 12, 12)
-    log = learnt_run.log.read_text()
+    log = determined_run.log.read_text()
     assert all(result.name in log for result in results.values())
     assert "SUMMARY" in log
 
 
-def test_blanks_leave_a_record_and_no_files(learnt_run):
-    blanks = [r for r in _ledger(learnt_run).values() if r.outcome == "failed_triage"]
+def test_blanks_leave_a_record_and_no_files(determined_run):
+    blanks = [r for r in _ledger(determined_run).values() if r.outcome == "failed_triage"]
     assert blanks
     for result in blanks:
         assert result.files == {}
-        assert list(learnt_run.path.glob(f"*/*{result.name}*")) == []
+        assert list(determined_run.path.glob(f"*/*{result.name}*")) == []
 
 
-def test_dials_and_cctbx_open_what_was_written(learnt_run):
-    result = next(r for r in _ledger(learnt_run).values() if r.outcome == "integrated")
-    files = [learnt_run.path / result.files[what] for what in ("experiments", "reflections")]
+def test_dials_and_cctbx_open_what_was_written(determined_run):
+    result = next(r for r in _ledger(determined_run).values() if r.outcome == "integrated")
+    files = [determined_run.path / result.files[what] for what in ("experiments", "reflections")]
     shown = subprocess.run(
         [sys.executable, "-m", "dials.command_line.show", *files], capture_output=True, text=True, check=True
     ).stdout
@@ -72,28 +72,30 @@ def test_dials_and_cctbx_open_what_was_written(learnt_run):
         f"Number of reflections: {result.lattices[0].n_integrated}" in shown.replace("  ", " ")
         or "intensity.sum" in shown
     )
-    with (learnt_run.path / result.lattices[0].files["pickle"]).open("rb") as file:
+    with (determined_run.path / result.lattices[0].files["pickle"]).open("rb") as file:
         frame = pickle.load(file)
     assert frame["observations"][0].size() == result.lattices[0].n_integrated
     assert frame["observations"][0].unit_cell().parameters() == pytest.approx(result.lattices[0].unit_cell, abs=1e-3)
     assert frame["pointgroup"] == "P 4 2 2"
 
 
-def test_logs_of_frames_are_their_own(learnt_run):
-    for result in _ledger(learnt_run).values():
+def test_logs_of_frames_are_their_own(determined_run):
+    for result in _ledger(determined_run).values():
         if result.outcome == "integrated":
-            text = (learnt_run.path / result.files["log"]).read_text()
+            text = (determined_run.path / result.files["log"]).read_text()
             assert text.count("Finding Strong Spots") == 1
             assert "Integrating Reflections" in text
 
 
 @pytest.mark.slow
-def test_order_and_number_of_workers_change_nothing(learnt_run, lysozyme, tmp_path):
+def test_order_and_number_of_workers_change_nothing(determined_run, lysozyme, tmp_path):
     images = sorted(lysozyme.glob("*.cbf"), reverse=True)
     done = command("iota.run", *images, "-n", 1, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     other = _ledger(RunFolder.open(tmp_path / "integration" / "001"))
-    assert {name: _what(r) for name, r in other.items()} == {name: _what(r) for name, r in _ledger(learnt_run).items()}
+    assert {name: _what(r) for name, r in other.items()} == {
+        name: _what(r) for name, r in _ledger(determined_run).items()
+    }
 
 
 @pytest.mark.slow
@@ -201,8 +203,8 @@ def test_nothing_usable_is_a_sentence_with_status_2(tmp_path):
     assert not (tmp_path / "integration").exists()
 
 
-def test_a_run_without_diffraction_ends_with_status_1_and_has_its_lists(lysozyme, learnt_run, tmp_path):
-    blank = next(r.frame.path for r in _ledger(learnt_run).values() if r.outcome == "failed_triage")
+def test_a_run_without_diffraction_ends_with_status_1_and_has_its_lists(lysozyme, determined_run, tmp_path):
+    blank = next(r.frame.path for r in _ledger(determined_run).values() if r.outcome == "failed_triage")
     done = command("iota.run", blank, "-n", 1, cwd=tmp_path)
     assert done.returncode == 1
     assert "minimum_Bragg_peaks" in done.stdout

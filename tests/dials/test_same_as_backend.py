@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from commands import LYSOZYME, command
 
-from iota.engine import versions
+from iota.engine.backend import versions
 from iota.runs import RunFolder, read_ledger
 
 COLUMNS = (
@@ -86,22 +86,22 @@ def _assert_same(folder, backend):
 
 
 @pytest.mark.slow
-def test_simulated_frames_with_a_known_cell(learnt_run, tmp_path):
-    hits = (learnt_run.path / "integrated.lst").read_text().splitlines()[:2]
-    blank = (learnt_run.path / "failed_triage.lst").read_text().splitlines()[:1]
+def test_simulated_frames_with_a_known_cell(determined_run, tmp_path):
+    hits = (determined_run.path / "integrated.lst").read_text().splitlines()[:2]
+    blank = (determined_run.path / "failed_triage.lst").read_text().splitlines()[:1]
     folder, backend = _run_both([*hits, *blank], tmp_path, *LYSOZYME)
     assert _assert_same(folder, backend) == 2
 
 
 @pytest.mark.slow
-def test_simulated_frames_with_a_target_of_all_kinds(learnt_run, tmp_path):
+def test_simulated_frames_with_a_target_of_all_kinds(determined_run, tmp_path):
     target = tmp_path / "mine.phil"
     target.write_text(
         "spotfinder.threshold.dispersion.kernel_size = 4 4\nindexing.method = real_space_grid_search\n"
         "indexing.stills.method_list = None\nintegration.background.simple.outlier.algorithm = nsigma\n"
         "profile.gaussian_rs.parameters.sigma_b_cutoff = 0.2\nprediction.d_min = 2.2\n"
     )
-    hits = (learnt_run.path / "integrated.lst").read_text().splitlines()[:2]
+    hits = (determined_run.path / "integrated.lst").read_text().splitlines()[:2]
     folder, backend = _run_both(hits, tmp_path, f"cctbx_xfel.target={target}", *LYSOZYME)
     assert _assert_same(folder, backend) >= 1
 

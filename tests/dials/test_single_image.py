@@ -11,13 +11,13 @@ from commands import LYSOZYME, command
 
 
 @pytest.fixture(scope="module")
-def hit(learnt_run):
-    return (learnt_run.path / "integrated.lst").read_text().splitlines()[0]
+def hit(determined_run):
+    return (determined_run.path / "integrated.lst").read_text().splitlines()[0]
 
 
 @pytest.fixture(scope="module")
-def blank(learnt_run):
-    return (learnt_run.path / "failed_triage.lst").read_text().splitlines()[0]
+def blank(determined_run):
+    return (determined_run.path / "failed_triage.lst").read_text().splitlines()[0]
 
 
 def _report(*arguments, cwd):

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from commands import command
 
-from iota.engine import backend
-from iota.engine.frame import Engine, StepProcessor
-from iota.engine.image import import_frame, import_models, read_pixels
-from iota.engine.worker import run_in
+from iota.engine.backend import parameters as backend
+from iota.engine.frame.frame import Engine, StepProcessor
+from iota.engine.frame.worker import run_in
+from iota.engine.images.image import import_frame, import_models, read_pixels
 from iota.errors import UsageError
 from iota.params import defaults
 from iota.records import FrameRef, Screened, Task

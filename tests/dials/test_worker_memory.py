@@ -32,11 +32,11 @@ def _watch(*classes):
 
 
 def _measure(names, images, answers):
-    from iota.engine import pixel_frames
-    from iota.engine.frame import FrameWork
-    from iota.engine.in_memory import ImageInMemory
-    from iota.engine.still_indexer import StillIndexer
-    from iota.engine.still_profile import StillProfile
+    from iota.engine.frame.frame import FrameWork
+    from iota.engine.spots.in_memory import ImageInMemory
+    from iota.engine.stills.still_indexer import StillIndexer
+    from iota.engine.stills.still_profile import StillProfile
+    from iota.engine.viewer import pixel_frames
 
     alive = _watch(FrameWork, ImageInMemory, StillIndexer, StillProfile)
     pixel_frames._MOST_BYTES = 0  # else the viewer keeps images on purpose

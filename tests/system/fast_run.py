@@ -7,11 +7,11 @@ import hostile_engine
 
 from iota.inputs import Inputs
 from iota.params import read
+from iota.processing.from_parameters import engine_config
+from iota.processing.run import Run
 from iota.records import FrameRef
 from iota.runs import RunFolder
-from iota.workers.from_parameters import engine_config
 from iota.workers.local import LocalPool
-from iota.workers.run import Run
 
 
 class Nobody:
@@ -20,7 +20,7 @@ class Nobody:
     def progress(self, *_):
         pass
 
-    def learnt(self, lattice):
+    def determined(self, lattice):
         pass
 
 

@@ -6,8 +6,8 @@ import signal
 import time
 from pathlib import Path
 
-from iota.engine import worker
-from iota.engine.process_memory import ProcessMemory
+from iota.engine.frame import worker
+from iota.engine.frame.process_memory import ProcessMemory
 from iota.records import FrameResult
 
 left_behind = []

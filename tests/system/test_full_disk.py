@@ -14,7 +14,7 @@ from iota.records import FrameRef
 from iota.runs import RunFolder, read_state
 from iota.runs.control import read_order
 from iota.runs.lists import read_list, write_named_list
-from iota.web.projects import read_note, write_note
+from iota.web.projects.projects import read_note, write_note
 
 
 def _mount(*words):

@@ -7,9 +7,9 @@ from pathlib import Path
 import hostile_engine
 import pytest
 
-from iota.engine.worker import EngineConfig
+from iota.engine.frame.worker import EngineConfig
+from iota.processing.coordinator import Coordinator
 from iota.records import FrameRef
-from iota.workers.coordinator import Coordinator
 from iota.workers.local import LocalPool
 
 TIME_LIMIT_S = 60.0  # eating a gigabyte takes more than some seconds where others work, too

@@ -11,7 +11,7 @@ from commands import LYSOZYME, THAUMATIN, command
 from essence import essence
 from running import first_run, n_finished, said, start, status, wait_until
 
-from iota.inputs.seen import identity_of
+from iota.inputs.watching.seen import identity_of
 from iota.runs import read_ledger, read_state
 
 

@@ -45,10 +45,10 @@ def served_by(mpiexec):
     return [found[rank] for rank in sorted(found)]
 
 
-def test_mpi_run_is_as_the_local_one(lysozyme, learnt_run, tmp_path):
+def test_mpi_run_is_as_the_local_one(lysozyme, determined_run, tmp_path):
     run = start_ranks([lysozyme, "mp.method=mpi"], tmp_path)
     assert run.wait(300) == 0, said(tmp_path)
-    assert essence(first_run(tmp_path)) == essence(learnt_run)
+    assert essence(first_run(tmp_path)) == essence(determined_run)
     assert [path.name for path in (tmp_path / "integration").iterdir()] == ["001"]  # one coordinator
 
 

@@ -31,7 +31,9 @@ def _workers_of(folder):
 
 
 @pytest.mark.slow
-def test_a_run_killed_while_it_learns_and_while_it_processes_ends_as_if_undisturbed(lysozyme, learnt_run, tmp_path):
+def test_a_run_killed_while_it_determines_a_lattice_and_while_it_processes_ends_as_if_undisturbed(
+    lysozyme, determined_run, tmp_path
+):
     folder = first_run(tmp_path)
     run = start([lysozyme, "-n", 2], tmp_path)
     rng = random.Random(7)
@@ -51,10 +53,11 @@ def test_a_run_killed_while_it_learns_and_while_it_processes_ends_as_if_undistur
         run = start(["--resume", folder.path], tmp_path)
     assert run.returncode in (0, -signal.SIGKILL), said(tmp_path)
     assert n_kills >= 2
-    assert essence(folder) == essence(learnt_run)
+    assert essence(folder) == essence(determined_run)
     for name in ("integrated.lst", "not_integrated.lst", "failed_triage.lst"):
         files = [
-            sorted(Path(line).name for line in (x.path / name).read_text().splitlines()) for x in (folder, learnt_run)
+            sorted(Path(line).name for line in (x.path / name).read_text().splitlines())
+            for x in (folder, determined_run)
         ]
         assert files[0] == files[1]
     assert read_state(folder.state).status == "finished"

@@ -29,11 +29,11 @@ def in_queue(number):
     return bool(asked.stdout.strip())
 
 
-def test_run_on_two_nodes_is_as_the_local_one_and_leaves_no_job(lysozyme, learnt_run, tmp_path):
+def test_run_on_two_nodes_is_as_the_local_one_and_leaves_no_job(lysozyme, determined_run, tmp_path):
     done = command("iota.run", lysozyme, *WORKERS, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     folder = first_run(tmp_path)
-    assert essence(folder) == essence(learnt_run)
+    assert essence(folder) == essence(determined_run)
     of_run = read_state(folder.state).jobs
     assert len(of_run) == 2
     for job in of_run:

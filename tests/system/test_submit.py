@@ -23,7 +23,7 @@ def stand_in(tmp_path):
 
 
 @pytest.mark.slow
-def test_submitted_command_does_the_run_and_a_person_can_submit_it_again(lysozyme, learnt_run, stand_in, tmp_path):
+def test_submitted_command_does_the_run_and_a_person_can_submit_it_again(lysozyme, determined_run, stand_in, tmp_path):
     program, record = stand_in
     done = command(
         "iota.run", lysozyme, "mp.method=custom", f"mp.submit_command={program} -q mx <iota_command>", cwd=tmp_path
@@ -44,7 +44,7 @@ def test_submitted_command_does_the_run_and_a_person_can_submit_it_again(lysozym
 
     done = command("iota.run", here, resume, path, cwd="/")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert essence(folder) == essence(learnt_run)
+    assert essence(folder) == essence(determined_run)
     assert [(job.id, job.state) for job in read_state(folder.state).jobs] == [("17", "ended")]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from iota.engine.beamstop import shadow
+from iota.engine.preparation.beamstop import shadow
 from iota.errors import UsageError
 
 

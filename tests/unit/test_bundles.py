@@ -5,9 +5,9 @@ from collections import deque
 
 import pytest
 
-from iota.engine.bundle import LONGEST_S, run_bundle
+from iota.engine.frame.bundle import LONGEST_S, run_bundle
+from iota.processing.bundles import Bundles, put_back
 from iota.records import FrameRef, FrameResult, Screened
-from iota.workers.bundles import Bundles, put_back
 
 
 def frames(n):

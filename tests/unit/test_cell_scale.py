@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from made_runs import hit, lattice, made_run
 
-from iota.analysis.cell_scale import cell_scale
+from iota.analysis.cells.cell_scale import cell_scale
 from iota.analysis.facts import lattice_facts
 from iota.analysis.summary import summary_of
-from iota.analysis.table import RunTable
+from iota.analysis.table.table import RunTable
 
 TETRAGONAL = (79.2, 79.2, 38.1, 90.0, 90.0, 90.0)
 MONOCLINIC = (52.0, 63.0, 71.0, 90.0, 104.0, 90.0)

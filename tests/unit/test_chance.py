@@ -2,7 +2,7 @@
 
 import pytest
 
-from iota.engine.chance import may_be_chance
+from iota.engine.stills.chance import may_be_chance
 
 TOLERANCE = 0.3
 

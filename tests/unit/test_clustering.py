@@ -11,8 +11,8 @@ from cctbx.uctbx.determine_unit_cell import NCDist
 from commands import SHARED
 from scipy.cluster import hierarchy
 
-from iota.analysis.cell_space import vonorms
-from iota.analysis.clustering import CellClusters, cluster_cells, in_one_setting, label_cells
+from iota.analysis.cells.cell_space import vonorms
+from iota.analysis.cells.clustering import CellClusters, cluster_cells, in_one_setting, label_cells
 from iota.params import read
 from iota.records import FrameRef, FrameResult, Lattice
 from iota.symmetry import primitive_niggli

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from iota.analysis.clustering import describe_clusters, label_cells, multiples_of_clusters
-from iota.analysis.consensus import consensus
+from iota.analysis.cells.clustering import describe_clusters, label_cells, multiples_of_clusters
+from iota.analysis.cells.consensus import consensus
 from iota.analysis.facts import lattice_facts
 from iota.analysis.summary import Summary
 from iota.simulate.cold_cells import MULTIPLE, cold_cells

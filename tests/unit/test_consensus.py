@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from iota.analysis.consensus import consensus, wilson_interval
+from iota.analysis.cells.consensus import consensus, wilson_interval
 
 TP, OP, AP = ("tP", "P 4 2 2"), ("oP", "P 2 2 2"), ("aP", "P 1")
 LYSOZYME = (79.2, 79.2, 38.1, 90, 90, 90)

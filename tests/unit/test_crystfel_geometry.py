@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from crystfel_files import DATA, geometry_text, write_cxi
 
-from iota.engine.crystfel_pixels import EventReader, NotThereError, value_of
+from iota.engine.images.crystfel_pixels import EventReader, NotThereError, value_of
 from iota.errors import InputError, UsageError
 from iota.inputs import Watcher, find_frames
-from iota.inputs.crystfel_events import Event, events_of, read_event_map, split_event
-from iota.inputs.crystfel_geometry import BadRegion, Flag, Mask, parse_geometry, self_contained, split_geometry
-from iota.inputs.crystfel_values import Quantity, direction, wavelength_A
+from iota.inputs.crystfel.events import Event, events_of, read_event_map, split_event
+from iota.inputs.crystfel.geometry import BadRegion, Flag, Mask, parse_geometry, self_contained, split_geometry
+from iota.inputs.crystfel.values import Quantity, direction, wavelength_A
 from iota.records import FrameRef
 from iota.simulate.detector import make_detector
 

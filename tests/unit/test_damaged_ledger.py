@@ -9,15 +9,15 @@ from made_runs import blank, hit, made_run
 
 from iota.analysis.facts import run_facts
 from iota.analysis.summary import summary_of
-from iota.analysis.table import RunTable
+from iota.analysis.table.table import RunTable
+from iota.processing.conclusion import conclude_again
+from iota.processing.run import Run
 from iota.report.make import read_source
 from iota.runs import Ledger, RunFolder, iterate_ledger, ledger, read_ledger
 from iota.runs.ledger import remove_records
 from iota.runs.lists import LIST_NAMES, read_list, write_input_list
 from iota.web.image.frames import n_rows, record_of
-from iota.web.projects import Projects
-from iota.workers.conclusion import conclude_again
-from iota.workers.run import Run
+from iota.web.projects.projects import Projects
 
 _RESULTS = [blank(0), hit(1), blank(2), hit(3), blank(4)]
 _GOOD = [msgspec.json.encode(result) for result in _RESULTS]
@@ -125,7 +125,7 @@ def test_a_record_of_a_frame_that_is_not_in_the_list_of_the_run_is_counted_every
 
 
 def test_a_table_notices_that_its_ledger_was_damaged_in_its_place(run, monkeypatch):
-    monkeypatch.setattr("iota.analysis.table.LEAST_SAVED", 1)
+    monkeypatch.setattr("iota.analysis.table.table.LEAST_SAVED", 1)
     table = RunTable(run)
     table.update()
     assert table.save()

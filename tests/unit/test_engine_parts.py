@@ -5,10 +5,10 @@ import logging
 import numpy as np
 import pytest
 
-from iota.engine.filter import LatticeFilter
-from iota.engine.frame_log import frame_log
-from iota.engine.sentences import SentenceError, reason, too_few_spots
-from iota.engine.wilson import wilson_b_A2
+from iota.engine.backend.frame_log import frame_log
+from iota.engine.backend.sentences import SentenceError, reason, too_few_spots
+from iota.engine.frame.filter import LatticeFilter
+from iota.engine.stills.wilson import wilson_b_A2
 from iota.errors import UsageError
 from iota.records import Lattice
 

@@ -1,11 +1,11 @@
-"""When is there enough data: learnt from some frames, and held against what more frames bring."""
+"""When is there enough data: determined from some frames, and held against what more frames bring."""
 
 import numpy as np
 import pytest
 from cctbx import crystal as cctbx_crystal
 from cctbx import miller, uctbx
 
-from iota.analysis.enough import growth, unique_counts
+from iota.analysis.intensities.enough import growth, unique_counts
 
 CELL, SPACE_GROUP, D_MIN_A = (60.0, 60.0, 40.0, 90, 90, 90), "P 43 21 2", 2.5
 WAVELENGTH_A = 1.0

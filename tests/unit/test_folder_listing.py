@@ -5,8 +5,8 @@ import os
 import pytest
 
 from iota.questions import OverLimitError
-from iota.web import folder_listing
-from iota.web.folder_listing import ListFolder, list_folder
+from iota.web.searches import folder_listing
+from iota.web.searches.folder_listing import ListFolder, list_folder
 
 
 def names(folder, pattern="", **more):

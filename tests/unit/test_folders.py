@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from iota.inputs.folders import Folders
-from iota.inputs.seen import Seen
+from iota.inputs.watching.folders import Folders
+from iota.inputs.watching.seen import Seen
 
 
 @pytest.fixture

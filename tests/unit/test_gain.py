@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from iota.engine.gain import gain_of, regions
+from iota.engine.preparation.gain import gain_of, regions
 
 SHAPE = (448, 512)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from iota.engine.ice_rings import ICE_RINGS_A, ice_rings_A
+from iota.engine.spots.ice_rings import ICE_RINGS_A, ice_rings_A
 
 EVERYWHERE = 1 / np.cbrt(np.random.default_rng(1).uniform(1 / 30**3, 1 / 1.6**3, 600))  # even in reciprocal space
 

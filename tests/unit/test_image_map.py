@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iota.engine.hdf5_rows import read_image
+from iota.engine.images.hdf5.rows import read_image
 from iota.inputs import find_frames
-from iota.inputs.image_map import MOST_IMAGES, ImageMap, Stretch, read_map
+from iota.inputs.hdf5.image_map import MOST_IMAGES, ImageMap, Stretch, read_map
 
 ROWS = 6  # of each source
 

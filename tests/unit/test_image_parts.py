@@ -6,12 +6,12 @@ import msgspec
 import pytest
 
 from iota.errors import UsageError
-from iota.inputs.search_job import ChooseImages, choose_images
+from iota.inputs.finding.search_job import ChooseImages, choose_images
 from iota.messages import Reply, Request, read_message, write_message
 from iota.web.image.frames import Place, shown
 from iota.web.image.mask_phil import MaskDrawing, Shape, phil_of
 from iota.web.image.preview_phil import assignments
-from iota.web.projects import Projects
+from iota.web.projects.projects import Projects
 
 
 @pytest.fixture

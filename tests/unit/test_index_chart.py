@@ -5,7 +5,7 @@ import pytest
 from cctbx import crystal, miller
 from cctbx.array_family import flex
 
-from iota.analysis.index_chart import ABSENT, BEYOND, index_chart, run_index_chart
+from iota.analysis.intensities.index_chart import ABSENT, BEYOND, index_chart, run_index_chart
 from iota.errors import ParameterError
 from iota.report.charts.indices import colour_bar, completeness_chart, largest_multiplicity, slice_chart
 from iota.runs.miller_counts import FILE_NAME, LatticeCounts, MillerCounts, read_miller_counts, write_miller_counts

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cctbx import sgtbx
 
-from iota.analysis.indexing_ways import UNCLEAR, settle_ways
+from iota.analysis.intensities.indexing_ways import UNCLEAR, settle_ways
 from iota.symmetry import indexing_ambiguities, reindexed, unique_reflections
 
 HEXAGONAL = (60, 60, 90, 90, 90, 120)

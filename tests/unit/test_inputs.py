@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from iota.inputs import find_frames, natural_key
-from iota.inputs.kinds import content_of, is_found_in_folder, is_image_name
-from iota.inputs.lists import split_number
+from iota.inputs.names.kinds import content_of, is_found_in_folder, is_image_name
+from iota.inputs.names.lists import split_number
 from iota.questions import OverLimitError
 from iota.records import FrameRef
 

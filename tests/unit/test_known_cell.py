@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from cctbx import uctbx
 
-from iota.engine.known_cell import CellSearch, find_bases
-from iota.engine.still_prediction import near_ewald_sphere
-from iota.engine.still_refinement import rotation
+from iota.engine.stills.known_cell import CellSearch, find_bases
+from iota.engine.stills.still_prediction import near_ewald_sphere
+from iota.engine.stills.still_refinement import rotation
 
 S0 = np.array([0.0, 0.0, -1.0 / 0.98])
 REDUCED_CELLS = {

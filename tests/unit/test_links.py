@@ -4,9 +4,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
-from iota.inputs.select import select_range
+from iota.inputs.names.select import select_range
 from iota.records import FrameRef
-from iota.web.links import image_link, images_link, start_link
+from iota.web.widgets.links import image_link, images_link, start_link
 
 
 def _query(link):

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from iota.errors import BackendError, RunFolderError
+from iota.merging.merge_folders import merge_folders, merge_state, new_merge_folder, remove_left_work
 from iota.runs import RunFolder
-from iota.workers.merge_folders import merge_folders, merge_state, new_merge_folder, remove_left_work
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ _KILLED = """
 import os, signal, sys
 from pathlib import Path
 from iota.runs import RunFolder
-from iota.workers.merge_folders import new_merge_folder
+from iota.merging.merge_folders import new_merge_folder
 with new_merge_folder(RunFolder(Path(sys.argv[1]))) as merge:
     (merge.work / "merged.mtz").write_text("x")
     os.kill(os.getpid(), signal.SIGKILL)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from iota.analysis.merged import Observations, cumulative, r_split, scatter_variance, table_one
+from iota.analysis.intensities.merged import Observations, cumulative, r_split, scatter_variance, table_one
 from iota.errors import ParameterError
 from iota.params.merging import MERGING
 from iota.symmetry import indexing_ambiguities

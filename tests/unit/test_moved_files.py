@@ -8,11 +8,11 @@ import h5py
 import numpy as np
 import pytest
 
-from iota.inputs.seen import identity_of, key_of
-from iota.inputs.watch import Watcher
+from iota.inputs.watching.seen import identity_of, key_of
+from iota.inputs.watching.watch import Watcher
+from iota.processing import feed as feed_module
+from iota.processing.feed import WatchFeed
 from iota.records import FrameRef, FrameResult
-from iota.workers import feed as feed_module
-from iota.workers.feed import WatchFeed
 
 IMAGE = b"###CBF\r\nX-Binary-Size: 9\r\n\r\n\x0c\x1a\x04\xd5" + bytes(9) + b"\r\n--CIF-BINARY-FORMAT-SECTION----\r\n"
 

@@ -10,13 +10,13 @@ import pytest
 from libtbx import phil
 from made_runs import hit, lattice, made_run
 
-from iota.analysis.prime import prime_script
+from iota.analysis.intensities.prime import prime_script
 from iota.analysis.summary import SummaryBuilder
 from iota.cli.simulate import _summary as simulate_summary
 from iota.cli.summary import summary_text
 from iota.params.safe_text import quoted
+from iota.processing.conclusion import Conclusion
 from iota.simulate.dataset import Dataset
-from iota.workers.conclusion import Conclusion
 from iota.workers.submit import script_path, script_text, submit_words
 
 ODD = """-a $(touch pwned) $HOME `touch pwned` 'b" \\ [red]c :bomb: {d};&#"""

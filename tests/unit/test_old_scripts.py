@@ -7,7 +7,7 @@ import pytest
 from iota import params
 from iota.errors import ParameterError
 from iota.params.compare import script_difference
-from iota.web.setup import Setup
+from iota.web.projects.setup import Setup
 
 OLD_SCRIPTS = Path(__file__).parents[1] / "fixtures" / "old_scripts"
 VERSIONS = sorted(path.stem for path in OLD_SCRIPTS.glob("*.param"))

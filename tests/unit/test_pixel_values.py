@@ -4,8 +4,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from iota.engine.pixel_tiles import contrast_of
-from iota.engine.pixel_values import NO_NUMBER, counts_of
+from iota.engine.images.pixel_values import NO_NUMBER, counts_of
+from iota.engine.viewer.pixel_tiles import contrast_of
 
 
 @pytest.mark.parametrize("kind", ["u1", "<u2", ">u2", "<u4", ">u4", "<u8"])

@@ -8,15 +8,15 @@ import pytest
 from pebble import ProcessExpired
 
 from iota.analysis.hints import hint_for
-from iota.engine.process_memory import ProcessMemory, is_want_of_memory
+from iota.engine.frame.process_memory import ProcessMemory, is_want_of_memory
+from iota.processing.coordinator import _failure
 from iota.records import FrameRef, Settings, Task
-from iota.workers.coordinator import _failure
 
 TASK = Task("process", FrameRef("/data/x.cbf"), "x", (Settings("given"),))
 
 LIMITED = """
 import resource
-from iota.engine.process_memory import ProcessMemory
+from iota.engine.frame.process_memory import ProcessMemory
 memory = ProcessMemory(0.2)
 kept = []
 for _ in range(4):  # 0.15 GB each: a limit on the process would end the second

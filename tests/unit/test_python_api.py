@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from made_runs import blank, hit, lattice, made_run, write
 
-from iota.analysis.columns import COLUMNS
+from iota.analysis.table.columns import COLUMNS
 from iota.api import open_run, runs, start
 from iota.errors import RunFolderError, UsageError
 from iota.runs import RunFolder, read_state

@@ -4,8 +4,8 @@ from made_runs import blank, made_run
 
 from iota.analysis.facts import run_facts
 from iota.analysis.summary import summary_of
-from iota.analysis.table import RunTable
-from iota.engine.remarks import collect_remarks, remark
+from iota.analysis.table.table import RunTable
+from iota.engine.backend.remarks import collect_remarks, remark
 
 _BELOW_0 = "Pixels below 0 are masked."
 _THRESHOLD = "Threshold 1 of 2 is used."

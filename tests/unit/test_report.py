@@ -11,12 +11,12 @@ from made_runs import blank, hit, lattice, made_run, new_folder, write
 from made_up_run import finished_run
 
 from iota.analysis.drift import drifts
-from iota.analysis.enough import FramesNeeded
 from iota.analysis.facts import run_facts
-from iota.analysis.merged import Shell
-from iota.analysis.merging import Merging
+from iota.analysis.intensities.enough import FramesNeeded
+from iota.analysis.intensities.merged import Shell
+from iota.analysis.intensities.merging import Merging
 from iota.analysis.summary import Summary, summary_of
-from iota.analysis.table import RunTable
+from iota.analysis.table.table import RunTable
 from iota.cli.merge import merging_as_text
 from iota.cli.report import main
 from iota.report.blocks import Heading, Pictures, Table, Words
@@ -25,8 +25,8 @@ from iota.report.html import html_text
 from iota.report.make import read_source
 from iota.report.markdown import markdown_text
 from iota.report.merged import newest_merging
+from iota.runs.determination import Determination, DeterminedLattice
 from iota.runs.lists import write_cluster_files
-from iota.workers.learning import Learning, Learnt
 
 
 @contextlib.contextmanager
@@ -136,12 +136,12 @@ def test_terminal_and_report_say_the_same_of_a_merging(tmp_path):
 
 def test_the_methods_paragraph_says_where_the_unit_cell_is_from(tmp_path):
     cell = (79.2, 79.2, 38.1, 90.0, 90.0, 90.0)
-    determined = Learnt(1, cell, "P 4 2 2", "tP", cell, agreeing=("a", "b"), n_scouted=3)
+    determined = DeterminedLattice(1, cell, "P 4 2 2", "tP", cell, agreeing=("a", "b"), n_scouted=3)
     unread = blank(3)
     unread.outcome = "failed_import"
     folder = made_run(tmp_path, [hit(0), hit(1), blank(2), unread])
     assert "Indexing used the known unit cell and space group." in _report(folder)[1]
-    folder.learnt.write_bytes(msgspec.json.encode(Learning([determined])))
+    folder.determined.write_bytes(msgspec.json.encode(Determination([determined])))
     _, text = _report(folder)
     for sentence in (
         "4 still images were processed with IOTA",

@@ -7,7 +7,7 @@ import pytest
 from iota import params
 from iota.errors import ParameterError
 from iota.params.forms import Form
-from iota.web.setup import Setup
+from iota.web.projects.setup import Setup
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 BACKEND = """

@@ -1,7 +1,7 @@
 import pytest
 
 from iota.errors import UsageError
-from iota.inputs.select import ranges_in, select_random, select_range
+from iota.inputs.names.select import ranges_in, select_random, select_range
 from iota.records import FrameRef
 
 FRAMES = [FrameRef(f"/data/img_{k}.cbf") for k in range(1, 11)]

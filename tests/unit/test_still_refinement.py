@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from cctbx import sgtbx, uctbx
 
-from iota.engine.still_prediction import near_ewald_sphere
-from iota.engine.still_refinement import (
+from iota.engine.stills.still_prediction import near_ewald_sphere
+from iota.engine.stills.still_refinement import (
     DELPSI_WEIGHT,
     StillSpots,
     _predict,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from iota.engine.strong_pixels import StrongPixels
+from iota.engine.spots.strong_pixels import StrongPixels
 
 
 def _window_sum(values, ky, kx):
@@ -112,7 +112,7 @@ def test_a_hot_pixel_is_one_pixel_and_a_step_is_none():
 def test_without_a_cache_it_compiles_for_itself(obstacle, tmp_path):
     code = (
         "from numba.core import caching\ndef full(*_): raise OSError(28, 'No space left on device')\n"
-        f"{obstacle}\nfrom iota.engine.strong_pixels import warm_up\nwarm_up()\nprint('warm')"
+        f"{obstacle}\nfrom iota.engine.spots.strong_pixels import warm_up\nwarm_up()\nprint('warm')"
     )
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, env=environment)

@@ -2,15 +2,15 @@ import pytest
 from libtbx import phil
 from made_runs import blank, made_run
 
-from iota.analysis.lattices import group_lattices, sub_lattices, supporters
-from iota.analysis.prime import prime_script
+from iota.analysis.cells.lattices import group_lattices, sub_lattices, supporters
+from iota.analysis.intensities.prime import prime_script
 from iota.analysis.summary import SummaryBuilder, summary_of
-from iota.analysis.table import RunTable
+from iota.analysis.table.table import RunTable
 from iota.cli.next_steps import next_steps
 from iota.cli.summary import summary_text
+from iota.processing.conclusion import Conclusion
 from iota.records import OUTCOME_WORDS, OUTCOMES, FrameRef, FrameResult, Lattice
 from iota.symmetry import primitive_niggli
-from iota.workers.conclusion import Conclusion
 
 
 def _result(k, outcome="integrated", lattices=(), **words):
@@ -154,7 +154,7 @@ def test_without_a_hit_the_next_step_is_about_what_ended_most_frames(tmp_path, f
     ("settings", "is_asked"),
     [
         ("determined lattice 1: tP 79.2 79.2 38.1 90.0 90.0 90.0", True),
-        ("learnt lattice 1: tP 79.2 79.2 38.1 90.0 90.0 90.0", True),  # in ledgers of before
+        ("determined lattice 1: tP 79.2 79.2 38.1 90.0 90.0 90.0", True),  # in ledgers of before
         ("defaults; tP 79.2 79.2 38.1 90.0 90.0 90.0 (metric symmetry)", True),
         ("given lattice", False),
     ],

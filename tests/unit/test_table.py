@@ -12,16 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_runs import blank, hit, lattice, made_run, new_folder, write
 
-from iota.analysis import table_cache
-from iota.analysis.codes import Codes, without_numbers
-from iota.analysis.columns import CELL, COLUMNS, NO_CODE, OTHER_CODE
 from iota.analysis.summary import SummaryBuilder, summary_of
-from iota.analysis.table import RunTable
+from iota.analysis.table import table_cache
+from iota.analysis.table.codes import Codes, without_numbers
+from iota.analysis.table.columns import CELL, COLUMNS, NO_CODE, OTHER_CODE
+from iota.analysis.table.table import RunTable
 from iota.errors import RunFolderError
+from iota.processing.conclusion import conclude_again
 from iota.records import NOT_HITS, OUTCOMES, FrameRef, FrameResult
 from iota.runs import read_ledger
 from iota.runs.lists import write_input_list
-from iota.workers.conclusion import conclude_again
 
 
 def _read(folder):
@@ -133,7 +133,7 @@ def test_columns_say_what_the_records_say_however_the_ledger_grows(results, piec
     encoded = b"".join(msgspec.json.encode(result) + b"\n" for result in results)
     table = RunTable(folder)
     patch = pytest.MonkeyPatch()
-    patch.setattr("iota.analysis.table._CHUNK_BYTES", chunk)
+    patch.setattr("iota.analysis.table.table._CHUNK_BYTES", chunk)
     with folder.ledger.open("wb", buffering=0) as file, patch.context():
         for start in range(0, len(encoded), piece):
             file.write(encoded[start : start + piece])
@@ -251,7 +251,7 @@ def test_lines_of_other_versions_and_damaged_ones_do_not_stop_the_others(tmp_pat
 
 
 def test_a_large_ledger_is_read_in_slices_that_tell_how_far_they_are(tmp_path, monkeypatch):
-    monkeypatch.setattr("iota.analysis.table._CHUNK_BYTES", 2000)
+    monkeypatch.setattr("iota.analysis.table.table._CHUNK_BYTES", 2000)
     folder = new_folder(tmp_path)
     write(folder, [blank(k) for k in range(200)])
     table = RunTable(folder)
@@ -267,7 +267,7 @@ def test_a_large_ledger_is_read_in_slices_that_tell_how_far_they_are(tmp_path, m
 
 
 def test_frames_are_found_by_a_part_of_their_path_or_name(tmp_path, monkeypatch):
-    monkeypatch.setattr("iota.analysis.table._SEARCHED_ROWS", 3)
+    monkeypatch.setattr("iota.analysis.table.table._SEARCHED_ROWS", 3)
     folder = new_folder(tmp_path)
     write(folder, [blank(k) for k in range(8)] + [hit(k) for k in range(3)])
     table = _read(folder)
@@ -293,7 +293,7 @@ def test_no_more_words_are_kept_than_codes_can_tell():
 @pytest.fixture
 def saved(tmp_path, monkeypatch):
     """A run whose columns are saved."""
-    monkeypatch.setattr("iota.analysis.table.LEAST_SAVED", 10)
+    monkeypatch.setattr("iota.analysis.table.table.LEAST_SAVED", 10)
     folder = new_folder(tmp_path)
     rng = random.Random(3)
     write(folder, [hit(k) if rng.random() < 0.3 else blank(k) for k in range(60)])
@@ -369,7 +369,7 @@ def test_a_damaged_or_hostile_cache_is_not_used(saved):
 
 
 def test_a_folder_that_cannot_be_written_is_read_all_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr("iota.analysis.table.LEAST_SAVED", 1)
+    monkeypatch.setattr("iota.analysis.table.table.LEAST_SAVED", 1)
     folder = new_folder(tmp_path)
     write(folder, [hit(1)])
     table = _read(folder)
@@ -377,7 +377,7 @@ def test_a_folder_that_cannot_be_written_is_read_all_the_same(tmp_path, monkeypa
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("iota.analysis.table_cache.whole_file", refuse)
+    monkeypatch.setattr("iota.analysis.table.table_cache.whole_file", refuse)
     assert not table.save()
     assert not table.save()
     assert table.n_rows == 1
@@ -394,7 +394,7 @@ def test_every_column_has_words_for_people():
 
 
 def test_a_run_that_ends_keeps_its_columns(tmp_path, monkeypatch):
-    monkeypatch.setattr("iota.analysis.table.LEAST_SAVED", 3)
+    monkeypatch.setattr("iota.analysis.table.table.LEAST_SAVED", 3)
     results = [blank(1), hit(2), blank(3)]
     folder = made_run(tmp_path, results)
     write_input_list(folder, [result.frame for result in results])

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 from iota.inputs import find_frames
-from iota.inputs.complete import state_of
-from iota.inputs.series import Series
-from iota.inputs.watch import Watcher
+from iota.inputs.watching.complete import state_of
+from iota.inputs.watching.series import Series
+from iota.inputs.watching.watch import Watcher
 from iota.records import FrameRef
 
 TICK_S = 0.03

@@ -10,8 +10,8 @@ import zlib
 import numpy as np
 import pytest
 
+from iota.analysis.cells.shares import wilson_intervals
 from iota.analysis.rates import RatesOverTime
-from iota.analysis.shares import wilson_intervals
 from iota.records import OUTCOMES
 from iota.report.charts import geometry, histograms, outcomes
 from iota.report.charts.axes import number_text, ticks

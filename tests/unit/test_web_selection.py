@@ -7,21 +7,21 @@ import numpy as np
 import pytest
 from made_up_run import add, finished_run, result
 
-from iota.analysis.cluster_job import ClusterQuestion, find_clusters
+from iota.analysis.cells.cluster_job import ClusterQuestion, find_clusters
 from iota.analysis.failures import failures, rows_of_failure
 from iota.analysis.grid_tally import add_to_tally
 from iota.analysis.hints import _HINTS, hint_for
-from iota.analysis.table import RunTable
+from iota.analysis.table.table import RunTable
 from iota.errors import UsageError
 from iota.params.forms import iota_form
 from iota.records import FrameRef, GridPoint
 from iota.runs.lists import read_input_list, write_named_list
-from iota.web.links import start_link
-from iota.web.live import LiveRun
-from iota.web.run_charts import LiveCharts, rows_between, rows_of_outcome
-from iota.web.scatter import Box
-from iota.web.selection import Selection
+from iota.web.live.run_charts import LiveCharts, rows_between, rows_of_outcome
+from iota.web.live.runs import LiveRun
 from iota.web.tabs.frames import name_of_frame
+from iota.web.widgets.links import start_link
+from iota.web.widgets.scatter import Box
+from iota.web.widgets.selection import Selection
 
 
 @pytest.fixture

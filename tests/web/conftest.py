@@ -7,7 +7,7 @@ import contextlib
 import pytest
 from nicegui.testing.user_simulation import user_simulation
 
-from iota.web.projects import Projects
+from iota.web.projects.projects import Projects
 from iota.web.server import register_pages
 from iota.web.site import Site
 

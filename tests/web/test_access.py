@@ -9,9 +9,9 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from iota.web import keys as keys_module
-from iota.web.access import Access
-from iota.web.keys import WORD_S, Keys, new_word
+from iota.web.access import keys as keys_module
+from iota.web.access.guard import Access
+from iota.web.access.keys import WORD_S, Keys, new_word
 
 HERE = "http://127.0.0.1:8765"
 CROSS_SITE = {"Sec-Fetch-Site": "cross-site"}

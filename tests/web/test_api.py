@@ -16,12 +16,14 @@ from fastapi import FastAPI
 from made_runs import blank, hit, lattice, made_run, write
 from starlette.testclient import TestClient
 
-from iota.analysis.columns import COLUMNS
+from iota.analysis.table.columns import COLUMNS
 from iota.records import OUTCOMES, FrameResult
 from iota.runs.control import read_order
-from iota.web import api_frames  # the modules that the routes were made of: pages that are visited import theirs anew
-from iota.web.api import add_api
-from iota.web.projects import Projects
+from iota.web.api import (
+    frames as api_frames,  # the modules that the routes were made of: pages that are visited import theirs anew
+)
+from iota.web.api.routes import add_api
+from iota.web.projects.projects import Projects
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from iota.runs import read_ledger
 from iota.web.image.api import ImageApi
 from iota.web.image.pixel_server import PixelsError, PixelServer
-from iota.web.projects import Projects
+from iota.web.projects.projects import Projects
 
 
 @pytest.fixture

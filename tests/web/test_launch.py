@@ -9,7 +9,7 @@ from iota.errors import UsageError
 from iota.params import read, script_text
 from iota.runs import RunFolder, read_ledger, read_state
 from iota.runs.state import is_at_work
-from iota.web.launch import resume_run, start_run, stop_run
+from iota.web.projects.launch import resume_run, start_run, stop_run
 
 
 async def _until(condition, seconds=120.0):

@@ -12,8 +12,8 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route, WebSocketRoute
 
-from iota.web import limits
-from iota.web.limits import MOST_BODY_BYTES, BodyLimit, Connection
+from iota.web.access import limits
+from iota.web.access.limits import MOST_BODY_BYTES, BodyLimit, Connection
 
 POST = b"POST /api/x HTTP/1.1\r\nHost: x\r\n"
 

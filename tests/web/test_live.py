@@ -10,8 +10,8 @@ import pytest
 from made_runs import blank, hit, made_run, write
 
 from iota.runs import RunFolder, read_state
-from iota.web import live as live_module
-from iota.web.live import EVERY_S, LiveRuns
+from iota.web.live import runs as live_module
+from iota.web.live.runs import EVERY_S, LiveRuns
 
 
 @pytest.fixture

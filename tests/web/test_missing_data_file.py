@@ -16,8 +16,8 @@ from iota.api import open_run
 from iota.records import NOT_HITS
 from iota.runs import RunFolder, read_ledger
 from iota.runs.lists import read_list
-from iota.web.api import add_api
-from iota.web.projects import Projects
+from iota.web.api.routes import add_api
+from iota.web.projects.projects import Projects
 
 _LAYOUTS = {  # and the second of their three data files
     facility_files.dectris: "run_1_data_000002.h5",

@@ -13,10 +13,10 @@ import pytest
 
 from iota.cli.gui import main
 from iota.errors import UsageError
-from iota.web.browser_page import BrowserPage
-from iota.web.keys import Keys
+from iota.web.access.browser_page import BrowserPage
+from iota.web.access.keys import Keys
+from iota.web.access.running import RunningServer, running_server
 from iota.web.places import LastPort, state_folder
-from iota.web.running import RunningServer, running_server
 
 
 @pytest.fixture

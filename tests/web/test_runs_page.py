@@ -3,7 +3,7 @@
 from nicegui import ui
 
 from iota.runs import RunFolder
-from iota.web.projects import Projects, read_note
+from iota.web.projects.projects import Projects, read_note
 
 
 async def test_runs_are_listed_and_their_notes_kept(visit, known_run):

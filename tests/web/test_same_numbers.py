@@ -14,8 +14,8 @@ from starlette.testclient import TestClient
 from iota.api import open_run
 from iota.records import NOT_HITS
 from iota.runs import read_ledger
-from iota.web.api import add_api
-from iota.web.projects import Projects
+from iota.web.api.routes import add_api
+from iota.web.projects.projects import Projects
 
 _CELL = re.compile(r"(?:\d+\.\d\d ){3}90\.00 90\.00 90\.00")
 

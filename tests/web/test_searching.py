@@ -9,15 +9,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from iota.inputs.search_job import ChooseImages, Chosen, Counted, CountImages
-from iota.web.searching import Cancelled, ClientGoneError, LatestSearch, SearchError, Searches, while_connected
+from iota.inputs.finding.search_job import ChooseImages, Chosen, Counted, CountImages
+from iota.web.searches.searching import Cancelled, ClientGoneError, LatestSearch, SearchError, Searches, while_connected
 
 FOR_EVER = CountImages(["/proc/**/nothing*.cbf"])  # folders that lead into each other
 
 
 def searches(**limits):
     wanted = {"at_once": 1, "seconds": 60, "names": 1000, "megabytes": 700, **limits}
-    return Searches("iota.inputs.search_job", "Name less.", found="images", limited="names or images", **wanted)
+    return Searches("iota.inputs.finding.search_job", "Name less.", found="images", limited="names or images", **wanted)
 
 
 @pytest.fixture
@@ -145,7 +145,9 @@ async def test_a_search_ends_when_its_client_leaves():
 
 def test_a_search_ends_with_a_server_that_is_killed():
     search = subprocess.Popen(
-        [sys.executable, "-m", "iota.inputs.search_job", "700", "1000"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-m", "iota.inputs.finding.search_job", "700", "1000"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     search.stdin.write(msgspec.json.encode(FOR_EVER) + b"\n")
     search.stdin.flush()

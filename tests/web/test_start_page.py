@@ -7,8 +7,8 @@ import pytest
 from nicegui import ui
 
 from iota.params import read
-from iota.web.searching import image_searches
-from iota.web.setup import Setup
+from iota.web.projects.setup import Setup
+from iota.web.searches.searching import image_searches
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 

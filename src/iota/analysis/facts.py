@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import msgspec
 
-from iota.analysis.cell_scale import CellScale
-from iota.analysis.columns import STAGES
-from iota.analysis.shares import percent, wilson_interval
+from iota.analysis.cells.cell_scale import CellScale
+from iota.analysis.cells.shares import percent, wilson_interval
 from iota.analysis.summary import Summary
+from iota.analysis.table.columns import STAGES
 from iota.symmetry import cell_text
 
 _MOST_REMARKS = 20

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from iota.analysis.table import RunTable
+from iota.analysis.table.table import RunTable
 from iota.records import OUTCOMES, Outcome
 
 _STAGES: tuple[Outcome, ...] = (

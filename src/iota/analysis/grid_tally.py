@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from iota.analysis.table import RunTable
+from iota.analysis.table.table import RunTable
 from iota.records import NOT_HITS, OUTCOMES, FrameResult
 
 _IS_HIT = np.array([outcome not in NOT_HITS for outcome in OUTCOMES])

@@ -12,13 +12,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from iota.analysis.cell_scale import CellScale, cell_scale
-from iota.analysis.columns import CELL, OTHER, OTHER_CODE, STAGES
-from iota.analysis.consensus import MOST_CELLS, Consensus, consensus
+from iota.analysis.cells.cell_scale import CellScale, cell_scale
+from iota.analysis.cells.consensus import MOST_CELLS, Consensus, consensus
 from iota.analysis.drift import Drift, drifts
 from iota.analysis.failures import Failure, failures
 from iota.analysis.rates import RatesOverTime
-from iota.analysis.table import RunTable
+from iota.analysis.table.columns import CELL, OTHER, OTHER_CODE, STAGES
+from iota.analysis.table.table import RunTable
 from iota.errors import RunFolderError
 from iota.params.given_lattice import given_lattice
 from iota.records import NOT_HITS, OUTCOMES, FrameResult, Lattice, Outcome

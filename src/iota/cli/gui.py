@@ -20,8 +20,8 @@ from iota.cli.unread import ends_when_unread
 from iota.errors import IotaError, UsageError
 from iota.installation import predecessor_warning
 from iota.params import is_assignment
-from iota.web.browser_page import BrowserPage
-from iota.web.running import running_server
+from iota.web.access.browser_page import BrowserPage
+from iota.web.access.running import running_server
 
 _DESCRIPTION = """\
 The graphical interface of IOTA: a small server on this machine, and a page in the browser. Runs go on when the page is

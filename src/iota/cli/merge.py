@@ -13,13 +13,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from iota.analysis.merging import TABLE_HEAD, Merging, merging_facts, table_rows
+from iota.analysis.intensities.merging import TABLE_HEAD, Merging, merging_facts, table_rows
 from iota.cli.own_scope import own_scope_parser, sorted_arguments
 from iota.cli.terminal import Terminal, plain_console
 from iota.cli.unread import ends_when_unread
 from iota.errors import IotaError
+from iota.merging.merging import merge_run
 from iota.params.merging import MERGING
-from iota.workers.merging import merge_run
 
 _DESCRIPTION = """\
 Scale and merge the integrated stills of a run. Lattices consistent with the consensus are selected, and an indexing

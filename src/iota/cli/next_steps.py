@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from iota.analysis.summary import Summary
 from iota.installation import program
+from iota.processing.conclusion import Conclusion
 from iota.records import OUTCOME_WORDS
 from iota.runs import RunFolder
 from iota.symmetry import cell_text
-from iota.workers.conclusion import Conclusion
 
 
 def command(name: str) -> str:

@@ -20,22 +20,23 @@ from iota.cli.completion import complete, completion_script
 from iota.cli.options import make_parser
 from iota.cli.summary import print_summary, summary_text
 from iota.cli.terminal import Terminal
-from iota.engine import questions
+from iota.engine.frame import questions
 from iota.errors import InputError, IotaError, UsageError
 from iota.inputs import Inputs, find_frames
-from iota.inputs.crystfel_geometry import split_geometry
-from iota.inputs.select import select_random, select_range
+from iota.inputs.crystfel.geometry import split_geometry
+from iota.inputs.names.select import select_random, select_range
 from iota.installation import predecessor_warning
 from iota.params import Parameters, full_text, read, script_text, sort_arguments
+from iota.processing import conversion
+from iota.processing.conclusion import conclude_again
+from iota.processing.from_parameters import check_can_watch
+from iota.processing.run import Run
 from iota.records import CAN_RETRY, FrameRef, Outcome
 from iota.runs import RunFolder, read_state
 from iota.runs.control import give_order
 from iota.whole_files import write_whole
-from iota.workers import conversion, dials, mpi, submit
-from iota.workers.conclusion import conclude_again
+from iota.workers import dials, mpi, submit
 from iota.workers.executors import check_workers, job_script_text
-from iota.workers.from_parameters import check_can_watch
-from iota.workers.run import Run
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -19,14 +19,14 @@ import iota
 from iota.cli.completion import complete
 from iota.cli.unread import ends_when_unread
 from iota.errors import IotaError, UsageError
-from iota.inputs.crystfel_geometry import split_geometry
+from iota.inputs.crystfel.geometry import split_geometry
 from iota.params import Parameters, is_assignment, read
 from iota.records import FrameRef, Task
 from iota.symmetry import cell_text
 from iota.whole_files import write_whole
 
 if TYPE_CHECKING:
-    from iota.engine.single_image import Action, ImageReport
+    from iota.engine.frame.single_image import Action, ImageReport
 
 _EXAMPLES = """\
 examples
@@ -115,7 +115,7 @@ class _Work(msgspec.Struct, frozen=True):
 def _run(options: argparse.Namespace) -> int:
     if options.index < 1 or options.nproc < 1:
         raise UsageError("--index and --nproc must be 1 or more.")
-    from iota.engine import backend  # imports DIALS
+    from iota.engine.backend import parameters as backend  # imports DIALS
 
     assignments = [argument for argument in options.arguments if is_assignment(argument)]
     geometry, images = split_geometry([argument for argument in options.arguments if not is_assignment(argument)])
@@ -176,10 +176,10 @@ def _reports(work: _Work, tasks: Sequence[Task], n_processes: int) -> Iterator[I
 
 
 def _report(work: _Work, task: Task) -> ImageReport:
-    from iota.engine.frame import Engine
-    from iota.engine.frame_log import frame_log
-    from iota.engine.sentences import elsewhere
-    from iota.engine.single_image import report_image, settings_for
+    from iota.engine.backend.frame_log import frame_log
+    from iota.engine.backend.sentences import elsewhere
+    from iota.engine.frame.frame import Engine
+    from iota.engine.frame.single_image import report_image, settings_for
 
     engine = Engine(work.target, Path(work.folder), find_symmetry=work.find_symmetry, strong_sigma=work.strong_sigma)
     if work.quick_start:

@@ -10,18 +10,18 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from iota.analysis.clustering import Cluster
+from iota.analysis.cells.clustering import Cluster
+from iota.analysis.cells.shares import percent
 from iota.analysis.facts import lattice_facts, run_facts
 from iota.analysis.failures import Failure
-from iota.analysis.shares import percent
 from iota.analysis.summary import Summary
 from iota.cli.next_steps import command, next_steps
 from iota.cli.terminal import plain_console
+from iota.processing.conclusion import Conclusion
 from iota.records import OUTCOME_WORDS, Outcome
 from iota.runs import RunFolder
+from iota.runs.determination import DeterminedLattice
 from iota.symmetry import cell_text
-from iota.workers.conclusion import Conclusion
-from iota.workers.learning import Learnt
 
 _MOST_REASONS = 5
 # colours that differ in lightness too, so that they can be distinguished without colour vision
@@ -40,7 +40,9 @@ OUTCOME_STYLES: dict[Outcome, str] = {
 }
 
 
-def print_summary(console: Console, conclusion: Conclusion, lattices: Sequence[Learnt], folder: RunFolder) -> None:
+def print_summary(
+    console: Console, conclusion: Conclusion, lattices: Sequence[DeterminedLattice], folder: RunFolder
+) -> None:
     """Print outcomes, consensus lattice, clusters, resolution, where the files are and what to do next."""
     summary = conclusion.summary
     console.print()
@@ -67,7 +69,7 @@ def print_summary(console: Console, conclusion: Conclusion, lattices: Sequence[L
         console.print(Text("   " + line), soft_wrap=True)
 
 
-def summary_text(conclusion: Conclusion, lattices: Sequence[Learnt], folder: RunFolder) -> str:
+def summary_text(conclusion: Conclusion, lattices: Sequence[DeterminedLattice], folder: RunFolder) -> str:
     """The same as text without colours, for the log."""
     console = plain_console(width=110, no_color=True, force_terminal=False, legacy_windows=False)
     with console.capture() as capture:
@@ -93,7 +95,7 @@ def _outcomes(summary: Summary) -> Table:
     return table
 
 
-def _findings(summary: Summary, lattices: Sequence[Learnt]) -> RenderableType:
+def _findings(summary: Summary, lattices: Sequence[DeterminedLattice]) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column()

@@ -13,7 +13,7 @@ from rich.text import Text
 
 import iota
 from iota.records import NOT_HITS, Outcome
-from iota.workers.learning import Learnt
+from iota.runs.determination import DeterminedLattice
 
 _LOGO = """\
    IIIIII            OOOOOOO        TTTTTTTTTT          A
@@ -98,7 +98,7 @@ class ProcessingDisplay:
         self._steady_from = (self._last_line, 0)  # time and finished frames from which the rate is counted
         self._last_shown = ""
 
-    def learnt(self, lattice: Learnt) -> None:
+    def determined(self, lattice: DeterminedLattice) -> None:
         """Show that a lattice was determined."""
         self._terminal.note(
             f"Lattice {lattice.number} determined: {lattice.label.partition(': ')[2]} ({lattice.space_group}),"
@@ -125,7 +125,7 @@ class ProcessingDisplay:
         now = time.monotonic()
         if doing:
             parts.append(doing)
-            self._steady_from = (now, n_finished)  # learning says nothing about how fast the rest will be
+            self._steady_from = (now, n_finished)  # determination says nothing about how fast the rest will be
         elif self._steady_from[1] < n_finished < self._n_frames:
             rate = (n_finished - self._steady_from[1]) / (now - self._steady_from[0])
             parts.append(f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min")

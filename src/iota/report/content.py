@@ -12,14 +12,14 @@ from typing import Any
 import msgspec
 
 import iota
-from iota.analysis.columns import CELL, COLUMNS
+from iota.analysis.cells.shares import percent
 from iota.analysis.facts import Fact, lattice_facts, of_what, run_facts
 from iota.analysis.grid_tally import Tally
 from iota.analysis.hints import hint_for
-from iota.analysis.merging import TABLE_HEAD, merging_facts, table_rows
-from iota.analysis.shares import percent
+from iota.analysis.intensities.merging import TABLE_HEAD, merging_facts, table_rows
 from iota.analysis.summary import Summary
-from iota.analysis.table import RunTable
+from iota.analysis.table.columns import CELL, COLUMNS
+from iota.analysis.table.table import RunTable
 from iota.errors import IotaError
 from iota.params import compare, read
 from iota.records import OUTCOME_WORDS, OUTCOMES
@@ -32,9 +32,9 @@ from iota.report.merged import Merged, newest_merging
 from iota.report.methods import methods, references
 from iota.report.run_charts import RunCharts
 from iota.runs import RunFolder, RunState
+from iota.runs.determination import DeterminedLattice, read_determination
 from iota.runs.folder import RunInfo
 from iota.runs.state import is_at_work
-from iota.workers.learning import Learning, Learnt
 
 _MOST_REASONS = 20
 _MOST_CLUSTERS = 20
@@ -58,7 +58,7 @@ class Source:
 def report_blocks(source: Source) -> list[Block]:
     """Make the report."""
     folder, summary = source.folder, source.summary
-    info, learnt, merged = _info(folder), _learnt(folder), newest_merging(folder.path)
+    info, determined, merged = _info(folder), _determined(folder), newest_merging(folder.path)
     values, parameters = _parameters(folder)
     return [
         _title(source, info, values),
@@ -75,7 +75,7 @@ def report_blocks(source: Source) -> list[Block]:
         *_failures(summary),
         *parameters,
         Heading("Methods"),
-        Words(methods(summary, {} if info is None else info.versions, values, learnt, merged)),
+        Words(methods(summary, {} if info is None else info.versions, values, determined, merged)),
         References(references(merged)),
         *_repeat(folder, info, merged),
     ]
@@ -91,9 +91,9 @@ def _info(folder: RunFolder) -> RunInfo | None:
         return None
 
 
-def _learnt(folder: RunFolder) -> list[Learnt]:
+def _determined(folder: RunFolder) -> list[DeterminedLattice]:
     try:
-        return msgspec.json.decode(folder.learnt.read_bytes(), type=Learning).lattices
+        return read_determination(folder).lattices
     except (OSError, msgspec.DecodeError):
         return []
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from iota.analysis.index_chart import IndexChart, run_index_chart
+from iota.analysis.intensities.index_chart import IndexChart, run_index_chart
 from iota.errors import IotaError
 from iota.report.charts.indices import colour_bar, completeness_chart, largest_multiplicity, slice_chart
 from iota.runs.miller_counts import read_miller_counts

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, suppress
 
 from iota.analysis.grid_tally import GridTally
 from iota.analysis.summary import summary_of
-from iota.analysis.table import RunTable
+from iota.analysis.table.table import RunTable
 from iota.errors import RunFolderError
 from iota.installation import python
 from iota.report.content import Source
@@ -58,7 +58,7 @@ def read_source(folder: RunFolder, step: Step, *, count_indices: bool = True) ->
 
 def _count_reflections(folder: RunFolder) -> str:
     """Count reflections that are not counted yet, in a separate process, as DIALS reads them; return any problem."""
-    command = [*python(), "-m", "iota.engine.miller_counts", str(folder.path), "--once"]
+    command = [*python(), "-m", "iota.engine.merging.miller_counts", str(folder.path), "--once"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None  # its standard input stays open: when it is closed, counting ends
         said = process.stderr.read().decode(errors="replace").strip().splitlines()

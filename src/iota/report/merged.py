@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from iota.analysis.merging import Merging
+from iota.analysis.intensities.merging import Merging
 
 
 class Merged(Merging, kw_only=True):

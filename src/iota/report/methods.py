@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from iota.analysis.shares import percent
+from iota.analysis.cells.shares import percent
 from iota.analysis.summary import Summary
 from iota.report.merged import Merged
+from iota.runs.determination import DeterminedLattice
 from iota.symmetry import cell_text
-from iota.workers.learning import Learnt
 
 _IOTA = (
     "Lyubimov, A. Y., Uervirojnangkoorn, M., Zeldin, O. B., Brewster, A. S., Murray, T. D., Sauter, N. K., Berger,"
@@ -43,7 +43,11 @@ _ENGINES = {"dials": "dials.scale and dials.merge", "prime": "PRIME", "xia2": "x
 
 
 def methods(
-    summary: Summary, versions: dict[str, str], values: Any | None, learnt: list[Learnt], merged: Merged | None
+    summary: Summary,
+    versions: dict[str, str],
+    values: Any | None,
+    determined: list[DeterminedLattice],
+    merged: Merged | None,
 ) -> str:
     """The paragraph.
 
@@ -51,7 +55,7 @@ def methods(
         summary: of the run.
         versions: of the programs, as ``run.json`` has them.
         values: parameters of the run, None where its script cannot be read.
-        learnt: lattices that were determined from the images.
+        determined: lattices that were determined from the images.
         merged: the newest merging.
     """
     iota = f" {versions['iota']}" if "iota" in versions else ""
@@ -65,7 +69,7 @@ def methods(
         sentences.append("Accelerated implementations of these steps, provided by IOTA, were used where applicable.")
     sentences.append(_hits(summary, values))
     if summary.n_hits:
-        sentences.append(_indexing(summary, learnt))
+        sentences.append(_indexing(summary, determined))
         sentences.append(
             f"Of the hits, {_part(summary.n_indexed, summary.n_hits)} were indexed and"
             f" {_part(summary.n_integrated, summary.n_hits)} were integrated, yielding"
@@ -111,14 +115,14 @@ def _hits(summary: Summary, values: Any | None) -> str:
     return f"{read}, {_part(summary.n_hits, summary.n_read)} {hits}{definition}."
 
 
-def _indexing(summary: Summary, learnt: list[Learnt]) -> str:
-    if learnt:
+def _indexing(summary: Summary, determined: list[DeterminedLattice]) -> str:
+    if determined:
         lattices = " and ".join(
             f"{lattice.bravais}, {_cell(lattice.unit_cell)}, found in {len(lattice.agreeing)} of"
             f" {lattice.n_scouted} images"
-            for lattice in learnt
+            for lattice in determined
         )
-        cell, it_was = ("unit cell was", "it was") if len(learnt) == 1 else ("unit cells were", "they were")
+        cell, it_was = ("unit cell was", "it was") if len(determined) == 1 else ("unit cells were", "they were")
         return (
             f"The {cell} not known in advance; {it_was} determined from a sample of the hits ({lattices}) and then"
             " used to index all of them."

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from iota.analysis.columns import CELL
 from iota.analysis.rates import RatesOverTime
 from iota.analysis.summary import Summary
-from iota.analysis.table import RunTable
+from iota.analysis.table.columns import CELL
+from iota.analysis.table.table import RunTable
 from iota.errors import RunFolderError
 from iota.records import OUTCOMES, Outcome
 from iota.report.charts.geometry import MOST_POINTS, beam_chart

@@ -139,8 +139,8 @@ class RunFolder:
         return self.path / "optimisation.json"
 
     @property
-    def learnt(self) -> Path:
-        """Lattices that were learnt, once there are some."""
+    def determined(self) -> Path:
+        """Lattices that were determined, once there are some."""
         return self.path / "learnt.json"
 
     @classmethod

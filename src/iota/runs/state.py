@@ -35,9 +35,9 @@ class RunState(msgspec.Struct, kw_only=True):
     status: Status
     n_frames: int
     n_finished: int = 0
-    n_waiting: int = 0  # frames known to have diffraction that are not finished, as while a lattice is learnt
+    n_waiting: int = 0  # frames known to have diffraction that are not finished, as while a lattice is determined
     counts: dict[Outcome, int] = {}
-    doing: str = ""  # for people, e.g. "learning the lattice from 6"
+    doing: str = ""  # for people, e.g. "determining the lattice from 6"
     reason: str = ""  # why it is aborted or failed
     jobs: list[BatchJob] = []
     process_id: int = msgspec.field(default_factory=os.getpid)

@@ -67,7 +67,7 @@ def kept() -> Definitions | None:
 
 def ask() -> Definitions:
     """Ask a process for the definitions and keep them; takes about as long as starting DIALS, 2 to 5 s."""
-    command = [*python(), "-m", "iota.engine.definitions"]
+    command = [*python(), "-m", "iota.engine.backend.definitions"]
     try:
         answer = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
     except subprocess.TimeoutExpired:
@@ -97,7 +97,7 @@ def _path() -> Path | None:
     if spec is None or not spec.submodule_search_locations:
         return None
     program = Path(spec.submodule_search_locations[0], "command_line", "stills_process.py")
-    own = Path(__file__).parents[1] / "engine" / "backend.py"  # has IOTA's defaults for the backend
+    own = Path(iota.__file__).with_name("engine") / "backend" / "parameters.py"  # has IOTA's defaults for the backend
     try:
         times = [file.stat().st_mtime_ns for file in (program, own)]
         folder = cache_folder()

@@ -1,4 +1,4 @@
-"""The server: one FastAPI application with pages and API, on loopback, guarded by :mod:`iota.web.access`."""
+"""The server: one FastAPI application with pages and API, on loopback, guarded by :mod:`iota.web.access.guard`."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ from fastapi import FastAPI
 from nicegui import ui
 
 from iota.errors import UsageError
-from iota.web import layout, report
-from iota.web.access import Access
-from iota.web.api import add_api
+from iota.web.access.guard import Access
+from iota.web.access.keys import Keys
+from iota.web.access.limits import BodyLimit, Connection
+from iota.web.access.running import RunningServer
+from iota.web.api import reports as report
+from iota.web.api.routes import add_api
 from iota.web.image.api import ImageApi
-from iota.web.keys import Keys
-from iota.web.limits import BodyLimit, Connection
 from iota.web.pages import image as image_page
 from iota.web.pages import run as run_page
 from iota.web.pages import runs as runs_page
 from iota.web.pages import start as start_page
 from iota.web.places import LastPort
-from iota.web.projects import Projects
-from iota.web.running import RunningServer
+from iota.web.projects.projects import Projects
 from iota.web.site import Site
+from iota.web.widgets import layout
 
 FIRST_PORT = 8765
 _N_PORTS = 100
@@ -143,7 +144,7 @@ def make_app(site: Site) -> FastAPI:
     register_pages(site)
     app.include_router(report.make_router(site.projects))
     ui.run_with(app, title="IOTA", favicon=layout.STATIC / "iota.svg", reconnect_timeout=30, show_welcome_message=False)
-    for name in ("nicegui", "uvicorn.error", "iota.web.api_errors"):
+    for name in ("nicegui", "uvicorn.error", "iota.web.api.errors"):
         logging.getLogger(name).addFilter(_is_worth_telling)
     logging.getLogger("nicegui").setLevel(logging.WARNING)
     return app

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from iota.web.backend import Backend
 from iota.web.image.pixel_server import PixelServer
-from iota.web.projects import Projects
+from iota.web.projects.projects import Projects
 
 
 @dataclass

@@ -15,7 +15,7 @@ from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from iota.engine.installation import keep_to_one_thread
+from iota.engine.backend.installation import keep_to_one_thread
 from iota.errors import BackendError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def start() -> ForkServerContext:
         The context of ``multiprocessing`` in which to make processes; they begin as soon as DIALS is there.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", "iota.engine.preload"])  # __main__: else each process imports it
+    context.set_forkserver_preload(["__main__", "iota.engine.frame.preload"])  # __main__: else each process imports it
     keep_to_one_thread()
     # what processes frames is no process of MPI, and must not take itself for one
     of_mpi = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(_OF_MPI)}
@@ -49,7 +49,7 @@ def start() -> ForkServerContext:
 
 
 def ask(question: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
-    """The answer of a function of :mod:`iota.engine.questions`, which is called in a process that has DIALS.
+    """The answer of a function of :mod:`iota.engine.frame.questions`, which is called in a process that has DIALS.
 
     Raises:
         BackendError: DIALS cannot be loaded.

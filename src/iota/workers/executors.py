@@ -6,14 +6,14 @@ import shlex
 from pathlib import Path
 from typing import Any, Protocol
 
-from iota.engine.worker import EngineConfig
+from iota.engine.frame.worker import EngineConfig
 from iota.errors import BackendError, UsageError
 from iota.requirements.locks import install_command
 from iota.runs.state import BatchJob
 from iota.workers import mpi, submit
-from iota.workers.coordinator import Workers
 from iota.workers.cores import default_processes
 from iota.workers.local import LocalPool
+from iota.workers.protocol import Workers
 
 BATCH_SYSTEMS = ("slurm", "lsf", "torq", "pbs", "sge", "htcondor")
 

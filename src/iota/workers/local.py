@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from pebble import CONSTS, ProcessPool
 
-from iota.engine import worker
-from iota.engine.bundle import run_bundle
-from iota.engine.worker import EngineConfig
+from iota.engine.frame import worker
+from iota.engine.frame.bundle import run_bundle
+from iota.engine.frame.worker import EngineConfig
 from iota.records import Task
 from iota.workers import dials
 
 if TYPE_CHECKING:
-    from iota.engine.convert_worker import Conversion, ConvertTask
+    from iota.engine.conversion.tasks import Conversion, ConvertTask
 
 
 # how often processes that died or take too long are looked for (s); 0.1 costs a coordinator of blanks a tenth more

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from iota.analysis.index_chart import ABSENT, BEYOND, IndexChart, Shell, Slice
-from iota.analysis.shares import percent
+from iota.analysis.cells.shares import percent
+from iota.analysis.intensities.index_chart import ABSENT, BEYOND, IndexChart, Shell, Slice
 from iota.report.charts.axes import number_text, step_for
 from iota.report.charts.colours import LATTICES, few_to_many
 from iota.report.charts.svg import Plot, document, label, picture, shape

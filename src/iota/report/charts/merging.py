@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from iota.analysis.merged import CurvePoint, Shell
+from iota.analysis.intensities.merged import CurvePoint, Shell
 from iota.report.charts.colours import LATTICES, OUTCOME_COLOURS
 from iota.report.charts.svg import LETTER_PX, Plot, label, shape
 

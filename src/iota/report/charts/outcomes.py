@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from iota.analysis.shares import percent
+from iota.analysis.cells.shares import percent
 from iota.records import NOT_HITS, OUTCOME_WORDS, OUTCOMES, Outcome
 from iota.report.charts.colours import OUTCOME_COLOURS
 from iota.report.charts.svg import LETTER_PX, document, empty, label, shape

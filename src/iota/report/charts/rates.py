@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from iota.analysis.shares import percent, wilson_intervals
+from iota.analysis.cells.shares import percent, wilson_intervals
 from iota.report.charts.colours import LATTICES, SELECTED
 from iota.report.charts.svg import LETTER_PX, Plot, empty, label, shape
 

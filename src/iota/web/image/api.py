@@ -21,7 +21,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 from starlette.types import Receive
 
-from iota.analysis.table import RunTable
+from iota.analysis.table.table import RunTable
 from iota.errors import IotaError, UsageError
 from iota.records import OUTCOME_WORDS
 from iota.web.image import queries
@@ -31,9 +31,9 @@ from iota.web.image.pixel_server import PixelServer
 from iota.web.image.preview_phil import assignments
 from iota.web.image.queries import Parameter
 from iota.web.image.viewer import open_viewer
-from iota.web.live import live_runs
-from iota.web.projects import Projects
-from iota.web.searching import ClientGoneError, while_connected
+from iota.web.live.runs import live_runs
+from iota.web.projects.projects import Projects
+from iota.web.searches.searching import ClientGoneError, while_connected
 
 _KEPT_BYTES = 64_000_000  # of tiles, deflated: what several people look at is made once
 _MASK_NAME = re.compile(r"[\w][\w.+-]{0,80}")

@@ -10,14 +10,14 @@ from typing import Any
 
 import msgspec
 
-from iota.analysis.table import RunTable
+from iota.analysis.table.table import RunTable
 from iota.errors import RunFolderError, UsageError
-from iota.inputs.search_job import ChooseImages, Chosen
-from iota.inputs.select import numbers_in
+from iota.inputs.finding.search_job import ChooseImages, Chosen
+from iota.inputs.names.select import numbers_in
 from iota.records import FrameRef, FrameResult
 from iota.runs import RunFolder, iterate_ledger
-from iota.web.projects import Projects
-from iota.web.searching import image_searches
+from iota.web.projects.projects import Projects
+from iota.web.searches.searching import image_searches
 
 _MOST_IN_SET = 20_000
 
@@ -88,7 +88,7 @@ def shown(projects: Projects, place: Place, table: RunTable | None = None) -> Sh
 
 
 def record_of(folder: RunFolder, row: int) -> FrameResult:
-    """The record of a row, as :class:`iota.analysis.table.RunTable` counts them.
+    """The record of a row, as :class:`iota.analysis.table.table.RunTable` counts them.
 
     Raises:
         UsageError: there are not so many, or it cannot be read.

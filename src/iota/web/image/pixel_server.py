@@ -67,7 +67,7 @@ class PixelServer:
         """Have something done and wait for it.
 
         Args:
-            do: what; a method of :class:`iota.engine.pixels.Pixels`.
+            do: what; a method of :class:`iota.engine.viewer.pixels.Pixels`.
             about: the image, so that the helper that has it in memory is preferred.
             given: arguments of the method.
 
@@ -185,7 +185,7 @@ class _Helper:
             self.seen = self.seen[-1:]
             try:
                 self._process = subprocess.Popen(
-                    [*python(), "-m", "iota.engine.pixels"],
+                    [*python(), "-m", "iota.engine.viewer.pixels"],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     start_new_session=True,

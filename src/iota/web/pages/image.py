@@ -13,10 +13,10 @@ from urllib.parse import urlencode
 from fastapi import Request
 from nicegui import app, ui
 
-from iota.web.browse import choose_path
-from iota.web.detector_image import DetectorImage
-from iota.web.layout import frame
 from iota.web.site import Site
+from iota.web.widgets.browse import choose_path
+from iota.web.widgets.detector_image import DetectorImage
+from iota.web.widgets.layout import frame
 
 _SET = ("rows", "sources", "some")
 _LISTS = (".lst", ".txt", ".list")

@@ -7,8 +7,8 @@ from typing import Any
 
 from nicegui import events, ui
 
-from iota.web.layout import ago
 from iota.web.site import Site
+from iota.web.widgets.layout import ago
 
 _COLUMNS: list[dict[str, Any]] = [
     {"name": "number", "label": "Run", "field": "number", "align": "right", "sortable": True},

@@ -14,13 +14,13 @@ from iota.errors import UsageError
 from iota.records import CAN_RETRY, NOT_HITS, OUTCOME_WORDS, Outcome
 from iota.runs import RunFolder, RunState
 from iota.runs.control import give_order, read_order
-from iota.web import scatter, selection_bar
-from iota.web.launch import ended, resume_run, stop_run
-from iota.web.layout import duration, frame, sentences
-from iota.web.live import LiveRun, live_runs
-from iota.web.selection import Selection
+from iota.web.live.runs import LiveRun, live_runs
+from iota.web.projects.launch import ended, resume_run, stop_run
 from iota.web.site import Site
 from iota.web.tabs import analysis, charts, frames, log, settings, why
+from iota.web.widgets import scatter, selection_bar
+from iota.web.widgets.layout import duration, frame, sentences
+from iota.web.widgets.selection import Selection
 
 # name in addresses, name for people, icon, what makes it
 _TABS: list[tuple[str, str, str, Callable[[LiveRun, Selection], None]]] = [

@@ -10,11 +10,11 @@ from fastapi import Request
 from nicegui import events, ui
 
 from iota.records import NOT_HITS
-from iota.web.browse import choose_folder
-from iota.web.launch import resume_run, stop_run
-from iota.web.layout import ago, frame, sentences
-from iota.web.projects import RunEntry, write_note
+from iota.web.projects.launch import resume_run, stop_run
+from iota.web.projects.projects import RunEntry, write_note
 from iota.web.site import Site
+from iota.web.widgets.browse import choose_folder
+from iota.web.widgets.layout import ago, frame, sentences
 
 _EVERY_S = 2.0
 _COLUMNS: list[dict[str, Any]] = [

@@ -11,17 +11,17 @@ from fastapi import Request
 from nicegui import app, events, ui
 
 from iota.errors import ParameterError, UsageError
-from iota.inputs.select import ranges_in
+from iota.inputs.names.select import ranges_in
 from iota.params.forms import Form, Values, iota_form
-from iota.web.browse import choose_folder, choose_path
-from iota.web.editors import Editor
-from iota.web.forms import edit
-from iota.web.input_list import InputList
-from iota.web.launch import start_run
-from iota.web.layout import frame, notify_error, sentences
 from iota.web.pages.recover import choose_run
-from iota.web.setup import Setup
+from iota.web.projects.launch import start_run
+from iota.web.projects.setup import Setup
 from iota.web.site import Site
+from iota.web.widgets.browse import choose_folder, choose_path
+from iota.web.widgets.editors import Editor
+from iota.web.widgets.forms import edit
+from iota.web.widgets.input_list import InputList
+from iota.web.widgets.layout import frame, notify_error, sentences
 
 _DRAFT = "iota-setup"
 _SETTINGS = ("image_import", "cctbx_xfel", "analysis", "advanced")

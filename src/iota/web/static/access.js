@@ -1,5 +1,5 @@
 // Keeps the private path of the server for this host and port, where refused pages of the same place look for it
-// (iota.web.refusals), and says what to do when the server knows this page no more.
+// (iota.web.access.refusals), and says what to do when the server knows this page no more.
 (() => {
   const {prefix} = document.currentScript.dataset;
   const [, outer, own] = prefix.match(/^(.*?)(\/~[^/]+)?$/);

@@ -8,17 +8,17 @@ from iota.analysis.facts import Fact, lattice_facts, run_facts
 from iota.report.charts.geometry import heat_map
 from iota.report.charts.histograms import BEAM, RESOLUTION
 from iota.symmetry import cell_text
-from iota.web.following import Following
-from iota.web.heat_maps import grid_tally
-from iota.web.links import start_link
-from iota.web.live import LiveRun
-from iota.web.run_charts import charts_of
-from iota.web.scatter import SvgChart
-from iota.web.selection import Selection
+from iota.web.live.heat_maps import grid_tally
+from iota.web.live.run_charts import charts_of
+from iota.web.live.runs import LiveRun
 from iota.web.tabs.charts import picking_bars
 from iota.web.tabs.clusters_section import ClustersSection
 from iota.web.tabs.export_section import ExportSection
 from iota.web.tabs.merging_section import MergingSection
+from iota.web.widgets.following import Following
+from iota.web.widgets.links import start_link
+from iota.web.widgets.scatter import SvgChart
+from iota.web.widgets.selection import Selection
 
 TAB = "analysis"
 _EVERY_S = 2.0

@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 from nicegui import ui
 
-from iota.analysis.columns import COLUMNS
+from iota.analysis.table.columns import COLUMNS
 from iota.records import OUTCOME_WORDS, OUTCOMES
 from iota.report.charts.histograms import CELL, QUANTITIES, RESOLUTION, WILSON
-from iota.web.following import Following
-from iota.web.live import LiveRun
-from iota.web.run_charts import charts_of, rows_between, rows_of_outcome
-from iota.web.scatter import Box, GrowingScatter, SvgChart
-from iota.web.selection import Selection
-from iota.web.selection_bar import view_list
+from iota.web.live.run_charts import charts_of, rows_between, rows_of_outcome
+from iota.web.live.runs import LiveRun
 from iota.web.tabs.index_section import IndexSection
+from iota.web.widgets.following import Following
+from iota.web.widgets.scatter import Box, GrowingScatter, SvgChart
+from iota.web.widgets.selection import Selection
+from iota.web.widgets.selection_bar import view_list
 
 TAB = "charts"
 _WIDTHS = {WILSON.name: 240.0, RESOLUTION.name: 240.0}  # of histograms that stand beside a wide chart (px)

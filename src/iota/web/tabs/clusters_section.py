@@ -10,12 +10,12 @@ import msgspec
 import numpy as np
 from nicegui import ui
 
-from iota.analysis.cluster_job import ClusterAnswer, ClusterQuestion, FoundCluster
+from iota.analysis.cells.cluster_job import ClusterAnswer, ClusterQuestion, FoundCluster
 from iota.installation import python
 from iota.symmetry import cell_text
-from iota.web.layout import sentences
-from iota.web.links import start_link
-from iota.web.selection import Selection
+from iota.web.widgets.layout import sentences
+from iota.web.widgets.links import start_link
+from iota.web.widgets.selection import Selection
 
 _ANSWER_BYTES = 256 * 1024 * 1024
 
@@ -78,7 +78,7 @@ class ClustersSection:
 
     async def _ask(self, question: ClusterQuestion) -> ClusterAnswer:
         self._process = process = await asyncio.create_subprocess_exec(
-            *python(), "-m", "iota.analysis.cluster_job", stdin=PIPE, stdout=PIPE, limit=_ANSWER_BYTES
+            *python(), "-m", "iota.analysis.cells.cluster_job", stdin=PIPE, stdout=PIPE, limit=_ANSWER_BYTES
         )
         assert process.stdin is not None and process.stdout is not None
         process.stdin.write(msgspec.json.encode(question) + b"\n")

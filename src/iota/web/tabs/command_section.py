@@ -9,10 +9,10 @@ from pathlib import Path
 from nicegui import ui
 
 from iota.runs.lists import write_named_list
-from iota.web.layout import sentences
 from iota.web.own_process import OwnProcess
-from iota.web.selection import Selection
-from iota.web.selection_bar import frames_of
+from iota.web.widgets.layout import sentences
+from iota.web.widgets.selection import Selection
+from iota.web.widgets.selection_bar import frames_of
 
 
 class CommandSection:

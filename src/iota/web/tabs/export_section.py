@@ -9,9 +9,9 @@ import msgspec
 from nicegui import ui
 
 from iota.errors import UsageError
-from iota.web.layout import ago
+from iota.exports.export import Export
 from iota.web.tabs.command_section import CommandSection, download_button
-from iota.workers.export import Export
+from iota.web.widgets.layout import ago
 
 _FORMATS = {
     "dials": ("DIALS", "Composite .expt and .refl, for dials.scale, dials.cosym and xia2.ssx_reduce"),

@@ -11,15 +11,15 @@ import numpy as np
 import numpy.typing as npt
 from nicegui import events, ui
 
-from iota.analysis.columns import COLUMNS
-from iota.analysis.selection import Wanted, select_rows
+from iota.analysis.table.columns import COLUMNS
+from iota.analysis.table.selection import Wanted, select_rows
 from iota.records import OUTCOME_WORDS, OUTCOMES, FrameResult
 from iota.report.charts.colours import OUTCOME_COLOURS
 from iota.symmetry import cell_text
-from iota.web.following import Following
-from iota.web.live import LiveRun
-from iota.web.open_frame import open_frame
-from iota.web.selection import Selection
+from iota.web.live.runs import LiveRun
+from iota.web.widgets.following import Following
+from iota.web.widgets.open_frame import open_frame
+from iota.web.widgets.selection import Selection
 
 TAB = "frames"
 _EVERY_S = 2.0

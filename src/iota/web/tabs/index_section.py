@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from nicegui import ui
 
-from iota.web.following import Following
-from iota.web.index_counting import index_counting
-from iota.web.scatter import SvgChart
-from iota.web.selection import Selection
+from iota.web.live.index_counting import index_counting
+from iota.web.widgets.following import Following
+from iota.web.widgets.scatter import SvgChart
+from iota.web.widgets.selection import Selection
 
 _EVERY_S = 3.0
 

@@ -8,9 +8,9 @@ import re
 
 from nicegui import ui
 
-from iota.web import log_reader
-from iota.web.live import LiveRun
-from iota.web.selection import Selection
+from iota.web.live import log_reader
+from iota.web.live.runs import LiveRun
+from iota.web.widgets.selection import Selection
 
 _MOST_CHARACTERS = 200_000  # of the log in the page; older lines are found with the search
 _EVERY_S = 1.0

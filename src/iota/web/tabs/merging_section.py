@@ -8,9 +8,9 @@ from pathlib import Path
 
 from nicegui import ui
 
-from iota.web.layout import ago
+from iota.merging.merge_folders import merge_folders, merge_state
 from iota.web.tabs.command_section import CommandSection, download_button
-from iota.workers.merge_folders import merge_folders, merge_state
+from iota.web.widgets.layout import ago
 
 _FILES = ("merged.mtz", "table.txt", "merge.json", "merging.pdf", "merge.phil")
 _WORDS = {

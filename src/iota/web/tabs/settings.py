@@ -10,9 +10,9 @@ from nicegui import ui
 
 from iota.params import compare
 from iota.runs import RunFolder
-from iota.web.layout import sentences
-from iota.web.live import LiveRun
-from iota.web.selection import Selection
+from iota.web.live.runs import LiveRun
+from iota.web.widgets.layout import sentences
+from iota.web.widgets.selection import Selection
 
 
 def build(live: LiveRun, selection: Selection) -> None:

@@ -6,20 +6,20 @@ import asyncio
 
 from nicegui import ui
 
+from iota.analysis.cells.shares import percent
 from iota.analysis.failures import Failure, failures, rows_of_failure
 from iota.analysis.hints import hint_for
-from iota.analysis.shares import percent
 from iota.records import OUTCOME_WORDS, Outcome
 from iota.report.charts.colours import OUTCOME_COLOURS
-from iota.web.following import Following
-from iota.web.links import start_link
-from iota.web.live import LiveRun
-from iota.web.open_frame import open_frame
-from iota.web.run_charts import charts_of
-from iota.web.scatter import SvgChart
-from iota.web.selection import Selection
-from iota.web.selection_bar import view_list
+from iota.web.live.run_charts import charts_of
+from iota.web.live.runs import LiveRun
 from iota.web.tabs.charts import choose_outcome
+from iota.web.widgets.following import Following
+from iota.web.widgets.links import start_link
+from iota.web.widgets.open_frame import open_frame
+from iota.web.widgets.scatter import SvgChart
+from iota.web.widgets.selection import Selection
+from iota.web.widgets.selection_bar import view_list
 
 TAB = "why"
 _MOST_REASONS = 40  # that are shown; the rarest are many when sentences quote file names

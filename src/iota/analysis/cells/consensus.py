@@ -1,0 +1,215 @@
+"""The lattice that most integrated lattices agree on, and what the others are."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from iota.analysis.cells.clustering import (
+    Cluster,
+    Codes,
+    Symmetries,
+    describe_clusters,
+    in_one_setting,
+    label_cells,
+    multiples_of_clusters,
+)
+from iota.analysis.cells.shares import Z_95, wilson_interval
+from iota.symmetry import Cell, median_cell, multiple_of, point_group_order, primitive_niggli, symmetries, volume
+
+MOST_CELLS = 5000  # more than this many add nothing to a median
+_MOST_CANDIDATES = 5
+_LEAST_SHARE = 0.02  # of all lattices, for a candidate to be shown
+_RIVAL = 0.5  # a subcell wins with this many votes per vote for its supercell, as supercells also explain every spot
+_DISTORTION_DEG = 0.5  # of a median cell; single frames need more
+
+Floats = npt.NDArray[np.float64]
+
+
+class Candidate(msgspec.Struct, kw_only=True):
+    """Another lattice or symmetry that lattices of a run voted for."""
+
+    bravais: str
+    space_group: str
+    n_lattices: int
+    unit_cell: Cell
+    relation: str  # to the consensus, in words
+
+
+class Consensus(msgspec.Struct, kw_only=True):
+    """The lattice of most integrated lattices."""
+
+    bravais: str
+    space_group: str
+    n_lattices: int  # of this Bravais type and cell
+    unit_cell: Cell  # median
+    unit_cell_spread: Cell  # robust standard deviation: 1.4826 times the median absolute deviation
+    share: float = 0.0  # of all lattices that are of this Bravais type and cell
+    share_interval: tuple[float, float] = (0.0, 1.0)  # of the same, 95 % (Wilson, J. Am. Stat. Assoc. (1927) 22, 209)
+    is_close: bool = False  # whether the best candidate may well have as many votes
+    metric_symmetry: str = ""  # space group of a higher symmetry that the median cell allows; empty when there is none
+    metric_cell: Cell | None = None  # the cell in that symmetry
+    candidates: list[Candidate] = []  # the most votes first
+    n_multiples: int = (
+        0  # other lattices that are super- or subcells of it, of index 2 to 4, minus those expected by chance
+    )
+    n_unlike: int = 0  # lattices that are neither the consensus, nor multiples of it, nor a candidate
+
+
+def consensus(symmetries_: Symmetries, codes: Codes, cells: Floats, most_cells: int = MOST_CELLS) -> Consensus:
+    """The largest cluster, and in it the most frequent Bravais type; a subcell takes precedence over its supercell.
+
+    Between a cluster and its multiples, the one that accounts for most lattices, directly or through multiples, takes
+    precedence: without a known cell most lattices found are multiples of the true one, and few are multiples of those.
+
+    Args:
+        symmetries_: Bravais symbol and space group, by code.
+        codes: symmetry of each lattice, `[n]`, n > 0.
+        cells: cell of each lattice (A, degrees), `[n, 6]`.
+        most_cells: of more lattices than this, only every n-th is examined.
+    """
+    step = max(1, len(cells) // most_cells)
+    sample, sample_codes = cells[::step], codes[::step]
+    labels = label_cells(sample, sample_codes, symmetries_)
+    clusters = describe_clusters(labels, sample, sample_codes, symmetries_, least=1)
+    if not clusters:  # no two cells are alike
+        labels = np.arange(len(sample), dtype=np.intp)
+        clusters = describe_clusters(labels, sample, sample_codes, symmetries_, least=1)
+    clusters = clusters[: 2 * _MOST_CANDIDATES]
+    multiples = multiples_of_clusters(labels, sample, sample_codes, symmetries_, clusters)
+    chosen = _best_supported(clusters, _chosen(clusters))
+    members = np.flatnonzero(labels == chosen)
+    votes = _votes(sample_codes[members], symmetries_)
+    bravais = next(iter(votes))
+    same = members[np.isin(sample_codes[members], [k for k, (name, _) in enumerate(symmetries_) if name == bravais])]
+    alike = in_one_setting(sample[same], bravais)
+    middle = median_cell(alike)
+    a, b, c, alpha, beta, gamma = (1.4826 * np.median(np.abs(alike - np.array(middle)), axis=0)).tolist()
+    space_group = symmetries_[Counter(sample_codes[same].tolist()).most_common(1)[0][0]][1]
+    found = Consensus(
+        bravais=bravais,
+        space_group=space_group,
+        n_lattices=round(len(same) * len(cells) / len(sample)),
+        unit_cell=middle,
+        unit_cell_spread=(a, b, c, alpha, beta, gamma),
+        share=len(same) / len(sample),
+        share_interval=wilson_interval(len(same), len(sample)),
+    )
+    scale = len(cells) / len(sample)
+    others = _other_lattices(clusters, chosen, scale)
+    candidates = [*_lower_symmetries(votes, sample, sample_codes, members, symmetries_, scale), *others.values()]
+    candidates.sort(key=lambda candidate: -candidate.n_lattices)
+    least = max(1.0, _LEAST_SHARE * len(cells))
+    found.candidates = [x for x in candidates if x.n_lattices >= least][:_MOST_CANDIDATES]
+    found.n_multiples = round(clusters[chosen].n_multiples * scale)
+    unlike = ~np.isin(labels, [chosen, *(k for k, x in others.items() if x in found.candidates)])
+    if found.n_multiples:
+        unlike[multiples[chosen]] = False
+    found.n_unlike = round(np.count_nonzero(unlike) * scale)
+    if found.candidates:
+        found.is_close = _is_close(len(same), found.candidates[0].n_lattices / scale)
+    _add_metric_symmetry(found)
+    return found
+
+
+def _is_close(first: float, second: float) -> bool:
+    """Whether two counts of votes do not differ significantly (sign test, normal approximation)."""
+    return first - second < Z_95 * math.sqrt(first + second)
+
+
+def _votes(codes: Codes, symmetries_: Symmetries) -> dict[str, int]:
+    """Votes for Bravais types, most first."""
+    return dict(Counter(symmetries_[code][0] for code in codes.tolist()).most_common())
+
+
+def _primitive(cluster: Cluster) -> Cell:
+    return primitive_niggli(cluster.unit_cell, cluster.space_group)
+
+
+def _chosen(clusters: Sequence[Cluster]) -> int:
+    """Number of the cluster that is the consensus."""
+    first = _primitive(clusters[0])
+    chosen = 0
+    for k, cluster in enumerate(clusters[1:], start=1):
+        if cluster.n_lattices < _RIVAL * clusters[0].n_lattices:
+            break
+        cell = _primitive(cluster)
+        if (multiple_of(cell, first) or 1) > 1 and volume(cell) < volume(_primitive(clusters[chosen])):
+            chosen = k
+    return chosen
+
+
+def _best_supported(clusters: Sequence[Cluster], chosen: int) -> int:
+    """The chosen cluster, or a multiple of it that accounts for significantly more lattices."""
+    first, best = _primitive(clusters[chosen]), chosen
+    for k, cluster in enumerate(clusters):
+        votes = [clusters[x].n_lattices + clusters[x].n_multiples for x in (k, best)]
+        if votes[0] > votes[1] and not _is_close(votes[0], votes[1]):
+            cell = _primitive(cluster)
+            if (multiple_of(cell, first) or 1) > 1 or (multiple_of(first, cell) or 1) > 1:
+                best = k
+    return best
+
+
+def _lower_symmetries(
+    votes: dict[str, int],
+    cells: Floats,
+    codes: Codes,
+    members: npt.NDArray[np.intp],
+    symmetries_: Symmetries,
+    scale: float,
+) -> list[Candidate]:
+    """Other Bravais types that frames with the consensus lattice were indexed in."""
+    found = []
+    for bravais, number in list(votes.items())[1:]:
+        of_type = members[np.isin(codes[members], [k for k, (name, _) in enumerate(symmetries_) if name == bravais])]
+        code = Counter(codes[of_type].tolist()).most_common(1)[0][0]
+        found.append(
+            Candidate(
+                bravais=bravais,
+                space_group=symmetries_[code][1],
+                n_lattices=round(number * scale),
+                unit_cell=median_cell(in_one_setting(cells[of_type], bravais)),
+                relation="same lattice, different symmetry",
+            )
+        )
+    return found
+
+
+def _other_lattices(clusters: Sequence[Cluster], chosen: int, scale: float) -> dict[int, Candidate]:
+    """Candidates from the other clusters, by the number of the cluster."""
+    first = _primitive(clusters[chosen])
+    return {
+        k: Candidate(
+            bravais=cluster.bravais,
+            space_group=cluster.space_group,
+            n_lattices=round(cluster.n_lattices * scale),
+            unit_cell=cluster.unit_cell,
+            relation=_relation(first, _primitive(cluster)),
+        )
+        for k, cluster in enumerate(clusters)
+        if k != chosen
+    }
+
+
+def _relation(first: Cell, other: Cell) -> str:
+    larger, smaller = multiple_of(first, other), multiple_of(other, first)
+    if larger == 1:
+        return "nearly the same lattice"
+    if larger:
+        return f"supercell, {larger} times the volume"
+    if smaller:
+        return f"subcell, 1/{smaller} of the volume"
+    return "another lattice"
+
+
+def _add_metric_symmetry(found: Consensus) -> None:
+    """Say when the median cell allows a higher symmetry than most lattices were indexed in."""
+    best = symmetries(primitive_niggli(found.unit_cell, found.space_group), _DISTORTION_DEG)[0]
+    if best.bravais != found.bravais and point_group_order(best.space_group) > point_group_order(found.space_group):
+        found.metric_symmetry, found.metric_cell = best.space_group, best.unit_cell

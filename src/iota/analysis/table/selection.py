@@ -1,0 +1,89 @@
+"""Which frames of a run: those of an outcome or reason, within limits, by a part of the name; sorted by a column."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from iota.analysis.table.columns import COLUMNS
+from iota.analysis.table.table import RunTable
+from iota.errors import UsageError
+from iota.records import OUTCOMES
+
+_LIMIT = re.compile(r"\s*(\w+)\s*(<=|>=|<|>|=)\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*")
+_Compare = Callable[[Any, float], Any]
+_COMPARISONS: dict[str, _Compare] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "=": operator.eq,
+}
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wanted of the frames of a run; all of it must hold."""
+
+    outcomes: Sequence[str] = ()  # any of these; none is all
+    reasons: Sequence[
+        str
+    ] = ()  # any of these sentences, as :attr:`iota.analysis.table.table.RunTable.reasons` has them
+    limits: Sequence[str] = ()  # e.g. "d_min_A<2.5", "n_spots>=20"
+    text: str = ""  # a part of path or name
+    sort: str = ""  # a column, with "-" before it for the largest first; empty: in the order they finished
+
+
+def select_rows(table: RunTable, wanted: Wanted) -> npt.NDArray[np.int64]:
+    """Rows of the frames that are wanted, in the order that is wanted; frames without a value come last.
+
+    Raises:
+        UsageError: there is no such outcome or column, or a limit is not understood.
+        RunFolderError: a text is looked for and the ledger cannot be read.
+    """
+    n_rows = table.n_rows  # more may come while this goes on
+    is_wanted = np.ones(n_rows, dtype=bool)
+    if wanted.outcomes:
+        is_wanted &= np.isin(table.column("outcome", stop=n_rows), [_outcome(name) for name in wanted.outcomes])
+    if wanted.reasons:
+        codes = [code for code, sentence in enumerate(table.reasons) if sentence in wanted.reasons]
+        is_wanted &= np.isin(table.column("reason", stop=n_rows), codes)
+    for limit in wanted.limits:
+        name, compare, value = _limit(limit)
+        is_wanted &= compare(table.column(name, stop=n_rows), value)
+    if wanted.text:
+        has_text = np.zeros(n_rows, dtype=bool)
+        found = table.rows_with(wanted.text)
+        has_text[found[found < n_rows]] = True
+        is_wanted &= has_text
+    rows = np.flatnonzero(is_wanted)
+    if not wanted.sort:
+        return rows
+    values = table.column(_column(wanted.sort.removeprefix("-")), stop=n_rows)[rows]
+    keys = -values.astype(float) if wanted.sort.startswith("-") else values
+    return rows[np.argsort(keys, kind="stable")]
+
+
+def _outcome(name: str) -> int:
+    for code, outcome in enumerate(OUTCOMES):
+        if outcome == name:
+            return code
+    raise UsageError(f"There is no outcome {name[:40]!r}. Outcomes are {', '.join(OUTCOMES)}.")
+
+
+def _column(name: str) -> str:
+    if name not in COLUMNS:
+        raise UsageError(f"There is no column {name[:40]!r}. Columns are {', '.join(COLUMNS)}.")
+    return name
+
+
+def _limit(text: str) -> tuple[str, _Compare, float]:
+    match = _LIMIT.fullmatch(text)
+    if match is None:
+        raise UsageError(f"{text[:60]!r} is not a limit. Write column, comparison and number, e.g. d_min_A<2.5.")
+    return _column(match[1]), _COMPARISONS[match[2]], float(match[3])

@@ -1,0 +1,1 @@
+"""DIALS as installed: its parameters, versions, messages and files."""

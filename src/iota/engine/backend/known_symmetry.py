@@ -1,0 +1,28 @@
+"""A known lattice in the words of the backend."""
+
+from __future__ import annotations
+
+from iota.records import Settings
+from iota.symmetry import Cell, cell_problem, in_setting_of
+
+
+def known_symmetry_phil(cell: Cell | None, space_group: str | None) -> str:
+    """Backend PHIL that gives a cell, a space group or both as known."""
+    lines = []
+    if cell is not None:
+        lines.append(f"indexing.known_symmetry.unit_cell = {' '.join(f'{x:.4f}' for x in cell)}")
+    if space_group is not None:
+        lines.append(f'indexing.known_symmetry.space_group = "{space_group}"')
+    return "\n".join(lines) + "\n"
+
+
+def with_lattice(label: str, cell: Cell, space_group: str, given_space_group: str | None) -> Settings:
+    """Settings for frames of a lattice that was determined; a space group that the user gave stays where it fits.
+
+    The cell is turned into the setting of that group, such as P 21 1 1 or R 3 :R.
+    """
+    if given_space_group is None:
+        return Settings(label, known_symmetry_phil(cell, space_group))
+    turned = in_setting_of(cell, space_group, given_space_group) or cell
+    fits = cell_problem(turned, given_space_group) is None  # also a group of lower symmetry
+    return Settings(label, known_symmetry_phil(turned, given_space_group if fits else space_group))

@@ -1,0 +1,1 @@
+"""Images saved as pickles, as earlier versions of IOTA made them."""

@@ -1,0 +1,24 @@
+"""What a process runs that saves images as pickles; like :mod:`iota.engine.frame.worker`, imported without DIALS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from iota.engine.conversion.tasks import Conversion, ConvertTask
+
+_conversion: Conversion | None = None
+
+
+def start(conversion: Conversion) -> None:
+    """Make this process a worker of a conversion."""
+    global _conversion
+    _conversion = conversion
+
+
+def run(task: ConvertTask) -> str:
+    """Save one image; returns why it could not be."""
+    if _conversion is None:
+        raise RuntimeError("start() has not been called in this process")
+    from iota.engine.conversion.convert import convert
+
+    return convert(_conversion, task.frame, Path(task.path))

@@ -1,0 +1,1 @@
+"""Integrated DIALS files as composite files and CrystFEL files."""

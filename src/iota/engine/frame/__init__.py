@@ -1,0 +1,1 @@
+"""One frame from import to filter, and the tasks, processes and files that belong to it."""

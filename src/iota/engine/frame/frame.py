@@ -1,0 +1,446 @@
+"""The way of one frame: import, triage, spots, lattice, refinement, integration, filter."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dials.command_line.stills_process import Processor
+from dxtbx.model.experiment_list import ExperimentList
+
+from iota.engine.backend import parameters as backend
+from iota.engine.backend import sentences
+from iota.engine.frame.files import FrameFiles
+from iota.engine.frame.filter import LatticeFilter
+from iota.engine.frame.grid import Grid
+from iota.engine.frame.picture_choice import Pictures
+from iota.engine.frame.process_memory import is_want_of_memory
+from iota.engine.images.image import OpenedFile, import_frame, import_models, load_reference_geometry, read_pixels
+from iota.engine.images.masks import check_shapes, load_mask, shape_of
+from iota.engine.images.reading import ImportFailedError
+from iota.engine.spots.in_memory import forget_mask
+from iota.engine.spots.spots import SpotFinder
+from iota.engine.stills import still_indexer
+from iota.engine.stills.indexing import EXPLAINS_AS_WELL, Indexed, corrections, index
+from iota.engine.stills.lattice import describe_lattices, spots_d_min_A
+from iota.engine.stills.still_profile import still_profiles
+from iota.inputs.watching.seen import identity_of
+from iota.records import FileId, FrameResult, Lattice, Outcome, Scouted, Screened, Settings, Task
+
+
+class Failure(NamedTuple):
+    """Where a frame ended, and why in one sentence.
+
+    What outlasts an ``except`` is this and not the exception, which holds the frame's image by its traceback, and in
+    a variable of a function that it went through would be a cycle: the image would stay until Python looks for such.
+    """
+
+    outcome: Outcome
+    reason: str
+
+
+class FrameFailedError(Exception):
+    """The frame ends here, with an outcome and a sentence."""
+
+    def __init__(self, outcome: Outcome, reason: str) -> None:
+        super().__init__(reason)
+        self.failure = Failure(outcome, reason)
+
+    @property
+    def outcome(self) -> Outcome:
+        """Where the frame ends."""
+        return self.failure.outcome
+
+    @property
+    def reason(self) -> str:
+        """Why, as a sentence."""
+        return self.failure.reason
+
+
+class Engine:
+    """What is the same for all frames of a run: the backend's parameters and where files go.
+
+    A frame gets fresh copies of the parameters, so no frame can change what another one sees.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        run_folder: Path,
+        *,
+        lattice_filter: LatticeFilter | None = None,
+        strong_sigma: float = 5.0,
+        find_symmetry: bool = False,
+        accelerate: bool = True,
+        files_grow: bool = False,
+        scratch: Path | None = None,
+        grid: Grid | None = None,
+        pictures: Pictures | None = None,
+    ) -> None:
+        self.target = target
+        self.run_folder = run_folder
+        self.lattice_filter = lattice_filter
+        self.strong_sigma = strong_sigma
+        self.find_symmetry = find_symmetry
+        self.accelerate = accelerate
+        self.shared_params = self.params()  # for what changes no parameter
+        self.reference_detector = load_reference_geometry(self.shared_params.input.reference_geometry)
+        masks = {getattr(self.shared_params, scope).lookup.mask for scope in ("spotfinder", "integration")}
+        self._mask_shapes = {path: shape_of(load_mask(Path(path))) for path in masks if path}
+        self.files_grow = files_grow
+        self.opened_file = OpenedFile(files_grow)
+        self.spot_finder = SpotFinder(self.shared_params) if accelerate else None
+        self.scratch = scratch
+        self.grid = grid
+        self.pictures = pictures
+        self._other_finders: dict[str, SpotFinder] = {}  # by parameters that differ from those of the run
+
+    def check_masks(self, detector: Any) -> None:
+        """See that the masks of the run fit a detector.
+
+        Raises:
+            UsageError: one does not; a later frame may have the right detector.
+        """
+        for path, shape in self._mask_shapes.items():
+            check_shapes(shape, detector, f"The mask {path}")
+
+    def finder(self, phil: str) -> SpotFinder | None:
+        """Spot finder for further parameters of the backend, made once; None where the backend has to find spots."""
+        if self.spot_finder is None:
+            return None
+        if phil not in self._other_finders:
+            self._other_finders[phil] = SpotFinder(self.params(Settings("", phil)))
+        return self._other_finders[phil]
+
+    def with_more(self, phil: str, trial_folder: Path | None = None) -> Engine:
+        """Return an engine with further parameters of the backend; for a trial, with its files in another folder."""
+        return Engine(
+            backend.with_lines(self.target, [phil]),
+            trial_folder or self.run_folder,
+            lattice_filter=self.lattice_filter,
+            strong_sigma=self.strong_sigma,
+            find_symmetry=self.find_symmetry,
+            accelerate=self.accelerate,
+            files_grow=self.files_grow,
+            scratch=self.scratch,
+            grid=self.grid,
+            pictures=None if trial_folder else self.pictures,
+        )
+
+    def params(self, settings: Settings | None = None) -> Any:
+        """Backend parameters for one frame, with its output kept out of DIALS' composite files."""
+        params = backend.extract(self.target, settings.phil if settings else "")
+        params.output.composite_output = False
+        params.mp.debug.output_debug_logs = False
+        for what in ("experiments", "strong", "indexed", "refined_experiments", "integrated", "integrated_experiments"):
+            setattr(params.output, f"{what}_filename", None)
+        if hasattr(params.output, "integration_pickle"):  # gone in newer DIALS
+            params.output.integration_pickle = None
+        params.output.output_dir = str(self.run_folder)
+        return params
+
+
+_WRITING_STAGES = ("integration", "filter")
+
+
+class FrameWork:
+    """One frame in work: the record that grows, and the stages it passes.  As a context it lets go of the pixels."""
+
+    def __init__(self, engine: Engine, task: Task) -> None:
+        self.engine = engine
+        self.result = FrameResult(frame=task.frame, name=task.name, outcome="failed_import")
+        self.settings: Sequence[Settings] = task.settings or (Settings("given"),)
+        self.files = FrameFiles(engine.run_folder, task.name, engine.scratch)
+        self.experiments = ExperimentList()
+        self.spots: Any = None
+        self.pixels: Any = None  # as they were read, when they are kept
+
+    def __enter__(self) -> FrameWork:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of the pixels: DIALS leaves cycles that hold the image set, until Python looks for such."""
+        self.pixels = None
+        for experiment in self.experiments:
+            experiment.imageset.clear_cache()
+            forget_mask(experiment.imageset)
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage; whatever DIALS raises in it ends the frame with the outcome ``failed_<name>``.
+
+        A run folder that cannot be written is no fault of the frame: it raises RunFolderError, which ends the run.
+        Want of memory, whatever DIALS made of it, is raised as MemoryError: the frame can go no other way.
+        """
+        start = time.perf_counter()
+        try:
+            yield
+        except FrameFailedError:
+            raise
+        except Exception as error:
+            if is_want_of_memory(error):
+                raise MemoryError from error
+            if isinstance(error, ImportFailedError):
+                raise FrameFailedError("failed_import", str(error)) from error
+            if name in _WRITING_STAGES:
+                self.files.check_room()
+            traceback.clear_frames(error.__traceback__)  # DIALS keeps errors in variables: cycles, with the image
+            raise FrameFailedError(f"failed_{name}", sentences.reason(error, name)) from error  # type: ignore[arg-type]
+        finally:
+            spent = self.result.seconds.get(name, 0.0) + time.perf_counter() - start
+            self.result.seconds[name] = round(spent, 4)
+
+    def find_spots(self) -> None:
+        """Import, spot finding and triage: what does not depend on how a lattice is looked for."""
+        params, finder = self.engine.shared_params, self.engine.spot_finder
+        file = self._file()
+        with self.stage("import"):
+            words = (self.result.frame, params, self.files.link, self.engine.reference_detector)
+            if finder is None:
+                self.experiments = import_frame(*words)
+            else:
+                self.experiments = import_models(*words, self.engine.opened_file)
+                self.pixels = read_pixels(self.experiments[0].imageset)
+            StepProcessor(params).pre_process(self.experiments)
+        if file == self._file():  # else another was renamed to this meanwhile: which was read is not known
+            self.result.file = file
+        with self.stage("spotfinding"):
+            self.engine.check_masks(self.experiments[0].detector)
+            if finder is not None:
+                self.spots = finder.find(self.experiments, self.pixels)
+            if self.spots is None:
+                self.spots = StepProcessor(self.engine.params()).find_spots(self.experiments)
+            self.result.n_spots = len(self.spots)
+            self.result.spots_d_min_A = spots_d_min_A(self.spots, self.experiments)
+        try:
+            self.triage(self.spots)
+        except FrameFailedError as failure:
+            if self.engine.grid is None or failure.outcome == "too_many_spots":
+                raise
+            self._find_more_spots(self.engine.grid.most_sensitive.phil)
+
+    def _file(self) -> FileId | None:
+        """Which file has the frame's name now, in monitor mode: it may be renamed at any time."""
+        frame = self.result.frame
+        if not self.engine.files_grow or frame.index is not None:
+            return None
+        try:
+            return identity_of(os.stat(frame.path))[1]  # noqa: PTH116 - as the watcher has it
+        except (OSError, ValueError):
+            return None
+
+    def _find_more_spots(self, phil: str) -> None:
+        """Give a frame that has too few spots a chance with more sensitive settings."""
+        self.spots = self.spots_with(phil)
+        self.result.n_spots = len(self.spots)
+        self.result.spots_d_min_A = spots_d_min_A(self.spots, self.experiments)
+        self.triage(self.spots)
+
+    def spots_with(self, phil: str) -> Any:
+        """Spots of the frame, which is imported, as further parameters of the backend find them."""
+        with self.stage("spotfinding"):
+            finder = self.engine.finder(phil)
+            spots = None if finder is None else finder.find(self.experiments, self.pixels)
+            if spots is None:
+                spots = StepProcessor(self.engine.params(Settings("", phil))).find_spots(self.experiments)
+        return spots
+
+    def triage(self, spots: Any) -> None:
+        """Discard the frame if these spots are too few, or more than are allowed."""
+        hit_finder = self.engine.shared_params.dispatch.hit_finder
+        n_spots, least, most = len(spots), 1, None
+        if hit_finder.enable:
+            least, most = hit_finder.minimum_number_of_reflections, hit_finder.maximum_number_of_reflections
+        if n_spots < least:
+            raise FrameFailedError("failed_triage", sentences.too_few_spots(n_spots, least))
+        if most is not None and n_spots > most:
+            raise FrameFailedError("too_many_spots", sentences.too_many_spots(n_spots, most))
+
+    def index(self, settings: Settings, spots: Any = None) -> Indexed:
+        """Find the lattices of the frame with one group of settings; other spots than its own may be given."""
+        params = self.engine.params(settings)
+        changed = backend.changed(self.engine.target, settings.phil)
+        fast = self.engine.accelerate and still_indexer.supports(params, changed)
+        with self.stage("indexing"):
+            return index(
+                still_indexer.index_still if fast else _index_with_dials,
+                params,
+                self.experiments,
+                self.spots if spots is None else spots,
+                settings,
+            )
+
+    def correct(self, found: Indexed, spots: Any = None) -> Indexed:
+        """Index again without a multiple of the cell and with its symmetry, where that explains the spots as well.
+
+        A lattice that explains no more of the spots than chance does is refused.
+        """
+        indexing = self.engine.params(found.settings).indexing
+        n_spots = len(self.spots if spots is None else spots)
+        if found.may_be_chance(n_spots, indexing.index_assignment.simple.hkl_tolerance):
+            raise FrameFailedError("failed_indexing", sentences.no_better_than_chance(found.n_indexed, n_spots))
+        known = indexing.known_symmetry
+        if known.unit_cell is not None:
+            return found
+        space_group = None if known.space_group is None else str(known.space_group)
+        for settings in corrections(found, space_group, self.engine.find_symmetry):
+            try:
+                better = self.index(settings, spots)
+            except FrameFailedError as failure:
+                self.result.attempts.append(f"{settings.label}: {failure.reason}")
+            else:
+                if better.n_indexed >= EXPLAINS_AS_WELL * found.n_indexed:
+                    return better
+        if found.multiple > 1:
+            found.label += f" ({found.multiple}-fold supercell)"
+        return found
+
+    def integrate(self, indexed: Indexed, objection: Callable[[Lattice], str] | None = None) -> list[Lattice]:
+        """Refine, integrate and filter what was indexed; write its files and describe its lattices.
+
+        A lattice to which ``objection`` says something is dropped, as by the filter of the run.
+        """
+        processor = StepProcessor(self.engine.params(indexed.settings))
+        with self.stage("refinement"):
+            experiments, reflections = processor.refine(indexed.experiments, indexed.reflections)
+        with self.stage("integration"):
+            self.files.direct(processor.params)
+            with self._quick_integration(experiments):
+                integrated = processor.integrate(experiments, reflections)
+            experiments = self.files.read_integrated_experiments()
+        with self.stage("filter"):
+            lattices = describe_lattices(experiments, integrated, reflections, self.engine.strong_sigma)
+            kept = self._filter(lattices, objection)
+            self.result.files = self.files.keep_integrated(experiments, integrated, reflections, lattices, kept)
+            if self.engine.pictures is not None:
+                from iota.engine.frame.pictures import Drawn, draw  # matplotlib takes 0.5 s, and is wanted now and then
+
+                drawn = Drawn(
+                    name=self.result.name,
+                    imported=self.experiments,
+                    experiments=experiments,
+                    integrated=integrated,
+                    indexed=reflections,
+                    before=indexed.reflections,
+                    lattices=lattices,
+                )
+                draw(self.engine.pictures, drawn, self.engine.run_folder / "visualization")
+        return [lattices[k] for k in kept]
+
+    @contextlib.contextmanager
+    def _quick_integration(self, experiments: Any) -> Iterator[None]:
+        """Have the backend integrate from pixels in memory, with quick predictions and masks, where that is allowed."""
+        if self.engine.spot_finder is None:
+            yield
+            return
+        with self.engine.spot_finder.in_memory(experiments[0].imageset, self.pixels) as imageset:
+            for experiment in experiments:
+                experiment.imageset = imageset
+            with still_profiles():
+                yield
+
+    def _filter(self, lattices: list[Lattice], objection: Callable[[Lattice], str] | None) -> list[int]:
+        objections = ["" if objection is None else objection(lattice) for lattice in lattices]
+        if self.engine.lattice_filter is not None:
+            filtered = [self.engine.lattice_filter.objection(lattice) for lattice in lattices]
+            objections = [one or other for one, other in zip(objections, filtered, strict=True)]
+        kept = [k for k, objection in enumerate(objections) if not objection]
+        if not kept:
+            raise FrameFailedError("failed_filter", objections[0])
+        return kept
+
+    def finish(self, failure: Failure | None) -> FrameResult:
+        """Complete the record."""
+        if failure is None:
+            self.result.outcome = "integrated"
+        else:
+            self.result.outcome, self.result.reason = failure.outcome, failure.reason
+            if self.spots is not None and failure.outcome != "failed_triage":
+                self._keep_spots()
+        self.result.finished = round(time.time(), 3)
+        return self.result
+
+    def _keep_spots(self) -> None:
+        try:
+            self.result.files = self.files.keep_spots(self.experiments, self.spots)
+        except Exception:
+            self.files.check_room()
+            raise
+
+
+class StepProcessor(Processor):  # type: ignore[misc]  # DIALS has no annotations
+    """DIALS' processor, used step by step; its constructor only prepares output that is not wanted here."""
+
+    def __init__(self, params: Any) -> None:
+        self.params = params
+        self.tag = None
+        self.idxr = self.idxr_known_crystal_models = None  # newer versions keep indexers from frame to frame
+        self.idxr_method_list = dict.fromkeys(params.indexing.stills.method_list or ())
+
+
+def _index_with_dials(params: Any, experiments: Any, spots: Any) -> tuple[Any, Any]:
+    return StepProcessor(params).index(experiments, spots)  # type: ignore[no-any-return]
+
+
+def process(work: FrameWork) -> FrameResult:
+    """Take a frame all the way, with the first of the task's settings that succeeds."""
+    farthest: Failure | None = None
+    try:
+        work.find_spots()
+        for settings in work.settings:
+            try:
+                indexed = work.correct(work.index(settings))
+                work.result.settings = indexed.label
+                work.result.lattices = work.integrate(indexed)
+                return work.finish(None)
+            except FrameFailedError as failure:
+                work.result.attempts.append(f"{settings.label}: {failure.reason}")
+                farthest = _farther(farthest, failure.failure)
+                if failure.outcome == "failed_filter":
+                    break
+    except FrameFailedError as failure:
+        farthest = failure.failure
+    return work.finish(farthest)
+
+
+_STAGES = ("failed_indexing", "failed_refinement", "failed_integration", "failed_filter")
+
+
+def _farther(first: Failure | None, second: Failure) -> Failure:
+    if first is None or _STAGES.index(second.outcome) > _STAGES.index(first.outcome):
+        return second
+    return first
+
+
+def screen(work: FrameWork) -> Screened | FrameResult:
+    """Find out whether a frame is worth indexing; a frame that is not is finished with this."""
+    try:
+        work.find_spots()
+    except FrameFailedError as failure:
+        return work.finish(failure.failure)
+    return Screened(frame=work.result.frame, name=work.result.name, n_spots=len(work.spots))
+
+
+def scout(work: FrameWork) -> Scouted:
+    """Index a frame with one group of settings, only to learn its lattice."""
+    label = work.settings[0].label
+    try:
+        work.find_spots()
+        found = work.index(work.settings[0])
+    except FrameFailedError as failure:
+        return Scouted(frame=work.result.frame, name=work.result.name, settings=label, reason=failure.reason)
+    return Scouted(
+        frame=work.result.frame,
+        name=work.result.name,
+        settings=label,
+        unit_cell=found.primitive_cell,
+        multiple=found.multiple,
+        n_indexed=found.n_indexed,
+        rmsd_px=found.rmsd_px,
+    )

@@ -1,0 +1,49 @@
+"""Images that are pickles: dxtbx would execute whatever is in one, so its format classes read by a literal list."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+from dxtbx.format.Format import Format
+
+from iota.engine.backend.literal_pickles import NotAdmittedError, load, read_literally
+
+_PICKLES = (b"\x80", b"(d", b"}q")
+_COMPRESSED = (b"\x1f\x8b", b"BZ")
+
+read_literally(
+    "dxtbx.format.FormatPY",
+    "dxtbx.format.FormatPYmultitile",
+    "dxtbx.format.FormatPYunspecified",
+    "dxtbx.format.FormatPYunspecifiedStill",
+    "iotbx.detectors.npy",  # reads the file of FormatPYunspecified once more
+    "libtbx.easy_pickle",  # and that of FormatPYmultitile; also what a locator of FormatXTC names
+)
+
+
+def check_pickle(path: Path, start: bytes) -> None:
+    """See that an image, if it is a pickle, compressed or not, holds nothing but numbers.
+
+    Args:
+        path: of the image.
+        start: its first two bytes.
+
+    Raises:
+        pickle.UnpicklingError: it holds something else; the text is a sentence for people.
+        OSError: it cannot be read.
+    """
+    if not start.startswith(_PICKLES + _COMPRESSED):
+        return
+    with Format.open_file(str(path), "rb") as file:
+        if not file.read(2).startswith(_PICKLES):
+            return
+        file.seek(0)
+        try:
+            load(file)
+        except NotAdmittedError as error:
+            raise pickle.UnpicklingError(
+                f"The image is a pickle that contains more than numbers ({error}); it is not opened."
+            ) from error
+        except pickle.UnpicklingError as error:
+            raise pickle.UnpicklingError("The image is a damaged pickle.") from error

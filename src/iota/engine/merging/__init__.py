@@ -1,0 +1,1 @@
+"""Observations of all lattices together: scaling by DIALS, and counts of Miller indices."""

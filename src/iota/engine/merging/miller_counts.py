@@ -1,0 +1,273 @@
+"""Counts how often each Miller index was measured in a run: ``python -m iota.engine.merging.miller_counts RUN``.
+
+It reads the reflections of integrated frames as the ledger grows, goes on from what an earlier process counted, and
+ends when the run has ended or when its standard input is closed, so that it never outlives the server that started it.
+Memory grows with reciprocal space, never with the number of frames.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from iota.engine.backend.dials_files import read_experiments, read_reflections
+from iota.errors import BackendError, RunFolderError
+from iota.records import FrameResult, Lattice
+from iota.runs import RunFolder
+from iota.runs.ledger import LedgerReader
+from iota.runs.miller_counts import LatticeCounts, MillerCounts, read_miller_counts, write_miller_counts
+from iota.runs.state import read_state
+from iota.symmetry import Cell, median_cell
+
+LENGTH_TOLERANCE = 0.05  # relative; of one lattice in one setting
+ANGLE_TOLERANCE_DEG = 3.0
+MOST_GROUPS = 12
+_MOST_CELLS = 5000  # of which a median is taken
+_BUFFER = 2_000_000  # indices that wait to be counted
+_ENDED = ("finished", "aborted", "failed")
+_OFFSET, _SPAN = 16384, 32768  # indices from -16384 to 16383, packed into one number
+_SLICE_BYTES = 8_000_000  # of the ledger at a time: a million records must not be in memory at once
+
+
+class GroupCounts:
+    """Indices of lattices of one space group and nearly one cell: sorted ones with counts, and a buffer."""
+
+    def __init__(self, space_group: str, unit_cell: Cell) -> None:
+        self.space_group = space_group
+        self.reference = unit_cell
+        self.cells: list[Cell] = []
+        self.n_lattices = 0
+        self.n_reflections = 0
+        self._keys = np.zeros(0, np.int64)
+        self._counts = np.zeros(0, np.int64)
+        self._buffer: list[npt.NDArray[np.int64]] = []
+        self._n_buffered = 0
+
+    @classmethod
+    def of(cls, known: LatticeCounts) -> GroupCounts:
+        """Go on from what was counted before."""
+        group = cls(known.space_group, known.unit_cell)
+        group.cells = [known.unit_cell] * min(known.n_lattices, _MOST_CELLS)
+        group.n_lattices, group.n_reflections = known.n_lattices, known.n_reflections
+        group._keys, group._counts = _packed(known.hkl.astype(np.int64)), known.counts.astype(np.int64)
+        return group
+
+    def holds(self, lattice: Lattice) -> bool:
+        """Whether a lattice is of this group."""
+        cell, reference = lattice.unit_cell, self.reference
+        return (
+            lattice.space_group == self.space_group
+            and all(abs(x / y - 1) <= LENGTH_TOLERANCE for x, y in zip(cell[:3], reference[:3], strict=True))
+            and all(abs(x - y) <= ANGLE_TOLERANCE_DEG for x, y in zip(cell[3:], reference[3:], strict=True))
+        )
+
+    def add(self, lattice: Lattice, hkl: npt.NDArray[np.int64]) -> None:
+        """Count the reflections of a lattice, `[n, 3]`."""
+        if len(self.cells) < _MOST_CELLS:
+            self.cells.append(lattice.unit_cell)
+        self.n_lattices += 1
+        self.n_reflections += len(hkl)
+        self._buffer.append(_packed(hkl))
+        self._n_buffered += len(hkl)
+        if self._n_buffered > _BUFFER:
+            self._empty_buffer()
+
+    def _empty_buffer(self) -> None:
+        if not self._buffer:
+            return
+        keys = np.concatenate([self._keys, *self._buffer])
+        weights = np.concatenate([self._counts, np.ones(self._n_buffered, np.int64)])
+        self._buffer, self._n_buffered = [], 0
+        self._keys, places = np.unique(keys, return_inverse=True)
+        self._counts = np.bincount(places, weights=weights, minlength=len(self._keys)).astype(np.int64)
+
+    def found(self) -> LatticeCounts:
+        """What was counted so far."""
+        self._empty_buffer()
+        return LatticeCounts(
+            space_group=self.space_group,
+            unit_cell=median_cell(self.cells),
+            n_lattices=self.n_lattices,
+            n_reflections=self.n_reflections,
+            hkl=_unpacked(self._keys),
+            counts=self._counts.astype(np.uint32),
+        )
+
+
+def _packed(hkl: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    shifted = hkl + _OFFSET
+    packed: npt.NDArray[np.int64] = (shifted[:, 0] * _SPAN + shifted[:, 1]) * _SPAN + shifted[:, 2]
+    return packed
+
+
+def _unpacked(keys: npt.NDArray[np.int64]) -> npt.NDArray[np.int16]:
+    columns = (keys // _SPAN**2, keys // _SPAN % _SPAN, keys % _SPAN)
+    hkl: npt.NDArray[np.int16] = np.stack([column - _OFFSET for column in columns], axis=1).astype(np.int16)
+    return hkl
+
+
+class MillerCounter:
+    """Counts the indices of a run, as far as its ledger goes."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self._begin(read_miller_counts(folder.path))
+
+    def _begin(self, known: MillerCounts | None) -> None:
+        """Count on from what is known, or from nothing."""
+        self._known_bytes, self._known_checksum = (known.ledger_bytes, known.ledger_checksum) if known else (0, 0)
+        self.groups = [GroupCounts.of(lattice) for lattice in known.lattices] if known else []
+        self.n_frames = known.n_frames if known else 0
+        self.n_missing = known.n_missing if known else 0
+        self.n_other = known.n_other_lattices if known else 0
+        self._reader = LedgerReader()  # from the beginning: frames that were counted are not to be counted again
+
+    def read_on(self) -> int:
+        """Count what came since, at most some megabytes of the ledger; returns the number of new records."""
+        try:
+            with self.folder.ledger.open("rb") as file:
+                if not self._reader.offset and self._known_bytes:
+                    self._read_what_is_counted(file)
+                if not self._reader.fits(file):  # another ledger, or edited
+                    self._begin(None)
+                piece = self._reader.read(file, _SLICE_BYTES)
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise RunFolderError(f"{self.folder.ledger} cannot be read: {error.strerror}.") from error
+        if piece is None:
+            return 0
+        for result in piece.records:
+            if result.lattices and "reflections" in result.files:
+                self._add(result)
+        return max(1, len(piece.records))  # there may be more behind lines that are no records
+
+    def _read_what_is_counted(self, file: BinaryIO) -> None:
+        """Read the part of the ledger that an earlier process has counted, unless it is another one by now."""
+        while self._reader.offset < self._known_bytes:
+            left = self._known_bytes - self._reader.offset
+            if self._reader.read(file, min(left, _SLICE_BYTES)) is None:
+                break
+        if (self._reader.offset, self._reader.checksum) != (self._known_bytes, self._known_checksum):
+            self._begin(None)
+
+    def _add(self, result: FrameResult) -> None:
+        try:
+            by_lattice = _indices(self.folder.path, result)
+        except (OSError, RuntimeError, BackendError):  # deleted or damaged: the chart says how many
+            self.n_missing += 1
+            return
+        self.n_frames += 1
+        for lattice, hkl in zip(result.lattices, by_lattice, strict=True):
+            group = self._group_of(lattice)
+            if group is None:
+                self.n_other += 1
+            else:
+                group.add(lattice, hkl)
+
+    def _group_of(self, lattice: Lattice) -> GroupCounts | None:
+        for group in self.groups:
+            if group.holds(lattice):
+                return group
+        if len(self.groups) >= MOST_GROUPS:
+            rarest = min(self.groups, key=lambda group: group.n_lattices)
+            if rarest.n_lattices > 1:
+                return None
+            self.groups.remove(rarest)
+            self.n_other += rarest.n_lattices
+        self.groups.append(GroupCounts(lattice.space_group, lattice.unit_cell))
+        return self.groups[-1]
+
+    def write(self) -> None:
+        """Replace the file in the run folder.
+
+        Raises:
+            RunFolderError: the file system refuses.
+        """
+        self.groups.sort(key=lambda group: -group.n_lattices)
+        found = MillerCounts(
+            lattices=[group.found() for group in self.groups],
+            n_frames=self.n_frames,
+            n_missing=self.n_missing,
+            n_other_lattices=self.n_other,
+            ledger_bytes=self._reader.offset,
+            ledger_checksum=self._reader.checksum,
+        )
+        write_miller_counts(self.folder.path, found)
+
+
+def _indices(run_folder: Path, result: FrameResult) -> list[npt.NDArray[np.int64]]:
+    """Miller indices of each lattice of a record, `[n_reflections, 3]` each."""
+    path = run_folder / result.files["reflections"]
+    table = read_reflections(path)
+    hkl = table["miller_index"].as_vec3_double().as_double().as_numpy_array().reshape(-1, 3).astype(np.int64)
+    ids = table["id"].as_numpy_array()
+    numbers: Sequence[int] = np.unique(ids).tolist()
+    if len(numbers) != len(result.lattices):  # a filter dropped some, whose reflections are still in the file
+        numbers = _numbers_of(run_folder / result.files["experiments"], result.lattices)
+    return [hkl[ids == number] for number in numbers]
+
+
+def _numbers_of(path: Path, lattices: Sequence[Lattice]) -> list[int]:
+    """Which experiments of a file the lattices of a record are: those with their orientation."""
+    experiments = read_experiments(path)
+    matrices = np.array([experiment.crystal.get_A() for experiment in experiments])
+    return [int(np.abs(matrices - np.array(lattice.a_matrix)).sum(axis=1).argmin()) for lattice in lattices]
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Count until the run has ended or standard input is closed; with ``--once`` what is there by now."""
+    arguments = list(sys.argv[1:] if words is None else words)
+    is_once = "--once" in arguments
+    arguments = [argument for argument in arguments if argument != "--once"]
+    if len(arguments) != 1:
+        sys.stderr.write("Give one run folder.\n")
+        return 2
+    os.nice(10)  # a run on the same cores goes first
+    try:
+        folder = RunFolder.open(Path(arguments[0]))
+        _follow(folder, is_once=is_once)
+    except RunFolderError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+def _follow(folder: RunFolder, *, is_once: bool) -> None:
+    counter = MillerCounter(folder)
+    unwritten = read_miller_counts(folder.path) is None
+    written, spent = 0.0, 0.0
+    while True:
+        ended = (
+            is_once or read_state(folder.state).status in _ENDED
+        )  # before reading, so that nothing comes after the last look
+        n_new = counter.read_on()
+        unwritten = unwritten or n_new > 0
+        idle = n_new == 0
+        if unwritten and (idle or time.monotonic() - written > max(1.0, 10 * spent)):
+            start = time.monotonic()
+            counter.write()
+            written = time.monotonic()
+            unwritten, spent = False, written - start
+        if idle and ended:
+            return
+        if _is_closed(0.5 if idle else 0.0):
+            return
+
+
+def _is_closed(wait_s: float) -> bool:
+    """Whether standard input was closed, which is how a server that is gone shows; waits at most so long."""
+    readable, _, _ = select.select([sys.stdin], [], [], wait_s)
+    return bool(readable) and not os.read(sys.stdin.fileno(), 1024)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

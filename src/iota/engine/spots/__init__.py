@@ -1,0 +1,1 @@
+"""Strong pixels, spots and ice rings of one frame."""

@@ -1,0 +1,220 @@
+"""What is drawn over an image: spots, predictions, and what the spot finder sees with other settings."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from dials.algorithms.spot_finding.factory import SpotFinderFactory
+from dials.array_family import flex
+from dxtbx import flumpy
+
+from iota.engine.backend.dials_files import read_experiments, read_reflections
+from iota.engine.backend.frame_log import frame_log
+from iota.engine.backend.sentences import reason
+from iota.engine.spots.spots import SpotFinder
+from iota.engine.viewer.pixel_frames import OpenFrame, in_terminal, parameters
+from iota.errors import BackendError, UsageError
+
+_SAME_SPOT_PX = 0.6  # a spot that was found again is nearer than this to where its run found it
+_MOST_STRONG = 1_000_000  # pixels; more is no threshold but noise
+
+logger = logging.getLogger(__name__)
+
+
+class Marks(msgspec.Struct, kw_only=True):
+    """Positions on panels (px, pixel 0 spans 0 to 1); all lists of one length."""
+
+    panel: list[int] = []
+    x: list[float] = []  # fast
+    y: list[float] = []  # slow
+
+
+class Spots(Marks, kw_only=True):
+    """Strong spots; ``lattice`` is the number of the one that explains it, -1 for none."""
+
+    n_pixels: list[int] = []
+    lattice: list[int] = []
+
+
+class LatticeMarks(Marks, kw_only=True):
+    """Reflections of a lattice where they are predicted, with Miller indices and I/sigma."""
+
+    unit_cell: list[float] = []  # A, deg
+    space_group: str = ""
+    h: list[int] = []
+    k: list[int] = []
+    l: list[int] = []  # noqa: E741 - the third Miller index
+    i_over_sigma: list[float] = []
+
+
+def lattices_of(experiments: str, reflections: str) -> list[LatticeMarks]:
+    """Integrated reflections of a frame where DIALS predicted them.
+
+    Args:
+        experiments: path of the ``.expt``.
+        reflections: path of the ``.refl``.
+
+    Raises:
+        UsageError: one of them cannot be read.
+    """
+    models, table = _experiments(experiments), _table(reflections)
+    return [_lattice(model, table.select(table["id"] == number)) for number, model in enumerate(models)]
+
+
+def _lattice(model: Any, table: Any) -> LatticeMarks:
+    variance = table["intensity.sum.variance"].as_numpy_array()
+    sigma = np.sqrt(np.where(variance > 0, variance, np.inf))
+    h, k, l = (part.as_numpy_array().tolist() for part in table["miller_index"].as_vec3_double().parts())  # noqa: E741
+    return LatticeMarks(
+        **_places(table, "xyzcal.px"),
+        unit_cell=[round(x, 3) for x in model.crystal.get_unit_cell().parameters()],
+        space_group=str(model.crystal.get_space_group().info()),
+        h=[int(x) for x in h],
+        k=[int(x) for x in k],
+        l=[int(x) for x in l],
+        i_over_sigma=np.round(table["intensity.sum.value"].as_numpy_array() / sigma, 2).tolist(),
+    )
+
+
+def kept_spots(strong: str) -> Spots:
+    """Spots that a run kept of a frame that was not integrated.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    table = _table(strong)
+    return Spots(**_places(table, "xyzobs.px.value"), lattice=[-1] * len(table), n_pixels=_sizes(table))
+
+
+def found_spots(frame: OpenFrame, target: str, indexed: str = "", more: str = "") -> Spots:
+    """Spots that are found with some settings, and the lattice that explains each.
+
+    Args:
+        frame: the image.
+        target: path of the parameters of the backend.
+        indexed: path of the indexed spots that the run left; empty for none.
+        more: parameters as PHIL text that overrule those of the target.
+
+    Raises:
+        UsageError: the settings or a file cannot be read.
+    """
+    table = _find(frame, parameters(target, more))
+    places = _places(table, "xyzobs.px.value")
+    lattice = np.full(len(table), -1)
+    if indexed:
+        known = _table(indexed)
+        lattice = _lattices(table, known.select(known.get_flags(known.flags.indexed)))
+    return Spots(**places, lattice=lattice.tolist(), n_pixels=_sizes(table))
+
+
+def _find(frame: OpenFrame, params: Any) -> Any:
+    with _sentence_of_spot_finding(), _uncached(frame):
+        found = SpotFinder(params).find(frame.experiments, frame.raw)
+        if found is None:  # the settings need the backend itself
+            params.spotfinder.mp.nproc = 1
+            found = flex.reflection_table.from_observations(frame.experiments, params)
+    return found
+
+
+@contextlib.contextmanager
+def _uncached(frame: OpenFrame) -> Iterator[None]:
+    """Have the image set keep no pixels of its own behind this: the frame has them."""
+    try:
+        yield
+    finally:
+        frame.imageset.clear_cache()
+
+
+@contextlib.contextmanager
+def _sentence_of_spot_finding() -> Iterator[None]:
+    """Turn whatever DIALS raises while it finds spots into a UsageError."""
+    with frame_log() as log:
+        try:
+            yield
+        except Exception as error:
+            said = reason(error, "spotfinding")
+            raise UsageError(
+                f"Spots cannot be found with these settings. {in_terminal(said, log.getvalue())}"
+            ) from error
+
+
+def strong_pixels(frame: OpenFrame, target: str, more: str = "") -> list[npt.NDArray[np.int64]]:
+    """Pixels of each panel that stand out of the background, numbered by rows: what spots are made from.
+
+    Raises:
+        UsageError: the settings cannot be read, or nearly everything is strong.
+    """
+    params = parameters(target, more)
+    finder = SpotFinder(params)
+    with _sentence_of_spot_finding(), _uncached(frame):
+        own = finder.strong_pixels(frame.imageset, frame.raw)
+        strong = _backends_strong_pixels(frame, params) if own is None else own
+    if sum(len(pixels) for pixels in strong) > _MOST_STRONG:
+        raise UsageError(f"More than {_MOST_STRONG:,} pixels are strong with these settings. Raise the thresholds.")
+    return strong
+
+
+def _backends_strong_pixels(frame: OpenFrame, params: Any) -> list[npt.NDArray[np.int64]]:
+    threshold = SpotFinderFactory.configure_threshold(params)
+    mask = frame.imageset.get_mask(0)
+    data = frame.imageset.get_corrected_data(0)
+    return [
+        np.flatnonzero(flumpy.to_numpy(threshold.compute_threshold(panel, good, imageset=frame.imageset, i_panel=k)))
+        for k, (panel, good) in enumerate(zip(data, mask, strict=True))
+    ]
+
+
+def _lattices(spots: Any, known: Any) -> npt.NDArray[np.int64]:
+    """Number of the lattice of each spot, -1 for those that are not among the indexed ones."""
+    found = np.full(len(spots), -1)
+    for panel in set(known["panel"]):
+        mine = np.flatnonzero(spots["panel"].as_numpy_array() == panel)
+        theirs = known.select(known["panel"] == panel)
+        here = np.array(spots["xyzobs.px.value"].select(flex.size_t(mine.tolist())))[:, :2].reshape(-1, 2)
+        there = np.array(theirs["xyzobs.px.value"])[:, :2].reshape(-1, 2)
+        if not len(here):
+            continue
+        distance = np.hypot(*(there[:, None] - here[None]).transpose(2, 0, 1))
+        nearest = distance.argmin(axis=1)
+        is_same = distance[np.arange(len(there)), nearest] < _SAME_SPOT_PX
+        found[mine[nearest[is_same]]] = theirs["id"].as_numpy_array()[is_same]
+    return found
+
+
+def _places(table: Any, column: str) -> dict[str, list[Any]]:
+    x, y, _ = table[column].parts()
+    return {
+        "panel": [int(panel) for panel in table["panel"]],
+        "x": np.round(x.as_numpy_array(), 3).tolist(),
+        "y": np.round(y.as_numpy_array(), 3).tolist(),
+    }
+
+
+def _sizes(table: Any) -> list[int]:
+    for name in ("n_signal", "num_pixels.foreground"):
+        if name in table:
+            return [int(n) for n in table[name]]
+    if "shoebox" in table:
+        return [int(n) for n in table["shoebox"].count_mask_values(1)]
+    return []
+
+
+def _table(path: str) -> Any:
+    try:
+        return read_reflections(Path(path))
+    except BackendError as error:
+        raise UsageError(f"{Path(path).name} of the run cannot be read, so its reflections are not shown.") from error
+
+
+def _experiments(path: str) -> Any:
+    try:
+        return read_experiments(Path(path))
+    except BackendError as error:
+        raise UsageError(f"{Path(path).name} of the run cannot be read, so its lattices are not shown.") from error

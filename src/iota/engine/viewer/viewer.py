@@ -1,0 +1,51 @@
+"""DIALS' image viewer, mended where the installed wxPython would end it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+from iota.engine.backend.installation import prepare
+from iota.errors import BackendError
+
+
+def show(arguments: Sequence[str]) -> None:
+    """Open ``dials.image_viewer`` with these arguments and return when it is closed.
+
+    DIALS 3.12 draws at fractions of pixels, which wxPython 4.1 and later refuse with a TypeError: the viewer dies as
+    soon as there are reflections to draw.  Such calls are repeated with whole numbers.  Pickles, which files of a run
+    may be or name, are read by a literal list, as everywhere (:mod:`iota.engine.backend.literal_pickles`).
+
+    Raises:
+        BackendError: there is no wxPython, or no display.
+    """
+    prepare()
+    try:
+        import wx
+        from dials.command_line import image_viewer
+
+        from iota.engine.backend.literal_pickles import read_literally
+    except ImportError as error:
+        raise BackendError(f"The viewer of DIALS cannot start ({error}). iota.doctor says what is missing.") from error
+    if not wx.App.IsDisplayAvailable():
+        raise BackendError("There is no display for the viewer of DIALS. With ssh, connect with ssh -X.")
+    for module in ("image", "dials_files"):  # which have DIALS read pickles in that way
+        import_module(f"iota.engine.{module}")
+    read_literally("dials.command_line.image_viewer")
+    for name in dir(wx.DC):
+        method = getattr(wx.DC, name)
+        if name.startswith("Draw") and callable(method):
+            setattr(wx.DC, name, _taking_fractions(method))
+    image_viewer.run(list(arguments))
+
+
+def _taking_fractions(method: Callable[..., Any]) -> Callable[..., Any]:
+    def draw(*arguments: Any, **named: Any) -> Any:
+        try:
+            return method(*arguments, **named)
+        except TypeError:
+            whole = [round(value) if isinstance(value, float) else value for value in arguments]
+            return method(*whole, **{n: round(v) if isinstance(v, float) else v for n, v in named.items()})
+
+    return draw

@@ -1,0 +1,337 @@
+"""Hand-over files of a run: which frames and lattices, what is written, and what is written down about it."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+import iota
+from iota.analysis.cells.consensus import Consensus
+from iota.analysis.summary import SummaryBuilder
+from iota.errors import BackendError, IotaError, RunFolderError, UsageError
+from iota.exports.given_geometry import GivenGeometry
+from iota.inputs.hdf5.image_map import stack_of_images
+from iota.params.exporting import EXPORT
+from iota.records import NOT_HITS, FrameRef, FrameResult, Lattice
+from iota.runs import RunFolder, iterate_ledger
+from iota.runs.folder import new_staging_folder, publish_folder
+from iota.runs.lists import read_list
+from iota.runs.state import is_at_work, read_state
+
+_BATCH = 500  # frames, between two signs of life
+
+Step = Callable[[str], AbstractContextManager[None]]
+
+
+class ExportedFile(msgspec.Struct, frozen=True):
+    """A file, what it is, and of how many of what it is made."""
+
+    name: str
+    what: str
+    n_bytes: int
+
+
+class Export(msgspec.Struct, kw_only=True):
+    """``export.json``: what was written, from what, and with what."""
+
+    run: str
+    started: float  # s since the epoch
+    versions: dict[str, str]
+    formats: list[str]
+    n_frames: int = 0  # integrated ones
+    n_lattices: int = 0
+    n_chunks: int = 0  # images in the stream
+    left_out: dict[str, int] = {}  # why -> lattices
+    space_group: str
+    unit_cell: tuple[float, ...]
+    files: list[ExportedFile] = []
+    remarks: list[str] = []
+
+
+class _Frame(NamedTuple):
+    """A frame that is written, and what of it; kept for all frames, so it is small."""
+
+    ref: FrameRef
+    name: str
+    lattices: tuple[int, ...]  # none: it was not integrated
+    files: tuple[str, str, str]  # experiments, reflections, spots; empty where there are none
+    is_hit: bool
+
+
+def export_run(run: RunFolder, values: Any, step: Step) -> tuple[Export, Path]:
+    """Write hand-over files of a run into ``export/NNN`` of its folder.
+
+    Args:
+        run: folder of the run.
+        values: parameters, see :mod:`iota.params.exporting`.
+        step: shows what is being done.
+
+    Returns:
+        What was written, and the folder it is in.
+
+    Raises:
+        UsageError: nothing is integrated, or no format is wanted.
+        BackendError: nothing of what is integrated can be read.
+        RunFolderError: the folder cannot be written.
+    """
+    formats = list(values.format)
+    if not formats:
+        raise UsageError("No format is chosen. export.format takes dials, crystfel and lists, joined by +.")
+    only = set(read_list(Path(values.frames))) if values.frames else None
+    consensus = _consensus(run, only)
+    if consensus is None:
+        of = f" of the images in {values.frames}" if values.frames else ""
+        raise UsageError(f"Nothing{of} is integrated in {run.path}, so there is nothing to export.")
+    export = Export(
+        run=str(run.path),
+        started=time.time(),
+        versions={"iota": iota.__version__},
+        formats=formats,
+        space_group=consensus.space_group,
+        unit_cell=consensus.unit_cell,
+    )
+    if is_at_work(read_state(run.state)):
+        export.remarks.append(
+            "The run is still in progress: the export contains the images that were finished when it was written."
+        )
+    frames = list(_wanted_frames(run, only, values, consensus, export))
+    if not any(frame.lattices for frame in frames):
+        why = ", ".join(f"{number} {reason}" for reason, number in export.left_out.items())
+        raise UsageError(f"No lattice is left to export: {why}.")
+    folder = _new_folder(run)  # takes its number when all is in it: others take what they find for whole
+    try:
+        (folder / "export.phil").write_text(EXPORT.text(values), encoding="utf-8")
+        _write(run, folder, sorted(frames), values, export, step)
+        export.files = [
+            ExportedFile(path.name, _what(path, export.n_chunks), path.stat().st_size)
+            for path in sorted(folder.iterdir())
+            if path.name != "export.phil"
+        ]
+        text = msgspec.json.format(msgspec.json.encode(export), indent=1).decode() + "\n"
+        run.write_text(folder / "export.json", text)
+        return export, publish_folder(folder)
+    except (OSError, RuntimeError, IotaError, KeyboardInterrupt) as error:
+        shutil.rmtree(folder, ignore_errors=True)  # half a hand-over could be taken for a whole one
+        if isinstance(error, (OSError, RuntimeError)):
+            why = getattr(error, "strerror", None) or str(error)
+            raise RunFolderError(
+                f"{folder.parent} cannot be written: {why}. The incomplete export was removed."
+            ) from error
+        raise
+
+
+def _consensus(run: RunFolder, only: set[FrameRef] | None) -> Consensus | None:
+    builder = SummaryBuilder(0)
+    for result in iterate_ledger(run.ledger):
+        if only is None or result.frame in only:
+            builder.add(result)
+    return builder.summary().consensus
+
+
+def _wanted_frames(
+    run: RunFolder, only: set[FrameRef] | None, values: Any, consensus: Consensus, export: Export
+) -> Iterator[_Frame]:
+    """Frames to be written, in the order of the ledger; counts lattices that are left out."""
+    left_out: Counter[str] = Counter()
+    wanted = np.array(consensus.unit_cell)
+    tolerance = values.uc_tolerance if values.lattices == "consensus" else None
+    for result in iterate_ledger(run.ledger):
+        if only is not None and result.frame not in only:
+            continue
+        numbers: tuple[int, ...] = ()
+        if result.outcome == "integrated":
+            reasons = [_misfit(result, lattice, consensus.bravais, wanted, tolerance) for lattice in result.lattices]
+            left_out.update(reason for reason in reasons if reason)
+            numbers = tuple(k for k, reason in enumerate(reasons) if not reason)
+        is_hit = result.outcome not in NOT_HITS
+        if numbers or _is_only_in_stream(result, is_hit, values):
+            spots = result.files.get("indexed" if numbers else "strong", "")
+            files = (result.files.get("experiments", ""), result.files.get("reflections", ""), spots)
+            yield _Frame(result.frame, result.name, numbers, files, is_hit)
+    export.left_out = dict(left_out)
+
+
+def _misfit(result: FrameResult, lattice: Lattice, bravais: str, wanted: Any, tolerance: float | None) -> str:
+    if tolerance is not None:
+        if lattice.bravais != bravais:
+            return "of another Bravais type"
+        if np.abs(np.array(lattice.unit_cell) / wanted - 1).max() > tolerance:
+            return "with another unit cell"
+    return "" if {"experiments", "reflections"} <= set(result.files) else "without files"
+
+
+def _is_only_in_stream(result: FrameResult, is_hit: bool, values: Any) -> bool:
+    if "crystfel" not in values.format or result.outcome == "integrated":
+        return False
+    if is_hit:
+        return values.chunks != "integrated" and "experiments" in result.files
+    return bool(values.chunks == "all" and result.outcome in ("failed_triage", "too_many_spots", "failed_spotfinding"))
+
+
+def _new_folder(run: RunFolder) -> Path:
+    above = run.path / "export"
+    try:
+        return new_staging_folder(above)
+    except OSError as error:
+        raise RunFolderError(f"No folder can be made in {above}: {error.strerror}.") from error
+
+
+def _write(run: RunFolder, folder: Path, frames: Sequence[_Frame], values: Any, export: Export, step: Step) -> None:
+    """Go through the frames once and write all formats."""
+    from iota.engine.backend.installation import dials_version
+    from iota.engine.exports.composite import Composite  # these import DIALS
+    from iota.engine.exports.integrated_frame import read_frame
+
+    export.versions["DIALS"] = dials_version()
+    composite = Composite(folder, values.lattices_per_file) if "dials" in values.format else None
+    unreadable: list[str] = []
+    written: list[FrameRef] = []
+    given = GivenGeometry.of_run(run)
+    with ExitStack() as open_files:
+        stream = _Stream(folder, export, open_files, given) if "crystfel" in values.format else None
+        for first in range(0, len(frames), _BATCH):
+            batch = frames[first : first + _BATCH]
+            with step(f"Writing images {first + 1} to {first + len(batch)} of {len(frames)}"):
+                for frame in batch:
+                    expt, refl, spots = (run.path / name if name else None for name in frame.files)
+                    data = None
+                    if expt is not None:
+                        try:
+                            data = read_frame(expt, refl, spots, frame.lattices)
+                        except BackendError as error:
+                            unreadable.append(str(error))
+                            continue
+                    if stream is not None:
+                        stream.add(frame, data)
+                    if data is None or not frame.lattices:
+                        continue
+                    written.append(frame.ref)
+                    export.n_lattices += len(frame.lattices)
+                    if composite is not None:
+                        for k, experiment, table in zip(frame.lattices, data.experiments, data.tables, strict=True):
+                            composite.add(f"{frame.name}:{k + 1}", experiment, table)
+        if composite is not None:
+            with step("Writing composite files"):
+                composite.flush()
+    if not written:
+        raise BackendError(unreadable[0])
+    if unreadable:
+        images = "1 image" if len(unreadable) == 1 else f"{len(unreadable)} images"
+        export.remarks.append(f"{images} left out, with files that cannot be read: {unreadable[0]}")
+    export.n_frames = len(written)
+    export.n_chunks = stream.n_chunks if stream is not None else 0
+    if "lists" in values.format:
+        _write_lists(folder, written, given)
+
+
+class _Stream:
+    """The stream while it is written; its geometry is that of the run, or of the first image that is read."""
+
+    def __init__(self, folder: Path, export: Export, open_files: ExitStack, given: GivenGeometry | None) -> None:
+        self._given = given
+        self.n_chunks = 0
+        self._folder = folder
+        self._export = export
+        self._open_files = open_files
+        self._file: IO[str] | None = None
+        self._reference: Any = None
+        self._blanks: list[_Frame] = []  # before the first image with a geometry
+
+    def add(self, frame: _Frame, data: Any | None) -> None:
+        """Write the chunk of a frame; one without data is blank."""
+        from iota.engine.exports import crystfel_stream as crystfel
+        from iota.engine.exports.crystfel_geometry import geometry_of
+
+        if data is None:
+            self._blanks.append(frame)
+            if self._file is not None:
+                self._write_blanks()
+            return
+        geometry = geometry_of(data.experiments[0], self._given.places if self._given else ())
+        if self._file is None:
+            self._reference = geometry
+            self._begin(frame.ref)
+        header = self._header(frame)
+        assert self._file is not None
+        self._file.write(crystfel.chunk(header, data, geometry, self._reference))
+
+    def _begin(self, first: FrameRef) -> None:
+        from iota.engine.exports import crystfel_stream as crystfel
+        from iota.engine.exports.crystfel_cell import cell_file_text
+        from iota.engine.exports.crystfel_geometry import geometry_text
+
+        if self._given is not None and len(self._given.places) == len(self._reference.panels):
+            geometry = self._given.text_for(self._reference)
+        else:
+            geometry = geometry_text(self._reference, _data_lines(first))
+        cell = cell_file_text(self._export.unit_cell, self._export.space_group)
+        for name, text in (("run.geom", geometry), ("run.cell", cell)):
+            (self._folder / name).write_text(text, encoding="utf-8")
+        self._file = self._open_files.enter_context(
+            (self._folder / "run.stream").open("w", encoding="utf-8", errors="surrogateescape")
+        )
+        command = shlex.join(["iota.export", self._export.run])
+        self._file.write(crystfel.stream_head(iota.__version__, command, geometry, cell))
+        self._write_blanks()
+
+    def _write_blanks(self) -> None:
+        from iota.engine.exports import crystfel_stream as crystfel
+
+        assert self._file is not None
+        for frame in self._blanks:
+            self._file.write(crystfel.blank_chunk(self._header(frame), self._reference))
+        self._blanks = []
+
+    def _header(self, frame: _Frame) -> Any:
+        from iota.engine.exports.crystfel_stream import Header
+
+        self.n_chunks += 1
+        return Header(frame.ref, self.n_chunks, frame.is_hit, self._given.event(frame.ref) if self._given else "")
+
+
+def _data_lines(first: FrameRef) -> list[str]:
+    """Lines of a geometry file on where the pixels of HDF5 files are."""
+    if first.index is None:
+        return []
+    dataset = stack_of_images(first.path)
+    if dataset is None:
+        return ["; Where the pixels are in the files is not said here: complete it for indexamajig."]
+    return [f"data = {dataset}", "dim0 = %", "dim1 = ss", "dim2 = fs"]
+
+
+def _write_lists(folder: Path, frames: Sequence[FrameRef], given: GivenGeometry | None) -> None:
+    from iota.engine.exports.crystfel_stream import event
+
+    named = event if given is None else given.event
+    texts = {
+        "integrated.lst": (str(frame) for frame in frames),
+        "crystfel.lst": (frame.path if frame.index is None else f"{frame.path} {named(frame)}" for frame in frames),
+    }
+    for name, lines in texts.items():
+        with (folder / name).open("w", encoding="utf-8", errors="surrogateescape") as file:
+            file.writelines(f"{line}\n" for line in lines)
+
+
+_WHATS = {
+    "run.geom": "CrystFEL geometry",
+    "run.cell": "CrystFEL unit cell",
+    "integrated.lst": "integrated images, for iota.run and iota.merge",
+    "crystfel.lst": "integrated images, for CrystFEL",
+    ".expt": "experiments of DIALS",
+    ".refl": "integrated reflections of DIALS",
+}
+
+
+def _what(path: Path, n_chunks: int) -> str:
+    if path.suffix == ".stream":
+        return f"CrystFEL stream of {n_chunks} images"
+    return _WHATS.get(path.name) or _WHATS[path.suffix]

@@ -1,0 +1,130 @@
+"""Searches for images in a process of its own: ``python -m iota.inputs.finding.search_job``."""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from iota.inputs.finding.find import Kind, find_frames
+from iota.inputs.names.problem import Problem
+from iota.inputs.names.select import choose
+from iota.questions import answer_one
+from iota.records import FrameRef
+
+_MOST_SHOWN = 200  # first images of an input that are named
+_MOST_SHOWN_IN_ALL = 20_000
+_MOST_PROBLEMS = 20  # of an input
+
+
+class CountImages(msgspec.Struct, tag=True, frozen=True):
+    """How many images are in some inputs?"""
+
+    sources: list[str]
+    geometry: str | None = None
+
+
+class ChooseImages(msgspec.Struct, tag=True, frozen=True):
+    """Which images are in some inputs? ``some`` as :func:`iota.inputs.names.select.choose` takes it."""
+
+    sources: list[str]
+    some: str
+    most_chosen: int
+
+
+class SourceCount(msgspec.Struct, frozen=True):
+    """What one input brings."""
+
+    path: str
+    kind: Kind
+    n_frames: int
+    n_files: int
+    first: list[FrameRef]
+    problems: list[str]
+    n_problems: int
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """What the inputs bring, in the order of the inputs."""
+
+    n_frames: int
+    sources: list[SourceCount]
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    """The images that are wanted, and what is to be said of them."""
+
+    frames: list[FrameRef]
+    remarks: list[str]
+
+
+def count_images(question: CountImages, tell: Callable[[int], None] | None = None, most: int | None = None) -> Counted:
+    """Count the images of inputs; the answer is small however many there are.
+
+    Raises:
+        OverLimitError: there are more than ``most`` names or images.
+    """
+    found = find_frames(question.sources, geometry=question.geometry, progress=tell, most=most)
+    shown = max(1, min(_MOST_SHOWN, _MOST_SHOWN_IN_ALL // max(1, len(question.sources))))
+    problems = _Problems(found.problems)
+    counts, first = [], 0
+    for source in found.sources:
+        frames = found.frames[first : first + source.n_frames]
+        first += source.n_frames
+        said = problems.of(source.path)
+        counts.append(
+            SourceCount(
+                source.path,
+                source.kind,
+                source.n_frames,
+                len({frame.path for frame in frames}),
+                frames[:shown],
+                said[:_MOST_PROBLEMS],
+                len(said),
+            )
+        )
+    return Counted(len(found.frames), counts)
+
+
+class _Problems:
+    """What stood in the way, by what was named: of the path itself, else of what lies below it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self._problems = sorted(problems, key=lambda problem: problem.path)
+
+    def of(self, source: str) -> list[str]:
+        path = os.path.normpath(source)
+        own = [text for name in dict.fromkeys((source, path)) for text in self._between(name, f"{name}\0")]
+        return own or self._between(f"{path.rstrip('/')}/", f"{path.rstrip('/')}0")  # 0 comes after /
+
+    def _between(self, first: str, end: str) -> list[str]:
+        at, stop = (bisect_left(self._problems, name, key=lambda problem: problem.path) for name in (first, end))
+        return [problem.text for problem in self._problems[at:stop]]
+
+
+def choose_images(question: ChooseImages, tell: Callable[[int], None] | None = None, most: int | None = None) -> Chosen:
+    """Find images of inputs to go through them.
+
+    Raises:
+        UsageError: the choice is not understood.
+        OverLimitError: there are more than ``most`` names or images.
+    """
+    choose([], question.some, question.most_chosen)  # a choice that is not understood is told before the search
+    found = find_frames(question.sources, progress=tell, most=most)
+    remarks = [problem.text for problem in found.problems[:5]]
+    frames = choose(found.frames, question.some, question.most_chosen)
+    if not question.some and len(found.frames) > len(frames):
+        remarks.append(f"The first {len(frames):,} of {len(found.frames):,} images are gone through.")
+    return Chosen(frames, remarks)
+
+
+def _answer(question: CountImages | ChooseImages, tell: Callable[[int], None], most: int) -> Counted | Chosen:
+    if isinstance(question, CountImages):
+        return count_images(question, tell, most)
+    return choose_images(question, tell, most)
+
+
+if __name__ == "__main__":
+    answer_one(CountImages | ChooseImages, _answer)

@@ -1,0 +1,1 @@
+"""Monitor mode: files and folders that appear, grow, are renamed, and are complete."""

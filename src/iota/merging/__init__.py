@@ -1,0 +1,1 @@
+"""Merging the lattices of a run: indexing ambiguity, programs, folders and records."""

@@ -1,0 +1,66 @@
+"""How many frames are handed to a worker at once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from iota.engine.frame.bundle import LONGEST_S, is_blank
+from iota.records import FrameRef, FrameResult, Report
+
+_MOST = 50
+
+
+class Bundles:
+    """One frame at once, and more while nothing but quick blanks comes back.
+
+    A frame after which a worker's process ended goes alone, and so do those that were bundled with it: which of them it
+    was is not known.
+    """
+
+    def __init__(self, n_processes: int) -> None:
+        self._n_processes = n_processes
+        self._size = 1
+        self._alone: set[FrameRef] = set()
+
+    def take(self, waiting: deque[FrameRef], *, newest_first: bool = False) -> list[FrameRef]:
+        """Take from the front of a queue, or from its end, what one worker gets; the others shall not run dry."""
+        size = max(1, min(self._size, len(waiting) // (2 * self._n_processes)))
+        frames: list[FrameRef] = []
+        while waiting and len(frames) < size:
+            is_alone = waiting[-1 if newest_first else 0] in self._alone
+            if is_alone and frames:
+                break
+            frames.append(waiting.pop() if newest_first else waiting.popleft())
+            if is_alone:
+                self._alone.remove(frames[0])
+                break
+        return frames
+
+    def came_back(self, n_taken: int, reports: Sequence[Report]) -> None:
+        """Learn from what came of a bundle: a worker that was short of time has reported on the first of it only."""
+        blanks = [report for report in reports if is_blank(report)]
+        if len(blanks) < len(reports):
+            self._size = 1
+        elif len(reports) < n_taken:
+            self._size = min(self._size, len(reports))
+        elif _seconds(reports) / n_taken * (n_taken + 1) <= LONGEST_S:
+            self._size = max(self._size, min(n_taken + 1, _MOST))
+
+    def failed(self, frames: Iterable[FrameRef]) -> None:
+        """Have each of these go alone when it is taken again."""
+        self._alone.update(frames)
+        self._size = 1
+
+
+def put_back(waiting: deque[FrameRef], frames: Sequence[FrameRef], *, newest_first: bool = False) -> None:
+    """Undo :meth:`Bundles.take` for frames of it."""
+    if newest_first:
+        waiting.extend(reversed(frames))
+    else:
+        waiting.extendleft(reversed(frames))
+
+
+def _seconds(reports: Iterable[Report]) -> float:
+    """Time that workers spent on frames."""
+    return sum(sum(report.seconds.values()) for report in reports if isinstance(report, FrameResult))

@@ -1,0 +1,200 @@
+"""Determining the lattice of a crystal that nobody knows.
+
+A few frames are scouted: indexed with one group of settings after another, the cheap ones first, until enough of them
+agree on a lattice.  A cold result of one frame is never believed: most wrong cells are multiples of the true one, pass
+as success and integrate more reflections than the truth.  Which frames are scouted depends on their names alone, and a
+decision waits for the whole batch, so what is determined depends neither on the order of frames nor on the number of
+workers.  Measured figures: docs/decisions/0002-learning-the-lattice.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+
+from iota.analysis.cells.lattices import LatticeGroup, group_lattices, sub_lattices, supporters
+from iota.records import FrameRef, Scouted, Screened, Settings, Task
+from iota.runs.determination import DeterminedLattice
+from iota.symmetry import Cell, Symmetry, cell_text, in_setting_of, median_cell, multiple_of, setting_like, symmetries
+
+logger = logging.getLogger(__name__)
+
+BLOCK = 6  # frames scouted at a time
+_FORM = 0.015  # relative difference of an axis between two forms; the median of some frames is good to a fifth of it
+EXPLAINS_AS_WELL = 0.9  # share of the spots of the free lattice that a smaller or more symmetric one must index
+
+
+@dataclass(frozen=True)
+class DeterminationRules:
+    """What is the same for all lattices that a run may learn."""
+
+    ladder: Sequence[Settings]
+    with_lattice: Callable[[str, Cell, str], Settings]  # label, conventional cell, space group
+    min_agreement: int = 4
+    max_frames: int = 48
+    find_symmetry: bool = True
+    given_space_group: str | None = None
+
+    def for_another(self) -> DeterminationRules:
+        """Rules for a further lattice: one block of frames must do, since those that are left are mostly just weak."""
+        return replace(self, max_frames=BLOCK)
+
+
+@dataclass(frozen=True)
+class WantHits:
+    """The determination waits for this many frames with diffraction, in scouting order."""
+
+    number: int
+
+
+Request = WantHits | list[Task]
+Steps = Generator[Request, Sequence[Screened] | Sequence[Scouted], DeterminedLattice | None]
+
+
+def scouting_key(frame: FrameRef) -> tuple[bytes, str]:
+    """Sort key that shuffles frames the same way whatever their order: a digest of the name, then the whole path."""
+    name = f"{PurePath(frame.path).name}#{frame.index}"
+    return hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).digest(), frame.path
+
+
+def determine_lattice(rules: DeterminationRules, number: int = 1, known: Sequence[DeterminedLattice] = ()) -> Steps:
+    """Generate requests for hits and for scouting, and return the lattice that was determined, or None.
+
+    Args:
+        rules: how to look.
+        number: number of the lattice in the run, from 1.
+        known: lattices that were determined before; multiples of them are not new.
+    """
+    scouted: list[Screened] = []
+    reports: list[Scouted] = []
+    while len(scouted) < rules.max_frames:
+        wanted = min(BLOCK, rules.max_frames - len(scouted))
+        block = yield WantHits(wanted)
+        new = [hit for hit in block if isinstance(hit, Screened)]
+        scouted += new
+        exhausted = len(new) < wanted
+        needed = _needed(rules.min_agreement, len(scouted), exhausted)
+        if len(scouted) < 2:
+            return None
+        for settings in rules.ladder:
+            best = best_group(reports, needed)
+            agreeing = set(best.members) if best else set()
+            batch = [Task("scout", hit.frame, hit.name, (settings,)) for hit in new if hit.name not in agreeing]
+            if not batch:
+                break
+            reports += [report for report in (yield batch) if isinstance(report, Scouted)]
+            best = best_group(reports, needed)
+            if best and len(best) >= needed and not _is_known(best.unit_cell, known):
+                return (yield from _confirm(rules, number, best, reports, scouted))
+        if exhausted:
+            break
+    logger.info(
+        "No lattice was determined: of %d frames tried, at most %d agree.",
+        len(scouted),
+        len(best_group(reports, rules.max_frames) or ()),
+    )
+    return None
+
+
+def _needed(min_agreement: int, n_scouted: int, exhausted: bool) -> int:
+    """How many frames must agree; a run with few hits is content with three quarters of them, but never with one."""
+    return min(min_agreement, max(2, -(-3 * n_scouted // 4))) if exhausted else min_agreement
+
+
+def best_group(reports: Sequence[Scouted], needed: int) -> LatticeGroup | None:
+    """The largest group; of several that are large enough, the one whose lattice or a multiple is on most frames.
+
+    A frame that has only a multiple does not make a group large enough, since a multiple may be chance.
+    """
+    groups = group_lattices((r.name, r.unit_cell) for r in reports if r.unit_cell is not None)
+    large = [group for group in groups if len(group) >= needed]
+    if len(large) < 2:
+        return groups[0] if groups else None
+    return max(large, key=lambda group: (len(supporters(group, groups)), len(group)))  # the first of equal ones
+
+
+def _is_known(cell: Cell, known: Sequence[DeterminedLattice]) -> bool:
+    return any(_is_same(cell, lattice.primitive_cell) for lattice in known)
+
+
+def _is_same(cell: Cell, known: Cell) -> bool:
+    """Whether a lattice or a multiple of it is known; a form whose axes are a little longer or shorter is another."""
+    if (multiple_of(known, cell) or 1) > 1 or (multiple_of(cell, known) or 1) > 1:
+        return True
+    setting = setting_like(known, cell)
+    return setting is not None and max(abs(a / b - 1.0) for a, b in zip(setting[:3], known[:3], strict=True)) < _FORM
+
+
+def _confirm(
+    rules: DeterminationRules, number: int, best: LatticeGroup, reports: Sequence[Scouted], scouted: Sequence[Screened]
+) -> Steps:
+    """Index the agreeing frames with the lattice as given: smaller cells and higher symmetry first, as far as they go.
+
+    The first candidate that explains as many spots as the free lattices did is taken, with the median of its cells.
+    """
+    frames = {hit.name: hit.frame for hit in scouted}
+    members = best.members[: 2 * BLOCK]
+    free = _spots_explained(reports, members)
+    for group in [*sub_lattices(best, group_lattices((r.name, r.unit_cell) for r in reports if r.unit_cell)), best]:
+        for symmetry in _candidates(rules, group.unit_cell):
+            label = f"{symmetry.bravais} {cell_text(symmetry.unit_cell, 1)} as known"
+            settings = rules.with_lattice(label, symmetry.unit_cell, symmetry.space_group)
+            answer = yield [Task("scout", frames[name], name, (settings,)) for name in members]
+            confirmed = [r for r in answer if isinstance(r, Scouted) and r.unit_cell is not None]
+            explained = sum(r.n_indexed for r in confirmed)
+            logger.info(
+                "%s %s explains %d of the %d spots that the free lattices of %d frames do.",
+                symmetry.bravais,
+                cell_text(symmetry.unit_cell, 1),
+                explained,
+                free,
+                len(members),
+            )
+            if explained >= EXPLAINS_AS_WELL * free:
+                return _determined(number, symmetry, group.unit_cell, confirmed, best, len(scouted))
+    lowest = symmetries(best.unit_cell)[-1]
+    return _determined(number, lowest, best.unit_cell, [], best, len(scouted))
+
+
+def _spots_explained(reports: Sequence[Scouted], members: Sequence[str]) -> int:
+    """Spots that the free lattices of these frames index, with the best settings of each frame."""
+    most: dict[str, int] = {}
+    for report in reports:
+        if report.name in members and report.unit_cell is not None:
+            most[report.name] = max(most.get(report.name, 0), report.n_indexed)
+    return sum(most.values())
+
+
+def _candidates(rules: DeterminationRules, cell: Cell) -> list[Symmetry]:
+    """Symmetries to try on a primitive cell, the highest first, one of each Bravais type, P 1 last."""
+    allowed = symmetries(cell)
+    if rules.given_space_group is not None:
+        given = rules.given_space_group
+        return [s for s in allowed if in_setting_of(s.unit_cell, s.space_group, given)][:1] or allowed[-1:]
+    if not rules.find_symmetry:
+        return allowed[-1:]
+    first_of_each = {s.bravais: s for s in reversed(allowed)}
+    return [s for s in allowed if first_of_each[s.bravais] is s]
+
+
+def _determined(
+    number: int, symmetry: Symmetry, cell: Cell, confirmed: Sequence[Scouted], best: LatticeGroup, n_scouted: int
+) -> DeterminedLattice:
+    """Take the median of the confirmed cells, which were refined under the symmetry, in the candidate's setting."""
+    settings = [setting_like(cell, r.unit_cell) for r in confirmed if r.unit_cell is not None]
+    refined = [c for c in settings if c is not None]
+    if refined:
+        cell = median_cell(refined)
+        symmetry = next((s for s in symmetries(cell) if s.space_group == symmetry.space_group), symmetry)
+    return DeterminedLattice(
+        number=number,
+        unit_cell=symmetry.unit_cell,
+        space_group=symmetry.space_group,
+        bravais=symmetry.bravais,
+        primitive_cell=cell,
+        agreeing=tuple(sorted(best.members)),
+        n_scouted=n_scouted,
+    )

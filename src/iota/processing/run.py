@@ -1,0 +1,499 @@
+"""A run from start to end: its folder, its workers, its records."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from iota.analysis.summary import Summary
+from iota.engine.frame import questions
+from iota.engine.frame.worker import EngineConfig
+from iota.engine.preparation.prepared import looked_at
+from iota.errors import RunFolderError, UsageError
+from iota.inputs import Inputs, Watcher, find_frames
+from iota.inputs.crystfel.geometry import self_contained
+from iota.inputs.watching.seen import key_of
+from iota.params import Parameters, read, script_text
+from iota.processing.conclusion import Conclusion, conclude
+from iota.processing.coordinator import Coordinator
+from iota.processing.determination import DeterminationRules
+from iota.processing.feed import WatchFeed
+from iota.processing.from_parameters import check_can_watch, engine_config, grid_points, scratch_folder, strategy
+from iota.processing.optimise import WithMore, candidates, optimise
+from iota.processing.run_log import RunLog
+from iota.records import OUTCOMES, FrameRef, FrameResult, Outcome, Settings
+from iota.runs import FrameNames, Ledger, RunFolder, RunState, iterate_ledger
+from iota.runs.control import clear_orders, read_order
+from iota.runs.determination import Determination, DeterminedLattice, read_determination
+from iota.runs.folder import cannot_write
+from iota.runs.ledger import remove_records
+from iota.runs.lists import append_input_list, read_input_list, with_recorded, write_input_list
+from iota.runs.lock import RunLock
+from iota.runs.process import own_mark
+from iota.runs.state import BatchJob, Status, read_state
+from iota.symmetry import cell_text
+from iota.whole_files import remove_unfinished
+from iota.workers import dials
+from iota.workers.executors import RunWorkers, make_workers
+from iota.workers.protocol import Workers
+from iota.workers.submit import submit, submitted_job
+
+logger = logging.getLogger(__name__)
+
+_STATE_EVERY_S = 1.0
+
+
+class Display(Protocol):
+    """What a person sees while a run goes on."""
+
+    def progress(self, n_finished: int, n_frames: int, n_waiting: int, counts: dict[Outcome, int], doing: str) -> None:
+        """Show how far the run is, how many hits are unfinished and what goes on; called about twice a second."""
+
+    def determined(self, lattice: DeterminedLattice) -> None:
+        """Show that a lattice was determined."""
+
+    def note(self, text: str) -> None:
+        """Show a line of information."""
+
+
+class Run:
+    """One run.  Make it, then :meth:`execute` it once."""
+
+    def __init__(self, folder: RunFolder, parameters: Parameters, frames: Sequence[FrameRef]) -> None:
+        self.folder = folder
+        self.frames = list(frames)
+        self._names = FrameNames()
+        self.target = folder.target.read_text(encoding="utf-8")
+        self.parameters = parameters
+        self._values: Any = parameters.values
+        self._inputs = parameters.inputs
+        self._counted: Counter[Outcome] = Counter()
+        self.n_unreadable = 0  # lines of the ledger of a run that is resumed; their frames are processed again
+        self.n_again = 0  # frames that are processed again although they had a record
+        self._remarked: set[str] = set()  # remarks that were shown
+        self._outcomes: dict[FrameRef, Outcome] = {}
+        self._files_read: set[int] = set()  # keys of files that records of a run that is resumed were made of
+        self._moved: set[FrameRef] = set()  # frames that were moved before they were read, and have other names now
+        self._determination = Determination()
+        self._made: RunWorkers | None = None  # workers of this run's own, which may be in jobs
+        self._lock = RunLock(folder)
+        self._state = RunState(status="running", n_frames=len(frames), process=own_mark())
+        self._last_state = 0.0
+        self._place: os.stat_result | None = None  # of the ledger, which is open: no other file has its inode
+        self._conclusion: Conclusion | None = None
+
+    @classmethod
+    def create(
+        cls,
+        folder: RunFolder,
+        parameters: Parameters,
+        inputs: Inputs,
+        command_line: Sequence[str],
+        versions: dict[str, str],
+    ) -> Run:
+        """Write what a new run starts from: scripts, input list, state.
+
+        The scripts repeat the run when they are given back: what the command line changed is in them.
+
+        Raises:
+            UsageError: a mask does not fit the images, or what is to be found from them cannot be.
+        """
+        image_import = parameters.values.image_import
+        if image_import.crystfel_geometry:
+            image_import.crystfel_geometry = _kept_geometry(folder, image_import.crystfel_geometry)
+        first = inputs.frames
+        if parameters.values.gui.monitor_mode:  # what is there already tells shapes, shadow and gain
+            first = find_frames(parameters.inputs, geometry=image_import.crystfel_geometry).frames
+        prepared = dials.ask(questions.prepare, parameters, looked_at(first), folder.path)
+        parameters.remarks.extend(prepared.remarks)
+        if prepared.gain is not None:
+            image_import.gain, image_import.estimate_gain = prepared.gain, False
+        folder.write_text(folder.target, prepared.target)
+        parameters.values.cctbx_xfel.target = str(folder.target)
+        folder.write_text(folder.script, script_text(parameters))
+        folder.write_text(folder.log, "".join(f"{remark}\n" for remark in parameters.remarks))
+        folder.write_info(command_line, versions)
+        write_input_list(folder, inputs.frames)
+        return cls(folder, parameters, inputs.frames)
+
+    @classmethod
+    def resume(
+        cls,
+        folder: RunFolder,
+        *,
+        watch: bool = False,
+        retry: Collection[Outcome] = (),
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> Run:
+        """Take up a run that was stopped or killed: what is in its ledger stays, the rest is processed.
+
+        Args:
+            folder: of the run.
+            watch: look for new images in its inputs from now on; also for a run that is finished.
+            retry: outcomes of frames that are to be processed again; their records are removed from the ledger.
+            tell: is told what takes some seconds.
+
+        Raises:
+            UsageError: the run takes a selection of its images, so there are no new ones.
+            RunFolderError: the folder does not hold what is needed, or another coordinator has the run.
+        """
+        run = cls(folder, read([folder.script]), read_input_list(folder))
+        run._lock.acquire(tell)  # what is read now must stay true
+        if watch:
+            check_can_watch(run._values)
+            run._values.gui.monitor_mode = True
+            folder.write_text(folder.script, script_text(run.parameters))
+        run._take_over(retry)
+        run._determination = read_determination(folder)
+        return run
+
+    def _take_over(self, retry: Collection[Outcome]) -> None:
+        """Take over what the ledger holds, but for frames that are to be processed again."""
+        self.n_again = self._remove(retry)
+        records = iterate_ledger(self.folder.ledger)
+        for result in records:
+            self._names.give(result.frame, result.name)
+            self._outcomes[result.frame] = result.outcome
+            self._counted[result.outcome] += 1
+            self._remarked.update(result.remarks)
+            if result.file is not None and self._values.gui.monitor_mode:
+                self._files_read.add(key_of(result.file))
+        self.n_unreadable = records.n_unreadable
+        self.frames = with_recorded(self.frames, self._outcomes)
+        self._state.n_frames = len(self.frames)
+        if self.n_again:
+            self._write_state()
+
+    def _remove(self, outcomes: Collection[Outcome]) -> int:
+        """Remove the records with some outcomes from the ledger; returns how many."""
+        if not any(result.outcome in outcomes for result in iterate_ledger(self.folder.ledger)):
+            return 0
+        self._state.status, self._state.reason = "aborted", "Stopped before failed images were processed again."
+        self._write_state()  # first: a run whose frames have no record is not finished
+        return remove_records(self.folder.ledger, outcomes)
+
+    @property
+    def n_finished(self) -> int:
+        """Frames that have their record."""
+        return len(self._outcomes)
+
+    def execute(self, display: Display, workers: Workers | None = None) -> Summary:
+        """Process all frames, then write lists and summary, whatever happened.
+
+        Args:
+            display: what a person sees.
+            workers: who does the work; None for those that the parameters ask for.
+
+        Raises:
+            RunFolderError: the folder cannot be written any more; what was finished is kept.
+            KeyboardInterrupt: a person stopped the run; what was finished is kept.
+        """
+        config = engine_config(self._values, self.target, self.folder)
+        dials.ask(questions.check_engine, config)  # a wrong mask or geometry is found here, before any frame
+        scratch = scratch_folder(self._values, self.folder)
+        try:
+            scratch.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunFolderError(cannot_write(scratch, error)) from error
+        with self._lock:
+            return self._execute(display, config, workers)
+
+    def _execute(self, display: Display, config: EngineConfig, workers: Workers | None) -> Summary:
+        self._display: Display = display
+        self._log = RunLog(self.folder.log)
+        self._log.attach()
+        try:
+            clear_orders(self.folder)
+            remove_unfinished(self.folder.path)
+            self._state.status, self._state.reason = self._status_at_work, ""
+            self._state.write(self.folder.state)
+            with Ledger(self.folder.ledger) as self._ledger:
+                self._place = self.folder.ledger.stat()
+                if workers is None:
+                    self._made = workers = make_workers(self._values.mp, config)
+                try:
+                    settings, rules = strategy(self._values, self.target)
+                    self._names.add(self.frames)
+                    winner = self._optimised(workers, settings, rules)
+                    dials.no_more_questions()
+                    Coordinator(
+                        self.frames,
+                        self._names.__getitem__,
+                        WithMore(workers, winner) if winner else workers,
+                        self,
+                        settings,
+                        rules,
+                        self._determination,
+                        dict(self._outcomes),
+                        self._feed(),
+                        self._values.gui.monitor_mode_newest_first,
+                    ).run()
+                finally:
+                    workers.stop()
+                    if not self._lock.is_lost and not self._moved_away():  # of frames that were not finished
+                        shutil.rmtree(scratch_folder(self._values, self.folder), ignore_errors=True)
+            self._lock.check()
+            self._state.status = "finished"
+        except KeyboardInterrupt:
+            self._state.status, self._state.reason = "aborted", "Stopped by a person or by the batch system."
+            raise
+        except Exception as error:
+            moved_away = self._moved_away()
+            self._state.status, self._state.reason = "failed", moved_away or str(error)
+            logger.error("%s", self._state.reason)
+            if moved_away:
+                raise RunFolderError(moved_away) from error
+            raise
+        finally:
+            if not self._lock.is_lost:
+                self._end()
+            self._log.detach()
+        return self.summary()
+
+    def submit(self) -> BatchJob:
+        """Have the run processed by a job, as ``mp.submit_command`` says.
+
+        Raises:
+            UsageError: the command fails.
+            RunFolderError: the folder cannot be written.
+        """
+        with self._lock:  # and let go of it: the job may begin at once
+            self._state.status = "queued"
+            self._write_state()
+        job = submit(self._values.mp, self.folder.path)
+        state = read_state(self.folder.state)
+        if state.status == "queued":  # it may have begun already, and then writes the state itself
+            state.jobs = [job]
+            state.write(self.folder.state)
+        return job
+
+    def log(self, text: str) -> None:
+        """Write into the log that people read, after the run."""
+        with contextlib.suppress(OSError), self.folder.log.open("a", encoding="utf-8") as file:
+            file.write(text + "\n")
+
+    def summary(self) -> Summary:
+        """What the run ended with; counts only where that could not be made."""
+        return self.conclusion.summary
+
+    @property
+    def counts(self) -> dict[Outcome, int]:
+        """Finished frames by outcome, in the order of the stages."""
+        return {outcome: self._counted[outcome] for outcome in OUTCOMES if self._counted[outcome]}
+
+    @property
+    def conclusion(self) -> Conclusion:
+        """What the run ended with."""
+        if self._conclusion is not None:
+            return self._conclusion
+        summary = Summary(n_frames=self._n_frames, counts=self.counts)
+        return Conclusion(summary=summary, viewer=self._values.gui.image_viewer)
+
+    @property
+    def lattices(self) -> list[DeterminedLattice]:
+        """Lattices that were determined."""
+        return self._determination.lattices
+
+    @property
+    def _status_at_work(self) -> Status:
+        return "watching" if self._values.gui.monitor_mode else "running"
+
+    def _optimised(self, workers: Workers, settings: tuple[Settings, ...], rules: DeterminationRules | None) -> str:
+        """Find out which settings are best where that is asked for; what they add to the target is written into it."""
+        options = self._values.cctbx_xfel.optimise
+        if not options.flag_on or self.folder.optimisation.exists():  # when resumed, they are in the target already
+            return ""
+
+        def tick(doing: str) -> None:
+            self._lock.check()
+            if read_order(self.folder) == "stop":
+                raise KeyboardInterrupt
+            self._state.doing = doing
+            self._display.progress(0, len(self.frames), 0, {}, doing)
+            self._write_state()
+
+        tried = candidates(options.parameter, grid_points(self._values))
+        found = optimise(options, self.frames, tried, workers, settings, rules, tick)
+        self._display.note(found.sentence())
+        self.target = dials.ask(questions.with_lines, self.target, [found.phil])
+        self.folder.write_text(self.folder.target, self.target)
+        self.folder.write_text(
+            self.folder.optimisation, msgspec.json.format(msgspec.json.encode(found), indent=1).decode() + "\n"
+        )
+        return found.phil
+
+    def _feed(self) -> WatchFeed | None:
+        """What brings more images in monitor mode."""
+        gui = self._values.gui
+        if not gui.monitor_mode:
+            return None
+        time_out_s = gui.monitor_mode_timeout_length if gui.monitor_mode_timeout else None
+        return WatchFeed(
+            Watcher(
+                self._inputs,
+                rest_s=gui.monitor_mode_incomplete_after,
+                already=self.frames,
+                unread=[frame for frame in self.frames if frame not in self._outcomes],
+                read=self._files_read,
+                geometry=self._values.image_import.crystfel_geometry,
+            ),
+            self._arrived,
+            lambda: read_order(self.folder) == "finish",
+            time_out_s,
+        )
+
+    def _arrived(self, frames: Sequence[FrameRef], moved: Sequence[FrameResult] = ()) -> None:
+        """Take frames into the run before anybody processes them; those of ``moved`` have other names now."""
+        append_input_list(self.folder, frames, [result.frame for result in moved])
+        for result in moved:
+            self._moved.add(result.frame)
+            for file in result.files.values():
+                (self.folder.path / file).unlink(missing_ok=True)
+        self._names.add(frames)
+        self.frames.extend(frame for frame in frames if frame not in self._moved)
+        self._moved.difference_update(frames)
+        self._state.n_frames = self._n_frames
+
+    @property
+    def _n_frames(self) -> int:
+        return len(self.frames) - len(self._moved)
+
+    # -- the coordinator tells
+
+    def finished(self, result: FrameResult) -> None:
+        """Take the record of a frame.
+
+        Raises:
+            LostRunError: another process works on the run.
+        """
+        self._lock.check()
+        self._ledger.append(result)
+        self._outcomes[result.frame] = result.outcome
+        self._counted[result.outcome] += 1
+        self._log.line(_log_line(result))
+        for sentence in result.remarks:
+            if sentence not in self._remarked:
+                self._remarked.add(sentence)
+                logger.info("%s", sentence)
+                self._display.note(sentence)
+
+    def determined(self, determination: Determination) -> None:
+        """Keep what was determined, for when the run is resumed, and tell of a new lattice."""
+        text = msgspec.json.format(msgspec.json.encode(determination), indent=1).decode()
+        self.folder.write_text(self.folder.determined, text + "\n")
+        if determination.over:
+            return
+        lattice = determination.lattices[-1]
+        logger.info(
+            "Lattice %d determined from %d of %d frames: %s, unit cell %s. It is used for all frames.",
+            lattice.number,
+            len(lattice.agreeing),
+            lattice.n_scouted,
+            lattice.space_group,
+            cell_text(lattice.unit_cell),
+        )
+        self._display.determined(lattice)
+
+    def tick(self, doing: str, n_waiting: int) -> None:
+        """Take a sign of life.
+
+        Raises:
+            KeyboardInterrupt: somebody has ordered the run to stop.
+            LostRunError: another process works on the run.
+        """
+        self._lock.check()
+        if read_order(self.folder) == "stop":
+            raise KeyboardInterrupt
+        self._state.doing, self._state.n_waiting = doing, n_waiting
+        self._display.progress(len(self._outcomes), self._n_frames, n_waiting, self.counts, doing)
+        if time.monotonic() - self._last_state >= _STATE_EVERY_S:
+            self._last_state = time.monotonic()
+            if moved_away := self._moved_away():
+                raise RunFolderError(moved_away)
+            self._write_state()
+
+    def _moved_away(self) -> str:
+        """Say it when what is at the path of the run is not this run any more; nothing must be written there then."""
+        if self._place is None:
+            return ""
+        try:
+            if os.path.samestat(self.folder.ledger.stat(), self._place):
+                return ""
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except OSError:  # a file system that is away for a moment; what is written next finds out
+            return ""
+        return (
+            f"{self.folder.path} was renamed, deleted or replaced while the run went on, so the run has ended. Put the"
+            " folder back in its place; iota.run --resume then goes on with it."
+        )
+
+    def _write_state(self) -> None:
+        self._state.n_finished = len(self._outcomes)
+        self._state.counts = self.counts
+        self._state.jobs = self._jobs()
+        self._state.write(self.folder.state)
+
+    def _jobs(self) -> list[BatchJob]:
+        """The job in which this run is, and those in which its workers are."""
+        jobs = [] if self._made is None else self._made.jobs()
+        whole = submitted_job(self.folder.path)
+        if whole is not None:
+            whole.state = "running" if self._state.status in ("running", "watching") else "ended"
+            jobs.insert(0, whole)
+        return jobs
+
+    def _end(self) -> None:
+        self._state.doing, self._state.n_waiting = "", 0
+        self._display.progress(len(self._outcomes), self._n_frames, 0, self.counts, "")
+        if self._moved_away():
+            return
+        try:
+            self._forget_moved()
+            self._conclusion = conclude(self.folder, self.parameters, self.frames, self._outcomes)
+            self._write_state()
+        except RunFolderError as error:
+            if self._state.status == "finished":
+                raise
+            logger.error("%s", error)  # the first error is the one to report
+
+    def _forget_moved(self) -> None:
+        """Leave frames out of the list of the run that have other names now."""
+        if self._moved:
+            self.frames = [frame for frame in self.frames if frame not in self._moved]
+            self._moved.clear()
+            write_input_list(self.folder, self.frames)
+
+
+def _log_line(result: FrameResult) -> str:
+    """One line on a frame for people, its reason or its first lattice included."""
+    seconds = sum(result.seconds.values())
+    spots = "" if result.n_spots is None else f"{result.n_spots} spots  "
+    head = f"{result.name}  {result.outcome}  {spots}{seconds:.1f} s"
+    if not result.lattices:
+        return f"{head}  {result.reason}  [{result.frame}]"
+    lattices = "; ".join(
+        f"{x.bravais} {x.space_group.replace(' ', '')} {cell_text(x.unit_cell)}, {x.n_integrated} reflections"
+        f" ({x.n_strong} strong) to {x.d_min_A:.2f} A"
+        for x in result.lattices
+    )
+    return f"{head}  {lattices}  [{result.frame}; {result.settings}]"
+
+
+def _kept_geometry(folder: RunFolder, path: str) -> str:
+    """Copy a CrystFEL geometry into the run folder, so that the run stays what it is when the file is changed."""
+    try:
+        text = Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(f"The CrystFEL geometry {path} cannot be read: {error.strerror}.") from error
+    folder.write_text(folder.crystfel_geometry, self_contained(text, Path(path).parent))
+    return str(folder.crystfel_geometry)

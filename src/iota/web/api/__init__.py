@@ -1,0 +1,1 @@
+"""The HTTP API: JSON, and float32 or Arrow for columns."""

@@ -1,0 +1,1 @@
+"""Projects and their runs: listing, setting up, starting and stopping them."""

@@ -1,0 +1,1 @@
+"""Searches on the server's machine, each in a process with limits."""

@@ -1,0 +1,21 @@
+"""What a run needs of its workers, wherever they are."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from collections.abc import Sequence
+from typing import Protocol
+
+from iota.records import Report, Task
+
+
+class Workers(Protocol):
+    """What the coordinator needs of workers."""
+
+    n_processes: int
+
+    def submit(self, tasks: Sequence[Task]) -> concurrent.futures.Future[list[Report]]:
+        """Queue tasks for one worker; the future gives its reports of the first of them, at least of one."""
+
+    def stop(self) -> None:
+        """End all workers; what they were doing is dropped."""
