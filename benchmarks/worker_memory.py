@@ -93,6 +93,7 @@ def _frames(images: Images, folder: Path, task: str = "process", more: str = "",
     """What a worker of a run does with each frame."""
     from iota.engine.backend import parameters as backend
     from iota.engine.frame import worker
+    from iota.engine.frame.config import EngineConfig
     from iota.records import FrameRef, Scouted, Screened, Settings, Task
 
     lines: str = words.pop("target", KNOWN)  # type: ignore[assignment]
@@ -101,7 +102,7 @@ def _frames(images: Images, folder: Path, task: str = "process", more: str = "",
     for name in ("dials", "final", "logs", "tmp"):
         (folder / name).mkdir(exist_ok=True)
     target = backend.with_lines("", [backend.IOTA_DEFAULTS, lines])
-    worker.start(worker.EngineConfig(target, str(folder), scratch=str(folder / "tmp"), memory_GB=8.0, **words))  # type: ignore[arg-type]
+    worker.start(EngineConfig(target, str(folder), scratch=str(folder / "tmp"), memory_GB=8.0, **words))  # type: ignore[arg-type]
 
     def step(number: int) -> str:
         if one_file is None:

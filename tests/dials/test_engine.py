@@ -11,9 +11,9 @@ from dxtbx.model import ExperimentList
 from iota.engine.backend import ladder
 from iota.engine.backend import parameters as backend
 from iota.engine.backend.known_symmetry import with_lattice
+from iota.engine.frame.engine import Engine
 from iota.engine.frame.filter import LatticeFilter
-from iota.engine.frame.frame import Engine
-from iota.engine.frame.worker import run_in
+from iota.engine.frame.tasks import run_in
 from iota.engine.images.image import import_frame
 from iota.errors import ParameterError
 from iota.params import read

@@ -9,8 +9,9 @@ from commands import LYSOZYME, command
 
 from iota.analysis.paired import compare
 from iota.engine.backend import parameters as backend
+from iota.engine.frame.engine import Engine
 from iota.engine.frame.filter import LatticeFilter
-from iota.engine.frame.frame import Engine, FrameFailedError, FrameWork
+from iota.engine.frame.frame import FrameFailedError, FrameWork
 from iota.engine.frame.grid import Grid, Point
 from iota.engine.frame.grid_search import GridSearch, process
 from iota.errors import ParameterError, UsageError

@@ -11,8 +11,9 @@ from scipy.spatial import cKDTree
 
 from iota.engine.backend import parameters as backend
 from iota.engine.backend.frame_log import frame_log
-from iota.engine.frame.frame import Engine, FrameFailedError, FrameWork, StepProcessor
-from iota.engine.frame.worker import run_in
+from iota.engine.frame.engine import Engine
+from iota.engine.frame.frame import FrameFailedError, FrameWork, StepProcessor
+from iota.engine.frame.tasks import run_in
 from iota.engine.stills import indexing, still_indexer
 from iota.engine.stills.still_foreground import mark_foreground
 from iota.engine.stills.still_prediction import predict_still

@@ -10,9 +10,9 @@ from matplotlib.image import imread
 
 from iota.engine.backend import parameters as backend
 from iota.engine.frame import pictures
-from iota.engine.frame.frame import Engine
+from iota.engine.frame.engine import Engine
 from iota.engine.frame.picture_choice import Pictures
-from iota.engine.frame.worker import run_in
+from iota.engine.frame.tasks import run_in
 from iota.params import read
 from iota.records import FrameRef, Settings, Task
 

@@ -18,7 +18,7 @@ from foreign_words import FOREIGN
 from iota.analysis.hints import hint_for
 from iota.engine.backend.frame_log import frame_log
 from iota.engine.backend.sentences import IN_LOG
-from iota.engine.frame.frame import Engine
+from iota.engine.frame.engine import Engine
 from iota.engine.frame.single_image import report_image
 from iota.engine.images.masks import write_mask
 from iota.engine.viewer.pixels import Pixels

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from commands import LYSOZYME, command
 
-from iota.engine.frame.frame import Engine, FrameWork, process
+from iota.engine.frame.engine import Engine
+from iota.engine.frame.frame import FrameWork, process
 from iota.records import OUTCOMES, FrameRef, Task
 from iota.runs import RunFolder, read_ledger, read_state
 

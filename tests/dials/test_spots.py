@@ -11,8 +11,9 @@ import pytest
 from commands import command
 
 from iota.engine.backend import parameters as backend
-from iota.engine.frame.frame import Engine, StepProcessor
-from iota.engine.frame.worker import run_in
+from iota.engine.frame.engine import Engine
+from iota.engine.frame.frame import StepProcessor
+from iota.engine.frame.tasks import run_in
 from iota.engine.images.image import import_frame, import_models, read_pixels
 from iota.errors import UsageError
 from iota.params import defaults

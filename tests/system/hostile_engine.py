@@ -14,7 +14,7 @@ left_behind = []
 
 
 def start(config):
-    worker._engine, worker.run_in = "hostile", lambda _engine, task: act(task)
+    worker._run = act
     worker._memory = ProcessMemory(config.memory_GB)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import hostile_engine
 import pytest
 
-from iota.engine.frame.worker import EngineConfig
+from iota.engine.frame.config import EngineConfig
 from iota.processing.coordinator import Coordinator
 from iota.records import FrameRef
 from iota.workers.local import LocalPool

@@ -28,7 +28,7 @@ def documents(tmp_path, monkeypatch):
     (tmp_path / "src/iota/web").mkdir()
     monkeypatch.setattr(pictures, "MANIFEST", tmp_path / "docs/images/pictures.json")
     (tmp_path / "src/iota/web/page.py").write_text("x = 1\n")
-    (tmp_path / "src/iota/web/api/routes.py").write_text("x = 1\n")
+    (tmp_path / "src/iota/web/server.py").write_text("x = 1\n")
     (tmp_path / "docs/images/a.png").write_bytes(b"a")
     said = ".\n".join(pictures.sentences_of(FIGURES))
     (tmp_path / "docs/tutorial.md").write_text(f"![a](images/a.png)\n{said}\n")
@@ -39,7 +39,7 @@ def documents(tmp_path, monkeypatch):
 
 def test_nothing_is_wrong_with_new_pictures_also_when_what_is_not_seen_changes(documents):
     assert pictures.complaints() == []
-    (documents / "src/iota/web/api/routes.py").write_text("x = 2\n")
+    (documents / "src/iota/web/server.py").write_text("x = 2\n")
     assert pictures.complaints() == []
 
 

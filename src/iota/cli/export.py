@@ -16,7 +16,7 @@ from iota.cli.own_scope import own_scope_parser, sorted_arguments
 from iota.cli.terminal import Terminal
 from iota.cli.unread import ends_when_unread
 from iota.errors import IotaError
-from iota.exports.export import Export, export_run
+from iota.exports.record import Export
 from iota.params.exporting import EXPORT
 from iota.symmetry import cell_text
 
@@ -59,7 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it, half of an export is not left
     try:
         run, scripts, assignments = sorted_arguments("iota.export", options.arguments)
-        export, folder = export_run(run, EXPORT.read(scripts, assignments), terminal.step)
+        values = EXPORT.read(scripts, assignments)
+        from iota.exports.export import export_run  # imports DIALS, 1.2 s: not for what is wrong on the command line
+
+        export, folder = export_run(run, values, terminal.step)
     except IotaError as error:
         terminal.errors.print(f"iota.export: {error}", markup=False, soft_wrap=True)
         return error.exit_status

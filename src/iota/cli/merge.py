@@ -18,7 +18,6 @@ from iota.cli.own_scope import own_scope_parser, sorted_arguments
 from iota.cli.terminal import Terminal, plain_console
 from iota.cli.unread import ends_when_unread
 from iota.errors import IotaError
-from iota.merging.merging import merge_run
 from iota.params.merging import MERGING
 
 _DESCRIPTION = """\
@@ -63,6 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         run, scripts, assignments = sorted_arguments("iota.merge", options.arguments)
         values = MERGING.read(scripts, assignments)
+        from iota.merging.merging import merge_run  # imports DIALS, 1.2 s: not for what is wrong on the command line
+
         merging, folder = merge_run(run, values, terminal.step)
         run.write_text(folder / "table.txt", merging_as_text(merging, folder))
     except IotaError as error:

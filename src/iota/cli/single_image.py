@@ -178,7 +178,7 @@ def _reports(work: _Work, tasks: Sequence[Task], n_processes: int) -> Iterator[I
 def _report(work: _Work, task: Task) -> ImageReport:
     from iota.engine.backend.frame_log import frame_log
     from iota.engine.backend.sentences import elsewhere
-    from iota.engine.frame.frame import Engine
+    from iota.engine.frame.engine import Engine
     from iota.engine.frame.single_image import report_image, settings_for
 
     engine = Engine(work.target, Path(work.folder), find_symmetry=work.find_symmetry, strong_sigma=work.strong_sigma)

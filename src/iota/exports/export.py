@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,9 +16,14 @@ import numpy as np
 import iota
 from iota.analysis.cells.consensus import Consensus
 from iota.analysis.summary import SummaryBuilder
+from iota.engine.backend.installation import dials_version
+from iota.engine.exports.composite import Composite
+from iota.engine.exports.crystfel_stream import event
+from iota.engine.exports.integrated_frame import read_frame
 from iota.errors import BackendError, IotaError, RunFolderError, UsageError
 from iota.exports.given_geometry import GivenGeometry
-from iota.inputs.hdf5.image_map import stack_of_images
+from iota.exports.record import Export, ExportedFile
+from iota.exports.stream import ExportedFrame, StreamWriter
 from iota.params.exporting import EXPORT
 from iota.records import NOT_HITS, FrameRef, FrameResult, Lattice
 from iota.runs import RunFolder, iterate_ledger
@@ -30,41 +34,6 @@ from iota.runs.state import is_at_work, read_state
 _BATCH = 500  # frames, between two signs of life
 
 Step = Callable[[str], AbstractContextManager[None]]
-
-
-class ExportedFile(msgspec.Struct, frozen=True):
-    """A file, what it is, and of how many of what it is made."""
-
-    name: str
-    what: str
-    n_bytes: int
-
-
-class Export(msgspec.Struct, kw_only=True):
-    """``export.json``: what was written, from what, and with what."""
-
-    run: str
-    started: float  # s since the epoch
-    versions: dict[str, str]
-    formats: list[str]
-    n_frames: int = 0  # integrated ones
-    n_lattices: int = 0
-    n_chunks: int = 0  # images in the stream
-    left_out: dict[str, int] = {}  # why -> lattices
-    space_group: str
-    unit_cell: tuple[float, ...]
-    files: list[ExportedFile] = []
-    remarks: list[str] = []
-
-
-class _Frame(NamedTuple):
-    """A frame that is written, and what of it; kept for all frames, so it is small."""
-
-    ref: FrameRef
-    name: str
-    lattices: tuple[int, ...]  # none: it was not integrated
-    files: tuple[str, str, str]  # experiments, reflections, spots; empty where there are none
-    is_hit: bool
 
 
 def export_run(run: RunFolder, values: Any, step: Step) -> tuple[Export, Path]:
@@ -139,7 +108,7 @@ def _consensus(run: RunFolder, only: set[FrameRef] | None) -> Consensus | None:
 
 def _wanted_frames(
     run: RunFolder, only: set[FrameRef] | None, values: Any, consensus: Consensus, export: Export
-) -> Iterator[_Frame]:
+) -> Iterator[ExportedFrame]:
     """Frames to be written, in the order of the ledger; counts lattices that are left out."""
     left_out: Counter[str] = Counter()
     wanted = np.array(consensus.unit_cell)
@@ -156,7 +125,7 @@ def _wanted_frames(
         if numbers or _is_only_in_stream(result, is_hit, values):
             spots = result.files.get("indexed" if numbers else "strong", "")
             files = (result.files.get("experiments", ""), result.files.get("reflections", ""), spots)
-            yield _Frame(result.frame, result.name, numbers, files, is_hit)
+            yield ExportedFrame(result.frame, result.name, numbers, files, is_hit)
     export.left_out = dict(left_out)
 
 
@@ -185,19 +154,17 @@ def _new_folder(run: RunFolder) -> Path:
         raise RunFolderError(f"No folder can be made in {above}: {error.strerror}.") from error
 
 
-def _write(run: RunFolder, folder: Path, frames: Sequence[_Frame], values: Any, export: Export, step: Step) -> None:
+def _write(
+    run: RunFolder, folder: Path, frames: Sequence[ExportedFrame], values: Any, export: Export, step: Step
+) -> None:
     """Go through the frames once and write all formats."""
-    from iota.engine.backend.installation import dials_version
-    from iota.engine.exports.composite import Composite  # these import DIALS
-    from iota.engine.exports.integrated_frame import read_frame
-
     export.versions["DIALS"] = dials_version()
     composite = Composite(folder, values.lattices_per_file) if "dials" in values.format else None
     unreadable: list[str] = []
     written: list[FrameRef] = []
     given = GivenGeometry.of_run(run)
     with ExitStack() as open_files:
-        stream = _Stream(folder, export, open_files, given) if "crystfel" in values.format else None
+        stream = StreamWriter(folder, export, open_files, given) if "crystfel" in values.format else None
         for first in range(0, len(frames), _BATCH):
             batch = frames[first : first + _BATCH]
             with step(f"Writing images {first + 1} to {first + len(batch)} of {len(frames)}"):
@@ -233,83 +200,7 @@ def _write(run: RunFolder, folder: Path, frames: Sequence[_Frame], values: Any, 
         _write_lists(folder, written, given)
 
 
-class _Stream:
-    """The stream while it is written; its geometry is that of the run, or of the first image that is read."""
-
-    def __init__(self, folder: Path, export: Export, open_files: ExitStack, given: GivenGeometry | None) -> None:
-        self._given = given
-        self.n_chunks = 0
-        self._folder = folder
-        self._export = export
-        self._open_files = open_files
-        self._file: IO[str] | None = None
-        self._reference: Any = None
-        self._blanks: list[_Frame] = []  # before the first image with a geometry
-
-    def add(self, frame: _Frame, data: Any | None) -> None:
-        """Write the chunk of a frame; one without data is blank."""
-        from iota.engine.exports import crystfel_stream as crystfel
-        from iota.engine.exports.crystfel_geometry import geometry_of
-
-        if data is None:
-            self._blanks.append(frame)
-            if self._file is not None:
-                self._write_blanks()
-            return
-        geometry = geometry_of(data.experiments[0], self._given.places if self._given else ())
-        if self._file is None:
-            self._reference = geometry
-            self._begin(frame.ref)
-        header = self._header(frame)
-        assert self._file is not None
-        self._file.write(crystfel.chunk(header, data, geometry, self._reference))
-
-    def _begin(self, first: FrameRef) -> None:
-        from iota.engine.exports import crystfel_stream as crystfel
-        from iota.engine.exports.crystfel_cell import cell_file_text
-        from iota.engine.exports.crystfel_geometry import geometry_text
-
-        if self._given is not None and len(self._given.places) == len(self._reference.panels):
-            geometry = self._given.text_for(self._reference)
-        else:
-            geometry = geometry_text(self._reference, _data_lines(first))
-        cell = cell_file_text(self._export.unit_cell, self._export.space_group)
-        for name, text in (("run.geom", geometry), ("run.cell", cell)):
-            (self._folder / name).write_text(text, encoding="utf-8")
-        self._file = self._open_files.enter_context(
-            (self._folder / "run.stream").open("w", encoding="utf-8", errors="surrogateescape")
-        )
-        command = shlex.join(["iota.export", self._export.run])
-        self._file.write(crystfel.stream_head(iota.__version__, command, geometry, cell))
-        self._write_blanks()
-
-    def _write_blanks(self) -> None:
-        from iota.engine.exports import crystfel_stream as crystfel
-
-        assert self._file is not None
-        for frame in self._blanks:
-            self._file.write(crystfel.blank_chunk(self._header(frame), self._reference))
-        self._blanks = []
-
-    def _header(self, frame: _Frame) -> Any:
-        from iota.engine.exports.crystfel_stream import Header
-
-        self.n_chunks += 1
-        return Header(frame.ref, self.n_chunks, frame.is_hit, self._given.event(frame.ref) if self._given else "")
-
-
-def _data_lines(first: FrameRef) -> list[str]:
-    """Lines of a geometry file on where the pixels of HDF5 files are."""
-    if first.index is None:
-        return []
-    dataset = stack_of_images(first.path)
-    if dataset is None:
-        return ["; Where the pixels are in the files is not said here: complete it for indexamajig."]
-    return [f"data = {dataset}", "dim0 = %", "dim1 = ss", "dim2 = fs"]
-
-
 def _write_lists(folder: Path, frames: Sequence[FrameRef], given: GivenGeometry | None) -> None:
-    from iota.engine.exports.crystfel_stream import event
 
     named = event if given is None else given.event
     texts = {

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from iota.engine.exports.crystfel_geometry import Geometry, Place
 from iota.errors import InputError, UsageError
 from iota.inputs.crystfel.events import Events, events_of
 from iota.inputs.crystfel.geometry import parse_geometry
 from iota.inputs.hdf5.masters import open_hdf5
 from iota.records import FrameRef
 from iota.runs import RunFolder
-
-if TYPE_CHECKING:
-    from iota.engine.exports.crystfel_geometry import Geometry, Place  # imports nothing of DIALS, but the package does
 
 _SAME_M = 1e-8  # positions of a detector that was not moved
 _PLACE = re.compile(r"^(?:(?P<panel>[^/]+)/)?(?P<key>corner_x|corner_y|fs|ss|coffset|clen|detector_shift_[xy])$")

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iota.analysis.intensities.indexing_ways import UNCLEAR, settle_ways
+from iota.engine.merging import scaling as dials
 from iota.errors import BackendError
 from iota.merging.merge_folders import MergeFolder
 from iota.symmetry import reindexed, unique_reflections, without_screw_axes
@@ -53,8 +54,6 @@ def tell_ways_apart(
     Raises:
         BackendError: dials.cosym failed, or found no consistent indexing.
     """
-    from iota.engine.merging import scaling as dials  # imports DIALS
-
     folder = place.work
     cell, space_group, d_min_A = crystal
     ways = [AS_IT_IS, *others]

@@ -12,6 +12,7 @@ import msgspec
 
 from iota.analysis.intensities.prime import prime_script
 from iota.analysis.summary import Summary
+from iota.engine.merging import scaling as dials
 from iota.errors import BackendError, UsageError
 from iota.merging.merge_folders import MergeFolder
 from iota.merging.prime_pickles import check_integration_pickle
@@ -85,8 +86,6 @@ def xia2_command(run: RunFolder, folder: Path, chosen: Chosen, crystal: tuple[st
     Raises:
         BackendError: a file of the run cannot be read.
     """
-    from iota.engine.merging import scaling as dials  # imports DIALS
-
     space_group, d_min_A = crystal
     place = folder / "lattices"
     place.mkdir()

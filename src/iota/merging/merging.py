@@ -18,6 +18,8 @@ from iota.analysis.intensities.merged import Observations, cumulative, scatter_v
 from iota.analysis.intensities.merged_charts import write_merging_charts
 from iota.analysis.intensities.merging import Merging
 from iota.analysis.summary import SummaryBuilder
+from iota.engine.backend.installation import dials_version
+from iota.engine.merging import scaling as dials
 from iota.errors import UsageError
 from iota.merging.indexing_ways import tell_ways_apart
 from iota.merging.merge_folders import MergeFolder, new_merge_folder
@@ -147,8 +149,6 @@ def _misfit(result: FrameResult, lattice: Lattice, bravais: str, wanted: Any, to
 def _with_dials(
     run: RunFolder, place: MergeFolder, chosen: list[tuple[FrameResult, int]], values: Any, merging: Merging, step: Step
 ) -> None:
-    from iota.engine.backend.installation import dials_version
-    from iota.engine.merging import scaling as dials  # imports DIALS
 
     merging.versions["DIALS"] = dials_version()
     folder, logs = place.work, place.path

@@ -10,10 +10,10 @@ import msgspec
 
 from iota.engine.backend.known_symmetry import with_lattice
 from iota.engine.frame import questions
+from iota.engine.frame.config import EngineConfig
 from iota.engine.frame.filter import LatticeFilter
 from iota.engine.frame.grid import Grid
 from iota.engine.frame.picture_choice import Pictures
-from iota.engine.frame.worker import EngineConfig
 from iota.errors import UsageError
 from iota.processing.determination import DeterminationRules
 from iota.records import Settings

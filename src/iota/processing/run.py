@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
 from iota.analysis.summary import Summary
 from iota.engine.frame import questions
-from iota.engine.frame.worker import EngineConfig
-from iota.engine.preparation.prepared import looked_at
-from iota.errors import RunFolderError, UsageError
-from iota.inputs import Inputs, Watcher, find_frames
-from iota.inputs.crystfel.geometry import self_contained
-from iota.inputs.watching.seen import key_of
+from iota.engine.frame.config import EngineConfig
+from iota.errors import RunFolderError
+from iota.inputs import Inputs, Watcher
 from iota.params import Parameters, read, script_text
 from iota.processing.conclusion import Conclusion, conclude
 from iota.processing.coordinator import Coordinator
 from iota.processing.determination import DeterminationRules
 from iota.processing.feed import WatchFeed
 from iota.processing.from_parameters import check_can_watch, engine_config, grid_points, scratch_folder, strategy
+from iota.processing.new_run import write_new_run
 from iota.processing.optimise import WithMore, candidates, optimise
-from iota.processing.run_log import RunLog
+from iota.processing.run_log import RunLog, log_line
+from iota.processing.run_place import RunPlace
+from iota.processing.taken_over import take_over
 from iota.records import OUTCOMES, FrameRef, FrameResult, Outcome, Settings
 from iota.runs import FrameNames, Ledger, RunFolder, RunState, iterate_ledger
 from iota.runs.control import clear_orders, read_order
@@ -88,7 +86,7 @@ class Run:
         self._lock = RunLock(folder)
         self._state = RunState(status="running", n_frames=len(frames), process=own_mark())
         self._last_state = 0.0
-        self._place: os.stat_result | None = None  # of the ledger, which is open: no other file has its inode
+        self._place = RunPlace(folder)
         self._conclusion: Conclusion | None = None
 
     @classmethod
@@ -107,22 +105,7 @@ class Run:
         Raises:
             UsageError: a mask does not fit the images, or what is to be found from them cannot be.
         """
-        image_import = parameters.values.image_import
-        if image_import.crystfel_geometry:
-            image_import.crystfel_geometry = _kept_geometry(folder, image_import.crystfel_geometry)
-        first = inputs.frames
-        if parameters.values.gui.monitor_mode:  # what is there already tells shapes, shadow and gain
-            first = find_frames(parameters.inputs, geometry=image_import.crystfel_geometry).frames
-        prepared = dials.ask(questions.prepare, parameters, looked_at(first), folder.path)
-        parameters.remarks.extend(prepared.remarks)
-        if prepared.gain is not None:
-            image_import.gain, image_import.estimate_gain = prepared.gain, False
-        folder.write_text(folder.target, prepared.target)
-        parameters.values.cctbx_xfel.target = str(folder.target)
-        folder.write_text(folder.script, script_text(parameters))
-        folder.write_text(folder.log, "".join(f"{remark}\n" for remark in parameters.remarks))
-        folder.write_info(command_line, versions)
-        write_input_list(folder, inputs.frames)
+        write_new_run(folder, parameters, inputs, command_line, versions)
         return cls(folder, parameters, inputs.frames)
 
     @classmethod
@@ -157,17 +140,11 @@ class Run:
         return run
 
     def _take_over(self, retry: Collection[Outcome]) -> None:
-        """Take over what the ledger holds, but for frames that are to be processed again."""
+        """Take over what the ledger holds, except for frames that are to be processed again."""
         self.n_again = self._remove(retry)
-        records = iterate_ledger(self.folder.ledger)
-        for result in records:
-            self._names.give(result.frame, result.name)
-            self._outcomes[result.frame] = result.outcome
-            self._counted[result.outcome] += 1
-            self._remarked.update(result.remarks)
-            if result.file is not None and self._values.gui.monitor_mode:
-                self._files_read.add(key_of(result.file))
-        self.n_unreadable = records.n_unreadable
+        taken = take_over(self.folder, self._names, files=self._values.gui.monitor_mode)
+        self._outcomes, self._counted = taken.outcomes, Counter(taken.outcomes.values())
+        self._remarked, self._files_read, self.n_unreadable = taken.remarks, taken.files_read, taken.n_unreadable
         self.frames = with_recorded(self.frames, self._outcomes)
         self._state.n_frames = len(self.frames)
         if self.n_again:
@@ -217,7 +194,7 @@ class Run:
             self._state.status, self._state.reason = self._status_at_work, ""
             self._state.write(self.folder.state)
             with Ledger(self.folder.ledger) as self._ledger:
-                self._place = self.folder.ledger.stat()
+                self._place.take()
                 if workers is None:
                     self._made = workers = make_workers(self._values.mp, config)
                 try:
@@ -239,7 +216,7 @@ class Run:
                     ).run()
                 finally:
                     workers.stop()
-                    if not self._lock.is_lost and not self._moved_away():  # of frames that were not finished
+                    if not self._lock.is_lost and not self._place.moved_away():  # of frames that were not finished
                         shutil.rmtree(scratch_folder(self._values, self.folder), ignore_errors=True)
             self._lock.check()
             self._state.status = "finished"
@@ -247,7 +224,7 @@ class Run:
             self._state.status, self._state.reason = "aborted", "Stopped by a person or by the batch system."
             raise
         except Exception as error:
-            moved_away = self._moved_away()
+            moved_away = self._place.moved_away()
             self._state.status, self._state.reason = "failed", moved_away or str(error)
             logger.error("%s", self._state.reason)
             if moved_away:
@@ -379,7 +356,7 @@ class Run:
         self._ledger.append(result)
         self._outcomes[result.frame] = result.outcome
         self._counted[result.outcome] += 1
-        self._log.line(_log_line(result))
+        self._log.line(log_line(result))
         for sentence in result.remarks:
             if sentence not in self._remarked:
                 self._remarked.add(sentence)
@@ -417,25 +394,9 @@ class Run:
         self._display.progress(len(self._outcomes), self._n_frames, n_waiting, self.counts, doing)
         if time.monotonic() - self._last_state >= _STATE_EVERY_S:
             self._last_state = time.monotonic()
-            if moved_away := self._moved_away():
+            if moved_away := self._place.moved_away():
                 raise RunFolderError(moved_away)
             self._write_state()
-
-    def _moved_away(self) -> str:
-        """Say it when what is at the path of the run is not this run any more; nothing must be written there then."""
-        if self._place is None:
-            return ""
-        try:
-            if os.path.samestat(self.folder.ledger.stat(), self._place):
-                return ""
-        except (FileNotFoundError, NotADirectoryError):
-            pass
-        except OSError:  # a file system that is away for a moment; what is written next finds out
-            return ""
-        return (
-            f"{self.folder.path} was renamed, deleted or replaced while the run went on, so the run has ended. Put the"
-            " folder back in its place; iota.run --resume then goes on with it."
-        )
 
     def _write_state(self) -> None:
         self._state.n_finished = len(self._outcomes)
@@ -455,7 +416,7 @@ class Run:
     def _end(self) -> None:
         self._state.doing, self._state.n_waiting = "", 0
         self._display.progress(len(self._outcomes), self._n_frames, 0, self.counts, "")
-        if self._moved_away():
+        if self._place.moved_away():
             return
         try:
             self._forget_moved()
@@ -472,28 +433,3 @@ class Run:
             self.frames = [frame for frame in self.frames if frame not in self._moved]
             self._moved.clear()
             write_input_list(self.folder, self.frames)
-
-
-def _log_line(result: FrameResult) -> str:
-    """One line on a frame for people, its reason or its first lattice included."""
-    seconds = sum(result.seconds.values())
-    spots = "" if result.n_spots is None else f"{result.n_spots} spots  "
-    head = f"{result.name}  {result.outcome}  {spots}{seconds:.1f} s"
-    if not result.lattices:
-        return f"{head}  {result.reason}  [{result.frame}]"
-    lattices = "; ".join(
-        f"{x.bravais} {x.space_group.replace(' ', '')} {cell_text(x.unit_cell)}, {x.n_integrated} reflections"
-        f" ({x.n_strong} strong) to {x.d_min_A:.2f} A"
-        for x in result.lattices
-    )
-    return f"{head}  {lattices}  [{result.frame}; {result.settings}]"
-
-
-def _kept_geometry(folder: RunFolder, path: str) -> str:
-    """Copy a CrystFEL geometry into the run folder, so that the run stays what it is when the file is changed."""
-    try:
-        text = Path(path).read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise UsageError(f"The CrystFEL geometry {path} cannot be read: {error.strerror}.") from error
-    folder.write_text(folder.crystfel_geometry, self_contained(text, Path(path).parent))
-    return str(folder.crystfel_geometry)

@@ -7,6 +7,9 @@ import logging
 import time
 from pathlib import Path
 
+from iota.records import FrameResult
+from iota.symmetry import cell_text
+
 _TIME = "%Y-%m-%d %H:%M:%S"
 
 
@@ -40,3 +43,18 @@ class RunLog(logging.FileHandler):
         with contextlib.suppress(OSError), self.lock or contextlib.nullcontext():
             self.stream.write(f"{self._time}  {text}\n")
             self.stream.flush()
+
+
+def log_line(result: FrameResult) -> str:
+    """One line on a frame for people, with its reason or its lattices."""
+    seconds = sum(result.seconds.values())
+    spots = "" if result.n_spots is None else f"{result.n_spots} spots  "
+    head = f"{result.name}  {result.outcome}  {spots}{seconds:.1f} s"
+    if not result.lattices:
+        return f"{head}  {result.reason}  [{result.frame}]"
+    lattices = "; ".join(
+        f"{x.bravais} {x.space_group.replace(' ', '')} {cell_text(x.unit_cell)}, {x.n_integrated} reflections"
+        f" ({x.n_strong} strong) to {x.d_min_A:.2f} A"
+        for x in result.lattices
+    )
+    return f"{head}  {lattices}  [{result.frame}; {result.settings}]"

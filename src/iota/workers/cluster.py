@@ -27,7 +27,7 @@ from distributed.deploy.spec import ProcessInterface
 from distributed.diagnostics.plugin import WorkerPlugin
 from distributed.utils import get_ip
 
-from iota.engine.frame.worker import EngineConfig
+from iota.engine.frame.config import EngineConfig
 from iota.errors import BackendError
 from iota.records import Report, Task
 from iota.runs.state import BatchJob

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Any, Protocol
 
-from iota.engine.frame.worker import EngineConfig
+from iota.engine.frame.config import EngineConfig
 from iota.errors import BackendError, UsageError
 from iota.requirements.locks import install_command
 from iota.runs.state import BatchJob

@@ -11,7 +11,7 @@ from pebble import CONSTS, ProcessPool
 
 from iota.engine.frame import worker
 from iota.engine.frame.bundle import run_bundle
-from iota.engine.frame.worker import EngineConfig
+from iota.engine.frame.config import EngineConfig
 from iota.records import Task
 from iota.workers import dials
 

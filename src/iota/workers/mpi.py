@@ -21,7 +21,7 @@ from iota.workers.local import LocalPool
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from iota.engine.frame.worker import EngineConfig
+    from iota.engine.frame.config import EngineConfig
     from iota.records import Report, Task
     from iota.runs.state import BatchJob
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from iota.engine.frame.worker import EngineConfig
+from iota.engine.frame.config import EngineConfig
 from iota.engine.preparation.prepared import Prepared
 from iota.params import Parameters
 from iota.records import FrameRef, Settings
@@ -26,7 +26,7 @@ def nearest_name(name: str) -> str | None:
 
 
 def target_text(parameters: Parameters) -> tuple[str, list[str]]:
-    """The target of a run, see :func:`iota.engine.backend.target_text`, and all remarks on the parameters.
+    """The target of a run, see :func:`iota.engine.backend.parameters.target_text`, and all remarks on the parameters.
 
     Raises:
         ParameterError: a name or value in the target is not understood by the installed DIALS.
@@ -68,7 +68,9 @@ def check_engine(config: EngineConfig) -> None:
     Raises:
         BackendError: a file that the parameters name, such as a mask or a geometry, cannot be used.
     """
-    config.engine()
+    from iota.engine.frame.tasks import make_engine
+
+    make_engine(config)
 
 
 def given_lattice(target: str) -> tuple[bool, str | None]:

@@ -13,7 +13,8 @@ from dials.algorithms.spot_finding.per_image_analysis import stats_for_reflectio
 
 from iota.engine.backend import ladder
 from iota.engine.backend.remarks import collect_remarks
-from iota.engine.frame.frame import Engine, Failure, FrameFailedError, FrameWork
+from iota.engine.frame.engine import Engine
+from iota.engine.frame.frame import Failure, FrameFailedError, FrameWork
 from iota.engine.frame.process_memory import ProcessMemory
 from iota.engine.spots.ice_rings import ice_rings_A
 from iota.engine.stills.indexing import Indexed

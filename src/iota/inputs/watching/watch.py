@@ -28,12 +28,12 @@ from iota.inputs.watching.folders import Arrival, Folders
 from iota.inputs.watching.growing import GrowingFiles
 from iota.inputs.watching.growing_list import GrowingList
 from iota.inputs.watching.handed import HandedOver
+from iota.inputs.watching.new_names import NewName, Wildcard, status_of, status_of_link
 from iota.inputs.watching.pending import Pending, Waiting
 from iota.inputs.watching.seen import Seen, identity_of
 from iota.records import FrameRef, FrameResult
 
 _EXPECTED_LOOKS = 500  # paths that do not exist yet, looked for in one poll
-_GLOB_SHARE = 10  # a search for folders is followed by so many times its duration without one
 _FRESH_LIMIT = 20_000  # names met and not looked at yet, beyond which no folder is listed
 _WRITTEN_ANEW = (
     "the folder was made again, with images of the same names as before. These are not processed;"
@@ -88,8 +88,8 @@ class Watcher:
         self._turn = 0
         self._lists: dict[str, GrowingList] = {}
         self._roots: dict[tuple[str, re.Pattern[str] | None], None] = {}
-        self._wildcards: list[_Wildcard] = []
-        self._fresh: deque[_New | Arrival] = deque()
+        self._wildcards: list[Wildcard] = []
+        self._fresh: deque[NewName | Arrival] = deque()
         self._shown: set[str] = set()  # paths of frames that have a link in them
         self._absent: dict[str, str] = {}  # paths of files that were given back, and where these lie
         self._told: set[str] = set()
@@ -131,7 +131,7 @@ class Watcher:
             frames.extend(self._frame(file))
         while self._fresh:
             fresh = self._fresh.popleft()
-            frames.extend(self._meet(_New.of(fresh) if isinstance(fresh, Arrival) else fresh))
+            frames.extend(self._meet(NewName.of(fresh) if isinstance(fresh, Arrival) else fresh))
             if time.perf_counter() > deadline:
                 break
         frames.extend(self._growing.poll(self._now, deadline))
@@ -156,7 +156,7 @@ class Watcher:
             return
         other = self._handed.give_back(frame)
         if other is not None:
-            self._fresh.append(_New(other.path, other.resolved, False, False))
+            self._fresh.append(NewName(other.path, other.resolved, False, False))
         folder, name = os.path.split(frame.path)
         self._absent[frame.path] = os.path.join(os.path.realpath(folder), name)
         self._seen.forget(self._absent[frame.path])
@@ -194,7 +194,7 @@ class Watcher:
             resolved = self._absent[path] = self._absent.pop(path)  # to the end of the row
             if resolved not in self._seen and os.path.lexists(path):
                 self._seen.add(resolved)
-                self._fresh.append(_New(path, resolved, False, False))
+                self._fresh.append(NewName(path, resolved, False, False))
 
     def _take(self, text: str, folder: str) -> bool:
         """Take one path as written by a person or in the list of a folder; False if it is not there yet."""
@@ -202,13 +202,13 @@ class Watcher:
             self._tell(text, "name a file, a folder, a wildcard or a list.")
             return True
         path, number = absolute(lists.place_line(text, folder) if folder else text), None
-        status = _stat(path)
+        status = status_of(path)
         if status is None:
             name, number = lists.split_number(text)
             if not number:
                 return self._take_absent(text, path)
             path = absolute(lists.place_line(name, folder) if folder else name)
-            status = _stat(path)
+            status = status_of(path)
         if status is None:
             self._tell(path, _GONE, of_list=bool(folder))
             return False
@@ -225,7 +225,7 @@ class Watcher:
             self._tell(path, _GONE)
             return False
         folder, name = os.path.split(path)
-        self._wildcards.append(_Wildcard(folder, re.compile("" if name == "**" else fnmatch.translate(name))))
+        self._wildcards.append(Wildcard(folder, re.compile("" if name == "**" else fnmatch.translate(name))))
         return True
 
     def _take_file(self, path: str, number: int | None) -> bool:
@@ -251,7 +251,7 @@ class Watcher:
         if key not in self._seen or (is_hdf5 and number):
             self._seen.add(key)
             index = None if number is None else number - 1
-            self._fresh.append(_New(path, resolved, False, False, named=True, index=index, is_hdf5=is_hdf5))
+            self._fresh.append(NewName(path, resolved, False, False, named=True, index=index, is_hdf5=is_hdf5))
         return True
 
     def _read_lists(self, deadline: float) -> None:
@@ -280,9 +280,9 @@ class Watcher:
                 except OSError as error:
                     self._tell(folder, f"the folder cannot be reached ({error.strerror}): waiting for it.")
 
-    def _meet(self, new: _New) -> Iterator[FrameRef]:
+    def _meet(self, new: NewName) -> Iterator[FrameRef]:
         """Find out what a new name is, and yield its frame if it is complete."""
-        status = _lstat(new.path)
+        status = status_of_link(new.path)
         if status is None:
             self._seen.forget(new.resolved)
             return
@@ -292,7 +292,7 @@ class Watcher:
             if resolved != new.resolved and resolved in self._seen:
                 return
             self._seen.add(resolved)
-            status = _stat(new.path)
+            status = status_of(new.path)
             if status is None:  # a link that leads nowhere, maybe only now
                 self._pending.add(new.path, resolved, new.index, self._now)
                 return
@@ -315,13 +315,13 @@ class Watcher:
         elif waited := self._pending.add(new.path, resolved, new.index, self._now):
             yield from self._frame(waited)
 
-    def _meet_former(self, new: _New, status: os.stat_result) -> None:
+    def _meet_former(self, new: NewName, status: os.stat_result) -> None:
         """Remember the file of a frame that was found before, maybe by a run that was stopped before it was read."""
         self._seen.identify(status)
         if (frame := FrameRef(new.path)) in self._unread:
             self._handed.add(frame, new.resolved, identity_of(status))
 
-    def _enter(self, new: _New) -> None:
+    def _enter(self, new: NewName) -> None:
         """Watch a folder that turned up in a watched one; its name may be that of an image."""
         try:
             folder = self._folders.add(new.path)
@@ -357,69 +357,3 @@ class Watcher:
                 self.problems.append(problem)
         if problems is not self.problems:
             problems.clear()
-
-
-class _New:
-    """A file that was met, of which nothing but the name is known yet."""
-
-    __slots__ = ("by_wildcard", "first", "index", "is_hdf5", "named", "path", "resolved")
-
-    def __init__(
-        self,
-        path: str,
-        resolved: str,
-        first: bool,
-        by_wildcard: bool,
-        *,
-        named: bool = False,
-        index: int | None = None,
-        is_hdf5: bool | None = None,
-    ) -> None:
-        self.path = path
-        self.resolved = resolved
-        self.first = first  # there when its folder was listed for the first time
-        self.by_wildcard = by_wildcard
-        self.named = named
-        self.index = index
-        self.is_hdf5 = kinds.is_hdf5_name(path) if is_hdf5 is None else is_hdf5
-
-    @classmethod
-    def of(cls, arrival: Arrival) -> _New:
-        """Make one of a name that turned up in a watched folder."""
-        folder, name = arrival.folder, arrival.name
-        path, resolved = (os.path.join(where, name) for where in (folder.path, folder.resolved))
-        return cls(path if path != resolved else resolved, resolved, arrival.first, folder.pattern is not None)
-
-
-class _Wildcard:
-    """A wildcard: names to watch for, in folders that may be wildcards themselves."""
-
-    def __init__(self, folder: str, names: re.Pattern[str]) -> None:
-        self._folder = folder
-        self.names = names if names.pattern else None  # None: all below the folder
-        self._next_at = 0.0
-
-    def folders(self, now: float) -> list[str]:
-        """Return the folders that there are; none while it is too soon for another search."""
-        if not glob.has_magic(self._folder):
-            return [self._folder] if os.path.isdir(self._folder) else []
-        if now < self._next_at:
-            return []
-        started = time.perf_counter()
-        found = sorted(glob.glob(os.path.join(self._folder, ""), recursive=True))
-        self._next_at = now + _GLOB_SHARE * (time.perf_counter() - started)
-        return [os.path.normpath(folder) for folder in found]
-
-
-def _stat(path: str) -> os.stat_result | None:
-    try:
-        return os.stat(path)
-    except (OSError, ValueError):  # ValueError: a null character
-        return None
-
-
-def _lstat(path: str) -> os.stat_result | None:
-    try:
-        return os.lstat(path)
-    except (OSError, ValueError):
-        return None

@@ -9,7 +9,7 @@ import msgspec
 from nicegui import ui
 
 from iota.errors import UsageError
-from iota.exports.export import Export
+from iota.exports.record import Export
 from iota.web.tabs.command_section import CommandSection, download_button
 from iota.web.widgets.layout import ago
 

@@ -1,0 +1,41 @@
+"""What a run that is resumed takes over from its ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from iota.inputs.watching.seen import key_of
+from iota.records import FrameRef, Outcome
+from iota.runs import FrameNames, RunFolder, iterate_ledger
+
+
+@dataclass
+class TakenOver:
+    """What the ledger of a run says, without its records."""
+
+    outcomes: dict[FrameRef, Outcome] = field(default_factory=dict)
+    remarks: set[str] = field(default_factory=set)
+    files_read: set[int] = field(default_factory=set)
+    """Keys of the files that records were made from (:func:`iota.inputs.watching.seen.key_of`), in monitor mode."""
+    n_unreadable: int = 0
+    """Lines that are damaged; their frames are processed again."""
+
+
+def take_over(folder: RunFolder, names: FrameNames, *, files: bool) -> TakenOver:
+    """Read the ledger of a run once.
+
+    Args:
+        folder: of the run.
+        names: gets the name of each frame that has a record.
+        files: whether keys of files are wanted.
+    """
+    taken = TakenOver()
+    records = iterate_ledger(folder.ledger)
+    for result in records:
+        names.give(result.frame, result.name)
+        taken.outcomes[result.frame] = result.outcome
+        taken.remarks.update(result.remarks)
+        if files and result.file is not None:
+            taken.files_read.add(key_of(result.file))
+    taken.n_unreadable = records.n_unreadable
+    return taken
