@@ -21,6 +21,7 @@ import time
 from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import iota.runs.state
@@ -127,9 +128,7 @@ class Run:
         Raises:
             RunFolderError: the ledger cannot be read.
         """
-        from iota.analysis.table.data_frames import frames_table
-
-        return frames_table(self._current(), names=names)
+        return _data_frames().frames_table(self._current(), names=names)
 
     def lattices(self) -> pd.DataFrame:
         """All lattices of all frames, one row each; ``row`` is the row of the frame in :meth:`frames`.
@@ -137,9 +136,7 @@ class Run:
         Raises:
             RunFolderError: the ledger cannot be read.
         """
-        from iota.analysis.table.data_frames import lattices_table
-
-        return lattices_table(self._current())
+        return _data_frames().lattices_table(self._current())
 
     def summary(self) -> Summary:
         """Counts, consensus lattice and typical values.
@@ -211,8 +208,6 @@ class Run:
         Raises:
             RunFolderError: the run was deleted or replaced while it was followed.
         """
-        from iota.analysis.table.data_frames import frames_table
-
         known, generation = 0, self._table.generation
         while True:
             is_over = not self.is_at_work  # asked first: what it finished at last is read after that
@@ -220,7 +215,7 @@ class Run:
             if table.generation != generation:
                 raise RunFolderError(f"{self.folder} was replaced while it was followed. Open it again.")
             if table.n_rows > known:
-                yield frames_table(table, known)
+                yield _data_frames().frames_table(table, known)
                 known = table.n_rows
             elif is_over:
                 return
@@ -334,3 +329,9 @@ def _waited_for(work: Coroutine[Any, Any, Result]) -> Result:
     """What a coroutine comes to; in a notebook, where an event loop runs already, too."""
     with ThreadPoolExecutor(max_workers=1) as thread:
         return thread.submit(asyncio.run, work).result()
+
+
+def _data_frames() -> ModuleType:
+    from iota.analysis.table import data_frames  # imports pandas, 0.4 s: not where a run is only started
+
+    return data_frames

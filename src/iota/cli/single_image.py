@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import concurrent.futures
 import contextlib
-import multiprocessing
 import sys
 import tempfile
 import time
@@ -20,13 +18,12 @@ from iota.cli.completion import complete
 from iota.cli.unread import ends_when_unread
 from iota.errors import IotaError, UsageError
 from iota.inputs.crystfel.geometry import split_geometry
-from iota.params import Parameters, is_assignment, read
+from iota.params import is_assignment
 from iota.records import FrameRef, Task
 from iota.symmetry import cell_text
-from iota.whole_files import write_whole
 
 if TYPE_CHECKING:
-    from iota.engine.frame.single_image import Action, ImageReport
+    from iota.engine.frame.single_image import ImageReport
 
 _EXAMPLES = """\
 examples
@@ -99,23 +96,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-class _Work(msgspec.Struct, frozen=True):
-    """What a process needs to report on an image."""
-
-    target: str
-    folder: str
-    keep: bool
-    action: Action
-    verbose: bool
-    find_symmetry: bool
-    strong_sigma: float
-    quick_start: bool  # as good as can be for the first image alone
-
-
 def _run(options: argparse.Namespace) -> int:
     if options.index < 1 or options.nproc < 1:
         raise UsageError("--index and --nproc must be 1 or more.")
-    from iota.engine.backend import parameters as backend  # imports DIALS
+    from iota.processing import single_image  # imports DIALS, 1.2 s: not for --help
 
     assignments = [argument for argument in options.arguments if is_assignment(argument)]
     geometry, images = split_geometry([argument for argument in options.arguments if not is_assignment(argument)])
@@ -125,36 +109,26 @@ def _run(options: argparse.Namespace) -> int:
         raise UsageError("Name an image.")
     if options.min_bragg is not None:
         assignments.append(f"data_selection.image_triage.minimum_Bragg_peaks={options.min_bragg}")
-    parameters = read(
-        [options.paramfile] if options.paramfile else [],
-        assignments,
-        is_backend_name=backend.is_backend_name,
-        nearest_backend_name=backend.nearest_name,
-    )
+    parameters, target = single_image.read_parameters([options.paramfile] if options.paramfile else [], assignments)
     for image in images:
         _wait_for(Path(image), options.wait, options.termfile)
     with _folder(options.output_dir) as folder:
-        work = _work(options, parameters, backend.target_text(parameters), folder)
-        work = msgspec.structs.replace(work, quick_start=options.action == "spotfind" and len(images) == 1)
+        work = single_image.Work(
+            target=target,
+            folder=str(folder),
+            keep=options.output_dir is not None,
+            action=options.action,
+            verbose=options.verbose,
+            find_symmetry=parameters.values.cctbx_xfel.determine_sg_and_reindex,
+            strong_sigma=parameters.values.data_selection.image_triage.strong_sigma,
+            quick_start=options.action == "spotfind" and len(images) == 1,
+        )
         tasks = [_task(image, options.index, len(images)) for image in images]
         status = 0
-        for report in _reports(work, tasks, options.nproc):
+        for report in single_image.reports(work, tasks, options.nproc):
             _print(report, options)
             status = max(status, 0 if report.outcome in ("spots", "indexed", "integrated") else 1)
     return status
-
-
-def _work(options: argparse.Namespace, parameters: Parameters, target: str, folder: Path) -> _Work:
-    return _Work(
-        target=target,
-        folder=str(folder),
-        keep=options.output_dir is not None,
-        action=options.action,
-        verbose=options.verbose,
-        find_symmetry=parameters.values.cctbx_xfel.determine_sg_and_reindex,
-        strong_sigma=parameters.values.data_selection.image_triage.strong_sigma,
-        quick_start=False,
-    )
 
 
 def _task(image: str, index: int, n_images: int) -> Task:
@@ -163,40 +137,6 @@ def _task(image: str, index: int, n_images: int) -> Task:
     if n_images > 1:  # images of several folders may share a name
         name = "_".join([*path.parent.parts[1:], name])
     return Task("process", FrameRef(str(path), index - 1 if index > 1 else None), name)
-
-
-def _reports(work: _Work, tasks: Sequence[Task], n_processes: int) -> Iterator[ImageReport]:
-    if len(tasks) == 1 or n_processes == 1:
-        yield from (_report(work, task) for task in tasks)
-        return
-    context = multiprocessing.get_context("fork")  # DIALS is imported already
-    with concurrent.futures.ProcessPoolExecutor(min(n_processes, len(tasks)), mp_context=context) as pool:
-        for done in concurrent.futures.as_completed([pool.submit(_report, work, task) for task in tasks]):
-            yield done.result()
-
-
-def _report(work: _Work, task: Task) -> ImageReport:
-    from iota.engine.backend.frame_log import frame_log
-    from iota.engine.backend.sentences import elsewhere
-    from iota.engine.frame.engine import Engine
-    from iota.engine.frame.single_image import report_image, settings_for
-
-    engine = Engine(work.target, Path(work.folder), find_symmetry=work.find_symmetry, strong_sigma=work.strong_sigma)
-    if work.quick_start:
-        engine.spot_finder = None  # it takes 0.5 s to get ready, which pays from the second image on
-    task = msgspec.structs.replace(task, settings=tuple(settings_for(work.target)))
-    with frame_log() as log:
-        report = report_image(engine, task, work.action)
-    if work.verbose:
-        print(log.getvalue(), file=sys.stderr)
-    if work.keep:
-        write_whole(Path(work.folder) / "logs" / f"{task.name}.log", log.getvalue())
-    else:
-        report.reason = elsewhere(report.reason, "Use --verbose to see the DIALS message.")
-        report.files = {}
-        for lattice in report.lattices:
-            lattice.files = {}
-    return report
 
 
 @contextlib.contextmanager
