@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from locking import asked, licences
 
@@ -39,6 +40,9 @@ _GROUPS = {
     "build": "To install a checkout",
     "dev": "For tests and checks only",
 }
+
+
+_JAVASCRIPT = Path(__file__).parents[1] / "javascript"
 
 
 class Library(NamedTuple):
@@ -91,7 +95,7 @@ def page() -> str:
             lines.append("What these need in turn:\n")
             rows = [(name, _versions(pins[name], name), known[name], _needed_by(pins[name])) for name in others]
             lines += table(("package", "version", "licence", "needed by"), rows)
-    return "\n".join([*lines, *_pages()])
+    return "\n".join([*lines, *_javascript(), *_pages()])
 
 
 def _by_name(group: str) -> dict[str, dict[str, Pin]]:
@@ -116,6 +120,31 @@ def _versions(pins: dict[str, Pin], name: str) -> str:
 
 def _needed_by(pins: dict[str, Pin]) -> str:
     return ", ".join(sorted({name for pin in pins.values() for name in pin.needed_by}))
+
+
+def _javascript() -> Iterator[str]:
+    """What checks the scripts and style sheets of the pages, from the lock file of npm."""
+    asked_for, locked = _read_json("package.json"), _read_json("package-lock.json")["packages"]
+    direct = {f"node_modules/{name}": name for name in asked_for["devDependencies"]}
+    yield "## To check the JavaScript\n"
+    yield (
+        "Installed by `scripts/setup-javascript` in `scripts/javascript`, from the lock file there, with Node.js of the"
+        " system.\n"
+    )
+    yield from table(
+        ("package", "version", "licence", "why"),
+        [
+            (name, locked[path]["version"], locked[path]["license"], prose(asked_for["reasons"].get(name, "")))
+            for path, name in sorted(direct.items())
+        ],
+    )
+    others = [package for path, package in locked.items() if path and path not in direct]
+    licence_names = ", ".join(sorted({package["license"] for package in others}))
+    yield f"These need {len(others)} more packages, under these licences: {licence_names}.\n"
+
+
+def _read_json(name: str) -> Any:
+    return json.loads((_JAVASCRIPT / name).read_text(encoding="utf-8"))
 
 
 def _pages() -> Iterator[str]:
@@ -157,6 +186,9 @@ def undocumented() -> Iterator[str]:
         yield f"{name} has no reason in [tool.iota.reasons] of pyproject.toml."
     for name in sorted(wanted.reasons.keys() - direct):
         yield f"{name} has a reason in pyproject.toml, and nothing asks for it."
+    asked_for = _read_json("package.json")
+    for name in sorted(asked_for["devDependencies"].keys() ^ asked_for["reasons"].keys()):
+        yield f"{name} is asked for without a reason in scripts/javascript/package.json, or has a reason only."
     static = _static()
     scripts = {path.relative_to(static).as_posix() for path in static.rglob("*.*js") if path.suffix in (".js", ".mjs")}
     listed = {file for library in _OF_PAGES for file in library.files}

@@ -147,7 +147,7 @@ def test_predictions_are_drawn_where_their_reflections_are(known_run, start_serv
     records = read_ledger(known_run.ledger)[0]
     row = max(range(len(records)), key=lambda k: sum(one.n_strong for one in records[k].lattices))
     page = show(server, open_page, f"run=001&row={row}", dark=True)
-    expect(page.locator(".di-about")).to_contain_text(f"integrated · {records[row].n_spots} spots in the run")
+    expect(page.locator(".di-about")).to_contain_text(f"integrated · {records[row].n_spots} spots found in the run")
     picture(page, "image-run-dark")
     table = flex.reflection_table.from_file(str(known_run.path / records[row].files["reflections"]))
     strongest = int(np.argmax(table["intensity.sum.value"].as_numpy_array()))
@@ -251,7 +251,7 @@ def test_the_mask_of_the_tutorial(lysozyme, start_server, open_page, picture, tm
     row = [record.name for record in read_ledger(folder.ledger)[0]].index(kept[0].name)
     page.goto(f"{server.base}/image?run={folder.path.name}&row={row}")
     page.wait_for_selector(f"{READY}[data-marks=ready]")
-    page.get_by_label("Mask of the run").check()
+    page.get_by_label("Run mask").check()
     page.wait_for_function("document.querySelector('.di').detector.marks.runMask")
     shown = np.ones(hidden.shape, bool)
     for x0, x1, y0, y1 in detector(page, "return d.marks.runMask[0];"):

@@ -143,7 +143,7 @@ def test_a_box_selects_dims_the_others_and_is_saved(show, results, run):
     expect(said).to_be_visible()
     n = int(said.inner_text().split()[0])
     assert 0 < n <= sum(bool(result.lattices) for result in results)
-    page.wait_for_function("document.querySelector('.iota-scatter').scatter.mask !== null")
+    page.wait_for_function("document.querySelector('.iota-scatter').scatter.model.mask !== null")
     page.get_by_role("button", name="Save list").click()
     page.get_by_label("Name").fill("good ones!")
     page.get_by_role("button", name="Save", exact=True).click()

@@ -16,11 +16,11 @@ import iota.web
 from iota.records import OUTCOMES
 from iota.report.charts.colours import BY_CODE
 
-MODULE = Path(iota.web.__file__).parent / "static" / "scatter.js"
+MODULES = Path(iota.web.__file__).parent / "static" / "scatter"
 PAGE = """<!doctype html><meta charset="utf-8"><title>scatter</title>
 <body style="margin:0;font:14px sans-serif;background:#fff;color:#222"><div id="host" style="width:100%%"></div>
 <script type="module">
-import { Scatter } from "/scatter.js";
+import { Scatter } from "/scatter/scatter.js";
 window.frames_ = []; window.boxes = [];
 window.scatter = new Scatter(document.getElementById("host"), {
   url: "/columns", colours: %s, words: %s, selected: "#00a3a3",
@@ -53,8 +53,9 @@ class Source:
                     headers = {"X-Rows-From": str(first), "X-Generation": str(source.generation)}
                     if status != 200:
                         body = b'{"error": {"message": "The run is gone."}}'
-                elif address.path == "/scatter.js":
-                    body, headers = MODULE.read_bytes(), {"Content-Type": "text/javascript"}
+                elif address.path.endswith(".js"):
+                    body = (MODULES / Path(address.path).name).read_bytes()
+                    headers = {"Content-Type": "text/javascript"}
                 else:
                     body = (PAGE % (list(BY_CODE), list(OUTCOMES))).encode()
                     headers = {"Content-Type": "text/html"}
@@ -138,11 +139,11 @@ def test_a_click_among_many_points_gives_the_nearest(source, open_page):
     x, y = 640, 100
     page.mouse.click(x, y)
     (row,) = page.evaluate("frames_")
-    span = page.evaluate("scatter.span()")
-    places = page.evaluate("[scatter.xs, scatter.x0, scatter.ys[0], scatter.y0[0]]")
+    span = page.evaluate("scatter.model.span()")
+    across, down = page.evaluate("[scatter.model.frameAxis(), scatter.model.valueAxis(0)]")
     rows = np.arange(100_000)
-    px = places[0] * (rows + 1) + places[1]
-    py = places[2] * source.rows[:, 1].astype(float) + places[3]
+    px = across["scale"] * (rows + 1) + across["offset"]
+    py = down["scale"] * source.rows[:, 1].astype(float) + down["offset"]
     distance = np.hypot(px - x, py - y)
     assert distance[row] == pytest.approx(np.nanmin(distance), abs=1e-3)
     assert span["low"] <= row <= span["high"]
@@ -185,45 +186,45 @@ def test_wheel_zooms_around_the_cursor_and_drag_moves(source, open_page):
     source.add(1000)
     page = open_page(source.url)
     loaded(page, 1000)
-    before = page.evaluate("scatter.numberAt(640)")
+    before = page.evaluate("scatter.model.numberAt(640)")
     wheel(page, 640, 100, -300, times=3)
-    page.wait_for_function("scatter.zoom !== null && !scatter.scheduled")
-    zoomed = page.evaluate("scatter.span()")
-    assert page.evaluate("scatter.numberAt(640)") == pytest.approx(before, abs=1)
+    page.wait_for_function("scatter.model.zoom !== null && !scatter.scheduled")
+    zoomed = page.evaluate("scatter.model.span()")
+    assert page.evaluate("scatter.model.numberAt(640)") == pytest.approx(before, abs=1)
     assert zoomed["high"] - zoomed["low"] < 500
     drag(page, (640, 100), (740, 100))
-    moved = page.evaluate("scatter.span()")
-    per_px = (zoomed["high"] - zoomed["low"]) / page.evaluate("scatter.width - 72")
+    moved = page.evaluate("scatter.model.span()")
+    per_px = (zoomed["high"] - zoomed["low"]) / page.evaluate("scatter.model.width - 72")
     assert moved["low"] == pytest.approx(zoomed["low"] - 100 * per_px, rel=0.02)
     page.get_by_role("button", name="Show all").click()
-    assert page.evaluate("scatter.zoom") is None
+    assert page.evaluate("scatter.model.zoom") is None
 
 
 def test_wheel_over_the_axis_zooms_values(source, open_page):
     source.add(1000)
     page = open_page(source.url)
     loaded(page, 1000)
-    full = page.evaluate("scatter.range(0)")
+    full = page.evaluate("scatter.model.range(0)")
     wheel(page, 30, 100, -300, times=2)
-    page.wait_for_function("scatter.panels[0].zoom !== null")
-    part = page.evaluate("scatter.range(0)")
+    page.wait_for_function("scatter.model.panels[0].zoom !== null")
+    part = page.evaluate("scatter.model.range(0)")
     assert part["high"] - part["low"] < 0.5 * (full["high"] - full["low"])
-    assert page.evaluate("scatter.panels[1].zoom") is None
-    assert page.evaluate("scatter.zoom") is None
+    assert page.evaluate("scatter.model.panels[1].zoom") is None
+    assert page.evaluate("scatter.model.zoom") is None
 
 
 def test_growth_is_drawn_within_a_second_and_adds_to_counts_of_before(source, open_page):
     source.add(30_000)
     page = open_page(source.url)
     loaded(page, 30_000)
-    total = "scatter.panels[0].counts.reduce((a, b) => a + b, 0)"
+    total = "scatter.painter.densities[0].counts.reduce((a, b) => a + b, 0)"
     assert page.evaluate(total) == np.isfinite(source.rows[:, 1]).sum()
     source.add(700, seed=2)
     start = time.monotonic()
-    page.evaluate("window.counted = scatter.panels[0].counts; scatter.pull()")
+    page.evaluate("window.counted = scatter.painter.densities[0].counts; scatter.pull()")
     loaded(page, 30_700)
     assert time.monotonic() - start < 1
-    assert page.evaluate("scatter.panels[0].counts === counted")  # the same cells, with the new points added
+    assert page.evaluate("scatter.painter.densities[0].counts === counted")  # the same cells, with the new points added
     assert page.evaluate(total) == np.isfinite(source.rows[:, 1]).sum()
 
 
@@ -243,12 +244,13 @@ def test_a_selection_dims_the_others(source, open_page):
     bits = np.zeros(400, bool)
     bits[100:200] = True
     page.evaluate(f"scatter.select('{base64.b64encode(np.packbits(bits).tobytes()).decode()}')")
-    assert page.evaluate("Array.from(scatter.mask).flatMap((bit, row) => bit ? [row] : [])") == list(range(100, 200))
+    selected = page.evaluate("Array.from(scatter.model.mask).flatMap((bit, row) => bit ? [row] : [])")
+    assert selected == list(range(100, 200))
     row = int(np.flatnonzero(np.isfinite(source.rows[:100, 1]))[0])
     page.wait_for_function("!scatter.scheduled")
     colour = """(at) => {
-      const d = scatter.dpr, box = scatter.canvas.getBoundingClientRect();
-      return Array.from(scatter.context.getImageData((at.x - box.left) * d, (at.y - box.top) * d, 1, 1).data);
+      const d = scatter.painter.dpr, box = scatter.canvas.getBoundingClientRect();
+      return Array.from(scatter.painter.context.getImageData((at.x - box.left) * d, (at.y - box.top) * d, 1, 1).data);
     }"""
     dim = page.evaluate(colour, place(page, row))
     chosen = 100 + int(np.flatnonzero(np.isfinite(source.rows[100:200, 1]))[0])
@@ -256,7 +258,7 @@ def test_a_selection_dims_the_others(source, open_page):
     assert bright[3] > 180
     assert dim[3] < 90
     page.evaluate("scatter.select(null)")
-    assert page.evaluate("scatter.mask") is None
+    assert page.evaluate("scatter.model.mask") is None
 
 
 def test_hover_says_what_the_point_is(source, open_page):
@@ -275,10 +277,10 @@ def test_what_is_wrong_is_said_and_mends_itself(source, open_page):
     source.add(20)
     source.status = 404
     page = open_page(source.url)
-    page.wait_for_function("scatter.problem === 'The run is gone.'")
+    page.wait_for_function("scatter.source.problem === 'The run is gone.'")
     source.status = 200
     loaded(page, 20)
-    assert page.evaluate("scatter.problem") == ""
+    assert page.evaluate("scatter.source.problem") == ""
 
 
 @pytest.mark.slow
@@ -294,7 +296,7 @@ def test_a_million_points_zoom_at_50_pictures_a_second(source, open_page):
             const start = performance.now();
             let pictures = 0;
             while (performance.now() - start < 1000) {
-              scatter.zoomFrames(500000, Math.floor(k++ / 40) % 2 ? 1.06 : 1 / 1.06);
+              scatter.model.zoomFrames(500000, Math.floor(k++ / 40) % 2 ? 1.06 : 1 / 1.06);
               scatter.draw();
               await new Promise(requestAnimationFrame);
               pictures++;
@@ -302,7 +304,7 @@ def test_a_million_points_zoom_at_50_pictures_a_second(source, open_page):
             rates.push(1000 * pictures / (performance.now() - start));
           }
           for (let k = 0; k < 20; k++) {
-            scatter.zoomFrames(500000, 1.01);
+            scatter.model.zoomFrames(500000, 1.01);
             const before = performance.now();
             scatter.paint();
             paints.push(performance.now() - before);

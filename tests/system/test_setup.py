@@ -18,7 +18,7 @@ def bare(tmp_path):
     """A checkout on a machine without DIALS and with nothing but the tools above."""
     checkout = tmp_path / "checkout"
     checkout.mkdir()
-    shutil.copytree(ROOT / "scripts", checkout / "scripts")
+    shutil.copytree(ROOT / "scripts", checkout / "scripts", ignore=shutil.ignore_patterns("node_modules"))
     shutil.copy(ROOT / "pyproject.toml", checkout)
     broken = tmp_path / "broken" / "dials"
     broken.mkdir(parents=True)

@@ -146,7 +146,7 @@ def test_the_server_shows_its_page_and_all_static_files(environment, wheel, tmp_
         with opener.open(address, timeout=30) as page:
             assert "IOTA" in page.read().decode()
             base = page.geturl().rstrip("/")
-        assert {"iota.svg", "iota.css", "scatter.js"} <= set(static)
+        assert {"iota.svg", "iota.css", "scatter/scatter.js"} <= set(static)
         for name in static:
             assert opener.open(f"{base}/iota-static/{name}", timeout=30).read(), name
     finally:

@@ -1,5 +1,5 @@
-// The growing scatter as an element of the page.
-import { Scatter } from "iota-web/scatter.js";
+// The growing scatter charts as an element of the page.
+import { Scatter } from "iota-scatter/scatter.js";
 
 export default {
   template: "<div></div>",

@@ -36,7 +36,7 @@ class Box(msgspec.Struct):
         return self.first + np.flatnonzero((part >= self.low) & (part <= self.high))
 
 
-class GrowingScatter(Element, component=STATIC / "scatter_view.js", esm={"iota-web": str(STATIC)}):
+class GrowingScatter(Element, component=STATIC / "scatter_view.js", esm={"iota-scatter": str(STATIC / "scatter")}):
     """Columns of a run against its frames, one chart above the other; the browser fetches the rows by itself."""
 
     def __init__(self, run_id: str, columns: Sequence[str], panel_height: int = 170) -> None:

@@ -1,30 +1,35 @@
-// The images that are gone through: small pictures around the one that is shown.
+// The filmstrip: thumbnails of the images around the one shown.
 
-import { ask, askJson } from './source.js';
-import { make } from './dom.js';
+import { ask, askJson } from "./source.js";
+import { make } from "./dom.js";
 
-const AROUND = 30; // that have a place in the strip
+const AROUND = 30; // thumbnails in the strip
 const SIZE = 84;
 
 export class Filmstrip {
   constructor(onchoose) {
     this.onchoose = onchoose;
-    this.element = make('div', { class: 'di-film', role: 'listbox', 'aria-label': 'Images' });
-    this.set = { n: 0, run: '', rows: null, frames: [] };
+    this.element = make("div", { class: "di-film", role: "listbox", "aria-label": "Images" });
+    this.set = { n: 0, run: "", rows: null, frames: [] };
     this.at = 0;
     this.pictures = new Map();
     this.queue = [];
   }
 
   async load(place, query) {
-    this.set = await askJson('set', { ...place, ...query }, { body: null }); // POST: it may be a search
-    const k = this.set.rows ? this.set.rows.indexOf(Number(place.row)) : this.set.run ? Number(place.row ?? 0)
-      : this.set.frames.findIndex((frame) => frame.path === place.path && (frame.index ?? 0) === Number(place.index ?? 0));
+    this.set = await askJson("set", { ...place, ...query }, { body: null }); // POST, as it may start a search
+    const k = this.set.rows
+      ? this.set.rows.indexOf(Number(place.row))
+      : this.set.run
+        ? Number(place.row ?? 0)
+        : this.set.frames.findIndex(
+            (frame) => frame.path === place.path && (frame.index ?? 0) === Number(place.index ?? 0),
+          );
     this.at = Math.max(k, 0);
     return this.set;
   }
 
-  // Which image is number k
+  // Query of image k
   place(k) {
     const { run, rows, frames } = this.set;
     if (run) return { run, row: rows ? rows[k] : k };
@@ -35,27 +40,38 @@ export class Filmstrip {
     const { run, rows, frames } = this.set;
     if (run) return `frame ${(rows ? rows[k] : k) + 1}`;
     const { path, index } = frames[k];
-    return index === null || index === undefined ? path.split('/').pop() : `#${index + 1}`;
+    return index === null || index === undefined ? path.split("/").pop() : `#${index + 1}`;
   }
 
   show(k) {
     this.at = k;
     const { n } = this.set;
     this.element.hidden = n < 2;
-    const first = Math.max(0, Math.min(k - AROUND / 2, n - AROUND)), end = Math.min(n, first + AROUND);
+    const first = Math.max(0, Math.min(k - AROUND / 2, n - AROUND));
+    const end = Math.min(n, first + AROUND);
     if (first !== this.first || end !== this.end) {
-      this.first = first; this.end = end;
+      this.first = first;
+      this.end = end;
       this.element.replaceChildren(...Array.from({ length: end - first }, (_, i) => this.item(first + i)));
     }
-    for (const item of this.element.children) item.setAttribute('aria-selected', String(Number(item.dataset.k) === k));
+    for (const item of this.element.children) item.setAttribute("aria-selected", String(Number(item.dataset.k) === k));
     const mine = this.element.children[k - first];
-    if (mine) this.element.scrollTo({ left: mine.offsetLeft - this.element.clientWidth / 2 + mine.clientWidth / 2, behavior: 'instant' });
+    if (mine) {
+      this.element.scrollTo({
+        left: mine.offsetLeft - this.element.clientWidth / 2 + mine.clientWidth / 2,
+        behavior: "instant",
+      });
+    }
   }
 
   item(k) {
-    const canvas = make('canvas', {});
-    const item = make('button', { type: 'button', class: 'di-thumb', role: 'option', title: this.name(k), onclick: () => this.onchoose(k) },
-      canvas, make('span', {}, this.name(k)));
+    const canvas = make("canvas", {});
+    const item = make(
+      "button",
+      { type: "button", class: "di-thumb", role: "option", title: this.name(k), onclick: () => this.onchoose(k) },
+      canvas,
+      make("span", {}, this.name(k)),
+    );
     item.dataset.k = k;
     if (this.pictures.has(k)) this.fillItem(item, k);
     return item;
@@ -64,23 +80,30 @@ export class Filmstrip {
   fillItem(item, k) {
     const picture = this.pictures.get(k);
     paint(item.firstChild, picture);
-    if (picture?.title) { item.lastChild.textContent = ending(picture.title); item.title = picture.title; }
+    if (picture?.title) {
+      item.lastChild.textContent = ending(picture.title);
+      item.title = picture.title;
+    }
   }
 
-  // Fetch the small pictures that are in sight, one after the other, while nothing else is asked for
+  // Fetch the visible thumbnails one after another, while nothing else is requested
   async fill(isIdle) {
-    const turn = this.turn = (this.turn ?? 0) + 1;
+    const turn = (this.turn = (this.turn ?? 0) + 1);
     const [left, right] = [this.element.scrollLeft - 200, this.element.scrollLeft + this.element.clientWidth + 200];
-    const near = [...this.element.children].filter((item) => item.offsetLeft > left && item.offsetLeft < right && !this.pictures.has(Number(item.dataset.k)));
+    const near = [...this.element.children].filter(
+      (item) => item.offsetLeft > left && item.offsetLeft < right && !this.pictures.has(Number(item.dataset.k)),
+    );
     near.sort((a, b) => Math.abs(a.dataset.k - this.at) - Math.abs(b.dataset.k - this.at));
     for (const item of near) {
       if (turn !== this.turn || !isIdle()) return;
       const k = Number(item.dataset.k);
       try {
-        const answer = await ask('thumbnail', { ...this.place(k), size: SIZE });
-        const title = decodeURIComponent(answer.headers.get('X-Title') ?? '');
-        this.keep(k, { ...await decode(await answer.arrayBuffer()), title });
-      } catch { this.keep(k, null); }
+        const answer = await ask("thumbnail", { ...this.place(k), size: SIZE });
+        const title = decodeURIComponent(answer.headers.get("X-Title") ?? "");
+        this.keep(k, { ...(await decode(await answer.arrayBuffer())), title });
+      } catch {
+        this.keep(k, null);
+      }
       this.fillItem(item, k);
     }
   }
@@ -91,21 +114,24 @@ export class Filmstrip {
   }
 }
 
-// The end of a name is where names of images differ
+// Names of images differ at their ends
 const ending = (name) => {
-  const stem = name.length > 13 ? name.replace(/\.(cbf|img|h5|nxs|mccd|gz|bz2)/g, '') : name;
+  const stem = name.length > 13 ? name.replace(/\.(cbf|img|h5|nxs|mccd|gz|bz2)/g, "") : name;
   return stem.length > 13 ? `…${stem.slice(-12)}` : stem;
 };
 
 async function decode(bytes) {
   const view = new DataView(bytes);
   const [width, height] = [view.getUint16(0, true), view.getUint16(2, true)];
-  const stream = new Blob([bytes.slice(4)]).stream().pipeThrough(new DecompressionStream('deflate'));
+  const stream = new Blob([bytes.slice(4)]).stream().pipeThrough(new DecompressionStream("deflate"));
   return { width, height, values: new Uint8Array(await new Response(stream).arrayBuffer()) };
 }
 
 function paint(canvas, picture) {
-  if (!picture) { canvas.classList.add('di-broken'); return; }
+  if (!picture) {
+    canvas.classList.add("di-broken");
+    return;
+  }
   canvas.width = picture.width;
   canvas.height = picture.height;
   const image = new ImageData(picture.width, picture.height);
@@ -113,5 +139,5 @@ function paint(canvas, picture) {
     const grey = v ? 255 - v : 205;
     image.data.set([grey, grey, v ? grey : 216, 255], 4 * k);
   });
-  canvas.getContext('2d').putImageData(image, 0, 0);
+  canvas.getContext("2d").putImageData(image, 0, 0);
 }

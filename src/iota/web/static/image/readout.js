@@ -1,8 +1,8 @@
-// What is under the cursor: one line below the picture, and 17 x 17 pixels beside it.
+// What is under the cursor: a line below the image, and 17 x 17 pixels beside it.
 
-import { askJson } from './source.js';
-import { make } from './dom.js';
-import { colour } from './palette.js';
+import { askJson } from "./source.js";
+import { make } from "./dom.js";
+import { colour } from "./palette.js";
 
 const HALF = 8;
 const N = 2 * HALF + 1;
@@ -11,16 +11,26 @@ const CELL = 18;
 export class Readout {
   constructor(detector) {
     this.detector = detector;
-    this.line = make('div', { class: 'di-readout iota-mono', role: 'status', 'aria-label': 'Under the cursor' });
-    this.canvas = make('canvas', { class: 'di-pixels', 'aria-label': 'Pixels around the cursor' });
-    this.said = make('div', { class: 'di-note iota-mono' }, 'Move over the image; click to keep these pixels.');
-    this.element = make('div', { class: 'di-tab' }, this.canvas, this.said);
+    this.line = make("div", { class: "di-readout iota-mono", role: "status", "aria-label": "Under the cursor" });
+    this.canvas = make("canvas", { class: "di-pixels", "aria-label": "Pixels around the cursor" });
+    this.said = make(
+      "div",
+      { class: "di-note iota-mono" },
+      "Move the cursor over the image; click to freeze these pixels.",
+    );
+    this.element = make("div", { class: "di-tab" }, this.canvas, this.said);
     this.canvas.width = this.canvas.height = N * CELL * 2;
     this.table = null;
     this.isKept = false;
   }
 
-  clear() { this.at = null; this.table = null; this.isKept = false; this.line.textContent = ''; this.paint(); }
+  clear() {
+    this.at = null;
+    this.table = null;
+    this.isKept = false;
+    this.line.textContent = "";
+    this.paint();
+  }
 
   move(canvasAt) {
     const { geometry, view, source, marks } = this.detector;
@@ -33,17 +43,23 @@ export class Readout {
     if (at) {
       const count = source.count(at.panel, at.fast, at.slow) ?? this.fromTable(at);
       const pixel = `${Math.floor(at.fast)}, ${Math.floor(at.slow)}`;
-      words.push(`pixel ${pixel}`, count === null ? 'masked' : count === undefined ? 'counts ...' : `${count} counts`);
-      if (geometry.panels.length > 1) words.push(`panel ${at.panel} ${geometry.panels[at.panel].name.split('/').pop()}`);
+      words.push(`pixel ${pixel}`, count === null ? "masked" : count === undefined ? "counts ..." : `${count} counts`);
+      if (geometry.panels.length > 1) {
+        words.push(`panel ${at.panel} ${geometry.panels[at.panel].name.split("/").pop()}`);
+      }
       this.look(at);
-    } else words.push('between panels');
-    words.push(`${d > 999 ? '∞' : d.toFixed(d < 10 ? 3 : 1)} Å`, `x ${lab[0].toFixed(2)}  y ${lab[1].toFixed(2)} mm`);
+    } else {
+      words.push("not on a panel");
+    }
+    words.push(`${d > 999 ? "∞" : d.toFixed(d < 10 ? 3 : 1)} Å`, `x ${lab[0].toFixed(2)}  y ${lab[1].toFixed(2)} mm`);
     const reflection = marks.reflectionAt(...canvasAt);
     if (reflection) {
       const { lattice, number, k } = reflection;
-      words.push(`hkl ${lattice.h[k]} ${lattice.k[k]} ${lattice.l[k]}  I/σ ${lattice.i_over_sigma[k].toFixed(1)}${marks.lattices.length > 1 ? `  lattice ${number + 1}` : ''}`);
+      words.push(
+        `hkl ${lattice.h[k]} ${lattice.k[k]} ${lattice.l[k]}  I/σ ${lattice.i_over_sigma[k].toFixed(1)}${marks.lattices.length > 1 ? `  lattice ${number + 1}` : ""}`,
+      );
     }
-    this.line.textContent = words.join('   ');
+    this.line.textContent = words.join("   ");
     this.reflection = reflection;
   }
 
@@ -53,13 +69,16 @@ export class Readout {
     return table.counts[Math.floor(slow) - at.slow + HALF]?.[Math.floor(fast) - at.fast + HALF];
   }
 
-  // Pixels around a place: from tiles that are here, else asked for when the cursor rests
+  // Pixels around a position: from tiles that are here, otherwise from the server once the cursor rests
   look({ panel, fast, slow }) {
-    if (this.isKept || !this.element.isConnected || !this.element.offsetParent) { this.lookSoon(panel, fast, slow); return; }
+    if (this.isKept || !this.element.isConnected || !this.element.offsetParent) {
+      this.lookSoon(panel, fast, slow);
+      return;
+    }
     this.showAt(panel, Math.floor(fast), Math.floor(slow));
   }
 
-  // With the table out of sight only the count under the cursor is asked for
+  // While the table is hidden, only the count under the cursor is needed
   lookSoon(panel, fast, slow) {
     if (this.isKept || this.detector.source.count(panel, fast, slow) !== undefined) return;
     this.askAt(panel, Math.floor(fast), Math.floor(slow));
@@ -74,7 +93,10 @@ export class Readout {
       for (let x = fast - HALF; x <= fast + HALF; x++) {
         const outside = x < 0 || y < 0 || x >= size[0] || y >= size[1];
         const count = outside ? null : source.count(panel, x, y);
-        if (count === undefined) { this.askAt(panel, fast, slow); return; }
+        if (count === undefined) {
+          this.askAt(panel, fast, slow);
+          return;
+        }
         row.push(count);
       }
       counts.push(row);
@@ -87,9 +109,14 @@ export class Readout {
     const { source } = this.detector;
     this.timer = setTimeout(async () => {
       try {
-        const answer = await askJson('region', { ...source.query, panel, fast, slow });
-        if (source === this.detector.source) { this.set(answer, panel, fast, slow); this.detector.hoverAgain(); }
-      } catch { /* the picture says what is wrong with the image */ }
+        const answer = await askJson("region", { ...source.query, panel, fast, slow });
+        if (source === this.detector.source) {
+          this.set(answer, panel, fast, slow);
+          this.detector.interaction.hoverAgain();
+        }
+      } catch {
+        /* the page says what is wrong with the image */
+      }
     }, 60);
   }
 
@@ -99,39 +126,45 @@ export class Readout {
     this.paint();
   }
 
-  keep() { this.isKept = !this.isKept && Boolean(this.table); this.paint(); }
+  keep() {
+    this.isKept = !this.isKept && Boolean(this.table);
+    this.paint();
+  }
 
   paint() {
-    const context = this.canvas.getContext('2d');
-    const dark = document.body.classList.contains('body--dark');
+    const context = this.canvas.getContext("2d");
+    const dark = document.body.classList.contains("body--dark");
     context.setTransform(2, 0, 0, 2, 0, 0);
-    context.fillStyle = dark ? '#1b2229' : '#fff';
+    context.fillStyle = dark ? "#1b2229" : "#fff";
     context.fillRect(0, 0, N * CELL, N * CELL);
     if (!this.table) return;
     const { palette, low, high } = this.detector.view.shades;
-    context.textAlign = 'center';
-    context.textBaseline = 'middle';
-    this.table.counts.forEach((row, y) => row.forEach((count, x) => {
-      if (count === null) {
-        context.fillStyle = dark ? '#35404b' : '#d5dbe1';
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    this.table.counts.forEach((row, y) =>
+      row.forEach((count, x) => {
+        if (count === null) {
+          context.fillStyle = dark ? "#35404b" : "#d5dbe1";
+          context.fillRect(x * CELL, y * CELL, CELL - 0.5, CELL - 0.5);
+          return;
+        }
+        const share = Math.min(Math.max((count - low) / Math.max(high - low, 1e-6), 0), 1);
+        const [r, g, b] = colour(palette, share);
+        context.fillStyle = `rgb(${r},${g},${b})`;
         context.fillRect(x * CELL, y * CELL, CELL - 0.5, CELL - 0.5);
-        return;
-      }
-      const share = Math.min(Math.max((count - low) / Math.max(high - low, 1e-6), 0), 1);
-      const [r, g, b] = colour(palette, share);
-      context.fillStyle = `rgb(${r},${g},${b})`;
-      context.fillRect(x * CELL, y * CELL, CELL - 0.5, CELL - 0.5);
-      context.fillStyle = 0.3 * r + 0.6 * g + 0.1 * b > 128 ? '#14202a' : '#f4f6f8';
-      const text = short(count);
-      context.font = `${text.length > 3 ? 7 : text.length > 2 ? 8.5 : 10}px ui-monospace, "DejaVu Sans Mono", monospace`;
-      context.fillText(text, (x + 0.5) * CELL, (y + 0.55) * CELL);
-    }));
-    context.strokeStyle = '#d81b60';
+        context.fillStyle = 0.3 * r + 0.6 * g + 0.1 * b > 128 ? "#14202a" : "#f4f6f8";
+        const text = short(count);
+        context.font = `${text.length > 3 ? 7 : text.length > 2 ? 8.5 : 10}px ui-monospace, "DejaVu Sans Mono", monospace`;
+        context.fillText(text, (x + 0.5) * CELL, (y + 0.55) * CELL);
+      }),
+    );
+    context.strokeStyle = "#d81b60";
     context.lineWidth = 1.5;
     context.strokeRect(HALF * CELL - 0.5, HALF * CELL - 0.5, CELL, CELL);
-    const d = this.table.d_A ? `, ${this.table.d_A} Å` : '';
-    this.said.textContent = `Around pixel ${this.at.fast}, ${this.at.slow} of panel ${this.at.panel}${d}${this.isKept ? ' (kept; click again to follow)' : ''}`;
+    const d = this.table.d_A ? `, ${this.table.d_A} Å` : "";
+    this.said.textContent = `Around pixel ${this.at.fast}, ${this.at.slow} of panel ${this.at.panel}${d}${this.isKept ? " (frozen; click again to follow the cursor)" : ""}`;
   }
 }
 
-const short = (count) => (Number.isInteger(count) ? (count > 99999 ? `${Math.round(count / 1000)}k` : String(count)) : count.toPrecision(2));
+const short = (count) =>
+  Number.isInteger(count) ? (count > 99999 ? `${Math.round(count / 1000)}k` : String(count)) : count.toPrecision(2);

@@ -1,25 +1,25 @@
-// The picture: panels where they are, moved and zoomed. Positions of the plane and of the canvas, in CSS pixels:
+// The image: panels at their positions, panned and zoomed. From the plane to the canvas, in CSS pixels:
 // canvas = (plane - centre) * scale + middle.
 
-import { makeTable } from './palette.js';
-import { PanelPicture } from './panel_picture.js';
-import { TILE } from './source.js';
+import { makeTable } from "./palette.js";
+import { PanelPicture } from "./panel_picture.js";
+import { TILE } from "./source.js";
 
-const BASE_SIZE = 600; // px; a picture of the whole detector of this size at most is there before its details are
-const MOST_SCALE = 120;
-export const NUMBERS_FROM = 26; // px of the screen a pixel, in which its counts can be read
+const BASE_SIZE = 600; // px; the whole detector is shown at no more than this size before its details arrive
+const MAX_SCALE = 120;
+export const NUMBERS_FROM = 26; // px of the screen per pixel, so that its counts can be read
 
 export class DetectorView {
-  // Marks have a canvas of their own above the picture: a change of contrast leaves them alone, and one of marks the picture
+  // Marks have a canvas of their own above the image: a new contrast does not redraw them, nor new marks the image
   constructor(canvas, over) {
     this.canvas = canvas;
     this.over = over;
-    this.context = canvas.getContext('2d', { alpha: false });
-    this.overContext = over.getContext('2d');
+    this.context = canvas.getContext("2d", { alpha: false });
+    this.overContext = over.getContext("2d");
     this.source = null;
     this.centre = [0, 0];
     this.scale = 1;
-    this.shades = { palette: 'grey', low: 0, high: 10, power: 1 };
+    this.shades = { palette: "grey", low: 0, high: 10, power: 1 };
     this.drawOver = () => {};
     this.onMove = () => {};
     this.onReady = () => {};
@@ -27,12 +27,14 @@ export class DetectorView {
     this.requested = false;
     this.isOld = { picture: true, marks: true };
     this.isBlank = false;
-    this.background = '#888';
+    this.background = "#888";
     new ResizeObserver(() => this.resize()).observe(canvas);
     this.resize();
   }
 
-  get size() { return [this.canvas.clientWidth || 1, this.canvas.clientHeight || 1]; }
+  get size() {
+    return [this.canvas.clientWidth || 1, this.canvas.clientHeight || 1];
+  }
 
   resize() {
     const [width, height] = this.size;
@@ -45,7 +47,7 @@ export class DetectorView {
     this.request();
   }
 
-  // Show an image; where the detector is the same the place and the zoom stay
+  // Show an image; if the detector is the same, position and zoom stay
   show(source, geometry) {
     const isSame = this.geometry && this.geometry.width === geometry.width && this.geometry.height === geometry.height;
     if (this.source) this.source.onTiles = () => {};
@@ -77,7 +79,7 @@ export class DetectorView {
     this.request(true, this.scale >= NUMBERS_FROM);
   }
 
-  // -- place and zoom
+  // -- position and zoom
 
   fit() {
     if (!this.geometry) return;
@@ -96,7 +98,7 @@ export class DetectorView {
     const before = this.toPlane(...at);
     const [width, height] = this.size;
     const least = 0.2 * Math.min(width / this.geometry.width, height / this.geometry.height);
-    this.scale = Math.min(Math.max(scale, least), MOST_SCALE);
+    this.scale = Math.min(Math.max(scale, least), MAX_SCALE);
     const after = this.toPlane(...at);
     this.centre = [this.centre[0] + before[0] - after[0], this.centre[1] + before[1] - after[1]];
     this.moved();
@@ -139,7 +141,10 @@ export class DetectorView {
     this.isOld.marks ||= marks;
     if (this.requested) return;
     this.requested = true;
-    requestAnimationFrame(() => { this.requested = false; this.draw(); });
+    requestAnimationFrame(() => {
+      this.requested = false;
+      this.draw();
+    });
   }
 
   draw() {
@@ -161,7 +166,10 @@ export class DetectorView {
       this.drawOver(this.overContext, width, height);
     }
     this.isOld = { picture: false, marks: false };
-    if (!this.isReady && this.isComplete()) { this.isReady = true; this.onReady(); }
+    if (!this.isReady && this.isComplete()) {
+      this.isReady = true;
+      this.onReady();
+    }
   }
 
   paintBackground(context, width, height, ratio) {
@@ -170,7 +178,7 @@ export class DetectorView {
     context.fillRect(0, 0, width, height);
   }
 
-  // The picture without marks
+  // The image without marks
   paint(context, width, height, ratio) {
     this.paintBackground(context, width, height, ratio);
     context.imageSmoothingEnabled = false;
@@ -186,7 +194,7 @@ export class DetectorView {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
   }
 
-  // Make a pixel of a panel the unit of a context
+  // Let a context draw in pixels of a panel
   toPanelPixels(context, panel, width, height, ratio) {
     const s = this.scale * ratio;
     const x = ((panel.origin[0] - this.centre[0]) * this.scale + width / 2) * ratio;
@@ -194,12 +202,19 @@ export class DetectorView {
     context.setTransform(panel.fast[0] * s, panel.fast[1] * s, panel.slow[0] * s, panel.slow[1] * s, x, y);
   }
 
-  // Pixels of a panel that are seen: [x0, x1, y0, y1]; null where none is
+  // Visible pixels of a panel, [x0, x1, y0, y1]; null if there are none
   seen(panel) {
     const [width, height] = this.size;
-    const corners = [[0, 0], [width, 0], [0, height], [width, height]].map((c) => panel.fromPlane(...this.toPlane(...c)));
-    const x0 = Math.max(0, Math.min(...corners.map((c) => c[0]))), x1 = Math.min(panel.size[0], Math.max(...corners.map((c) => c[0])));
-    const y0 = Math.max(0, Math.min(...corners.map((c) => c[1]))), y1 = Math.min(panel.size[1], Math.max(...corners.map((c) => c[1])));
+    const corners = [
+      [0, 0],
+      [width, 0],
+      [0, height],
+      [width, height],
+    ].map((c) => panel.fromPlane(...this.toPlane(...c)));
+    const x0 = Math.max(0, Math.min(...corners.map((c) => c[0])));
+    const x1 = Math.min(panel.size[0], Math.max(...corners.map((c) => c[0])));
+    const y0 = Math.max(0, Math.min(...corners.map((c) => c[1])));
+    const y1 = Math.min(panel.size[1], Math.max(...corners.map((c) => c[1])));
     return x1 > x0 && y1 > y0 ? [x0, x1, y0, y1] : null;
   }
 
@@ -208,33 +223,46 @@ export class DetectorView {
     if (!seen) return true;
     const tile = TILE * 2 ** picture.level;
     const [x0, x1, y0, y1] = picture.range;
-    return picture.level >= 0 && x0 * tile <= seen[0] && x1 * tile >= seen[1] && y0 * tile <= seen[2] && y1 * tile >= seen[3];
+    return (
+      picture.level >= 0 && x0 * tile <= seen[0] && x1 * tile >= seen[1] && y0 * tile <= seen[2] && y1 * tile >= seen[3]
+    );
   }
 
-  // Whole pixels on the screen are never skipped: a tile's pixel is one to two pixels of the screen
+  // A pixel of a tile covers one to two pixels of the screen, so that none is skipped
   level(panel) {
     const pixel = this.scale * this.ratio * Math.hypot(...panel.fast);
     return Math.max(0, Math.ceil(Math.log2(1 / pixel) - 0.001));
   }
 
-  baseLevel(panel) { return Math.max(0, Math.ceil(Math.log2(Math.max(...panel.size) * Math.sqrt(this.geometry.panels.length) / BASE_SIZE))); }
+  baseLevel(panel) {
+    return Math.max(
+      0,
+      Math.ceil(Math.log2((Math.max(...panel.size) * Math.sqrt(this.geometry.panels.length)) / BASE_SIZE)),
+    );
+  }
 
   wantTiles() {
     const wanted = [];
     this.geometry.panels.forEach((panel, k) => {
-      const base = this.base[k], detail = this.detail[k];
+      const base = this.base[k];
+      const detail = this.detail[k];
       const baseLevel = this.baseLevel(panel);
       base.frame(baseLevel, 0, Math.ceil(base.columns(baseLevel) / TILE), 0, Math.ceil(base.rows(baseLevel) / TILE));
       const seen = this.seen(panel);
       if (!seen) return;
       const level = Math.min(this.level(panel), baseLevel);
       const tile = TILE * 2 ** level;
-      const range = [Math.floor(seen[0] / tile), Math.ceil(seen[1] / tile), Math.floor(seen[2] / tile), Math.ceil(seen[3] / tile)];
+      const range = [
+        Math.floor(seen[0] / tile),
+        Math.ceil(seen[1] / tile),
+        Math.floor(seen[2] / tile),
+        Math.ceil(seen[3] / tile),
+      ];
       if (detail.isComplete && detail.level !== level) this.keepOlder(k);
       this.detail[k].frame(level, ...range);
       this.detail[k].fill(this.source, this.table);
       wanted.push(...this.detail[k].keys.filter((key) => !this.detail[k].done.has(key)));
-      if (this.detail[k].isComplete) return; // nothing of the base is seen
+      if (this.detail[k].isComplete) return; // the base is not visible
       base.fill(this.source, this.table);
       wanted.push(...base.keys.filter((key) => !base.done.has(key)));
     });
@@ -248,14 +276,19 @@ export class DetectorView {
 
   nearestFirst(keys) {
     const distance = (key) => {
-      const [k, level, x, y] = key.split('.').map(Number);
+      const [k, level, x, y] = key.split(".").map(Number);
       const middle = this.geometry.toPlane(k, (x + 0.5) * TILE * 2 ** level, (y + 0.5) * TILE * 2 ** level);
       return Math.hypot(middle[0] - this.centre[0], middle[1] - this.centre[1]) - level * 1e5;
     };
-    return keys.map((key) => [distance(key), key]).sort((a, b) => a[0] - b[0]).map((pair) => pair[1]);
+    return keys
+      .map((key) => [distance(key), key])
+      .sort((a, b) => a[0] - b[0])
+      .map((pair) => pair[1]);
   }
 
   isComplete() {
-    return this.geometry.panels.every((panel, k) => !this.seen(panel) || (this.detail[k].isComplete && this.covers(panel, this.detail[k])));
+    return this.geometry.panels.every(
+      (panel, k) => !this.seen(panel) || (this.detail[k].isComplete && this.covers(panel, this.detail[k])),
+    );
   }
 }
