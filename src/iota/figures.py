@@ -6,8 +6,24 @@ colours and sizes, and that texts are set by TeX, with commands of its choice.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import matplotlib
-from matplotlib.backends.backend_agg import FigureCanvasAgg as FigureCanvasAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Figure
 
+from iota.whole_files import whole_file
+
 matplotlib.rcdefaults()
+
+
+def write_figure(figure: Figure, folder: Path, name: str) -> None:
+    """Write ``name.png`` and ``name.pdf``.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    FigureCanvasAgg(figure)
+    for ending in ("png", "pdf"):
+        with whole_file(folder / f"{name}.{ending}") as part:
+            figure.savefig(part, dpi=150)

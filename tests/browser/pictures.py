@@ -20,11 +20,12 @@ ROOT = HERE.parents[1]
 IMAGES = ROOT / "docs" / "images"
 MANIFEST = IMAGES / "pictures.json"
 SOURCES = ROOT / "src" / "iota"
-SHOWN = ("web", "report")  # packages that make pages and charts
+SHOWN = ("web", "report", "charts")  # packages that make pages and charts
 KINDS = (".py", ".js", ".css", ".svg")
 # parts of them that change nothing that is seen
 UNSEEN = re.compile(
     r"^web/(static/access.js|access|api|browser_page|keys|places|projects|refusals|running|server|site)"
+    r"|^charts/(files|figures_of_run)\.py$"
     r"|/(api|mask_phil|preview_phil)\.py$"
 )
 LATEST = ROOT / "build" / "pictures"  # of a walk in the making, or that failed

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import iota.web
+from iota.charts.colours import BY_CODE
 from iota.records import OUTCOMES
-from iota.report.charts.colours import BY_CODE
 
 MODULES = Path(iota.web.__file__).parent / "static" / "scatter"
 PAGE = """<!doctype html><meta charset="utf-8"><title>scatter</title>

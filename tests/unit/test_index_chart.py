@@ -6,8 +6,9 @@ from cctbx import crystal, miller
 from cctbx.array_family import flex
 
 from iota.analysis.intensities.index_chart import ABSENT, BEYOND, index_chart, run_index_chart
+from iota.charts.indices import colour_bar, completeness_chart, largest_multiplicity, slice_chart
+from iota.charts.svg import svg
 from iota.errors import ParameterError
-from iota.report.charts.indices import colour_bar, completeness_chart, largest_multiplicity, slice_chart
 from iota.runs.miller_counts import FILE_NAME, LatticeCounts, MillerCounts, read_miller_counts, write_miller_counts
 
 CELL = (79.2, 79.2, 38.1, 90.0, 90.0, 90.0)
@@ -139,10 +140,10 @@ def test_counts_survive_their_file(counted, tmp_path):
 def test_charts_say_what_they_show(counted):
     chart = index_chart(counted, "P 43 21 2", d_min_A=3.2)
     largest = largest_multiplicity(chart)
-    text = "".join(slice_chart(part, largest) for part in chart.slices)
+    text = "".join(svg(slice_chart(part, largest)) for part in chart.slices)
     assert all(title in text for title in ("0 k l slice", "h 0 l slice", "h k 0 slice", "k (index)", "l (index)"))
-    assert "multiplicity (measurements per reflection)" in colour_bar(largest)
-    below = completeness_chart(chart)
+    assert "multiplicity (measurements per reflection)" in svg(colour_bar(largest))
+    below = svg(completeness_chart(chart))
     assert "complete to 3.20 Å" in below
     assert "completeness (%, bars)" in below
     assert "resolution limit of shell (Å)" in below

@@ -12,24 +12,25 @@ import pytest
 
 from iota.analysis.cells.shares import wilson_intervals
 from iota.analysis.rates import RatesOverTime
+from iota.charts import beam, histograms, outcomes, spot_settings
+from iota.charts.axes import number_text, ticks
+from iota.charts.colours import BY_CODE, few_to_many
+from iota.charts.counting import FineHistogram
+from iota.charts.rates import rates
+from iota.charts.svg import svg
+from iota.charts.svg_shapes import png
 from iota.records import OUTCOMES
-from iota.report.charts import geometry, histograms, outcomes
-from iota.report.charts.axes import number_text, ticks
-from iota.report.charts.colours import BY_CODE, few_to_many
-from iota.report.charts.counting import FineHistogram
-from iota.report.charts.rates import rates
-from iota.report.charts.svg import png
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def texts(svg):
+def texts(picture):
     """All that a chart says, and proof that it is well-formed."""
-    return ["".join(node.itertext()) for node in ET.fromstring(svg).iter(f"{SVG}text")]
+    return ["".join(node.itertext()) for node in ET.fromstring(picture).iter(f"{SVG}text")]
 
 
-def picks(svg):
-    return [node.get("data-pick") for node in ET.fromstring(svg).iter() if node.get("data-pick")]
+def picks(picture):
+    return [node.get("data-pick") for node in ET.fromstring(picture).iter() if node.get("data-pick")]
 
 
 def test_ticks_are_round_and_within():
@@ -160,9 +161,9 @@ def test_a_million_rows_take_less_than_100_ms_an_update():
         start = time.perf_counter()
         for name, one in fine.items():
             one.add(new)
-            histograms.histogram(histograms.QUANTITIES[name], one.bars())
+            svg(histograms.histogram(histograms.QUANTITIES[name], one.bars()))
         over_time.add(at, what)
-        rates(*over_time.points())
+        svg(rates(*over_time.points()))
         took.append(time.perf_counter() - start)
     assert min(took) < 0.1, took
 
@@ -173,66 +174,66 @@ def test_a_million_rows_take_less_than_100_ms_an_update():
 def test_histogram_says_its_unit_and_can_be_picked():
     fine = histograms.RESOLUTION.fine_histogram()
     fine.add(np.random.default_rng(1).normal(2.1, 0.2, 500))
-    svg = histograms.histogram(histograms.RESOLUTION, fine.bars())
-    said = texts(svg)
+    picture = svg(histograms.histogram(histograms.RESOLUTION, fine.bars()))
+    said = texts(picture)
     assert "resolution (Å)" in said
     assert "lattices" in said
     assert any(re.fullmatch(r"median 2\.\d\d Å", text) for text in said)
-    limits = [[float(x) for x in pick.split(":")] for pick in picks(svg)]
+    limits = [[float(x) for x in pick.split(":")] for pick in picks(picture)]
     assert all(low < high for low, high in limits)
-    rects = [node for node in ET.fromstring(svg).iter(f"{SVG}rect") if node.get("fill") == "transparent"]
+    rects = [node for node in ET.fromstring(picture).iter(f"{SVG}rect") if node.get("fill") == "transparent"]
     x = [float(node.get("x")) for node in rects]
     assert x == sorted(x, reverse=True)  # better to the right
 
 
 def test_histogram_without_values_says_so():
-    svg = histograms.histogram(histograms.WILSON, histograms.WILSON.fine_histogram().bars())
-    assert texts(svg) == ["No integrated lattices yet"]
+    picture = svg(histograms.histogram(histograms.WILSON, histograms.WILSON.fine_histogram().bars()))
+    assert texts(picture) == ["No integrated lattices yet"]
 
 
 def test_the_consensus_is_marked():
     fine = histograms.CELL[0].fine_histogram()
     fine.add(np.random.default_rng(1).normal(79, 0.3, 500))
-    svg = histograms.histogram(histograms.CELL[0], fine.bars(), mark=78.9, mark_words="consensus")
-    assert "consensus 78.90 Å" in texts(svg)
+    picture = svg(histograms.histogram(histograms.CELL[0], fine.bars(), mark=78.9, mark_words="consensus"))
+    assert "consensus 78.90 Å" in texts(picture)
 
 
 def test_outcome_bar_has_every_outcome_in_proportion():
     counts = {outcome: 10 * (k + 1) for k, outcome in enumerate(OUTCOMES)}
-    svg = outcomes.outcome_bar(counts, sum(counts.values()) + 50)
-    assert set(picks(svg)) == set(OUTCOMES)
-    assert "not finished 50" in texts(svg)
+    picture = svg(outcomes.outcome_bar(counts, sum(counts.values()) + 50))
+    assert set(picks(picture)) == set(OUTCOMES)
+    assert "not finished 50" in texts(picture)
     widths = {
         group.get("data-pick"): float(group.find(f"{SVG}rect").get("width"))
-        for group in ET.fromstring(svg).iter(f"{SVG}g")
+        for group in ET.fromstring(picture).iter(f"{SVG}g")
         if group.find(f"{SVG}title") is not None
     }
     assert widths["timed_out"] / widths["failed_integration"] == pytest.approx(110 / 80, rel=0.05)
 
 
 def test_a_single_failure_among_a_million_can_be_clicked():
-    svg = outcomes.outcome_bar({"integrated": 999_999, "crashed": 1}, 1_000_000)
+    picture = svg(outcomes.outcome_bar({"integrated": 999_999, "crashed": 1}, 1_000_000))
     width = next(
         float(group.find(f"{SVG}rect").get("width"))
-        for group in ET.fromstring(svg).iter(f"{SVG}g")
+        for group in ET.fromstring(picture).iter(f"{SVG}g")
         if group.get("data-pick") == "crashed"
     )
     assert width >= 6
-    assert "crashed 1 (<0.1 %)" in texts(svg)
-    assert "integrated 999999 (>99.9 %)" in texts(svg)
+    assert "crashed 1 (<0.1 %)" in texts(picture)
+    assert "integrated 999999 (>99.9 %)" in texts(picture)
 
 
 def test_funnel_counts_down_to_what_is_integrated():
     counts = {"integrated": 40, "failed_triage": 30, "failed_indexing": 20, "failed_filter": 5, "crashed": 5}
-    svg = outcomes.funnel(counts)
-    numbers = [int(text) for text in texts(svg) if text.isdigit()]
+    picture = svg(outcomes.funnel(counts))
+    numbers = [int(text) for text in texts(picture) if text.isdigit()]
     assert numbers == [100, 95, 95, 65, 45, 45, 45, 40]
-    assert set(picks(svg)) == {"failed_triage", "failed_indexing", "failed_filter", "crashed"}
+    assert set(picks(picture)) == {"failed_triage", "failed_indexing", "failed_filter", "crashed"}
 
 
 def test_rates_name_time_and_share():
-    svg = rates(np.array([0.0, 3600, 7200, 10800]), np.array([[100, 50, 40, 30]] * 3))
-    said = texts(svg)
+    picture = svg(rates(np.array([0.0, 3600, 7200, 10800]), np.array([[100, 50, 40, 30]] * 3)))
+    said = texts(picture)
     assert "time since the first frame (h)" in said
     assert "rate (%)" in said
     assert [text for text in said if ":" in text] == [
@@ -246,18 +247,18 @@ def test_beam_chart_says_where_and_draws_the_circle_of_misindexing():
     rng = np.random.default_rng(1)
     x, y = rng.normal(100, 0.1, 5000), rng.normal(90, 0.1, 5000)
     x[::9] = np.nan
-    svg = geometry.beam_chart(x, y, 0.25)
-    said = texts(svg)
+    picture = svg(beam.beam_chart(x, y, 0.25))
+    said = texts(picture)
     middle = next(re.match(r"median ([\d.]+), ([\d.]+) mm", text) for text in said if text.startswith("median"))
     assert [float(value) for value in middle.groups()] == pytest.approx([100, 90], abs=0.01)
     assert "misindexed by one: 0.25 mm" in said
     assert {"beam x, fast axis (mm)", "beam y, slow axis (mm)"} <= set(said)
-    assert "<circle" in svg
+    assert "<circle" in picture
 
 
 def test_heat_map_shows_each_setting():
-    svg = geometry.heat_map({(a, h): (9, a * h, 1) for a in (3, 4) for h in (2, 6)}, 1, "Indexed frames")
-    said = texts(svg)
+    picture = svg(spot_settings.heat_maps({(a, h): (9, a * h, 1) for a in (3, 4) for h in (2, 6)})[0])
+    said = texts(picture)
     assert {"6", "8", "18", "24", "spot area (px)", "Indexed frames (frames)"} <= set(said)
 
 

@@ -15,9 +15,9 @@ import iota
 from iota.analysis.cells.consensus import Consensus
 from iota.analysis.intensities.enough import growth
 from iota.analysis.intensities.merged import Observations, cumulative, scatter_variance, table_one
-from iota.analysis.intensities.merged_charts import write_merging_charts
 from iota.analysis.intensities.merging import Merging
 from iota.analysis.summary import SummaryBuilder
+from iota.charts.figures_of_run import write_merging_figure
 from iota.engine.backend.installation import dials_version
 from iota.engine.merging import scaling as dials
 from iota.errors import UsageError
@@ -190,7 +190,7 @@ def _with_dials(
         reached = [result.lattices[k].d_min_A or np.nan for result, k in chosen]
         grown = growth(np.bincount(data.unique, minlength=len(data.d_A)), data.d_A, reached)
         merging.frames_needed = [grown.frames_needed(share) for share in (0.95, 0.99)]
-        write_merging_charts(merging.shells, merging.cumulative, folder)
+        write_merging_figure(merging.shells, merging.cumulative, folder)
     # large, and in the run or in scaled.* already
     for name in ("combined", "strongest", "symmetrized", "reindexed", "weighted"):
         for ending in ("expt", "refl"):

@@ -50,7 +50,7 @@ def conclude(
     return Conclusion(
         summary=summary,
         clusters=_clusters(folder, parameters),
-        charts=_charts(folder, parameters),
+        charts=_charts(folder, parameters, table, summary),
         viewer=parameters.values.gui.image_viewer,
     )
 
@@ -97,13 +97,13 @@ def _clusters(folder: RunFolder, parameters: Parameters) -> list[Cluster] | None
     return clusters
 
 
-def _charts(folder: RunFolder, parameters: Parameters) -> list[str]:
+def _charts(folder: RunFolder, parameters: Parameters, table: RunTable, summary: Summary) -> list[str]:
     if not parameters.values.analysis.summary_graphs:
         return []
-    from iota.analysis.charts import write_charts  # matplotlib takes 0.5 s, and is wanted now and then
+    from iota.charts.figures_of_run import write_run_figures  # matplotlib takes 0.5 s, and is wanted now and then
 
     path = folder.path / "visualization"
     try:
-        return write_charts(iterate_ledger(folder.ledger), path)
+        return write_run_figures(table, summary, path)
     except OSError as error:
         raise RunFolderError(cannot_write(path, error)) from error

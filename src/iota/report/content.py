@@ -20,17 +20,19 @@ from iota.analysis.intensities.merging import TABLE_HEAD, merging_facts, table_r
 from iota.analysis.summary import Summary
 from iota.analysis.table.columns import CELL, COLUMNS
 from iota.analysis.table.table import RunTable
+from iota.charts.description import Drawing
+from iota.charts.histograms import BEAM, MOSAICITY, QUANTITIES, RESOLUTION, WILSON
+from iota.charts.merging import by_resolution, over_lattices
+from iota.charts.run_charts import RunCharts
+from iota.charts.spot_settings import heat_maps
+from iota.charts.svg import svg
 from iota.errors import IotaError
 from iota.params import compare, read
 from iota.records import OUTCOME_WORDS, OUTCOMES
 from iota.report.blocks import Block, Code, FactList, Heading, KeyNumbers, Pictures, References, Table, Title, Words
-from iota.report.charts.geometry import heat_map
-from iota.report.charts.histograms import BEAM, MOSAICITY, QUANTITIES, RESOLUTION, WILSON
-from iota.report.charts.merging import by_resolution, over_lattices
 from iota.report.index_pictures import IndexPictures
 from iota.report.merged import Merged, newest_merging
 from iota.report.methods import methods, references
-from iota.report.run_charts import RunCharts
 from iota.runs import RunFolder, RunState
 from iota.runs.determination import DeterminedLattice, read_determination
 from iota.runs.folder import RunInfo
@@ -179,6 +181,10 @@ def _facts(heading: str, facts: Sequence[Fact], otherwise: str) -> list[Block]:
     return [Heading(heading), FactList([(fact.label, fact.text) for fact in facts])]
 
 
+def _pictures(charts: Sequence[Drawing], in_a_row: int = 1, *, first_is_tall: bool = False) -> Pictures:
+    return Pictures([svg(chart) for chart in charts], in_a_row, first_is_tall)
+
+
 def _outcomes(source: Source) -> list[Block]:
     summary, charts = source.summary, source.charts
     rows = [
@@ -192,8 +198,8 @@ def _outcomes(source: Source) -> list[Block]:
     head = ["outcome", "frames", "fraction"]
     blocks: list[Block] = [
         Heading("Outcomes"),
-        Pictures([charts.outcome_bar(900)]),
-        Pictures([charts.rates(), charts.funnel()], in_a_row=2),
+        _pictures([charts.outcome_bar(900)]),
+        _pictures([charts.rates(), charts.funnel()], in_a_row=2),
         Table(head=head, rows=rows, numbers=frozenset((1, 2)), instead_of_pictures=True),
     ]
     if summary.rates:
@@ -236,8 +242,8 @@ def _quantities(source: Source) -> list[Block]:
     head = ["", "2 %", "25 %", "median", "75 %", "98 %"]
     return [
         Heading("Unit cells, resolution, Wilson B and mosaicity"),
-        Pictures([charts.histogram(name) for name in CELL], in_a_row=3),
-        Pictures([charts.histogram(name) for name in names[6:] if charts.quantiles(name)], in_a_row=3),
+        _pictures([charts.histogram(name) for name in CELL], in_a_row=3),
+        _pictures([charts.histogram(name) for name in names[6:] if charts.quantiles(name)], in_a_row=3),
         Table(head=head, rows=rows, numbers=frozenset(range(1, 6)), instead_of_pictures=True),
     ]
 
@@ -258,17 +264,16 @@ def _geometry(source: Source) -> list[Block]:
         return []
     charts = source.charts
     histograms = [charts.histogram(quantity.name) for quantity in BEAM]
-    return [Heading("Geometry"), Pictures([charts.beam(), *histograms], in_a_row=3, first_is_tall=True)]
+    return [Heading("Geometry"), _pictures([charts.beam(), *histograms], in_a_row=3, first_is_tall=True)]
 
 
 def _grid_search(source: Source) -> list[Block]:
     if not source.tally:
         return []
-    maps = [heat_map(source.tally, 1, "Indexed frames"), heat_map(source.tally, 2, "Chosen")]
     rows = [[str(area), str(height), *map(str, numbers)] for (area, height), numbers in sorted(source.tally.items())]
     head = ["spot area (px)", "spot height", "tried", "indexed", "chosen"]
     table = Table(head=head, rows=rows, numbers=frozenset(range(5)), instead_of_pictures=True)
-    return [Heading("Grid search of spot-finding settings"), Pictures(maps, in_a_row=2), table]
+    return [Heading("Grid search of spot-finding settings"), _pictures(heat_maps(source.tally), in_a_row=2), table]
 
 
 def _clusters(folder: RunFolder) -> list[Block]:
@@ -297,7 +302,7 @@ def _merging(merged: Merged | None) -> list[Block]:
         numbers = frozenset(range(len(TABLE_HEAD)))
         blocks.append(Table(head=TABLE_HEAD, rows=table_rows(merged), numbers=numbers, last_is_total=True))
     if merged.shells:
-        blocks.append(Pictures([by_resolution(merged.shells), over_lattices(merged.cumulative)], in_a_row=2))
+        blocks.append(_pictures([by_resolution(merged.shells), over_lattices(merged.cumulative)], in_a_row=2))
     return blocks
 
 

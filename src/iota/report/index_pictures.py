@@ -13,8 +13,9 @@ from pathlib import Path
 import msgspec
 
 from iota.analysis.intensities.index_chart import IndexChart, run_index_chart
+from iota.charts.indices import colour_bar, completeness_chart, largest_multiplicity, slice_chart
+from iota.charts.svg import svg
 from iota.errors import IotaError
-from iota.report.charts.indices import colour_bar, completeness_chart, largest_multiplicity, slice_chart
 from iota.runs.miller_counts import read_miller_counts
 from iota.symmetry import cell_text
 
@@ -46,9 +47,9 @@ def pictures(question: Question) -> IndexPictures:
         return IndexPictures(sentence=_why_none(Path(question.folder)))
     largest = largest_multiplicity(chart)
     return IndexPictures(
-        slices=[slice_chart(part, largest) for part in chart.slices],
-        colours=colour_bar(largest),
-        completeness=completeness_chart(chart),
+        slices=[svg(slice_chart(part, largest)) for part in chart.slices],
+        colours=svg(colour_bar(largest)),
+        completeness=svg(completeness_chart(chart)),
         words=_words(chart),
     )
 

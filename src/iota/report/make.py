@@ -9,11 +9,11 @@ from contextlib import AbstractContextManager, suppress
 from iota.analysis.grid_tally import GridTally
 from iota.analysis.summary import summary_of
 from iota.analysis.table.table import RunTable
+from iota.charts.run_charts import RunCharts
 from iota.errors import RunFolderError
 from iota.installation import python
 from iota.report.content import Source
 from iota.report.index_pictures import IndexPictures, Question, pictures
-from iota.report.run_charts import RunCharts
 from iota.runs import RunFolder, read_state
 
 Step = Callable[[str], AbstractContextManager[None]]

@@ -14,10 +14,9 @@ import numpy.typing as npt
 from matplotlib.transforms import Affine2D
 
 from iota.engine.frame.picture_choice import Pictures
-from iota.figures import Figure, FigureCanvasAgg
+from iota.figures import Figure, write_figure
 from iota.records import Lattice
 from iota.symmetry import cell_text
-from iota.whole_files import whole_file
 
 logger = logging.getLogger("dials.iota.pictures")  # so that it is in the frame's own log
 
@@ -54,18 +53,10 @@ def draw(pictures: Pictures, drawn: Drawn, folder: Path) -> None:
         if not is_wanted:
             continue
         try:
-            save(figure_of(drawn), folder / f"{drawn.name}_{what}")
+            write_figure(figure_of(drawn), folder, f"{drawn.name}_{what}")
         except (ValueError, RuntimeError, KeyError, IndexError) as error:
             logger.warning("No picture of %s could be drawn: %s", what, error)
     gc.collect()  # figures are full of cycles, and one holds tens of megabytes
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG and PDF."""
-    FigureCanvasAgg(figure)
-    for ending in ("png", "pdf"):
-        with whole_file(Path(f"{path}.{ending}")) as part:
-            figure.savefig(part, dpi=150)
 
 
 def _title(drawn: Drawn) -> str:

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from iota.analysis.table.table import RunTable
+from iota.charts.run_charts import RunCharts
 from iota.records import OUTCOMES, Outcome
-from iota.report.run_charts import RunCharts
 from iota.web.live.runs import LiveRun
 
 

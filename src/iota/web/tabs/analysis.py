@@ -5,8 +5,8 @@ from __future__ import annotations
 from nicegui import ui
 
 from iota.analysis.facts import Fact, lattice_facts, run_facts
-from iota.report.charts.geometry import heat_map
-from iota.report.charts.histograms import BEAM, RESOLUTION
+from iota.charts.histograms import BEAM, RESOLUTION
+from iota.charts.spot_settings import heat_maps
 from iota.symmetry import cell_text
 from iota.web.live.heat_maps import grid_tally
 from iota.web.live.run_charts import charts_of
@@ -22,7 +22,6 @@ from iota.web.widgets.selection import Selection
 
 TAB = "analysis"
 _EVERY_S = 2.0
-_HEAT_MAPS = ((1, "Indexed frames"), (2, "Chosen"))
 
 
 def build(live: LiveRun, selection: Selection) -> None:
@@ -68,11 +67,11 @@ class AnalysisTab:
                 self._histograms = {}
                 for quantity in (RESOLUTION, *BEAM):
                     with ui.column().classes("iota-card iota-card-tight"):
-                        self._histograms[quantity.name] = SvgChart("", *picking_bars(selection, quantity.name))
+                        self._histograms[quantity.name] = SvgChart(None, *picking_bars(selection, quantity.name))
         with ui.column().classes("iota-card gap-1") as self._grid:
             ui.label("Grid search of spot-finding settings").classes("iota-title")
             with ui.element("div").classes("iota-two"):
-                self._maps = [SvgChart() for _ in _HEAT_MAPS]
+                self._maps = [SvgChart(chart) for chart in heat_maps({})]
         self._grid.set_visibility(False)
         self._shown: list[list[Fact]] = []
         Following(selection, TAB, self._refresh, _EVERY_S)
@@ -93,8 +92,8 @@ class AnalysisTab:
         await self._tally.update()
         self._grid.set_visibility(bool(self._tally.tally))
         if self._tally.tally:
-            for chart, (which, title) in zip(self._maps, _HEAT_MAPS, strict=True):
-                chart.show(heat_map(self._tally.tally, which, title))
+            for chart, described in zip(self._maps, heat_maps(self._tally.tally), strict=True):
+                chart.show(described)
 
     def _use_target(self) -> None:
         consensus = self._live.summary().consensus

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from nicegui import ui
 
 from iota.analysis.table.columns import COLUMNS
+from iota.charts.histograms import CELL, QUANTITIES, RESOLUTION, WILSON
 from iota.records import OUTCOME_WORDS, OUTCOMES
-from iota.report.charts.histograms import CELL, QUANTITIES, RESOLUTION, WILSON
 from iota.web.live.run_charts import charts_of, rows_between, rows_of_outcome
 from iota.web.live.runs import LiveRun
 from iota.web.tabs.index_section import IndexSection
@@ -59,7 +59,7 @@ class ChartsTab:
 
     def _histogram(self, name: str, width: str) -> SvgChart:
         with ui.column().classes(f"iota-card iota-card-tight {width}"):
-            return SvgChart("", *picking_bars(self._selection, name))
+            return SvgChart(None, *picking_bars(self._selection, name))
 
     def _choices(self) -> None:
         options = {name: COLUMNS[name].title for name in _CHOICES}

@@ -9,8 +9,8 @@ from nicegui import ui
 from iota.analysis.cells.shares import percent
 from iota.analysis.failures import Failure, failures, rows_of_failure
 from iota.analysis.hints import hint_for
+from iota.charts.colours import OUTCOME_COLOURS
 from iota.records import OUTCOME_WORDS, Outcome
-from iota.report.charts.colours import OUTCOME_COLOURS
 from iota.web.live.run_charts import charts_of
 from iota.web.live.runs import LiveRun
 from iota.web.tabs.charts import choose_outcome

@@ -9,9 +9,9 @@ from typing import Any
 
 from nicegui import ui
 
+from iota.charts.colours import OUTCOME_COLOURS
 from iota.installation import program
 from iota.records import OUTCOME_WORDS, FrameResult, Lattice
-from iota.report.charts.colours import OUTCOME_COLOURS
 from iota.symmetry import cell_text
 from iota.web.widgets.layout import sentences
 from iota.web.widgets.links import image_link

@@ -1,10 +1,11 @@
-"""Growing scatter charts and SVG charts as elements of pages."""
+"""Growing scatter charts, and charts painted as SVG, as elements of pages."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import msgspec
 import numpy as np
@@ -14,11 +15,14 @@ from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
 from iota.analysis.table.columns import COLUMNS
+from iota.charts.colours import BY_CODE, SELECTED
+from iota.charts.description import Drawing
+from iota.charts.histograms import FLIPPED
+from iota.charts.svg import svg
 from iota.records import OUTCOME_WORDS, OUTCOMES
-from iota.report.charts.colours import BY_CODE, SELECTED
 from iota.web.widgets.layout import STATIC
 
-FLIPPED = ("d_min_A", "spots_d_min_A")  # better is smaller, and stands higher
+_painted: WeakKeyDictionary[Drawing, str] = WeakKeyDictionary()  # one description is shown on many pages
 
 
 class Box(msgspec.Struct):
@@ -95,22 +99,32 @@ class GrowingScatter(Element, component=STATIC / "scatter_view.js", esm={"iota-s
 
 
 class SvgChart(Element, component=STATIC / "chart_view.js"):
-    """A chart as SVG text; a click on what can be picked calls back with its value, a double click opens it."""
+    """A chart; a click on what can be picked calls back with its value, a double click opens it."""
 
     def __init__(
-        self, svg: str = "", pick: Callable[[str], object] | None = None, open_: Callable[[str], object] | None = None
+        self,
+        chart: Drawing | None = None,
+        pick: Callable[[str], object] | None = None,
+        open_: Callable[[str], object] | None = None,
     ) -> None:
         super().__init__()
-        self._props["svg"] = svg
+        self._props["svg"] = "" if chart is None else _svg_once(chart)
         for name, callback in (("pick", pick), ("open", open_)):
             if callback is not None:
                 self.on(name, _with_text(callback))
 
-    def show(self, svg: str) -> None:
-        """Replace the picture, if it is another one."""
-        if self._props["svg"] != svg:
-            self._props["svg"] = svg
+    def show(self, chart: Drawing | str) -> None:
+        """Replace the chart, if it is another one; text is SVG that another process painted."""
+        text = chart if isinstance(chart, str) else _svg_once(chart)
+        if self._props["svg"] != text:
+            self._props["svg"] = text
             self.update()
+
+
+def _svg_once(chart: Drawing) -> str:
+    if chart not in _painted:
+        _painted[chart] = svg(chart)
+    return _painted[chart]
 
 
 def _with_text(callback: Callable[[str], object]) -> Callable[[GenericEventArguments], object]:

@@ -40,3 +40,15 @@ def few_to_many(share: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
     stops = np.linspace(0.0, 1.0, len(_FEW_TO_MANY))
     channels = [np.interp(share, stops, [colour[k] for colour in _FEW_TO_MANY]) for k in range(3)]
     return np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+
+
+def coloured(share: npt.NDArray[np.float64], opacity: npt.NDArray[np.uint8] | int = 255) -> npt.NDArray[np.uint8]:
+    """The same as pixels of a picture, `[..., 4]`."""
+    pixels = np.empty((*share.shape, 4), np.uint8)
+    pixels[..., :3], pixels[..., 3] = few_to_many(share), opacity
+    return pixels
+
+
+def ink_on(red: int, green: int, blue: int) -> str:
+    """Black or white, whichever can be read on a colour."""
+    return "#111111" if 0.3 * red + 0.59 * green + 0.11 * blue > 120 else "#ffffff"

@@ -1,8 +1,9 @@
-"""The charts of a run, from counts that grow with its table."""
+"""The charts of a run, described from counts that grow with its table."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,16 +12,19 @@ from iota.analysis.rates import RatesOverTime
 from iota.analysis.summary import Summary
 from iota.analysis.table.columns import CELL
 from iota.analysis.table.table import RunTable
+from iota.charts.beam import MOST_POINTS, beam_chart
+from iota.charts.description import Chart, Rows
+from iota.charts.histograms import QUANTITIES, histogram
+from iota.charts.outcomes import funnel, outcome_bar
+from iota.charts.rates import rates
 from iota.errors import RunFolderError
 from iota.records import OUTCOMES, Outcome
-from iota.report.charts.geometry import MOST_POINTS, beam_chart
-from iota.report.charts.histograms import QUANTITIES, histogram
-from iota.report.charts.outcomes import funnel, outcome_bar
-from iota.report.charts.rates import rates
+
+D = TypeVar("D", Chart, Rows)
 
 
 class RunCharts:
-    """Counts of a run that grow with its table, and the pictures of them."""
+    """Counts of a run that grow with its table, and charts of them, the same object until a count changes."""
 
     def __init__(self, table: RunTable, n_frames: int = 0) -> None:
         self._table = table
@@ -34,7 +38,7 @@ class RunCharts:
         self._fine = {name: quantity.fine_histogram() for name, quantity in QUANTITIES.items()}
         self._rates = RatesOverTime()
         self._outcomes = np.zeros(len(OUTCOMES), np.int64)
-        self._pictures: dict[str, str] = {}
+        self._described: dict[str, Chart | Rows] = {}
         self._one_index_mm: float | None = None
 
     def count(self, n_frames: int, summary: Summary) -> None:
@@ -54,7 +58,7 @@ class RunCharts:
         n_rows, n_lattices = table.n_rows, table.n_lattices
         if is_same and (n_rows, n_lattices) == (self.n_rows, self.n_lattices):
             return
-        self._pictures.clear()
+        self._described.clear()
         if n_rows > self.n_rows:
             outcome = table.column("outcome", self.n_rows, n_rows)
             self._outcomes += np.bincount(outcome, minlength=len(OUTCOMES))
@@ -70,32 +74,32 @@ class RunCharts:
         """Finished frames by outcome."""
         return {outcome: n for outcome, n in zip(OUTCOMES, self._outcomes.tolist(), strict=True) if n}
 
-    def _picture(self, key: str, make: Callable[[], str]) -> str:
-        if key not in self._pictures:
-            self._pictures[key] = make()
-        return self._pictures[key]
+    def _once(self, key: str, make: Callable[[], D]) -> D:
+        if key not in self._described:
+            self._described[key] = make()
+        return self._described[key]  # type: ignore[return-value]
 
-    def outcome_bar(self, width: float = 1200.0) -> str:
+    def outcome_bar(self, width: float = 1200.0) -> Rows:
         """All frames of the run by outcome."""
-        return self._picture(f"outcomes {width}", lambda: outcome_bar(self.counts, self._n_frames, width))
+        return self._once(f"outcomes {width}", lambda: outcome_bar(self.counts, self._n_frames, width))
 
-    def funnel(self) -> str:
+    def funnel(self) -> Rows:
         """Finished frames that survive each stage."""
-        return self._picture("funnel", lambda: funnel(self.counts))
+        return self._once("funnel", lambda: funnel(self.counts))
 
-    def rates(self) -> str:
+    def rates(self) -> Chart:
         """Rates over time."""
-        return self._picture("rates", lambda: rates(*self._rates.points()))
+        return self._once("rates", lambda: rates(*self._rates.points()))
 
-    def histogram(self, name: str, width: float = 300.0) -> str:
+    def histogram(self, name: str, width: float = 300.0) -> Chart:
         """Histogram of a quantity over lattices; cells show the median of the consensus."""
 
-        def make() -> str:
+        def make() -> Chart:
             words = "consensus" if name in CELL and name in self._medians else "median"
             bars = self._fine[name].bars()
             return histogram(QUANTITIES[name], bars, mark=self._medians.get(name), mark_words=words, width=width)
 
-        return self._picture(f"{name} {width}", make)
+        return self._once(f"{name} {width}", make)
 
     def quantiles(self, name: str) -> list[float]:
         """Values of a quantity below which 2, 25, 50, 75 and 98 % of the lattices lie; empty when there is none."""
@@ -111,11 +115,11 @@ class RunCharts:
         names = ("beam_fast_mm", "beam_slow_mm")
         return (self._medians[names[0]], self._medians[names[1]]) if self._medians.keys() >= set(names) else None
 
-    def beam(self) -> str:
+    def beam(self) -> Chart:
         """Beam centres of lattices."""
         x, y = (_some(self._table.lattice_column(name)) for name in ("beam_fast_mm", "beam_slow_mm"))
         n = min(len(x), len(y))
-        return self._picture("beam", lambda: beam_chart(x[:n], y[:n], self._one_index_mm, median=self._beam_median))
+        return self._once("beam", lambda: beam_chart(x[:n], y[:n], self._one_index_mm, median=self._beam_median))
 
 
 def _medians(summary: Summary) -> dict[str, float]:
