@@ -13,7 +13,7 @@ from iota.web.projects.setup import SAID_TWICE
 
 @pytest.fixture(scope="module")
 def form():
-    return Form.from_text(definitions().phil)
+    return Form.from_text(definitions(None, lambda n: None).phil)
 
 
 def test_every_definition_of_the_backend_is_a_field_whose_default_means_the_same(form):
@@ -51,7 +51,6 @@ def test_definitions_are_asked_of_a_process_and_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert kept_definitions.kept() is None
     asked = kept_definitions.ask()
-    assert asked.error == ""
     assert asked.dials.startswith("DIALS")
     assert kept_definitions.kept() == asked
 

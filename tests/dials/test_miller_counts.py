@@ -1,17 +1,17 @@
 """Miller indices of a real run, counted by a process of its own."""
 
-import os
 import shutil
-import subprocess
-import sys
 from collections import Counter
 
 import pytest
 from dials.array_family import flex
 
+from iota.engine.merging import miller_counts
 from iota.engine.merging.miller_counts import MillerCounter
+from iota.engine.questions import COUNT_REFLECTIONS, CountReflections
+from iota.processes.question import AnsweringProcess, NoAnswerError
 from iota.runs import RunFolder, read_ledger
-from iota.runs.miller_counts import FILE_NAME, read_miller_counts
+from iota.runs.miller_counts import read_miller_counts
 
 
 @pytest.fixture
@@ -36,16 +36,21 @@ def as_counter(lattices):
     return numbers
 
 
-def count(run):
-    done = subprocess.run(
-        [sys.executable, "-m", "iota.engine.merging.miller_counts", str(run.path)],
-        stdin=subprocess.PIPE, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+@pytest.fixture
+def counter():
+    counter = AnsweringProcess(COUNT_REFLECTIONS)
+    yield counter
+    counter.end()
 
 
-def test_every_integrated_reflection_is_counted_once(run):
-    count(run)
+def count(run, counter):
+    """Count all there is."""
+    while not counter.ask(CountReflections(str(run.path)))[0].is_all:
+        pass
+
+
+def test_every_integrated_reflection_is_counted_once(run, counter):
+    count(run, counter)
     results, size = read_ledger(run.ledger)
     found = read_miller_counts(run.path)
     assert as_counter(found.lattices) == counted_by_hand(run, results)
@@ -56,56 +61,50 @@ def test_every_integrated_reflection_is_counted_once(run):
     assert found.ledger_bytes == size
 
 
-def test_counting_goes_on_where_it_stopped(run):
+def test_counting_goes_on_where_it_stopped(run, counter):
     whole = run.ledger.read_bytes()
     lines = whole.splitlines(keepends=True)
     run.ledger.write_bytes(b"".join(lines[:7]) + lines[7][:50])  # half a line is being written
-    count(run)
+    count(run, counter)
     half = read_miller_counts(run.path)
     assert half.ledger_bytes == sum(map(len, lines[:7]))
     run.ledger.write_bytes(whole)
-    count(run)
+    count(run, counter)
     results, _ = read_ledger(run.ledger)
     assert as_counter(read_miller_counts(run.path).lattices) == counted_by_hand(run, results)
 
 
-def test_a_growing_ledger_is_followed_and_the_end_of_the_server_ends_the_process(run):
+def test_a_process_goes_on_with_a_ledger_that_grows(run, counter):
     whole = run.ledger.read_bytes()
     lines = whole.splitlines(keepends=True)
-    state = run.state.read_text()
-    run.state.write_text(state.replace('"finished"', '"running"'))
     run.ledger.write_bytes(b"".join(lines[:6]))
-    reading, writing = os.pipe()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "iota.engine.merging.miller_counts", str(run.path)], stdin=reading
-    )
-    os.close(reading)
-    try:
-        wait_for(lambda: (run.path / FILE_NAME).exists())
-        with run.ledger.open("ab") as file:
-            file.write(b"".join(lines[6:]))
-        wait_for(lambda: read_miller_counts(run.path).ledger_bytes == len(whole))
-        assert process.poll() is None
-    finally:
-        os.close(writing)
-    assert process.wait(20) == 0
+    count(run, counter)
+    assert read_miller_counts(run.path).ledger_bytes == sum(map(len, lines[:6]))
+    with run.ledger.open("ab") as file:
+        file.write(b"".join(lines[6:]))
+    count(run, counter)
+    assert read_miller_counts(run.path).ledger_bytes == len(whole)
+    assert as_counter(read_miller_counts(run.path).lattices) == counted_by_hand(run, read_ledger(run.ledger)[0])
 
 
-def wait_for(condition, limit_s=20):
-    import time
+def test_a_large_ledger_is_counted_in_pieces(run, monkeypatch):
+    monkeypatch.setattr(miller_counts, "_SLICE_BYTES", 2000)
+    monkeypatch.setattr(miller_counts, "_PIECE_S", 0.0)
+    counter = MillerCounter(run)
+    n_pieces = 1
+    while not counter.count_on():
+        n_pieces += 1
+        counter = MillerCounter(run)
+    assert n_pieces > 2
+    assert as_counter(read_miller_counts(run.path).lattices) == counted_by_hand(run, read_ledger(run.ledger)[0])
 
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
-
-def test_frames_whose_files_are_gone_are_told(run):
+def test_frames_whose_files_are_gone_are_told(run, counter):
     results, _ = read_ledger(run.ledger)
     integrated = [result for result in results if result.lattices]
     (run.path / integrated[0].files["reflections"]).unlink()
     (run.path / integrated[1].files["reflections"]).write_bytes(b"torn")
-    count(run)
+    count(run, counter)
     found = read_miller_counts(run.path)
     assert found.n_missing == 2
     assert found.n_frames == len(integrated) - 2
@@ -128,10 +127,5 @@ def test_a_lattice_that_the_filter_dropped_is_not_counted(run, monkeypatch):
 
 
 def test_what_is_no_run_gives_a_sentence(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "iota.engine.merging.miller_counts", str(tmp_path)],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert "is not a run folder" in done.stderr
-    assert "Traceback" not in done.stderr
+    with pytest.raises(NoAnswerError, match="is not a run folder"):
+        COUNT_REFLECTIONS.ask(CountReflections(str(tmp_path)))

@@ -17,14 +17,15 @@ from commands import command
 from dials.array_family import flex
 
 from iota.engine.images.masks import load_mask
+from iota.engine.questions import ImageRequest
 from iota.engine.viewer.mask_shapes import rectangles_of, shapes_in_phil
 from iota.engine.viewer.pixel_layout import layout_of
 from iota.engine.viewer.pixels import Pixels
 from iota.errors import UsageError
-from iota.messages import Request
+from iota.processes.question import AnsweringProcess, CrashError, NoAnswerError
 from iota.runs import read_ledger
 from iota.web.image.mask_phil import MaskDrawing, Shape, phil_of
-from iota.web.image.pixel_server import PixelsError, PixelServer
+from iota.web.image.pixel_server import PixelServer
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +43,7 @@ def pixels(tmp_path):
 
 
 def ask(pixels, do, **given):
-    reply, body = pixels.answer(Request(do, given))
-    if reply.error:
-        raise UsageError(reply.error)
-    return reply.result, body
+    return pixels.answer(ImageRequest(do, given))
 
 
 def counts_of(path, index=0):
@@ -328,26 +326,28 @@ def server():
     server.close()
 
 
+def process_ids(server):
+    return [helper.process._process.pid for helper in server._helpers if helper.process.is_running]
+
+
 def test_a_helper_that_was_killed_costs_nothing_and_two_one_request(server, lysozyme, monkeypatch):
     source = {"path": str(sorted(lysozyme.glob("*.cbf"))[0])}
     assert server.ask("open", about="a", source=source)[0]["n_pixels"] == 1043 * 981
-    (helper,) = [h for h in server._helpers if h.is_running]
-    first = helper._process.pid
+    (first,) = process_ids(server)
     os.kill(first, signal.SIGSTOP)  # at work, as it were
     threading.Timer(0.5, os.kill, (first, signal.SIGKILL)).start()
     assert server.ask("open", about="a", source=source)[0]["n_pixels"] == 1043 * 981
-    assert first not in [h._process.pid for h in server._helpers if h._process is not None]
+    assert first not in process_ids(server)
     started = []
 
-    def start_and_kill(helper):
-        process = started_before(helper)
+    def start_and_kill(process):
+        start(process)
         process.kill()
         started.append(process)
-        return process
 
-    started_before = type(helper)._started
-    monkeypatch.setattr(type(helper), "_started", start_and_kill)
-    with pytest.raises(PixelsError, match="crashed on this image"):
+    start = AnsweringProcess.start
+    monkeypatch.setattr(AnsweringProcess, "start", start_and_kill)
+    with pytest.raises(CrashError, match="no result because its process was killed"):
         server.ask("open", about="a", source=source)
     assert len(started) == 2
     monkeypatch.undo()
@@ -359,14 +359,14 @@ def test_a_hang_is_given_up_and_holds_up_nobody_else(lysozyme):
     try:
         one, two = ({"path": str(path)} for path in sorted(lysozyme.glob("*.cbf"))[:2])
         server.ask("open", about="a", source=one)
-        (helper,) = [h for h in server._helpers if h.is_running]
-        os.kill(helper._process.pid, signal.SIGSTOP)
+        (first,) = process_ids(server)
+        os.kill(first, signal.SIGSTOP)
         said = []
 
         def hang():
             try:
                 server.ask("open", about="a", source=one)
-            except PixelsError as error:
+            except NoAnswerError as error:
                 said.append(str(error))
 
         waiting = threading.Thread(target=hang)
@@ -377,7 +377,7 @@ def test_a_hang_is_given_up_and_holds_up_nobody_else(lysozyme):
         answered = time.monotonic() - start
         waiting.join()
         assert answered < time.monotonic() - start
-        assert said == ["The image was not dealt with in 8 s, so that was given up."]
+        assert said == ["Processing the image was ended after 8 s. The server and its other pages go on."]
         assert server.ask("open", about="a", source=one)[0]["n_pixels"] == 1043 * 981
     finally:
         server.close()

@@ -22,7 +22,7 @@ from iota.engine.frame.engine import Engine
 from iota.engine.frame.single_image import report_image
 from iota.engine.images.masks import write_mask
 from iota.engine.viewer.pixels import Pixels
-from iota.messages import Request
+from iota.errors import UsageError
 from iota.records import FrameRef, FrameResult, Task
 from iota.runs import RunFolder, read_ledger
 
@@ -163,8 +163,9 @@ def test_the_reason_says_what_is_wrong_in_run_single_image_and_viewer(images, re
     with frame_log():
         report = report_image(Engine("", tmp_path), Task("process", frame, Path(name).stem), "spotfind")
     assert (report.outcome, report.reason) == ("failed_import", sentence)
-    reply, _ = Pixels(tmp_path).answer(Request("open", {"source": {"path": str(images / name)}}))
-    assert reply.error == f"{name} cannot be shown. {sentence}"
+    with pytest.raises(UsageError) as error:
+        Pixels(tmp_path).open({"path": str(images / name)})
+    assert str(error.value) == f"{name} cannot be shown. {sentence}"
 
 
 def test_no_reason_has_words_of_libraries_which_are_in_the_log(images, records):

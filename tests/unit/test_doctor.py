@@ -4,16 +4,20 @@ import importlib.metadata
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
 import iota.cli.cluster_checks as cluster_checks
 import iota.cli.doctor as doctor
-import iota.installation as installation
+import iota.engine.backend.look as installation
 from iota.cli.package_checks import package_check
+from iota.engine.backend.look import Installation, Package, look
 from iota.hdf5_filters import KINDS
-from iota.installation import Installation, Package, look, predecessor_warning
+from iota.installation import predecessor_warning
 from iota.requirements.locks import Comparison, Pin
 
 WHOLE = Installation(
@@ -241,27 +245,15 @@ def test_no_warning_without_it():
     assert predecessor_warning() is None
 
 
-def answering(monkeypatch, stdout=b"", stderr=b"", status=0):
-    def run(command, **_):
-        return subprocess.CompletedProcess(command, status, stdout, stderr)
-
-    monkeypatch.setattr(subprocess, "run", run)
-
-
-def test_a_dials_that_crashes_is_a_finding(monkeypatch):
-    answering(monkeypatch, stderr=b"cannot open libboost\n", status=-11)
-    assert "libboost" in look().error
-    assert "-11" in look().error
-
-
-def test_chatter_before_the_answer_is_passed_over(monkeypatch):
-    answering(monkeypatch, stdout=b"loading...\n" + msgspec.json.encode(WHOLE) + b"\n")
-    assert look() == WHOLE
-
-
-def test_a_dials_that_hangs_is_a_finding(monkeypatch):
-    def run(command, **_):
-        raise subprocess.TimeoutExpired(command, 1)
-
-    monkeypatch.setattr(subprocess, "run", run)
-    assert "did not load" in look().error
+@pytest.mark.parametrize(
+    ("function", "seconds", "asked", "words"),
+    [
+        ("crash", 20, 10, "has no result because its process was killed (signal 10): cannot open libboost."),
+        ("hang", 1, "", "was ended after 1 s."),
+    ],
+)
+def test_a_dials_that_crashes_or_hangs_is_a_finding(monkeypatch, function, seconds, asked, words):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    bad = replace(installation.LOOK, function=f"made_up_answers:{function}", seconds=seconds)
+    monkeypatch.setattr(installation, "LOOK", SimpleNamespace(ask=lambda _: bad.ask(asked)))
+    assert look().error == f"Loading DIALS {words}"

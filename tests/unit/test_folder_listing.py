@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from iota.questions import OverLimitError
+from iota.processes.protocol import OverLimitError
 from iota.web.searches import folder_listing
 from iota.web.searches.folder_listing import ListFolder, list_folder
 
@@ -39,8 +39,8 @@ def test_of_many_names_only_those_that_are_shown_are_looked_at(folder, monkeypat
     listing = list_folder(ListFolder(str(folder)))
     assert [entry.name for entry in listing.entries] == looked_at == ["sub", ".git", "A.cbf"]
     assert listing.n_left_out == 4
-    with pytest.raises(OverLimitError):
-        list_folder(ListFolder(str(folder)), most=6)
+    with pytest.raises(OverLimitError, match="6 names"):
+        list_folder(ListFolder(str(folder), most_names=6))
 
 
 def test_a_folder_that_cannot_be_listed_is_a_sentence(folder):

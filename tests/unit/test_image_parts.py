@@ -1,13 +1,10 @@
-"""What the server knows of images without opening them: masks as PHIL, settings, messages, sets."""
-
-import io
+"""What the server knows of images without opening them: masks as PHIL, settings, sets."""
 
 import msgspec
 import pytest
 
 from iota.errors import UsageError
 from iota.inputs.finding.search_job import ChooseImages, choose_images
-from iota.messages import Reply, Request, read_message, write_message
 from iota.web.image.frames import Place, shown
 from iota.web.image.mask_phil import MaskDrawing, Shape, phil_of
 from iota.web.image.preview_phil import assignments
@@ -62,22 +59,6 @@ def test_only_settings_of_spot_finding_pass_and_only_numbers():
     for text in ("3 spotfinder.lookup.mask=/evil.pickle", "nan", "-1", "__import__('os')"):
         with pytest.raises(UsageError, match="sigma strong"):
             assignments({"sigma_strong": text})
-
-
-def test_messages_arrive_whole_or_not_at_all():
-    pipe = io.BytesIO()
-    write_message(pipe, Request("tiles", {"path": "/ä.cbf"}), b"\0\1")
-    write_message(pipe, Reply(error="No."))
-    whole = pipe.getvalue()
-    pipe.seek(0)
-    assert read_message(pipe, Request) == (Request("tiles", {"path": "/ä.cbf"}), b"\0\1")
-    assert read_message(pipe, Reply) == (Reply(error="No."), b"")
-    with pytest.raises(EOFError):
-        read_message(pipe, Reply)
-    with pytest.raises(EOFError):
-        read_message(io.BytesIO(whole[:-1][:30]), Request)
-    with pytest.raises(ValueError, match="1 GB"):
-        read_message(io.BytesIO(b"\xff" * 8), Reply)
 
 
 def test_sets_of_images(tmp_path):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from iota.inputs import find_frames, natural_key
 from iota.inputs.names.kinds import content_of, is_found_in_folder, is_image_name
 from iota.inputs.names.lists import split_number
-from iota.questions import OverLimitError
+from iota.processes.protocol import OverLimitError
 from iota.records import FrameRef
 
 
@@ -255,7 +255,7 @@ def test_a_limit_of_names_ends_a_search_wherever_they_come_from(tmp_path):
     listed.write_text("".join(f"{path}\n" for path in paths))
     others = make(tmp_path / "others", *(f"x_{i}.log" for i in range(20)))
     for source in (folder, folder / "*.cbf", listed, others[0].parent, others[0].parent / "*"):
-        with pytest.raises(OverLimitError):
+        with pytest.raises(OverLimitError, match="19 names or images"):
             find_frames([source], most=19)
         find_frames([source], most=20)
 

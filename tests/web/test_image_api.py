@@ -11,9 +11,10 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from iota.processes.question import NoAnswerError
 from iota.runs import read_ledger
 from iota.web.image.api import ImageApi
-from iota.web.image.pixel_server import PixelsError, PixelServer
+from iota.web.image.pixel_server import PixelServer
 from iota.web.projects.projects import Projects
 
 
@@ -97,12 +98,12 @@ def test_processes_that_nobody_asks_any_more_end_and_come_back(known_run):
     source = {"path": read_ledger(known_run.ledger)[0][0].frame.path, "index": None, "target": "", "experiments": ""}
     first, _ = pixels.ask("open", source=source)
     deadline = time.monotonic() + 20
-    while any(helper.is_running for helper in pixels._helpers):
+    while any(helper.process.is_running for helper in pixels._helpers):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert pixels.ask("open", source=source)[0] == first
     pixels.close()
-    with pytest.raises(PixelsError, match="The server ends"):
+    with pytest.raises(NoAnswerError, match="The server ends"):
         pixels.ask("open", source=source)
 
 

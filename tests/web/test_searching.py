@@ -2,22 +2,17 @@
 
 import asyncio
 import os
-import subprocess
-import sys
+from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from iota.inputs.finding.search_job import ChooseImages, Chosen, Counted, CountImages
-from iota.web.searches.searching import Cancelled, ClientGoneError, LatestSearch, SearchError, Searches, while_connected
+from iota.inputs.finding.search_job import CHOOSE_IMAGES, COUNT_IMAGES, ChooseImages, CountImages
+from iota.processes.question import NoAnswerError
+from iota.processes.turns import Cancelled, Latest, Turns
+from iota.web.searches.searching import ClientGoneError, while_connected
 
-FOR_EVER = CountImages(["/proc/**/nothing*.cbf"])  # folders that lead into each other
-
-
-def searches(**limits):
-    wanted = {"at_once": 1, "seconds": 60, "names": 1000, "megabytes": 700, **limits}
-    return Searches("iota.inputs.finding.search_job", "Name less.", found="images", limited="names or images", **wanted)
+FOR_EVER = CountImages(["/proc/**/nothing*.cbf"], most_names=None)  # folders that lead into each other
 
 
 @pytest.fixture
@@ -51,7 +46,7 @@ async def until(condition):
 
 async def test_images_are_counted_with_what_stands_in_the_way(images):
     named = [str(images), str(images / "notes.lst"), str(images / "none_*")]
-    found = await searches().ask(CountImages(named), Counted)
+    found = await Turns(1).ask(COUNT_IMAGES, CountImages(named))
     assert [(one.kind, one.n_frames, one.n_files) for one in found.sources] == [
         ("folder", 30, 30),
         ("list", 1, 1),
@@ -60,48 +55,49 @@ async def test_images_are_counted_with_what_stands_in_the_way(images):
     assert found.n_frames == 31
     assert str(found.sources[0].first[2]) == str(images / "img_2.cbf")
     assert "no file or folder matches" in found.sources[2].problems[0]
-    chosen = await searches().ask(ChooseImages([str(images)], "2-3", 100), Chosen)
+    chosen = await Turns(1).ask(CHOOSE_IMAGES, ChooseImages([str(images)], "2-3", 100))
     assert [frame.path for frame in chosen.frames] == [str(images / f"img_{k}.cbf") for k in (1, 2)]
-    with pytest.raises(SearchError, match="write it like"):
-        await searches().ask(ChooseImages([str(images)], "some", 100), Chosen)
+    with pytest.raises(NoAnswerError, match="write it like"):
+        await Turns(1).ask(CHOOSE_IMAGES, ChooseImages([str(images)], "some", 100))
 
 
 @pytest.mark.parametrize(
-    ("limit", "question", "words"),
+    ("limit", "names", "words"),
     [
-        ({"names": 20}, None, "ended at 20 names or images. Name less."),
-        ({"seconds": 1}, FOR_EVER, "ended after 1 s. Name less."),
-        ({"megabytes": 20}, None, "ended at 20 MB of memory. Name less."),
+        ({}, 20, "The search was ended at 20 names or images. Name fewer"),
+        ({"seconds": 1}, None, "The search was ended after 1 s. Name fewer"),
+        ({"megabytes": 20}, 2000, "The search was ended at 20 MB of memory. Name fewer"),
     ],
 )
-async def test_each_limit_is_a_sentence(images, limit, question, words):
+async def test_each_limit_is_a_sentence(images, limit, names, words):
     listed = images / "long.lst"
     listed.write_text("x" * 30_000_000)  # one line, as of a file that is no list
-    with pytest.raises(SearchError, match=words):
-        await searches(**limit).ask(question or CountImages([str(images), str(listed)]), Counted)
+    with pytest.raises(NoAnswerError, match=words):
+        asked = CountImages([str(images), str(listed)], most_names=names) if names else FOR_EVER
+        await Turns(1).ask(replace(COUNT_IMAGES, **limit), asked)
     assert not at_work()
 
 
 async def test_others_wait_for_their_turn_and_a_crowd_is_sent_away(images):
-    some = searches()
-    first = asyncio.create_task(some.ask(FOR_EVER, Counted))
+    some = Turns(1)
+    first = asyncio.create_task(some.ask(COUNT_IMAGES, FOR_EVER))
     await until(at_work)
-    others = [asyncio.create_task(some.ask(CountImages([str(images)]), Counted)) for _ in range(10)]
+    others = [asyncio.create_task(some.ask(COUNT_IMAGES, CountImages([str(images)]))) for _ in range(10)]
     await asyncio.sleep(0.3)
     assert len(at_work()) == 1
-    with pytest.raises(SearchError, match="10 other searches wait already"):
-        await some.ask(CountImages([str(images)]), Counted)
+    with pytest.raises(NoAnswerError, match="10 others wait already"):
+        await some.ask(COUNT_IMAGES, CountImages([str(images)]))
     for task in (*others[1:5], first):
         task.cancel()
     answers = await asyncio.gather(*others, return_exceptions=True)
     assert [isinstance(one, asyncio.CancelledError) for one in answers] == [False, *4 * [True], *5 * [False]]
-    assert (await some.ask(CountImages([str(images)]), Counted)).n_frames == 30
+    assert (await some.ask(COUNT_IMAGES, CountImages([str(images)]))).n_frames == 30
     assert not at_work()
 
 
 @pytest.mark.parametrize("leaves_first", [True, False])
 async def test_a_turn_is_handed_on_although_the_next_in_line_leaves_at_that_moment(leaves_first):
-    some, is_over = searches(), asyncio.Event()
+    some, is_over = Turns(1), asyncio.Event()
 
     async def take_turn():
         async with some._turn():
@@ -119,10 +115,10 @@ async def test_a_turn_is_handed_on_although_the_next_in_line_leaves_at_that_mome
 
 
 async def test_a_new_search_ends_the_one_before(images):
-    latest = LatestSearch(searches())
-    first = asyncio.create_task(latest.ask(FOR_EVER, Counted))
+    latest = Latest(Turns(1))
+    first = asyncio.create_task(latest.ask(COUNT_IMAGES, FOR_EVER))
     await until(at_work)
-    assert (await latest.ask(CountImages([str(images)]), Counted)).n_frames == 30
+    assert (await latest.ask(COUNT_IMAGES, CountImages([str(images)]))).n_frames == 30
     with pytest.raises(Cancelled):
         await first
     assert not at_work()
@@ -135,24 +131,9 @@ async def test_a_search_ends_when_its_client_leaves():
         await left.wait()
         return {"type": "http.disconnect"}
 
-    waiting = asyncio.create_task(while_connected(receive, searches().ask(FOR_EVER, Counted)))
+    waiting = asyncio.create_task(while_connected(receive, Turns(1).ask(COUNT_IMAGES, FOR_EVER)))
     await until(at_work)
     left.set()
     with pytest.raises(ClientGoneError):
         await waiting
     assert not at_work()
-
-
-def test_a_search_ends_with_a_server_that_is_killed():
-    search = subprocess.Popen(
-        [sys.executable, "-m", "iota.inputs.finding.search_job", "700", "1000"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    search.stdin.write(msgspec.json.encode(FOR_EVER) + b"\n")
-    search.stdin.flush()
-    with pytest.raises(subprocess.TimeoutExpired):
-        search.wait(1)
-    search.stdin.close()
-    assert search.wait(10) == 1
-    search.stdout.close()

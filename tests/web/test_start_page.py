@@ -1,14 +1,16 @@
 """The start page: what is clicked is what a script says, and the other way round."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import pytest
 from nicegui import ui
 
+from iota.inputs.finding.search_job import CountImages
 from iota.params import read
 from iota.web.projects.setup import Setup
-from iota.web.searches.searching import image_searches
+from iota.web.searches import counting
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -101,7 +103,7 @@ async def test_images_are_added_by_typing_and_counted(visit, project):
 
 
 async def test_a_search_that_reaches_a_limit_says_so_and_the_run_may_start(visit, project, monkeypatch):
-    monkeypatch.setattr(image_searches, "names", 3)
+    monkeypatch.setattr(counting, "CountImages", partial(CountImages, most_names=3))
     user = await visit(project, "images")
     await user.open("/")
     await user.should_see("The search was ended at 3 names or images.", retries=100)

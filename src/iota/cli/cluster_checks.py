@@ -6,14 +6,15 @@ Nobody needs these on one machine, so nothing that is missing is wrong.
 from __future__ import annotations
 
 import importlib.metadata
-import subprocess
 from collections.abc import Iterator
 
 import msgspec
 
 from iota.cli.check import Check
 from iota.errors import BackendError
-from iota.installation import program, python
+from iota.installation import program
+from iota.processes.program import output_of
+from iota.processes.starting import python
 from iota.requirements.locks import install_command
 from iota.workers.queue import numbers_in_queue
 
@@ -103,10 +104,8 @@ def _mpi() -> Check:
 def _mpi_library() -> str:
     """What library mpi4py loads; begins with ``error:`` when it loads none."""
     try:
-        done = subprocess.run(
-            [*python(), "-c", _MPI_PROBE], capture_output=True, text=True, timeout=_MPI_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
+        done = output_of([*python(), "-c", _MPI_PROBE], _MPI_SECONDS)
+    except TimeoutError:
         return f"error: not within {_MPI_SECONDS} s"
     if done.returncode == 0:
         return done.stdout.strip()

@@ -20,7 +20,8 @@ from iota.cli.check import Check, State
 from iota.cli.cluster_checks import cluster_checks
 from iota.cli.package_checks import package_check
 from iota.cli.unread import ends_when_unread
-from iota.installation import Installation, look, predecessor_warning, program
+from iota.engine.backend.look import Installation, look
+from iota.installation import predecessor_warning, program
 from iota.requirements.locks import install_command
 
 # Symbol and word beside the colour: for terminals without colour and people who do not see it.

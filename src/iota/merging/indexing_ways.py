@@ -72,7 +72,7 @@ def tell_ways_apart(
             f"d_min={max(_D_MIN_COSYM_A, d_min_A):.2f}",
             "output.html=None",
         ]
-        command = dials.run_program("cosym", arguments, folder, place.path)
+        command = dials.run_dials("cosym", arguments, folder, place.path)
         changes = dials.changes_of_cosym(folder)
         given = np.isin(seen.lattice, list(changes))
         matrices = np.zeros((n_lattices, 3, 3), dtype=np.int64)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from iota.engine.merging import scaling as dials
 from iota.errors import BackendError, UsageError
 from iota.merging.merge_folders import MergeFolder
 from iota.merging.prime_pickles import check_integration_pickle
+from iota.processes.program import run_program
 from iota.records import FrameResult
 from iota.runs import RunFolder
 from iota.workers.cores import default_processes
@@ -103,10 +103,6 @@ def run_command(command: Sequence[str], folder: MergeFolder, engine: str) -> Non
         BackendError: it cannot be started, or wrote no MTZ file.
     """
     log = folder.path / f"{engine}.log"
-    with log.open("w", encoding="utf-8") as words:
-        try:
-            done = subprocess.run(command, cwd=folder.work, stdout=words, stderr=subprocess.STDOUT, check=False)
-        except OSError as error:
-            raise BackendError(f"{command[0]} cannot be started: {error.strerror}.") from error
-    if done.returncode or not list(folder.work.rglob("*.mtz")):
+    run_program(command, folder=folder.work, log=log)
+    if not list(folder.work.rglob("*.mtz")):
         raise BackendError(f"{command[0]} wrote no MTZ file; {log} has its words.")

@@ -177,13 +177,13 @@ def _with_dials(
             "full_matrix=False",
             "output.html=None",
         ]
-        merging.commands.append(dials.run_program("scale", arguments, folder, logs))
+        merging.commands.append(dials.run_dials("scale", arguments, folder, logs))
     with step("Merging"):
         scaled = dials.read_scaled(folder, names)
         data = _observations(scaled, merging)
         dials.write_weighted(folder, _variances(scaled, data, merging))
         arguments = ["scaled.expt", "weighted.refl", f"d_min={merging.d_min_A:.2f}", "assess_space_group=False"]
-        merging.commands.append(dials.run_program("merge", [*arguments, "output.html=None"], folder, logs))
+        merging.commands.append(dials.run_dials("merge", [*arguments, "output.html=None"], folder, logs))
         dials.name_space_group(folder / "merged.mtz")
         merging.shells, merging.overall = table_one(data, values.n_shells, values.seed)
         merging.cumulative = cumulative(data, values.seed)

@@ -26,11 +26,10 @@ _PHIL_ERRORS = (Sorry, RuntimeError, ValueError, ParameterError, AssertionError)
 
 
 class Definitions(msgspec.Struct, frozen=True):
-    """Definitions of the installed ``dials.stills_process`` with IOTA's defaults; ``error`` says why there are none."""
+    """Definitions of the installed ``dials.stills_process`` with IOTA's defaults."""
 
     dials: str = ""  # e.g. "DIALS 3.12.1-release"
     phil: str = ""
-    error: str = ""
 
 
 class Form:

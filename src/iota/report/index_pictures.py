@@ -1,13 +1,7 @@
-"""Index charts made by a process of its own, ``python -m iota.report.index_pictures``: cctbx would hold up a server.
-
-It answers lines: a :class:`Question` as JSON comes in, an :class:`IndexPictures` goes out.  It ends when its standard
-input is closed, so that it never outlives the server.
-"""
+"""Index charts; for pages they are made by a process of its own, since cctbx would hold up a server."""
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 import msgspec
@@ -16,11 +10,13 @@ from iota.analysis.intensities.index_chart import IndexChart, run_index_chart
 from iota.charts.indices import colour_bar, completeness_chart, largest_multiplicity, slice_chart
 from iota.charts.svg import svg
 from iota.errors import IotaError
+from iota.processes.protocol import Tell
+from iota.processes.question import Question
 from iota.runs.miller_counts import read_miller_counts
 from iota.symmetry import cell_text
 
 
-class Question(msgspec.Struct, kw_only=True):
+class WantedPictures(msgspec.Struct, kw_only=True):
     """Which chart is wanted."""
 
     folder: str  # of the run
@@ -37,7 +33,7 @@ class IndexPictures(msgspec.Struct, kw_only=True):
     words: str = ""  # what is shown
 
 
-def pictures(question: Question) -> IndexPictures:
+def pictures(question: WantedPictures, tell: Tell | None = None) -> IndexPictures:
     """Make the chart."""
     try:
         chart = run_index_chart(Path(question.folder), question.space_group or None)
@@ -75,14 +71,6 @@ def _words(chart: IndexChart) -> str:
     return words
 
 
-def main() -> None:
-    """Answer until standard input is closed."""
-    os.nice(5)
-    decoder = msgspec.json.Decoder(Question)
-    for line in sys.stdin.buffer:
-        sys.stdout.buffer.write(msgspec.json.encode(pictures(decoder.decode(line))) + b"\n")
-        sys.stdout.buffer.flush()
-
-
-if __name__ == "__main__":
-    main()
+INDEX_PICTURES = Question(
+    f"{__name__}:{pictures.__name__}", WantedPictures, IndexPictures, "Drawing this chart", seconds=120, nice=5
+)

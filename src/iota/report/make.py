@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 
@@ -10,10 +9,11 @@ from iota.analysis.grid_tally import GridTally
 from iota.analysis.summary import summary_of
 from iota.analysis.table.table import RunTable
 from iota.charts.run_charts import RunCharts
+from iota.engine.questions import COUNT_REFLECTIONS, CountReflections
 from iota.errors import RunFolderError
-from iota.installation import python
+from iota.processes.question import AnsweringProcess, NoAnswerError
 from iota.report.content import Source
-from iota.report.index_pictures import IndexPictures, Question, pictures
+from iota.report.index_pictures import IndexPictures, WantedPictures, pictures
 from iota.runs import RunFolder, read_state
 
 Step = Callable[[str], AbstractContextManager[None]]
@@ -50,7 +50,7 @@ def read_source(folder: RunFolder, step: Step, *, count_indices: bool = True) ->
                 problem = _count_reflections(folder)
         with step("Drawing"):
             symbol = summary.consensus.space_group if summary.consensus else ""
-            indices = pictures(Question(folder=str(folder.path), space_group=symbol))
+            indices = pictures(WantedPictures(folder=str(folder.path), space_group=symbol))
         if problem and not indices.slices:
             indices = IndexPictures(sentence=problem)
     return Source(folder, table, state, summary, charts, indices, tally.tally)
@@ -58,11 +58,12 @@ def read_source(folder: RunFolder, step: Step, *, count_indices: bool = True) ->
 
 def _count_reflections(folder: RunFolder) -> str:
     """Count reflections that are not counted yet, in a separate process, as DIALS reads them; return any problem."""
-    command = [*python(), "-m", "iota.engine.merging.miller_counts", str(folder.path), "--once"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        assert process.stderr is not None  # its standard input stays open: when it is closed, counting ends
-        said = process.stderr.read().decode(errors="replace").strip().splitlines()
-        status = process.wait()
-    if status == 0:
-        return ""
-    return said[-1] if said else "The reflections of this run could not be counted."
+    process = AnsweringProcess(COUNT_REFLECTIONS)
+    try:
+        while not process.ask(CountReflections(str(folder.path)))[0].is_all:
+            pass
+    except NoAnswerError as error:
+        return str(error)
+    finally:
+        process.end()
+    return ""

@@ -6,20 +6,18 @@ import asyncio
 import contextlib
 import hashlib
 import importlib.util
-import subprocess
 import sys
 from pathlib import Path
 
 import msgspec
 
 import iota
+from iota.engine.questions import DEFINITIONS
 from iota.errors import UsageError
-from iota.installation import python
 from iota.params.forms import Definitions, Form
+from iota.processes.question import NoAnswerError
 from iota.web.places import cache_folder
 from iota.whole_files import write_whole
-
-_SECONDS = 180  # a cold network file system needs most of it
 
 
 class Backend:
@@ -44,11 +42,10 @@ class Backend:
         self.problem, self._asking = "", None
 
     async def _ask(self) -> None:
-        found = await asyncio.to_thread(kept)
-        if found is None:
-            found = await asyncio.to_thread(ask)
-        if found.error:
-            self.problem = found.error
+        try:
+            found = await asyncio.to_thread(lambda: kept() or ask())
+        except NoAnswerError as error:
+            self.problem = str(error)
         else:
             self.form = await asyncio.to_thread(Form.from_text, found.phil)
             self.dials = found.dials
@@ -66,19 +63,14 @@ def kept() -> Definitions | None:
 
 
 def ask() -> Definitions:
-    """Ask a process for the definitions and keep them; takes about as long as starting DIALS, 2 to 5 s."""
-    command = [*python(), "-m", "iota.engine.backend.definitions"]
-    try:
-        answer = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        return Definitions(error=f"DIALS did not load within {_SECONDS} s. iota.doctor says what it finds.")
-    try:
-        found = msgspec.json.decode(answer.stdout.splitlines()[-1], type=Definitions)
-    except (IndexError, msgspec.DecodeError):
-        last = answer.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["without a word"]
-        return Definitions(error=f"Loading DIALS ended with: {last[0]} iota.doctor says what it finds.")
+    """Ask a process for the definitions and keep them; takes about as long as starting DIALS, 2 to 5 s.
+
+    Raises:
+        NoAnswerError: DIALS does not load.
+    """
+    found = DEFINITIONS.ask(None)
     path = _path()
-    if not found.error and path is not None:
+    if path is not None:
         _keep(path, found)
     return found
 

@@ -18,7 +18,7 @@ import msgspec
 from distributed.utils import get_ip_interface
 
 from iota.errors import BackendError, ParameterError
-from iota.installation import python
+from iota.processes.starting import python
 
 JOBS_BY_DEFAULT = 4
 JOB_NAME = "iota"

@@ -9,19 +9,22 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from iota.engine.backend.installation import keep_to_one_thread
+from iota.engine.backend.installation import PRELOADED, keep_to_one_thread
 from iota.errors import BackendError
 
 if TYPE_CHECKING:
     from pebble import ProcessPool
 
 _OF_MPI = ("OMPI_", "PMIX_", "PMI_", "MV2_", "I_MPI_", "HYDRA_", "HYDI_", "PRTE_")
+
+_SECONDS = 900.0  # for one answer: images on a slow file system may be read for it
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,7 +37,7 @@ def start() -> ForkServerContext:
         The context of ``multiprocessing`` in which to make processes; they begin as soon as DIALS is there.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", "iota.engine.frame.preload"])  # __main__: else each process imports it
+    context.set_forkserver_preload(["__main__", PRELOADED])  # __main__: else each process imports it
     keep_to_one_thread()
     # what processes frames is no process of MPI, and must not take itself for one
     of_mpi = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(_OF_MPI)}
@@ -52,17 +55,41 @@ def ask(question: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T
     """The answer of a function of :mod:`iota.engine.frame.questions`, which is called in a process that has DIALS.
 
     Raises:
-        BackendError: DIALS cannot be loaded.
+        BackendError: DIALS cannot be loaded, crashed, or did not answer in time.
         Exception: whatever the function raises.
     """
-    from pebble import ProcessExpired  # not before the process that loads DIALS is started
-
     try:
-        return _answering().schedule(question, args=arguments, kwargs=keywords).result()  # type: ignore[no-any-return]
+        return _answer_of(question, *arguments, **keywords)
     except ImportError as error:
         raise BackendError(f"DIALS cannot be loaded: {error}. iota.doctor explains how to fix this.") from error
+    except TimeoutError as error:
+        raise BackendError(f"DIALS did not answer within {_SECONDS:g} s. iota.doctor says what it finds.") from error
+    except _CrashError as error:
+        try:
+            _answer_of(os.getpid)
+        except _CrashError:
+            raise BackendError("DIALS crashes on import. iota.doctor explains how to fix this.") from error
+        raise BackendError(
+            "DIALS loads, but crashed while the run was prepared. A file that the parameters name, or one of the first"
+            " images, may be damaged: iota.single_image shows what happens with an image."
+        ) from error
+
+
+class _CrashError(Exception):
+    """The process that has DIALS ended."""
+
+
+def _answer_of(question: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
+    from pebble import ProcessExpired  # not before the process that loads DIALS is started
+
+    answer = _answering().schedule(question, args=arguments, kwargs=keywords)
+    try:
+        return answer.result(timeout=_SECONDS)  # type: ignore[no-any-return]
+    except FutureTimeoutError as error:
+        answer.cancel()  # which ends the process
+        raise TimeoutError from error
     except (BrokenProcessPool, ProcessExpired, EOFError, ConnectionError) as error:
-        raise BackendError("DIALS crashes on import. iota.doctor explains how to fix this.") from error
+        raise _CrashError from error
 
 
 def no_more_questions() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import pwd
 import re
-import subprocess
 
 from iota.errors import BackendError
+from iota.processes.program import output_of
 
 _TIME_LIMIT_S = 60.0
 _COMMANDS = {  # each lists the jobs of one user, their numbers first
@@ -33,16 +33,8 @@ def numbers_in_queue(system: str) -> set[str]:
     """
     words = [word.format(user=_user()) for word in _COMMANDS[system]]
     try:
-        done = subprocess.run(
-            words,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TIME_LIMIT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
+        done = output_of(words, _TIME_LIMIT_S)
+    except OSError as error:
         raise BackendError(f"{words[0]} cannot be queried for jobs: {error}") from error
     if done.returncode != 0 and _NO_JOB not in done.stderr:
         own_words = " ".join((done.stderr or done.stdout).split())

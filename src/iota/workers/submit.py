@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from iota.errors import ParameterError, RunFolderError, UsageError
-from iota.installation import own_command
+from iota.processes.program import output_of
+from iota.processes.starting import own_command
 from iota.runs.state import BatchJob
 from iota.whole_files import whole_file, write_whole
 
@@ -49,7 +49,7 @@ def is_asked_for(mp: Any) -> bool:
 
 def iota_command(run_folder: Path) -> list[str]:
     """Words of the command that processes a prepared run folder, wherever it is started."""
-    return [*own_command("iota.run", "iota.cli.start"), "--here", "--resume", str(run_folder)]
+    return [*own_command("iota.run"), "--here", "--resume", str(run_folder)]
 
 
 def submit_words(mp: Any, command: list[str], run_folder: Path) -> list[str]:
@@ -186,20 +186,10 @@ def _call(words: list[str], name: str, folder: Path | None) -> str:
     # the command may be a program in Python, which imports what lies beside it
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONHOME", "PYTHONSAFEPATH")}
     try:
-        done = subprocess.run(
-            words,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TIME_LIMIT_S,
-            check=False,
-        )
+        done = output_of(words, _TIME_LIMIT_S, folder=folder, environment=environment)
     except FileNotFoundError as error:
         raise UsageError(f"{name} cannot be started: there is no program {words[0]} here.") from error
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except OSError as error:
         raise UsageError(f"{name} failed ({error}). Try it by hand: {shlex.join(words)}") from error
     if done.returncode != 0:
         own_words = " ".join((done.stderr or done.stdout).split()) or f"exit status {done.returncode}"

@@ -1,13 +1,7 @@
-"""Clusters of cells, found by a process of its own: ``python -m iota.analysis.cells.cluster_job``.
-
-Standard input is one line, a :class:`ClusterQuestion` as JSON.  It answers with lines: shares of the work that is done,
-and in the end a :class:`ClusterAnswer`.  When nobody reads any more it ends.
-"""
+"""Clusters of cells, found by a process of its own."""
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 import msgspec
@@ -15,7 +9,8 @@ import numpy as np
 
 from iota.analysis.cells.clustering import Cluster, cluster_cells
 from iota.analysis.table.table import RunTable
-from iota.errors import IotaError
+from iota.processes.protocol import Tell
+from iota.processes.question import Question
 from iota.runs import RunFolder
 from iota.runs.lists import write_cluster_files
 
@@ -37,20 +32,7 @@ class FoundCluster(msgspec.Struct, kw_only=True):
     rows: list[int]
 
 
-class ClusterAnswer(msgspec.Struct, kw_only=True):
-    """A share of the work, clusters, or a sentence on why there are none."""
-
-    progress: float | None = None
-    sentence: str = ""
-    clusters: list[FoundCluster] | None = None
-
-
-def _say(answer: ClusterAnswer) -> None:
-    sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
-    sys.stdout.buffer.flush()
-
-
-def find_clusters(question: ClusterQuestion) -> list[FoundCluster]:
+def find_clusters(question: ClusterQuestion, tell: Tell = lambda share: None) -> list[FoundCluster]:
     """Find clusters in what is finished of a run, saying how far it is.
 
     Raises:
@@ -67,7 +49,7 @@ def find_clusters(question: ClusterQuestion) -> list[FoundCluster]:
         question.threshold,
         question.n_images,
         question.limit,
-        lambda share: _say(ClusterAnswer(progress=share)),
+        tell,
     )
     if question.write_files:
         write_cluster_files(folder, [(cluster.frames, cluster.target_script()) for cluster in clusters])
@@ -77,15 +59,12 @@ def find_clusters(question: ClusterQuestion) -> list[FoundCluster]:
     return found
 
 
-def main() -> None:
-    """Answer one question."""
-    os.nice(5)
-    question = msgspec.json.decode(sys.stdin.buffer.readline(), type=ClusterQuestion)
-    try:
-        _say(ClusterAnswer(progress=1.0, clusters=find_clusters(question)))
-    except IotaError as error:
-        _say(ClusterAnswer(sentence=str(error)))
-
-
-if __name__ == "__main__":
-    main()
+CLUSTERS = Question(
+    f"{__name__}:{find_clusters.__name__}",
+    ClusterQuestion,
+    list[FoundCluster],
+    "Clustering",
+    seconds=3600,
+    advice="Try fewer images, chosen at random.",
+    nice=5,
+)

@@ -257,7 +257,7 @@ def cluster_cells(
     threshold_A2: float | None = None,
     n_images: int | None = None,
     least: int = 5,
-    progress: Callable[[float], None] = lambda share: None,
+    progress: Callable[[float], object] = lambda share: None,
 ) -> list[Cluster]:
     """Cluster the cells of integrated lattices.
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import types
-from importlib import import_module
 from importlib.util import find_spec
 
 from iota.errors import BackendError
+
+PRELOADED = "iota.engine.frame.preload"  # what a process imports from which those with DIALS are forked
 
 
 def keep_to_one_thread() -> None:
@@ -33,7 +34,8 @@ def prepare() -> None:
     keep_to_one_thread()
     if find_spec("dials") is None or find_spec("dxtbx") is None:
         raise BackendError("DIALS is not installed for this Python. iota.doctor explains how to fix this.")
-    import_module("iota.hdf5")  # the filters, before dxtbx opens any file; numpy not before the threads are set
+    import iota.hdf5  # noqa: F401 - the filters, before dxtbx opens any file; numpy not before the threads are set
+
     if "xfel_mono_sim_ext" not in sys.modules and find_spec("xfel_mono_sim_ext") is None:
         sys.modules["xfel_mono_sim_ext"] = types.ModuleType("xfel_mono_sim_ext")
 

@@ -1,17 +1,14 @@
-"""Counts how often each Miller index was measured in a run: ``python -m iota.engine.merging.miller_counts RUN``.
+"""Counts how often each Miller index was measured in a run, in a process of its own.
 
-It reads the reflections of integrated frames as the ledger grows, goes on from what an earlier process counted, and
-ends when the run has ended or when its standard input is closed, so that it never outlives the server that started it.
+It reads the reflections of integrated frames as the ledger grows, and goes on from what an earlier process counted.
 Memory grows with reciprocal space, never with the number of frames.
 """
 
 from __future__ import annotations
 
-import os
-import select
-import sys
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,22 +16,23 @@ import numpy as np
 import numpy.typing as npt
 
 from iota.engine.backend.dials_files import read_experiments, read_reflections
+from iota.engine.questions import CountedReflections, CountReflections
 from iota.errors import BackendError, RunFolderError
+from iota.processes.protocol import Tell
 from iota.records import FrameResult, Lattice
 from iota.runs import RunFolder
 from iota.runs.ledger import LedgerReader
 from iota.runs.miller_counts import LatticeCounts, MillerCounts, read_miller_counts, write_miller_counts
-from iota.runs.state import read_state
 from iota.symmetry import Cell, median_cell
 
 LENGTH_TOLERANCE = 0.05  # relative; of one lattice in one setting
 ANGLE_TOLERANCE_DEG = 3.0
 MOST_GROUPS = 12
 _MOST_CELLS = 5000  # of which a median is taken
+_PIECE_S = 1.0  # of counting, between two times of writing
 _BUFFER = 2_000_000  # indices that wait to be counted
-_ENDED = ("finished", "aborted", "failed")
 _OFFSET, _SPAN = 16384, 32768  # indices from -16384 to 16383, packed into one number
-_SLICE_BYTES = 8_000_000  # of the ledger at a time: a million records must not be in memory at once
+_SLICE_BYTES = 500_000  # of the ledger at a time, with reflections that are read in seconds
 
 
 class GroupCounts:
@@ -119,7 +117,10 @@ class MillerCounter:
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
-        self._begin(read_miller_counts(folder.path))
+        known = read_miller_counts(folder.path)
+        self._begin(known)
+        self._is_unwritten = known is None
+        self._spent_s = 0.0  # when the file was written
 
     def _begin(self, known: MillerCounts | None) -> None:
         """Count on from what is known, or from nothing."""
@@ -149,6 +150,26 @@ class MillerCounter:
             if result.lattices and "reflections" in result.files:
                 self._add(result)
         return max(1, len(piece.records))  # there may be more behind lines that are no records
+
+    def count_on(self) -> bool:
+        """Count for a second, or ten times as long as writing takes, and write; returns whether all is counted.
+
+        It is at most a minute, so that whoever waits sees that it goes on.
+
+        Raises:
+            RunFolderError: the ledger cannot be read, or the file system refuses.
+        """
+        start = time.monotonic()
+        while (n_new := self.read_on()) > 0:
+            self._is_unwritten = True
+            if time.monotonic() - start > min(60.0, max(_PIECE_S, 10 * self._spent_s)):
+                break
+        if self._is_unwritten:
+            start = time.monotonic()
+            self.write()
+            self._is_unwritten = False
+            self._spent_s = time.monotonic() - start
+        return n_new == 0
 
     def _read_what_is_counted(self, file: BinaryIO) -> None:
         """Read the part of the ledger that an earlier process has counted, unless it is another one by now."""
@@ -223,51 +244,15 @@ def _numbers_of(path: Path, lattices: Sequence[Lattice]) -> list[int]:
     return [int(np.abs(matrices - np.array(lattice.a_matrix)).sum(axis=1).argmin()) for lattice in lattices]
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Count until the run has ended or standard input is closed; with ``--once`` what is there by now."""
-    arguments = list(sys.argv[1:] if words is None else words)
-    is_once = "--once" in arguments
-    arguments = [argument for argument in arguments if argument != "--once"]
-    if len(arguments) != 1:
-        sys.stderr.write("Give one run folder.\n")
-        return 2
-    os.nice(10)  # a run on the same cores goes first
-    try:
-        folder = RunFolder.open(Path(arguments[0]))
-        _follow(folder, is_once=is_once)
-    except RunFolderError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    return 0
+@lru_cache(maxsize=1)
+def _counter(folder: str) -> MillerCounter:
+    return MillerCounter(RunFolder.open(Path(folder)))
 
 
-def _follow(folder: RunFolder, *, is_once: bool) -> None:
-    counter = MillerCounter(folder)
-    unwritten = read_miller_counts(folder.path) is None
-    written, spent = 0.0, 0.0
-    while True:
-        ended = (
-            is_once or read_state(folder.state).status in _ENDED
-        )  # before reading, so that nothing comes after the last look
-        n_new = counter.read_on()
-        unwritten = unwritten or n_new > 0
-        idle = n_new == 0
-        if unwritten and (idle or time.monotonic() - written > max(1.0, 10 * spent)):
-            start = time.monotonic()
-            counter.write()
-            written = time.monotonic()
-            unwritten, spent = False, written - start
-        if idle and ended:
-            return
-        if _is_closed(0.5 if idle else 0.0):
-            return
+def count_reflections(question: CountReflections, tell: Tell) -> CountedReflections:
+    """Count on, mostly ten times as long as it takes to write what was counted.
 
-
-def _is_closed(wait_s: float) -> bool:
-    """Whether standard input was closed, which is how a server that is gone shows; waits at most so long."""
-    readable, _, _ = select.select([sys.stdin], [], [], wait_s)
-    return bool(readable) and not os.read(sys.stdin.fileno(), 1024)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Raises:
+        RunFolderError: this is no run, its ledger cannot be read, or nothing can be written.
+    """
+    return CountedReflections(is_all=_counter(question.folder).count_on())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +13,8 @@ from iota.engine.backend.dials_files import read_experiments, read_reflections
 from iota.engine.backend.installation import prepare
 from iota.errors import BackendError
 from iota.hdf5 import environment_with_filters
-from iota.installation import python
+from iota.processes.program import run_program
+from iota.processes.starting import python
 from iota.records import FrameResult
 
 prepare()
@@ -115,29 +115,20 @@ def combine(sources: Sequence[Source], space_group: str, folder: Path) -> None:
     flex.reflection_table.concat(tables).as_file(str(folder / "combined.refl"))
 
 
-def run_program(program: str, arguments: Sequence[str], folder: Path, logs: Path) -> list[str]:
+def run_dials(program: str, arguments: Sequence[str], folder: Path, logs: Path) -> list[str]:
     """Run a program of DIALS in a folder, its words in ``program.log`` of another; returns its command line.
 
     Raises:
         BackendError: it failed; with its last words if they are meant for people.
     """
-    command = [*python(), "-m", f"dials.command_line.{program}", *arguments]
-    log = logs / f"{program}.log"
-    with log.open("w", encoding="utf-8") as words:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            stdout=words,
-            stderr=subprocess.STDOUT,
-            check=False,
-            env=environment_with_filters() | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-        )
+    run_program(
+        [*python(), "-m", f"dials.command_line.{program}", *arguments],
+        folder=folder,
+        log=logs / f"{program}.log",
+        name=f"dials.{program}",
+        environment=environment_with_filters() | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+    )
     (folder / f"dials.{program}.log").unlink(missing_ok=True)  # the same words
-    if done.returncode:
-        said = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-        last = said[-1].removeprefix("Sorry: ") if said and said[-1].startswith("Sorry: ") else ""  # meant for people
-        how = f"was killed (signal {-done.returncode})" if done.returncode < 0 else "failed"
-        raise BackendError(f"dials.{program} {how}{': ' + last if last else ''}. See {log}.")
     return [f"dials.{program}", *arguments]
 
 

@@ -1,21 +1,13 @@
-"""The process that opens images for the server: ``python -m iota.engine.viewer.pixels``.
-
-It alone loads dxtbx.  Requests come in on standard input and are answered on standard output (:mod:`iota.messages`),
-one after the other; a crash costs the request that caused it.
-"""
+"""Opens images for the server, in a process that alone loads dxtbx; a crash costs the request that caused it."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import os
-import signal
 import struct
-import sys
 import tempfile
 import zlib
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -25,13 +17,12 @@ from iota.engine.backend.installation import prepare
 prepare()
 
 from iota.engine.images.masks import check_shape, load_mask  # noqa: E402
+from iota.engine.questions import ImageRequest  # noqa: E402
 from iota.engine.spots.strong_pixels import warm_up  # noqa: E402
 from iota.engine.viewer import mask_shapes, pixel_marks  # noqa: E402 - DIALS must be prepared first
 from iota.engine.viewer.pixel_frames import OpenFrame, OpenFrames, parameters  # noqa: E402
-from iota.errors import IotaError, UsageError  # noqa: E402
-from iota.messages import Reply, Request, read_message, write_message  # noqa: E402
-
-logger = logging.getLogger(__name__)
+from iota.errors import UsageError  # noqa: E402
+from iota.processes.protocol import Tell, WithBytes  # noqa: E402
 
 _COUNT = struct.Struct("<I")
 _HALF = 8  # pixels around the one that is looked at: 17 x 17
@@ -55,18 +46,15 @@ class Pixels:
     def __init__(self, links: Path) -> None:
         self._frames = OpenFrames(links)
 
-    def answer(self, request: Request) -> tuple[Reply, bytes]:
-        """Do what is asked; whatever goes wrong becomes a sentence."""
-        try:
-            if request.do.startswith("_") or request.do == "answer" or not hasattr(self, request.do):
-                raise UsageError(f"Nothing is called {request.do}.")
-            result, body = getattr(self, request.do)(**request.given)
-            return Reply(result), body
-        except IotaError as error:
-            return Reply(error=str(error)), b""
-        except Exception:  # the border around a request
-            logger.exception("%s failed", request.do)
-            return Reply(error="The image could not be processed; see the terminal of the server for details."), b""
+    def answer(self, request: ImageRequest) -> WithBytes:
+        """Do what is asked.
+
+        Raises:
+            UsageError: there is no such request.
+        """
+        if request.do.startswith("_") or request.do == "answer" or not hasattr(self, request.do):
+            raise UsageError(f"Nothing is called {request.do}.")
+        return WithBytes(*getattr(self, request.do)(**request.given))
 
     def _frame(self, source: dict[str, Any]) -> OpenFrame:
         given = msgspec.convert(source, Source)
@@ -222,19 +210,12 @@ def _number(count: Any) -> int | float | None:
     return round(value, 2) if np.isfinite(value) else None
 
 
-def main() -> None:
-    """Answer until the server ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the server's terminal is the server's business
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
-    # what C libraries print must not end up among the answers
-    answers: BinaryIO = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    with tempfile.TemporaryDirectory(prefix="iota_pixels_") as links, contextlib.suppress(EOFError, BrokenPipeError):
-        pixels = Pixels(Path(links))
-        while True:
-            request, _ = read_message(sys.stdin.buffer, Request)
-            write_message(answers, *pixels.answer(request))
+@lru_cache(maxsize=1)
+def _pixels() -> tuple[Pixels, tempfile.TemporaryDirectory[str]]:
+    links = tempfile.TemporaryDirectory(prefix="iota_pixels_")  # is removed when the process ends
+    return Pixels(Path(links.name)), links
 
 
-if __name__ == "__main__":
-    main()
+def answer(request: ImageRequest, tell: Tell) -> WithBytes:
+    """Do what is asked, with the images that are open."""
+    return _pixels()[0].answer(request)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from typing import Any
 
 from iota.engine.backend.installation import prepare
@@ -25,13 +24,13 @@ def show(arguments: Sequence[str]) -> None:
         import wx
         from dials.command_line import image_viewer
 
+        from iota.engine.backend import dials_files  # noqa: F401 - it and the next have DIALS read pickles in that way
         from iota.engine.backend.literal_pickles import read_literally
+        from iota.engine.images import image  # noqa: F401
     except ImportError as error:
         raise BackendError(f"The viewer of DIALS cannot start ({error}). iota.doctor says what is missing.") from error
     if not wx.App.IsDisplayAvailable():
         raise BackendError("There is no display for the viewer of DIALS. With ssh, connect with ssh -X.")
-    for module in ("image", "dials_files"):  # which have DIALS read pickles in that way
-        import_module(f"iota.engine.{module}")
     read_literally("dials.command_line.image_viewer")
     for name in dir(wx.DC):
         method = getattr(wx.DC, name)

@@ -21,7 +21,7 @@ from iota.inputs.names import kinds, lists
 from iota.inputs.names.order import natural_key
 from iota.inputs.names.paths import absolute, can_be_written
 from iota.inputs.names.problem import UNWRITABLE, Problem, problem_with
-from iota.questions import OverLimitError
+from iota.processes.protocol import OverLimitError
 from iota.records import FrameRef
 
 _TOLD_EVERY = 1000  # frames between two calls of `progress`
@@ -49,7 +49,7 @@ def find_frames(
     sources: Sequence[str | Path],
     *,
     geometry: str | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], object] | None = None,
     most: int | None = None,
 ) -> Inputs:
     """Find the frames in any mix of image files, folders, wildcards, text lists and HDF5 or NeXus masters.
@@ -100,7 +100,7 @@ def geometries_among(sources: Sequence[str | Path]) -> list[str]:
 class _Search:
     """What has been found so far: frames, and HDF5 files that are opened when all of them are known."""
 
-    def __init__(self, progress: Callable[[int], None] | None, most: int | None = None) -> None:
+    def __init__(self, progress: Callable[[int], object] | None, most: int | None = None) -> None:
         self.found: list[FrameRef | Container] = []
         self.problems: list[Problem] = []
         self.geometry: CrystfelGeometry | None = None
@@ -116,14 +116,14 @@ class _Search:
     def tell_found(self, n_frames: int) -> None:
         """Say how many frames are found."""
         if self._most is not None and n_frames > self._most:
-            raise OverLimitError
+            raise OverLimitError(f"{self._most:,} names or images")
         if self._progress is not None:
             self._progress(n_frames)
 
     def _look_at_name(self) -> None:
         self._n_names += 1
         if self._most is not None and self._n_names > self._most:
-            raise OverLimitError
+            raise OverLimitError(f"{self._most:,} names or images")
 
     def read_geometry(self, paths: Sequence[str]) -> None:
         """Read the geometry; any others are reported and ignored."""

@@ -1,37 +1,41 @@
-"""Searches for images in a process of its own: ``python -m iota.inputs.finding.search_job``."""
+"""Searches for images in a process of its own."""
 
 from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from iota.inputs.finding.find import Kind, find_frames
 from iota.inputs.names.problem import Problem
 from iota.inputs.names.select import choose
-from iota.questions import answer_one
+from iota.processes.protocol import Tell
+from iota.processes.question import Question
 from iota.records import FrameRef
 
+_MOST_NAMES = 2_000_000  # or images, that one search looks at
 _MOST_SHOWN = 200  # first images of an input that are named
 _MOST_SHOWN_IN_ALL = 20_000
 _MOST_PROBLEMS = 20  # of an input
 
 
-class CountImages(msgspec.Struct, tag=True, frozen=True):
+class CountImages(msgspec.Struct, frozen=True):
     """How many images are in some inputs?"""
 
     sources: list[str]
     geometry: str | None = None
+    most_names: int | None = _MOST_NAMES
 
 
-class ChooseImages(msgspec.Struct, tag=True, frozen=True):
+class ChooseImages(msgspec.Struct, frozen=True):
     """Which images are in some inputs? ``some`` as :func:`iota.inputs.names.select.choose` takes it."""
 
     sources: list[str]
     some: str
     most_chosen: int
+    most_names: int | None = _MOST_NAMES
 
 
 class SourceCount(msgspec.Struct, frozen=True):
@@ -60,13 +64,13 @@ class Chosen(msgspec.Struct, frozen=True):
     remarks: list[str]
 
 
-def count_images(question: CountImages, tell: Callable[[int], None] | None = None, most: int | None = None) -> Counted:
+def count_images(question: CountImages, tell: Tell | None = None) -> Counted:
     """Count the images of inputs; the answer is small however many there are.
 
     Raises:
-        OverLimitError: there are more than ``most`` names or images.
+        OverLimitError: there are more names or images than may be looked at.
     """
-    found = find_frames(question.sources, geometry=question.geometry, progress=tell, most=most)
+    found = find_frames(question.sources, geometry=question.geometry, progress=tell, most=question.most_names)
     shown = max(1, min(_MOST_SHOWN, _MOST_SHOWN_IN_ALL // max(1, len(question.sources))))
     problems = _Problems(found.problems)
     counts, first = [], 0
@@ -104,15 +108,15 @@ class _Problems:
         return [problem.text for problem in self._problems[at:stop]]
 
 
-def choose_images(question: ChooseImages, tell: Callable[[int], None] | None = None, most: int | None = None) -> Chosen:
+def choose_images(question: ChooseImages, tell: Tell | None = None) -> Chosen:
     """Find images of inputs to go through them.
 
     Raises:
         UsageError: the choice is not understood.
-        OverLimitError: there are more than ``most`` names or images.
+        OverLimitError: there are more names or images than may be looked at.
     """
     choose([], question.some, question.most_chosen)  # a choice that is not understood is told before the search
-    found = find_frames(question.sources, progress=tell, most=most)
+    found = find_frames(question.sources, progress=tell, most=question.most_names)
     remarks = [problem.text for problem in found.problems[:5]]
     frames = choose(found.frames, question.some, question.most_chosen)
     if not question.some and len(found.frames) > len(frames):
@@ -120,11 +124,25 @@ def choose_images(question: ChooseImages, tell: Callable[[int], None] | None = N
     return Chosen(frames, remarks)
 
 
-def _answer(question: CountImages | ChooseImages, tell: Callable[[int], None], most: int) -> Counted | Chosen:
-    if isinstance(question, CountImages):
-        return count_images(question, tell, most)
-    return choose_images(question, tell, most)
-
-
-if __name__ == "__main__":
-    answer_one(CountImages | ChooseImages, _answer)
+COUNT_IMAGES = Question(
+    f"{__name__}:{count_images.__name__}",
+    CountImages,
+    Counted,
+    "The search",
+    seconds=300,
+    megabytes=700,
+    counted="images",
+    advice="Name fewer folders or a narrower wildcard. iota.run searches without these limits.",
+    nice=10,  # images and pages come first
+)
+CHOOSE_IMAGES = Question(
+    f"{__name__}:{choose_images.__name__}",
+    ChooseImages,
+    Chosen,
+    COUNT_IMAGES.work,
+    seconds=COUNT_IMAGES.seconds,
+    megabytes=COUNT_IMAGES.megabytes,
+    counted=COUNT_IMAGES.counted,
+    advice=COUNT_IMAGES.advice,
+    nice=COUNT_IMAGES.nice,
+)

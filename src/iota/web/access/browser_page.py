@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import html
-import subprocess
 import webbrowser
 from pathlib import Path
 
+from iota.processes.program import output_of
 from iota.web.places import runtime_folder, write_private
 
 
@@ -51,10 +51,8 @@ class BrowserPage:
 def _folder_of_snap() -> Path | None:
     """A folder that the default browser can read, where that is a snap: it sees no hidden folders and not ``/run``."""
     try:
-        asked = subprocess.run(
-            ["xdg-settings", "get", "default-web-browser"], capture_output=True, text=True, timeout=5, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        asked = output_of(["xdg-settings", "get", "default-web-browser"], 5)
+    except OSError:
         return None
     name = asked.stdout.strip().partition("_")[0]  # a snap's is firefox_firefox.desktop
     folder = Path.home() / "snap" / name / "common"

@@ -12,7 +12,7 @@ import msgspec
 
 from iota.analysis.table.table import RunTable
 from iota.errors import RunFolderError, UsageError
-from iota.inputs.finding.search_job import ChooseImages, Chosen
+from iota.inputs.finding.search_job import CHOOSE_IMAGES, ChooseImages
 from iota.inputs.names.select import numbers_in
 from iota.records import FrameRef, FrameResult
 from iota.runs import RunFolder, iterate_ledger
@@ -150,5 +150,5 @@ async def found_set(place: Place, sources: Sequence[str] = (), some: str = "") -
         UsageError: a choice is not understood, or the search has reached a limit.
     """
     named = list(sources) or [place.path if place.index is None else f"{place.path}#{place.index + 1}"]
-    chosen = await image_searches.ask(ChooseImages(named, some, _MOST_IN_SET), Chosen)
+    chosen = await image_searches.ask(CHOOSE_IMAGES, ChooseImages(named, some, _MOST_IN_SET))
     return ImageSet(n=len(chosen.frames), frames=chosen.frames, remarks=chosen.remarks)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import threading
 import time
-from pathlib import Path
 
 from iota.errors import UsageError
+from iota.processes.command import Command
 from iota.web.image.frames import Shown
 
 _SURE_AFTER_S = 4.0  # a viewer that is still there then has found its display
@@ -31,26 +28,10 @@ def open_viewer(image: Shown) -> str:
         )
     files = [image.file("experiments"), image.file("reflections") or image.file("strong")]
     arguments = [file for file in files if file] if files[0] else [image.frame.path]
-    program = Path(sys.executable).with_name("iota.image_viewer")
-    try:
-        process = subprocess.Popen(
-            [str(program), *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise UsageError(f"The viewer cannot be started: {error.strerror}.") from error
-    said: list[str] = []
-    reader = threading.Thread(target=lambda: said.extend(process.stderr or ()), daemon=True)
-    reader.start()  # reads on as long as the viewer is open, or its pipe would fill
+    viewer = Command("iota.image_viewer", arguments)
     deadline = time.monotonic() + _SURE_AFTER_S
     while time.monotonic() < deadline:
-        if process.poll() is not None:
-            reader.join(1)
-            last = said[-1].strip() if said else "it ended at once"
-            raise UsageError(f"dials.image_viewer did not open: {last}")
+        if viewer.exit_status is not None:
+            raise UsageError(f"dials.image_viewer did not open: {viewer.sentence}")
         time.sleep(0.1)
     return "dials.image_viewer is open on the screen of the server."

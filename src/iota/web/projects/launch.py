@@ -7,16 +7,12 @@ is in its folder.
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import threading
 import time
 from collections.abc import Sequence
-from itertools import takewhile
 from pathlib import Path
 
 from iota.errors import RunFolderError, UsageError
-from iota.installation import own_command
+from iota.processes.command import Command
 from iota.runs import RunFolder, read_state
 from iota.runs.control import give_order
 from iota.runs.state import is_at_work
@@ -52,16 +48,16 @@ async def start_run(script: str, target: str, project: Path, more: Sequence[str]
     except OSError as error:
         raise UsageError(f"{hidden} cannot be written: {error.strerror}. Choose another project folder.") from error
     known = _run_numbers(project)
-    command = _Command(arguments, project, hidden / f"{stem}.txt")
+    command = Command("iota.run", arguments, hidden / f"{stem}.txt", project)
     while True:
         folder = _folder_of(command.process_id, project, known)
         if folder is not None:
             return folder
-        if command.has_ended:
+        if command.exit_status is not None:
             folder = _folder_of(command.process_id, project, known)
             if folder is not None:  # a short run
                 return folder
-            raise UsageError(command.said)
+            raise UsageError(command.sentence)
         await asyncio.sleep(_EVERY_S)
 
 
@@ -84,14 +80,14 @@ async def resume_run(folder: RunFolder, *, watch: bool = False, retry: Sequence[
     arguments = ["--resume", str(folder.path), *(["--watch"] if watch else [])]
     if retry:
         arguments += ["--retry", ",".join(retry)]
-    command = _Command(arguments, folder.path.parents[1], hidden / f"resume-{folder.path.name}.txt")
-    while not command.has_ended:
+    command = Command("iota.run", arguments, hidden / f"resume-{folder.path.name}.txt", folder.path.parents[1])
+    while command.exit_status is None:
         state = read_state(folder.state)
         if state.process_id == command.process_id or (state.status == "queued" and is_at_work(state)):
             return
         await asyncio.sleep(_EVERY_S)
     if command.exit_status not in (0, 1, 130):
-        raise UsageError(command.said)
+        raise UsageError(command.sentence)
 
 
 async def stop_run(folder: RunFolder) -> None:
@@ -104,11 +100,10 @@ async def stop_run(folder: RunFolder) -> None:
     if read_state(folder.state).status != "queued":
         give_order(folder, "stop")
         return
-    command = _Command(["--stop", str(folder.path)], folder.path.parents[1], folder.path / "logs" / "stop.txt")
-    while not command.has_ended:
-        await asyncio.sleep(_EVERY_S)
-    if command.exit_status != 0:
-        raise UsageError(command.said)
+    log = folder.path / "logs" / "stop.txt"
+    command = Command("iota.run", ["--stop", str(folder.path)], log, folder.path.parents[1])
+    if await command.ended() != 0:
+        raise UsageError(command.sentence)
 
 
 async def ended(folder: RunFolder, patience_s: float = 60.0) -> None:
@@ -122,53 +117,6 @@ async def ended(folder: RunFolder, patience_s: float = 60.0) -> None:
         if time.monotonic() > deadline:
             raise UsageError(f"Run {folder.number} does not end; see its log.")
         await asyncio.sleep(_EVERY_S)
-
-
-class _Command:
-    """An ``iota.run`` on its own: it lives on when the server ends."""
-
-    def __init__(self, arguments: Sequence[str], folder: Path, said: Path) -> None:
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("NICEGUI_")}
-        self._said_path = said
-        try:
-            said.unlink(missing_ok=True)  # an earlier command may still write into it
-            with said.open("wb") as output:
-                self._process = subprocess.Popen(
-                    [*own_command("iota.run", "iota.cli.start"), *arguments],
-                    cwd=folder,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    env=environment,
-                    start_new_session=True,
-                )
-        except OSError as error:
-            raise UsageError(f"iota.run cannot be started: {error.strerror}.") from error
-        threading.Thread(target=self._process.wait, daemon=True).start()  # so that it never is a zombie
-
-    @property
-    def process_id(self) -> int:
-        return self._process.pid
-
-    @property
-    def has_ended(self) -> bool:
-        return self._process.returncode is not None
-
-    @property
-    def exit_status(self) -> int | None:
-        return self._process.returncode
-
-    @property
-    def said(self) -> str:
-        """What the command said at last: its own sentence where it refused."""
-        try:
-            lines = self._said_path.read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            lines = []
-        for number, line in enumerate(lines):
-            if line.startswith("iota.run: "):  # and the lines of the same paragraph
-                return " ".join(takewhile(str.strip, lines[number:])).removeprefix("iota.run: ").strip()
-        return " ".join(lines[-3:]) or f"iota.run ended with exit status {self.exit_status}."
 
 
 def _run_numbers(project: Path) -> set[str]:

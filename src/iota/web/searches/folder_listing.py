@@ -1,7 +1,4 @@
-"""A folder of the server's machine as the file browser shows it, listed by a process of its own.
-
-``python -m iota.web.searches.folder_listing``; see :mod:`iota.questions`.
-"""
+"""A folder of the server's machine as the file browser shows it, listed by a process of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from iota.questions import OverLimitError, answer_one
+from iota.processes.protocol import OverLimitError, Tell
+from iota.processes.question import Question
 
 MOST_ENTRIES = 5000  # more names than this nobody reads; the filter finds them
 _TOLD_EVERY = 10_000
@@ -26,6 +24,7 @@ class ListFolder(msgspec.Struct, frozen=True):
     folder: str  # absolute path; ``~`` is the home folder
     pattern: str = ""  # of names, with wildcards; without one any name that holds the text
     files: bool = True  # whether files are listed, not folders only
+    most_names: int = 5_000_000  # that are looked at
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -47,11 +46,11 @@ class Listing(msgspec.Struct, frozen=True):
     problem: str = ""
 
 
-def list_folder(question: ListFolder, tell: Callable[[int], None] = lambda n: None, most: int = 5_000_000) -> Listing:
+def list_folder(question: ListFolder, tell: Tell = lambda n: None) -> Listing:
     """List a folder; of a million names only those that are shown are kept and looked at.
 
     Raises:
-        OverLimitError: it holds more than ``most`` names.
+        OverLimitError: it holds more names than may be looked at.
     """
     path = os.path.abspath(Path(question.folder).expanduser())  # noqa: PTH100 - symbolic links stay as people know them
     n_matches = 0
@@ -60,8 +59,8 @@ def list_folder(question: ListFolder, tell: Callable[[int], None] = lambda n: No
         nonlocal n_matches
         is_wanted = _pattern(question.pattern)
         for n, item in enumerate(found, start=1):
-            if n > most:
-                raise OverLimitError
+            if n > question.most_names:
+                raise OverLimitError(f"{question.most_names:,} names")
             if n % _TOLD_EVERY == 0:
                 tell(n)
             name = item.name.lower()
@@ -108,5 +107,14 @@ def _entry(item: os.DirEntry[str]) -> Entry | None:
     return Entry(item.name, item.path, is_folder, stat.st_size, stat.st_mtime)
 
 
-if __name__ == "__main__":
-    answer_one(ListFolder, list_folder)
+LIST_FOLDER = Question(
+    f"{__name__}:{list_folder.__name__}",
+    ListFolder,
+    Listing,
+    "The search",
+    seconds=30,
+    megabytes=200,
+    counted="names",
+    advice="Type the path of a folder or file in it.",
+    nice=10,  # images and pages come first
+)

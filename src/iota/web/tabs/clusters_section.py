@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from asyncio.subprocess import PIPE, Process
-
-import msgspec
 import numpy as np
 from nicegui import ui
 
-from iota.analysis.cells.cluster_job import ClusterAnswer, ClusterQuestion, FoundCluster
-from iota.installation import python
+from iota.analysis.cells.cluster_job import CLUSTERS, ClusterQuestion, FoundCluster
+from iota.processes.question import NoAnswerError
+from iota.processes.turns import Cancelled, Latest, Turns
 from iota.symmetry import cell_text
-from iota.web.widgets.layout import sentences
 from iota.web.widgets.links import start_link
 from iota.web.widgets.selection import Selection
 
-_ANSWER_BYTES = 256 * 1024 * 1024
+_turns = Turns(at_once=2)
 
 
 class ClustersSection:
@@ -25,7 +20,7 @@ class ClustersSection:
 
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
-        self._process: Process | None = None
+        self._work = Latest(_turns)
         with ui.column().classes("iota-card gap-2"):
             ui.label("Clusters of unit cells").classes("iota-title")
             with ui.row().classes("w-full items-center gap-3"):
@@ -40,24 +35,18 @@ class ClustersSection:
                 self._limit = _number("Minimum cluster size", 5, "analysis.clustering.limit")
                 self._write = ui.checkbox("Write uc_cluster_N.lst", value=True)
                 self._run = ui.button("Run clustering", icon="bubble_chart", on_click=self._start).props("unelevated")
-                self._cancel = ui.button("Cancel", on_click=self.cancel).props("flat")
+                self._cancel = ui.button("Cancel", on_click=self._work.cancel).props("flat")
                 self._bar = ui.linear_progress(0, show_value=False).props("instant-feedback").classes("iota-progress")
             self._sentence = ui.label("Similar cells form a cluster, so crystal forms, supercells and misindexed frames"
                                       " are separated.").classes("iota-muted")  # fmt: skip
             self._table = ui.element("div").classes("w-full")
         self._show_work(False)
-        ui.context.client.on_delete(self.cancel)
+        ui.context.client.on_delete(self._work.cancel)
 
     def _show_work(self, is_at_work: bool) -> None:
         self._run.set_enabled(not is_at_work)
         self._cancel.set_visibility(is_at_work)
         self._bar.set_visibility(is_at_work)
-
-    def cancel(self) -> None:
-        """End the work."""
-        if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.terminate()
 
     async def _start(self) -> None:
         question = ClusterQuestion(
@@ -71,34 +60,15 @@ class ClustersSection:
         self._sentence.set_text("Comparing cells...")
         self._bar.set_value(0)
         self._show_work(True)
-        with sentences():
-            answer = await self._ask(question)
-            self._show(question, answer)
+        try:
+            self._show(question, await self._work.ask(CLUSTERS, question, self._bar.set_value))
+        except Cancelled:
+            self._sentence.set_text("Clustering was cancelled.")
+        except NoAnswerError as error:
+            self._sentence.set_text(str(error))
         self._show_work(False)
 
-    async def _ask(self, question: ClusterQuestion) -> ClusterAnswer:
-        self._process = process = await asyncio.create_subprocess_exec(
-            *python(), "-m", "iota.analysis.cells.cluster_job", stdin=PIPE, stdout=PIPE, limit=_ANSWER_BYTES
-        )
-        assert process.stdin is not None and process.stdout is not None
-        process.stdin.write(msgspec.json.encode(question) + b"\n")
-        await process.stdin.drain()
-        answer = ClusterAnswer(sentence="Clustering was cancelled.")
-        while line := await process.stdout.readline():
-            said = msgspec.json.decode(line, type=ClusterAnswer)
-            self._bar.set_value(said.progress or 0)
-            if said.clusters is not None or said.sentence:
-                answer = said
-        await process.wait()
-        self._process = None
-        return answer
-
-    def _show(self, question: ClusterQuestion, answer: ClusterAnswer) -> None:
-        clusters = answer.clusters or []
-        self._table.clear()
-        if answer.sentence:
-            self._sentence.set_text(answer.sentence)
-            return
+    def _show(self, question: ClusterQuestion, clusters: list[FoundCluster]) -> None:
         if not clusters:
             self._sentence.set_text(
                 f"No cluster has {question.limit} lattices or more. Lower the minimum size, or use a larger threshold."

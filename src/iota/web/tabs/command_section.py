@@ -8,8 +8,8 @@ from pathlib import Path
 
 from nicegui import ui
 
+from iota.processes.command import Command
 from iota.runs.lists import write_named_list
-from iota.web.own_process import OwnProcess
 from iota.web.widgets.layout import sentences
 from iota.web.widgets.selection import Selection
 from iota.web.widgets.selection_bar import frames_of
@@ -33,15 +33,14 @@ class CommandSection:
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
         self.folder = selection.live.folder.path
-        words = self.folder / "logs" / f"{self.command}.txt"
-        self._process = OwnProcess(f"iota.{self.command}", f"iota.cli.{self.command}", words)
+        self._started: Command | None = None
         with ui.column().classes("iota-card gap-2"):
             ui.label(self.title).classes("iota-title")
             with ui.row().classes("w-full items-center gap-3"):
                 self.make_options()
                 self._only = ui.checkbox("Selected images only")
                 self._run = ui.button(self.button, icon=self.icon, on_click=self._start).props("unelevated")
-                self._cancel = ui.button("Cancel", on_click=self._process.end).props("flat")
+                self._cancel = ui.button("Cancel", on_click=self._end).props("flat")
                 self._spinner = ui.spinner(size="sm")
             self._sentence = ui.label(self.about).classes("iota-muted iota-path")
             self._chosen = ui.select({}, label="Result").props("dense outlined options-dense")
@@ -83,15 +82,21 @@ class CommandSection:
         self._show_work(True)
         with sentences():
             arguments = await self._arguments()
-            status, said = await self._process.run(arguments, self._sentence.set_text)
+            command = Command(f"iota.{self.command}", arguments, self.folder / "logs" / f"{self.command}.txt")
+            self._started = command
+            status = await command.ended(self._sentence.set_text)
             if status == 0:
                 self._sentence.set_text(self.done)
-            elif self._process.was_ended(status):
+            elif command.was_cancelled:
                 self._sentence.set_text(self.cancelled)
             else:
-                self._sentence.set_text(said or f"iota.{self.command} ended with status {status}.")
+                self._sentence.set_text(command.sentence + (" Nothing of it is kept." if status < 0 else ""))
             self._list()
         self._show_work(False)
+
+    async def _end(self) -> None:
+        if self._started is not None:
+            await self._started.end()
 
     async def _arguments(self) -> list[str]:
         """Words of the command line.

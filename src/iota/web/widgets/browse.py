@@ -9,8 +9,10 @@ from typing import Any
 
 from nicegui import background_tasks, events, ui
 
-from iota.web.searches.folder_listing import ListFolder, Listing
-from iota.web.searches.searching import Cancelled, LatestSearch, SearchError, folder_searches
+from iota.processes.question import NoAnswerError
+from iota.processes.turns import Cancelled, Latest
+from iota.web.searches.folder_listing import LIST_FOLDER, ListFolder, Listing
+from iota.web.searches.searching import folder_searches
 
 _COLUMNS: list[dict[str, Any]] = [
     {"name": "name", "label": "Name", "field": "name", "align": "left", "sortable": True},
@@ -58,7 +60,7 @@ async def choose_path(
 class _Browser:
     def __init__(self, start: str, title: str, folders: bool, files: bool, several: bool, pattern: str) -> None:
         self._folders, self._files = folders, files
-        self._search = LatestSearch(folder_searches)
+        self._search = Latest(folder_searches)
         ui.context.client.on_disconnect(self.leave)
         self._folder = self._listed = start
         with ui.dialog() as self.dialog, ui.card().classes("no-shadow").style("width: 820px; max-width: 95vw"):
@@ -103,10 +105,10 @@ class _Browser:
         self._count.set_text("Reading the folder...")
         question = ListFolder(self._folder, self._filter.value or "", self._files)
         try:
-            listing = await self._search.ask(question, Listing, self._tell_progress)
+            listing = await self._search.ask(LIST_FOLDER, question, self._tell_progress)
         except Cancelled:
             return
-        except SearchError as error:
+        except NoAnswerError as error:
             listing = Listing(self._folder, problem=str(error))
         self._problem.set_text(listing.problem)
         if listing.problem:
@@ -129,8 +131,8 @@ class _Browser:
             self._problem.set_text(f"{listing.n_left_out} more are not shown: use the filter.")
         self._tell()
 
-    def _tell_progress(self, n_names: int) -> None:
-        self._count.set_text(f"Reading the folder: {n_names:,} names so far")
+    def _tell_progress(self, n_names: float) -> None:
+        self._count.set_text(f"Reading the folder: {n_names:,.0f} names so far")
 
     def _tell(self) -> None:
         n = len(self._table.selected)

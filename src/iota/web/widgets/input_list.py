@@ -7,11 +7,13 @@ from typing import Any
 
 from nicegui import events, ui
 
-from iota.inputs.finding.search_job import Counted, SourceCount
+from iota.inputs.finding.search_job import COUNT_IMAGES, Counted, SourceCount
 from iota.inputs.names.select import select_range
+from iota.processes.question import NoAnswerError
+from iota.processes.turns import Cancelled, Latest
 from iota.web.projects.setup import Setup
 from iota.web.searches.counting import count_question, in_folder, kept_list, lines_of
-from iota.web.searches.searching import Cancelled, LatestSearch, SearchError, image_searches
+from iota.web.searches.searching import image_searches
 from iota.web.widgets.browse import choose_path
 from iota.web.widgets.layout import notify_error, sentences
 from iota.web.widgets.links import images_link
@@ -46,7 +48,7 @@ class InputList:
 
     def __init__(self, setup: Setup, on_change: Callable[[], None]) -> None:
         self._setup, self._on_change = setup, on_change
-        self._search = LatestSearch(image_searches)
+        self._search = Latest(image_searches)
         self.found: Counted | None = None  # None while they are counted, or where that was given up
         self._is_given_up = False
         ui.context.client.on_disconnect(self._search.cancel)
@@ -104,10 +106,10 @@ class InputList:
         geometry = self._setup.iota.get("image_import.crystfel_geometry", "")
         question = count_question(self._setup.inputs, self._setup.home, geometry)
         try:
-            self.found = await self._search.ask(question, Counted, self._progress)
+            self.found = await self._search.ask(COUNT_IMAGES, question, self._progress)
         except Cancelled:
             return
-        except SearchError as error:
+        except NoAnswerError as error:
             self._problem.set_text(str(error))
             self._give_up()
             return
@@ -150,8 +152,8 @@ class InputList:
             self._total.set_text(f"{found.n_frames:,} image{'' if found.n_frames == 1 else 's'} in total")
         self._on_change()
 
-    def _progress(self, n_frames: int) -> None:
-        self._total.set_text(f"{n_frames:,} images so far")
+    def _progress(self, n_frames: float) -> None:
+        self._total.set_text(f"{n_frames:,.0f} images so far")
 
     def _cancelled(self) -> None:
         self._search.cancel()

@@ -1,0 +1,111 @@
+"""Questions that many may ask at the same time: a few are answered at once, the others wait for their turn."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator
+
+from iota.processes import awaiting
+from iota.processes.protocol import Tell
+from iota.processes.question import Answer, Asked, NoAnswerError, Question
+
+_MOST_WAITING = 10  # for each that is at work
+
+
+class Turns:
+    """Turns of questions, each with a process of its own."""
+
+    def __init__(self, at_once: int) -> None:
+        """Begin with nobody.
+
+        Args:
+            at_once: processes at the same time.
+        """
+        self._at_once = at_once
+        self._n_at_work = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def ask(self, question: Question[Asked, Answer], asked: Asked, progress: Tell | None = None) -> Answer:
+        """Have a question answered; the process ends when the task that waits is cancelled.
+
+        Raises:
+            NoAnswerError: there is no answer, or too many others wait already.
+        """
+        async with self._turn():
+            return await awaiting.ask(question, asked, progress)
+
+    @contextlib.asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait until fewer than so many are at work."""
+        if self._n_at_work >= self._at_once:
+            if len(self._waiting) >= _MOST_WAITING * self._at_once:
+                raise NoAnswerError(f"{len(self._waiting)} others wait already. Try again in a minute.")
+            place = asyncio.get_running_loop().create_future()
+            self._waiting.append(place)
+            try:
+                await place  # whoever ends hands its turn on, so the number at work stays
+            except asyncio.CancelledError:
+                if not place.cancelled():  # its turn had just come
+                    self._hand_on()
+                elif place in self._waiting:
+                    self._waiting.remove(place)
+                raise
+        else:
+            self._n_at_work += 1
+        try:
+            yield
+        finally:
+            self._hand_on()
+
+    def _hand_on(self) -> None:
+        while self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():
+                place.set_result(None)
+                return
+        self._n_at_work -= 1
+
+
+class Cancelled(Exception):  # noqa: N818 - a person's wish, not an error
+    """Nobody wants to wait for an answer any more."""
+
+
+class Latest:
+    """One question at a time for one place of a page: a new one ends the one before."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self._task: asyncio.Task[object] | None = None
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether somebody waits for an answer."""
+        return self._task is not None
+
+    def cancel(self) -> None:
+        """End the work on the question."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+
+    async def ask(self, question: Question[Asked, Answer], asked: Asked, progress: Tell | None = None) -> Answer:
+        """Have a question answered, as :meth:`Turns.ask`.
+
+        Raises:
+            Cancelled: it was cancelled, or another one was asked.
+            NoAnswerError: as there.
+        """
+        self.cancel()
+        task = asyncio.create_task(self._turns.ask(question, asked, progress))
+        self._task = task
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if self._task is task:  # whoever waits here is to end
+                raise
+            raise Cancelled from None
+        finally:
+            if self._task is task:
+                self._task = None
