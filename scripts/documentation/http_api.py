@@ -22,7 +22,6 @@ _INTRODUCTION = """\
 
 Use and examples: [IOTA for programs](../api.md). A server shows the content of this page at `/api/docs`.
 """
-_VIEWER = "/api/image/"  # it and the page of images are one: its queries are no promise
 
 
 @lru_cache(maxsize=1)
@@ -37,15 +36,9 @@ def page() -> str:
     described = application().openapi()
     lines = [_INTRODUCTION]
     for path, methods in described["paths"].items():
-        if not path.startswith(_VIEWER):
-            for method, operation in methods.items():
-                lines += _operation(method.upper(), path, operation)
-    lines.append(f"## Images\n\nRequests of the image page, under `{_VIEWER}`; these may change.\n")
-    for path, methods in described["paths"].items():
-        if path.startswith(_VIEWER):
-            for method, operation in methods.items():
-                lines += [f"### {method.upper()} {path}\n", f"{prose(operation['summary'])}\n", *_parameters(operation)]
-    lines.append("## What is answered\n")
+        for method, operation in methods.items():
+            lines += _operation(method.upper(), path, operation)
+    lines.append("## Types\n")
     for name, schema in sorted(described["components"]["schemas"].items()):
         lines += _schema(name, schema)
     return "\n".join(lines)

@@ -6,6 +6,8 @@ A frame's failure is never one of these: it is a :class:`iota.records.FrameResul
       UsageError            wrong options, parameters or paths; exit status 2
         ParameterError      a PHIL name or value that is not understood
         InputError          no image at all in what was given
+        NotFoundError       what was named is not there: a run, a file, an image in it
+        ConflictError       what was asked for does not fit what is there, e.g. a file of that name
       BackendError          DIALS is missing or cannot do what was asked; exit status 2
       RunFolderError        the run folder cannot be written or read (disk full, no permission, another run in it)
 """
@@ -29,6 +31,14 @@ class ParameterError(UsageError):
 
 class InputError(UsageError):
     """No image at all in what was given."""
+
+
+class NotFoundError(UsageError):
+    """What was named is not there."""
+
+
+class ConflictError(UsageError):
+    """What was asked for does not fit what is there."""
 
 
 class BackendError(IotaError):

@@ -21,7 +21,7 @@ from iota.engine.questions import ImageRequest
 from iota.engine.viewer.mask_shapes import rectangles_of, shapes_in_phil
 from iota.engine.viewer.pixel_layout import layout_of
 from iota.engine.viewer.pixels import Pixels
-from iota.errors import UsageError
+from iota.errors import IotaError, NotFoundError, UsageError
 from iota.processes.question import AnsweringProcess, CrashError, NoAnswerError
 from iota.runs import read_ledger
 from iota.web.image.mask_phil import MaskDrawing, Shape, phil_of
@@ -88,13 +88,38 @@ def test_the_region_holds_exact_counts_and_the_resolution_of_dials(pixels, lysoz
     path = sorted(lysozyme.glob("*.cbf"))[0]
     (counts,) = counts_of(path)
     region, _ = ask(pixels, "region", source={"path": str(path)}, panel=0, fast=5, slow=300)
-    table = region["counts"]
+    table = region.counts
     assert (len(table), len(table[0])) == (17, 17)
     assert table[0][:3] == [None, None, None]  # left of the panel
     assert table[8][8] == counts[300, 5]
     image = dxtbx.load(str(path))
     d_A = image.get_detector()[0].get_resolution_at_pixel(image.get_beam().get_s0(), (5.5, 300.5))
-    assert region["d_A"] == pytest.approx(d_A, abs=1e-3)
+    assert region.d_A == pytest.approx(d_A, abs=1e-3)
+
+
+def test_images_and_panels_that_a_file_does_not_hold_are_told_from_what_cannot_be_read(pixels, eight, tmp_path):
+    def refused(do, path, **given):
+        source = {"path": str(path), "index": given.pop("index", 0)}
+        with pytest.raises(Exception) as caught:
+            pixels.answer(ImageRequest(do, {"source": source, **given}))
+        return caught.type
+
+    assert refused("open", eight, index=2) is NotFoundError
+    assert refused("open", tmp_path / "nothing.nxs") is NotFoundError
+    assert refused("region", eight, panel=8, fast=0, slow=0) is NotFoundError
+    assert refused("region", eight, panel=7, fast=10**6, slow=0) is NotFoundError
+    assert refused("strong", eight, more="spotfinder.threshold.dispersion.gain=x") is UsageError
+    assert refused("open", tmp_path) is UsageError
+    assert not issubclass(refused("region", eight, panel="x", fast=0, slow=0), IotaError)
+
+
+def test_the_server_hands_on_what_is_not_there(tmp_path):
+    server = PixelServer()
+    try:
+        with pytest.raises(NotFoundError, match="nothing.nxs"):
+            server.ask("open", source={"path": str(tmp_path / "nothing.nxs"), "index": 0})
+    finally:
+        server.close()
 
 
 def test_panels_lie_where_the_geometry_says(eight):
@@ -182,7 +207,7 @@ def test_a_mask_is_pixel_for_pixel_that_of_generate_mask(pixels, lysozyme, eight
     saved, _ = ask(pixels, "save_mask", source=source, phil=phil_of(drawing), base=[], path=str(target))
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "dials.command_line.generate_mask", str(path), saved["phil"]),
+            *(sys.executable, "-m", "dials.command_line.generate_mask", str(path), saved.phil),
             "output.mask=theirs.mask",
         ],
         cwd=tmp_path,
@@ -195,7 +220,7 @@ def test_a_mask_is_pixel_for_pixel_that_of_generate_mask(pixels, lysozyme, eight
     assert len(ours) == (1 if which == "one panel" else 8)
     for a, b in zip(ours, theirs, strict=True):
         assert (a == b).count(False) == 0
-    assert saved["n_masked"] == sum(panel.count(False) for panel in theirs) > 5000
+    assert saved.n_masked == sum(panel.count(False) for panel in theirs) > 5000
     again = shapes_in_phil((tmp_path / "masks" / "mine.phil").read_text())
     assert [(s["kind"], s["numbers"], s["panel"]) for s in again["shapes"]] == [
         (shape.kind, shape.numbers, shape.panel) for shape in drawing.shapes
@@ -213,8 +238,8 @@ def test_a_mask_joins_those_of_files(pixels, lysozyme, tmp_path):
         pixels, "mask", source=source, phil="untrusted { circle = 500 500 3 }", base=[str(tmp_path / "base.pickle")]
     )
     alone, _ = ask(pixels, "mask", source=source, phil="untrusted { circle = 500 500 3 }", base=[])
-    assert shown["n_masked"] == alone["n_masked"] + 1
-    assert (20, 21, 10, 11) in shown["rectangles"][0]
+    assert shown.n_masked == alone.n_masked + 1
+    assert (20, 21, 10, 11) in shown.rectangles[0]
 
 
 def test_the_shadow_becomes_rectangles_that_generate_mask_understands(pixels, lysozyme, tmp_path):
@@ -223,7 +248,7 @@ def test_the_shadow_becomes_rectangles_that_generate_mask_understands(pixels, ly
     found, _ = ask(pixels, "shadow", source=source, threshold=2.0)
     drawing = MaskDrawing(shapes=[Shape("rectangle", list(numbers), panel) for panel, numbers in found])
     shown, _ = ask(pixels, "mask", source=source, phil=phil_of(drawing), base=[])
-    assert shown["n_masked"] == sum((x1 - x0) * (y1 - y0) for _, (x0, x1, y0, y1) in found) > 100
+    assert shown.n_masked == sum((x1 - x0) * (y1 - y0) for _, (x0, x1, y0, y1) in found) > 100
     with pytest.raises(UsageError, match="above the background"):
         ask(pixels, "shadow", source=source, threshold=1e6)
 
@@ -377,7 +402,9 @@ def test_a_hang_is_given_up_and_holds_up_nobody_else(lysozyme):
         answered = time.monotonic() - start
         waiting.join()
         assert answered < time.monotonic() - start
-        assert said == ["Processing the image was ended after 8 s. The server and its other pages go on."]
+        assert said == [
+            "Processing the image was ended after 8 s. The server is still running; other images can be opened."
+        ]
         assert server.ask("open", about="a", source=one)[0]["n_pixels"] == 1043 * 981
     finally:
         server.close()

@@ -5,16 +5,9 @@ import pytest
 
 from iota.errors import UsageError
 from iota.inputs.finding.search_job import ChooseImages, choose_images
-from iota.web.image.frames import Place, shown
+from iota.web.image.frames import at_path
 from iota.web.image.mask_phil import MaskDrawing, Shape, phil_of
-from iota.web.image.preview_phil import assignments
-from iota.web.projects.projects import Projects
-
-
-@pytest.fixture
-def projects(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    return Projects(tmp_path)
+from iota.web.image.preview_phil import preview_settings
 
 
 def test_a_mask_is_written_as_generate_mask_reads_it():
@@ -52,13 +45,16 @@ def test_numbers_that_dials_would_stumble_over_are_refused(drawing, words):
         msgspec.convert(drawing, MaskDrawing)
 
 
-def test_only_settings_of_spot_finding_pass_and_only_numbers():
-    given = {"sigma_strong": "4.5", "kernel_size": "2", "spotfinder.lookup.mask": "/evil.pickle", "d_min": ""}
+def test_settings_of_spot_finding_become_parameters_of_the_backend():
     dispersion = "spotfinder.threshold.dispersion"
-    assert assignments(given) == [f"{dispersion}.sigma_strong=4.5", f"{dispersion}.kernel_size=2 2"]
-    for text in ("3 spotfinder.lookup.mask=/evil.pickle", "nan", "-1", "__import__('os')"):
-        with pytest.raises(UsageError, match="sigma strong"):
-            assignments({"sigma_strong": text})
+    found = preview_settings(sigma_strong=4.5, kernel_size=2, global_threshold=1234567.0, max_spot_size=0)
+    assert found == [
+        f"{dispersion}.sigma_strong=4.5",
+        f"{dispersion}.global_threshold=1234567.0",
+        f"{dispersion}.kernel_size=2 2",
+        "spotfinder.filter.max_spot_size=0",
+    ]
+    assert preview_settings() == []
 
 
 def test_sets_of_images(tmp_path):
@@ -86,12 +82,7 @@ def test_sets_of_images(tmp_path):
         numbers(tmp_path, "1-999999999")
 
 
-def test_what_names_no_image_is_a_sentence(projects):
-    for place, words in (
-        (Place(), "Name an image"),
-        (Place(path="img.cbf"), "absolute"),
-        (Place(path="/a\0b"), "absolute"),
-        (Place(run="009", row=0), "There is no run 009"),
-    ):
+def test_what_names_no_image_is_a_sentence():
+    for path, words in (("", "Name an image"), ("img.cbf", "absolute"), ("/a\0b", "absolute")):
         with pytest.raises(UsageError, match=words):
-            shown(projects, place)
+            at_path(path)

@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 from iota.analysis.table.columns import COLUMNS
 from iota.records import OUTCOMES, FrameResult
 from iota.runs.control import read_order
+from iota.web.access.head import HeadAsGet
 from iota.web.api import (
     frames as api_frames,  # the modules that the routes were made of: pages that are visited import theirs anew
 )
@@ -167,6 +168,34 @@ def _until(condition, seconds=10.0):
     raise AssertionError("waited too long")
 
 
+def test_a_run_without_a_ledger_has_no_frames_yet(tmp_path, ask):
+    made_run(tmp_path, [], status="running", n_frames=3).ledger.unlink(missing_ok=True)
+    page = ask.get("/api/runs/001/frames", params={"text": "img"})
+    assert (page.status_code, page.json()["total"]) == (200, 0)
+
+
+def test_rows_that_are_gone_because_the_run_was_replaced_are_asked_for_again(run, ask, monkeypatch):
+    def replaced(*_):
+        raise IndexError(4)
+        yield
+
+    ask.get("/api/runs/001/columns", params={"names": "outcome"})
+    monkeypatch.setattr(type(api_frames.LiveRun(run).table), "records", replaced)
+    for what in ("frames", "frames/4"):
+        answer = ask.get(f"/api/runs/001/{what}")
+        assert (answer.status_code, answer.json()["error"]["kind"]) == (503, "not_yet"), answer.text
+
+
+def test_the_head_of_an_answer(app, run):
+    with TestClient(HeadAsGet(app)) as client:
+        for path in ("/api/runs", "/api/docs", "/api/runs/001/frames", "/api/runs/001/columns?names=outcome"):
+            whole, head = client.get(path), client.head(path)
+            assert (head.status_code, head.content) == (200, b"")
+            assert head.headers["content-type"] == whole.headers["content-type"]
+            assert head.headers["content-length"] == str(len(whole.content))
+        assert client.head("/api/runs/999").status_code == 404
+
+
 def test_new_frames_are_there_within_a_second(run, ask):
     ask.get("/api/runs/001/columns", params={"names": "outcome"})
     write(run, [blank(50)])
@@ -249,7 +278,7 @@ def test_rows_of_a_ledger_that_is_still_read_are_waited_for(run, ask, monkeypatc
         ("GET", "/api/runs/%2e%2e", 404, "not_found", "There is no"),
         ("GET", "/api/runs/1", 404, "not_found", "no run 1 "),
         ("GET", "/api/runs/001@deadbeef/frames", 404, "not_found", "no run"),
-        ("GET", "/api/runs/001/frames/20", 404, "not_found", "20 finished frames"),
+        ("GET", "/api/runs/001/frames/20", 404, "not_found", "Finished frames: 20."),
         ("GET", "/api/runs/001/frames/-1", 422, "request", "greater than or equal to 0"),
         ("GET", "/api/runs/001/frames?limit=1001", 422, "request", "limit: "),
         ("GET", "/api/runs/001/frames?outcome=lost", 400, "usage", "no outcome 'lost'"),
@@ -260,7 +289,13 @@ def test_rows_of_a_ledger_that_is_still_read_are_waited_for(run, ask, monkeypatc
         ("GET", "/api/runs/001/columns?names=__class__", 400, "usage", "no column"),
         ("GET", "/api/runs?project=/etc", 404, "not_found", "not one of this server"),
         ("GET", "/api/nothing", 404, "not_found", "nothing at /api/nothing"),
-        ("DELETE", "/api/runs/001", 404, "not_found", "nothing at"),
+        ("GET", "/api", 404, "not_found", "nothing at /api."),
+        ("OPTIONS", "/api/nothing", 404, "not_found", "nothing at"),
+        ("DELETE", "/api/runs/001", 405, "method", "takes GET, not DELETE"),
+        ("OPTIONS", "/api/runs", 405, "method", "takes GET, POST, not OPTIONS"),
+        ("GET", "/api/runs/001/stop", 405, "method", "takes POST, not GET"),
+        ("GET", "/api/runs/001/frames?where=n_spots<.", 400, "usage", "not a limit"),
+        ("GET", "/api/runs/001/frames?where=d_min_A<2.1.5", 400, "usage", "not a limit"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_shape(run, ask, method, path, status, kind, words):
@@ -334,7 +369,17 @@ def test_the_documentation_names_all_there_is_and_loads_nothing(app, ask):
         for method, operation in methods.items():
             assert f'<span class="method">{method.upper()}</span><code>{path}</code>' in page
             assert operation["description"]
-    for name in ("FrameRow", "FrameRef", "Lattice", "RunState", "Summary", "StartRequest", "ErrorAnswer"):
+    for name in (
+        "OpenedImage",
+        "MaskDrawing",
+        "FrameRow",
+        "FrameRef",
+        "Lattice",
+        "RunState",
+        "Summary",
+        "StartRequest",
+        "ErrorAnswer",
+    ):
         assert f'id="{name}"' in page
     assert not re.findall(r"""(?:src|href)=["'](?!#|openapi\.json)|https?:|@import|url\(""", page)
     targets = set(re.findall(r'href="#([^"]+)"', page))
@@ -347,6 +392,13 @@ def test_the_description_for_programs_is_whole(ask):
     assert used <= set(schema["components"]["schemas"])
     assert schema["info"]["title"] == "IOTA"
     assert not any("Validation" in name for name in used)  # there is one shape for errors
+    for path, methods in schema["paths"].items():
+        for operation in methods.values():
+            assert all(parameter["description"] for parameter in operation.get("parameters", [])), path
+            for status, answer in operation["responses"].items():
+                assert answer["description"], path
+                error = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}}
+                assert int(status) < 400 or answer["content"] == error, path
 
 
 def test_columns_and_versions_are_described(ask):

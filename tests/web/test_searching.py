@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from iota.inputs.finding.search_job import CHOOSE_IMAGES, COUNT_IMAGES, ChooseImages, CountImages
-from iota.processes.question import NoAnswerError
+from iota.processes.question import BusyError, NoAnswerError
 from iota.processes.turns import Cancelled, Latest, Turns
 from iota.web.searches.searching import ClientGoneError, while_connected
 
@@ -85,7 +85,7 @@ async def test_others_wait_for_their_turn_and_a_crowd_is_sent_away(images):
     others = [asyncio.create_task(some.ask(COUNT_IMAGES, CountImages([str(images)]))) for _ in range(10)]
     await asyncio.sleep(0.3)
     assert len(at_work()) == 1
-    with pytest.raises(NoAnswerError, match="10 others wait already"):
+    with pytest.raises(BusyError, match="10 others are waiting already"):
         await some.ask(COUNT_IMAGES, CountImages([str(images)]))
     for task in (*others[1:5], first):
         task.cancel()

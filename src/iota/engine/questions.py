@@ -54,5 +54,5 @@ PIXELS = Question(
     msgspec.Raw,  # pages read it
     "Processing the image",
     seconds=60,
-    advice="The server and its other pages go on.",
+    advice="The server is still running; other images can be opened.",
 )

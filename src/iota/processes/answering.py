@@ -71,7 +71,7 @@ def _answer(name: str, line: bytes, tell: Tell, megabytes: int) -> tuple[Said, b
     except MemoryError:
         return Said(over=f"at {megabytes} MB of memory" if megabytes else "because there is no more memory"), b""
     except IotaError as error:
-        return Said(refusal=str(error)), b""
+        return Said(refusal=str(error), refused_as=type(error).__name__), b""
     except Exception as error:  # the border around a question
         logger.exception("%s failed", name)
         return Said(failure=" ".join(f"{type(error).__name__}: {error}".split())), b""

@@ -20,6 +20,7 @@ class Said(msgspec.Struct, frozen=True, omit_defaults=True):
     progress: int | float | None = None
     answer: msgspec.Raw = msgspec.Raw(b"")
     refusal: str = ""  # a sentence for people
+    refused_as: str = ""  # name of its class in iota.errors
     over: str = ""  # the limit that was reached: "at 700 MB of memory"
     failure: str = ""  # an error that nobody expected
 

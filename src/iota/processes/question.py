@@ -36,9 +36,25 @@ Answer = TypeVar("Answer")
 class NoAnswerError(UsageError):
     """A question has no answer: it was refused, or a limit was reached; the text is a sentence."""
 
+    def __init__(self, text: str, refused_as: str = "") -> None:
+        super().__init__(text)
+        self.refused_as = refused_as  # name of the class, in iota.errors, of the error with which it was refused
+
 
 class CrashError(NoAnswerError):
     """The process ended before it had answered."""
+
+
+class FailureError(NoAnswerError):
+    """The process failed in a way that nobody expected."""
+
+
+class LateError(NoAnswerError):
+    """The answer took too long."""
+
+
+class BusyError(NoAnswerError):
+    """Too many others wait for answers."""
 
 
 @dataclass(frozen=True)
@@ -145,15 +161,15 @@ class AnsweringProcess(Generic[Asked, Answer]):
                 return msgspec.json.decode(said.answer, type=question.answered), body
         except TimeoutError:
             self.end()
-            raise NoAnswerError(question.ended(f"after {question.seconds:g} s", reached)) from None
+            raise LateError(question.ended(f"after {question.seconds:g} s", reached)) from None
         except (OSError, EOFError, ValueError, msgspec.MsgspecError) as error:
             raise CrashError(self._crashed(error)) from error
         if said.refusal:
-            raise NoAnswerError(said.refusal)
+            raise NoAnswerError(said.refusal, said.refused_as)
         if said.over:
             raise NoAnswerError(question.ended(said.over, reached))
         self._log()
-        raise NoAnswerError(f"{question.work} failed ({said.failure}). {question.advice}".rstrip())
+        raise FailureError(f"{question.work} failed ({said.failure}). {question.advice}".rstrip())
 
     def _crashed(self, error: Exception) -> str:
         """Sentence on the end of the process, which said nothing that can be read."""

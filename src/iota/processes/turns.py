@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 from iota.processes import awaiting
 from iota.processes.protocol import Tell
-from iota.processes.question import Answer, Asked, NoAnswerError, Question
+from iota.processes.question import Answer, Asked, BusyError, Question
 
 _MOST_WAITING = 10  # for each that is at work
 
@@ -41,7 +41,7 @@ class Turns:
         """Wait until fewer than so many are at work."""
         if self._n_at_work >= self._at_once:
             if len(self._waiting) >= _MOST_WAITING * self._at_once:
-                raise NoAnswerError(f"{len(self._waiting)} others wait already. Try again in a minute.")
+                raise BusyError(f"{len(self._waiting)} others are waiting already. Try again in a minute.")
             place = asyncio.get_running_loop().create_future()
             self._waiting.append(place)
             try:

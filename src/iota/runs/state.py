@@ -70,7 +70,9 @@ def read_state(path: Path) -> RunState:
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=RunState)
-    except (OSError, msgspec.DecodeError) as error:
+    except OSError as error:
+        raise RunFolderError(f"{path} cannot be read: {error.strerror}.") from error
+    except msgspec.DecodeError as error:
         raise RunFolderError(f"{path} cannot be read: {error}.") from error
 
 

@@ -22,12 +22,12 @@ from nicegui import ui
 
 from iota.errors import UsageError
 from iota.web.access.guard import Access
+from iota.web.access.head import HeadAsGet
 from iota.web.access.keys import Keys
 from iota.web.access.limits import BodyLimit, Connection
 from iota.web.access.running import RunningServer
 from iota.web.api import reports as report
 from iota.web.api.routes import add_api
-from iota.web.image.api import ImageApi
 from iota.web.pages import image as image_page
 from iota.web.pages import run as run_page
 from iota.web.pages import runs as runs_page
@@ -93,7 +93,7 @@ class Server:
         url = Address(host, port, base_url).url
         self.running = RunningServer(project=str(project.absolute()), url=url, port=port, token=keys.token)
         self.site = Site(Projects(project), tuple(arguments))
-        self.application = Access(BodyLimit(make_app(self.site)), keys, port, base_url)
+        self.application = Access(BodyLimit(HeadAsGet(make_app(self.site))), keys, port, base_url)
 
     def serve(self) -> None:
         """Answer until a person stops the server."""
@@ -153,8 +153,7 @@ def make_app(site: Site) -> FastAPI:
 def make_api(site: Site) -> FastAPI:
     """What programs ask, without pages."""
     app = FastAPI(title="IOTA", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    app.include_router(ImageApi(site.projects, site.pixels).router)
-    add_api(app, site.projects)
+    add_api(app, site.projects, site.pixels)
     return app
 
 

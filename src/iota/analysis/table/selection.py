@@ -16,7 +16,7 @@ from iota.analysis.table.table import RunTable
 from iota.errors import UsageError
 from iota.records import OUTCOMES
 
-_LIMIT = re.compile(r"\s*(\w+)\s*(<=|>=|<|>|=)\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*")
+_LIMIT = re.compile(r"\s*(\w+)\s*(<=|>=|<|>|=)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 _Compare = Callable[[Any, float], Any]
 _COMPARISONS: dict[str, _Compare] = {
     "<": operator.lt,

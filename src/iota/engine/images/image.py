@@ -25,7 +25,14 @@ from iota.engine.images.crystfel_images import crystfel_images, geometry_detecto
 from iota.engine.images.detector_moves import bring_downstream, update_geometry
 from iota.engine.images.hdf5.images import HDF5Images, open_images
 from iota.engine.images.image_pickles import check_pickle
-from iota.engine.images.reading import DAMAGED, ImportFailedError, reading, why_contents, why_file
+from iota.engine.images.reading import (
+    DAMAGED,
+    ImportFailedError,
+    NoSuchImageError,
+    reading,
+    why_contents,
+    why_file,
+)
 from iota.engine.images.xtc_locators import read_locator
 from iota.errors import BackendError, InputError
 from iota.inputs.crystfel.geometry import is_geometry_name
@@ -236,12 +243,12 @@ def _imageset(frame: FrameRef, params: Any, link: Path, opened: OpenedFile | Non
         raise ImportFailedError(why)
     if not issubclass(format_class, FormatMultiImage):
         if frame.index:
-            raise ImportFailedError("The file holds 1 image only.")
+            raise NoSuchImageError("The file holds 1 image only.")
         is_numbered = template_regex(path.name)[0] is not None
         return format_class.get_imageset([frame.path if is_numbered else _linked(path, link)], as_imageset=True)
     n_images = format_class(frame.path).get_num_images()
     if index >= n_images:
-        raise ImportFailedError(f"The file holds {n_images} images only.")
+        raise NoSuchImageError(f"The file holds {n_images} images only.")
     imageset = format_class.get_imageset([frame.path], as_imageset=True, single_file_indices=[index])
     if opened is not None:
         opened.keep(frame.path, format_class, imageset)
@@ -266,7 +273,7 @@ def _hdf5_imageset(path: str, index: int, opened: OpenedFile, has_wavelength: bo
         return None
     why = images.reason(index) or ("" if has_wavelength else images.no_wavelength(index))
     if why:
-        raise ImportFailedError(why)
+        raise (ImportFailedError if index < images.map.n_images else NoSuchImageError)(why)
     if images.map.channel is not None:
         remark(images.map.channel.sentence())
     return images.imageset(index)

@@ -10,7 +10,7 @@ from typing import Any
 from dials.array_family import flex
 
 from iota.engine.backend.literal_pickles import NotAdmittedError, load
-from iota.errors import UsageError
+from iota.errors import NotFoundError, UsageError
 from iota.whole_files import whole_file
 
 Mask = tuple[Any, ...]  # flex.bool for each panel, (slow, fast); True is looked at
@@ -22,6 +22,7 @@ def load_mask(path: Path) -> Mask:
     """Read a mask that dials.generate_mask or the mask tool of dials.image_viewer has written.
 
     Raises:
+        NotFoundError: there is no such file.
         UsageError: it cannot be read, or is something else than a mask; nothing in it is run.
     """
     try:
@@ -29,6 +30,8 @@ def load_mask(path: Path) -> Mask:
             raise UsageError(f"The mask {path} is larger than any mask is.")
         with path.open("rb") as file:
             found = load(file, encoding="latin1")
+    except FileNotFoundError as error:
+        raise NotFoundError(f"The mask {path} cannot be read: {error.strerror}.") from error
     except OSError as error:
         raise UsageError(f"The mask {path} cannot be read: {error.strerror}.") from error
     except UsageError:

@@ -33,6 +33,10 @@ class ImportFailedError(Exception):
     """The frame cannot be read; the text is a sentence."""
 
 
+class NoSuchImageError(ImportFailedError):
+    """The file holds fewer images."""
+
+
 @contextlib.contextmanager
 def reading(what: What, path: str, index: int = 0) -> Iterator[None]:
     """Turn whatever is raised while an image is read into an ImportFailedError with a sentence.

@@ -14,10 +14,9 @@ from dxtbx import flumpy
 from iota.engine.images.masks import Mask, check_shape, joined, load_mask, write_mask
 from iota.engine.preparation.beamstop import shadow
 from iota.errors import UsageError
+from iota.image_answers import Rectangle
 from iota.params import safe_text
 from iota.whole_files import write_whole
-
-Rectangle = tuple[int, int, int, int]  # fast from and to, slow from and to; the ends do not belong to it
 
 
 def mask_from_phil(phil: str, imageset: Any) -> Mask:

@@ -19,10 +19,11 @@ from iota.engine.backend.frame_log import frame_log
 from iota.engine.backend.sentences import elsewhere
 from iota.engine.images.image import import_models, load_reference_geometry, read_pixels
 from iota.engine.images.masks import load_mask
-from iota.engine.images.reading import ImportFailedError, reading
-from iota.engine.viewer.pixel_layout import Layout, layout_of
+from iota.engine.images.reading import ImportFailedError, NoSuchImageError, reading
+from iota.engine.viewer.pixel_layout import layout_of
 from iota.engine.viewer.pixel_tiles import Pyramid, contrast_of, scale_of
-from iota.errors import UsageError
+from iota.errors import NotFoundError, RunFolderError, UsageError
+from iota.image_answers import Layout
 from iota.records import FrameRef
 
 logger = logging.getLogger(__name__)
@@ -109,6 +110,7 @@ class OpenFrames:
             experiments: path of the experiments that its run left; their geometry is shown.  Empty for none.
 
         Raises:
+            NotFoundError: there is no such file, or it holds no such image.
             UsageError: it cannot be read.
         """
         key = (path, index, target, experiments, *_changed(path), *_changed(experiments))
@@ -117,7 +119,8 @@ class OpenFrames:
                 with frame_log() as log:
                     self._kept[key] = self._open(FrameRef(path, index), target, experiments)
             except ImportFailedError as error:
-                raise UsageError(
+                is_there = Path(path).exists() and not isinstance(error, NoSuchImageError)
+                raise (UsageError if is_there else NotFoundError)(
                     f"{Path(path).name} cannot be shown. {in_terminal(str(error), log.getvalue())}"
                 ) from error
         self._kept.move_to_end(key)
@@ -136,6 +139,10 @@ class OpenFrames:
         return OpenFrame(imported, shown)
 
 
+def _why(error: OSError | UnicodeDecodeError) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else "it is not text in UTF-8"
+
+
 def in_terminal(sentence: str, words: str) -> str:
     """The sentence for a page, after the DIALS message has gone to the terminal of the server if it refers to that."""
     told = elsewhere(sentence, "The DIALS message is in the terminal of the server.")
@@ -148,12 +155,13 @@ def parameters(target: str, *more: str) -> Any:
     """Parameters of the backend from a file and from texts.
 
     Raises:
-        UsageError: the file cannot be read.
+        RunFolderError: the file cannot be read.
+        UsageError: the settings are not understood.
     """
     try:
         text = Path(target).read_text(encoding="utf-8") if target else ""
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"The settings of the run, {target}, cannot be read: {error}.") from error
+        raise RunFolderError(f"The settings of the run, {target}, cannot be read: {_why(error)}.") from error
     try:
         params = backend.extract(text, *more)
     except Exception as error:  # PHIL raises what it likes

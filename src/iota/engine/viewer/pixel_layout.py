@@ -9,42 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from iota.image_answers import Layout, PanelPlace
+
 Vector = npt.NDArray[np.float64]
 _PARALLEL = 0.9  # cosine above which the panels' own axis is taken instead of the laboratory's
-
-
-class PanelPlace(msgspec.Struct, kw_only=True):
-    """One panel: its size, and the linear maps from its pixels (fast, slow) to plane and laboratory."""
-
-    name: str
-    size: tuple[int, int]  # fast, slow
-    origin: tuple[float, float]  # of pixel (0, 0) on the plane, in its pixels
-    fast: tuple[float, float]  # step of one pixel on the plane
-    slow: tuple[float, float]
-    lab_origin: tuple[float, float, float]  # mm
-    lab_fast: tuple[float, float, float]  # step of one pixel, mm
-    lab_slow: tuple[float, float, float]
-
-
-class Layout(msgspec.Struct, kw_only=True):
-    """All panels of a detector on a plane of ``width`` x ``height`` pixels of ``pixel_mm``, and the beam."""
-
-    width: float
-    height: float
-    pixel_mm: float
-    panels: list[PanelPlace]
-    plane_origin: tuple[float, float, float]  # of position (0, 0) in the laboratory, mm
-    plane_x: tuple[float, float, float]  # step of one pixel of the plane, mm
-    plane_y: tuple[float, float, float]
-    s0: tuple[float, float, float]  # direction of the beam, length 1
-    wavelength_A: float
-    distance_mm: float
-    beam: tuple[float, float] | None  # on the plane; None where the beam never meets it
-    beam_panel: tuple[int, float, float] | None  # panel, fast, slow (px); None where the beam meets none
 
 
 def layout_of(detector: Any, beam: Any) -> Layout:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 from dials.algorithms.spot_finding.factory import SpotFinderFactory
@@ -20,38 +19,13 @@ from iota.engine.backend.frame_log import frame_log
 from iota.engine.backend.sentences import reason
 from iota.engine.spots.spots import SpotFinder
 from iota.engine.viewer.pixel_frames import OpenFrame, in_terminal, parameters
-from iota.errors import BackendError, UsageError
+from iota.errors import BackendError, RunFolderError, UsageError
+from iota.image_answers import LatticeMarks, Spots
 
 _SAME_SPOT_PX = 0.6  # a spot that was found again is nearer than this to where its run found it
 _MOST_STRONG = 1_000_000  # pixels; more is no threshold but noise
 
 logger = logging.getLogger(__name__)
-
-
-class Marks(msgspec.Struct, kw_only=True):
-    """Positions on panels (px, pixel 0 spans 0 to 1); all lists of one length."""
-
-    panel: list[int] = []
-    x: list[float] = []  # fast
-    y: list[float] = []  # slow
-
-
-class Spots(Marks, kw_only=True):
-    """Strong spots; ``lattice`` is the number of the one that explains it, -1 for none."""
-
-    n_pixels: list[int] = []
-    lattice: list[int] = []
-
-
-class LatticeMarks(Marks, kw_only=True):
-    """Reflections of a lattice where they are predicted, with Miller indices and I/sigma."""
-
-    unit_cell: list[float] = []  # A, deg
-    space_group: str = ""
-    h: list[int] = []
-    k: list[int] = []
-    l: list[int] = []  # noqa: E741 - the third Miller index
-    i_over_sigma: list[float] = []
 
 
 def lattices_of(experiments: str, reflections: str) -> list[LatticeMarks]:
@@ -62,7 +36,7 @@ def lattices_of(experiments: str, reflections: str) -> list[LatticeMarks]:
         reflections: path of the ``.refl``.
 
     Raises:
-        UsageError: one of them cannot be read.
+        RunFolderError: one of them cannot be read.
     """
     models, table = _experiments(experiments), _table(reflections)
     return [_lattice(model, table.select(table["id"] == number)) for number, model in enumerate(models)]
@@ -87,7 +61,7 @@ def kept_spots(strong: str) -> Spots:
     """Spots that a run kept of a frame that was not integrated.
 
     Raises:
-        UsageError: the file cannot be read.
+        RunFolderError: the file cannot be read.
     """
     table = _table(strong)
     return Spots(**_places(table, "xyzobs.px.value"), lattice=[-1] * len(table), n_pixels=_sizes(table))
@@ -103,7 +77,8 @@ def found_spots(frame: OpenFrame, target: str, indexed: str = "", more: str = ""
         more: parameters as PHIL text that overrule those of the target.
 
     Raises:
-        UsageError: the settings or a file cannot be read.
+        UsageError: the settings are not understood, or spots cannot be found with them.
+        RunFolderError: a file of the run cannot be read.
     """
     table = _find(frame, parameters(target, more))
     places = _places(table, "xyzobs.px.value")
@@ -210,11 +185,13 @@ def _table(path: str) -> Any:
     try:
         return read_reflections(Path(path))
     except BackendError as error:
-        raise UsageError(f"{Path(path).name} of the run cannot be read, so its reflections are not shown.") from error
+        raise RunFolderError(
+            f"{Path(path).name} of the run cannot be read, so its reflections are not shown."
+        ) from error
 
 
 def _experiments(path: str) -> Any:
     try:
         return read_experiments(Path(path))
     except BackendError as error:
-        raise UsageError(f"{Path(path).name} of the run cannot be read, so its lattices are not shown.") from error
+        raise RunFolderError(f"{Path(path).name} of the run cannot be read, so its lattices are not shown.") from error

@@ -9,9 +9,10 @@ import math
 import zlib
 from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
+
+from iota.image_answers import Contrast, Scale
 
 TILE = 256  # pixels
 MASKED = 65535
@@ -20,20 +21,6 @@ _SAMPLES = 200_000  # pixels of an image from which contrast is guessed
 
 Counts = npt.NDArray[Any]
 Shifted = npt.NDArray[np.uint16]  # count + 1, and 0 where masked: so that a maximum prefers any count to a masked one
-
-
-class Scale(msgspec.Struct, frozen=True):
-    """count = offset + step x value of a tile; (0, 1) where counts are whole, positive and below 65535."""
-
-    offset: float = 0.0
-    step: float = 1.0
-
-
-class Contrast(msgspec.Struct, frozen=True):
-    """What a picture shows at first: counts that are white, and black."""
-
-    low: float
-    high: float
 
 
 def scale_of(panels: list[Counts], valid: list[npt.NDArray[np.bool_]]) -> Scale:

@@ -21,7 +21,8 @@ from iota.engine.questions import ImageRequest  # noqa: E402
 from iota.engine.spots.strong_pixels import warm_up  # noqa: E402
 from iota.engine.viewer import mask_shapes, pixel_marks  # noqa: E402 - DIALS must be prepared first
 from iota.engine.viewer.pixel_frames import OpenFrame, OpenFrames, parameters  # noqa: E402
-from iota.errors import UsageError  # noqa: E402
+from iota.errors import NotFoundError, UsageError  # noqa: E402
+from iota.image_answers import MaskedPixels, Region, SavedMask  # noqa: E402
 from iota.processes.protocol import Tell, WithBytes  # noqa: E402
 
 _COUNT = struct.Struct("<I")
@@ -112,11 +113,11 @@ class Pixels:
         """Counts of 17 x 17 pixels as they are; None outside of the panel and where a pixel is masked."""
         frame = self._frame(source)
         if not 0 <= panel < len(frame.counts):
-            raise UsageError(f"There is no panel {panel}.")
+            raise NotFoundError(f"The detector has no panel {panel}; panels are 0 to {len(frame.counts) - 1}.")
         counts, valid = frame.counts[panel], frame.valid[panel]
         rows, columns = counts.shape
         if not (0 <= fast < columns and 0 <= slow < rows):
-            raise UsageError(f"Pixel {fast}, {slow} is not on the panel.")
+            raise NotFoundError(f"Panel {panel} has no pixel {fast}, {slow}; it has {columns} x {rows} pixels.")
         table = [
             [
                 _number(counts[y, x]) if 0 <= y < rows and 0 <= x < columns and valid[y, x] else None
@@ -126,7 +127,7 @@ class Pixels:
         ]
         model = frame.detector[panel]
         d_A = model.get_resolution_at_pixel(frame.beam.get_s0(), (fast + 0.5, slow + 0.5))
-        return {"counts": table, "d_A": round(d_A, 4) if np.isfinite(d_A) else None, "panel": model.get_name()}, b""
+        return Region(counts=table, d_A=round(d_A, 4) if np.isfinite(d_A) else None, panel=model.get_name()), b""
 
     def lattices(self, experiments: str, reflections: str) -> tuple[Any, bytes]:
         """Reflections of each lattice, with indices and I/sigma."""
@@ -172,14 +173,16 @@ class Pixels:
         """Write a mask, and the PHIL of its shapes beside it."""
         mask = mask_shapes.whole_mask(phil, base, self._frame(source).imageset)
         text = mask_shapes.save_mask(mask, phil, Path(path))
-        return {"mask": path, "phil": str(text), "n_masked": mask_shapes.n_masked(mask)}, b""
+        return SavedMask(mask=path, phil=str(text), n_masked=mask_shapes.n_masked(mask)), b""
 
     def mask_shapes(self, path: str) -> tuple[Any, bytes]:
         """Shapes that a PHIL file of dials.generate_mask names."""
         try:
             text = Path(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{path} cannot be read: {error}.") from error
+            why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+            kind = NotFoundError if isinstance(error, FileNotFoundError) else UsageError
+            raise kind(f"{path} cannot be read: {why}.") from error
         return mask_shapes.shapes_in_phil(text), b""
 
     def shadow(self, source: dict[str, Any], threshold: float) -> tuple[Any, bytes]:
@@ -192,15 +195,15 @@ class Pixels:
         return found, b""
 
 
-def _shown(mask: Any) -> dict[str, Any]:
+def _shown(mask: Any) -> MaskedPixels:
     rectangles = mask_shapes.masked_rectangles(mask)
     if sum(map(len, rectangles)) > _MOST_RECTANGLES:
         raise UsageError("The mask is made of so many single pixels that it cannot be shown.")
-    return {
-        "rectangles": rectangles,
-        "n_masked": mask_shapes.n_masked(mask),
-        "n_pixels": sum(panel.size() for panel in mask),
-    }
+    return MaskedPixels(
+        rectangles=rectangles,
+        n_masked=mask_shapes.n_masked(mask),
+        n_pixels=sum(panel.size() for panel in mask),
+    )
 
 
 def _number(count: Any) -> int | float | None:

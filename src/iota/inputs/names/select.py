@@ -102,7 +102,7 @@ def numbers_in(text: str, what: str, most: int) -> list[int]:
         first, dash, last = part.strip().partition("-")
         ends = (first, last if dash else first)
         if not all(end.isdecimal() and len(end) < _MOST_DIGITS for end in ends):
-            raise UsageError(f"{text[:60]} is no list of {what}; write it like 3,8,12-20.")
+            raise UsageError(f"{text[:60]} is not a list of {what}; write it like 3,8,12-20.")
         named = range(int(ends[0]), int(ends[1]) + 1)
         if len(found) + len(named) > most:
             raise UsageError(f"{text[:60]} names more than {most:,} {what}.")

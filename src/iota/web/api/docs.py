@@ -42,7 +42,7 @@ def docs_page(schema: Mapping[str, Any]) -> str:
     ]
     for method, path, operation in operations:
         body += _operation(method, path, operation)
-    body.append("<h1>What is answered</h1>")
+    body.append("<h1>Types</h1>")
     for name in sorted(schemas):
         body += _schema(name, schemas[name])
     return (

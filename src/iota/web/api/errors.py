@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 
 import msgspec
 from fastapi import FastAPI, Request
@@ -11,11 +12,23 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from iota.errors import InputError, IotaError, ParameterError, RunFolderError
+from iota.errors import (
+    BackendError,
+    ConflictError,
+    InputError,
+    IotaError,
+    NotFoundError,
+    ParameterError,
+    RunFolderError,
+)
+from iota.processes.question import BusyError, CrashError, FailureError, LateError
+from iota.web.searches.searching import ClientGoneError
 
 logger = logging.getLogger(__name__)
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
+SEE_DOCS = "See /api/docs for what can be asked."
+_CLIENT_LEFT = 499  # as nginx has it; nobody reads the answer
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -32,19 +45,33 @@ class ErrorAnswer(msgspec.Struct, frozen=True):
     error: Problem
 
 
-class NotThereError(IotaError):
-    """What is asked for is not there."""
-
-
 class NotYetError(IotaError):
     """What is asked for will be there soon."""
 
 
-def error_response(status: int, kind: str, message: str, then: str = "") -> Response:
+_STATUSES: tuple[tuple[type[IotaError], int, str], ...] = (  # the first that fits
+    (NotFoundError, 404, "not_found"),
+    (ConflictError, 409, "conflict"),
+    (RunFolderError, 409, "run_folder"),
+    (NotYetError, 503, "not_yet"),
+    (BusyError, 503, "busy"),
+    (LateError, 504, "timed_out"),
+    (CrashError, 500, "crashed"),
+    (FailureError, 500, "internal"),
+    (BackendError, 500, "backend"),
+    (ParameterError, 400, "parameter"),
+    (InputError, 400, "input"),
+    (IotaError, 400, "usage"),
+)
+
+
+def error_response(
+    status: int, kind: str, message: str, then: str = "", headers: Mapping[str, str] | None = None
+) -> Response:
     """An answer in the one shape."""
     body = msgspec.json.encode(ErrorAnswer(Problem(kind, message, then)))
-    headers = {"Cache-Control": "no-store"} | ({"Retry-After": "2"} if status == 503 else {})
-    return Response(body, status, media_type="application/json", headers=headers)
+    more = {"Cache-Control": "no-store"} | ({"Retry-After": "2"} if status == 503 else {}) | dict(headers or {})
+    return Response(body, status, media_type="application/json", headers=more)
 
 
 def handle_errors(app: FastAPI) -> None:
@@ -52,22 +79,12 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(IotaError, _iota_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(ClientGoneError, _client_left)
     app.add_exception_handler(Exception, _unexpected)
 
 
 async def _iota_error(_: Request, error: Exception) -> Response:
-    status, kind = next(
-        (status, kind)
-        for kinds, status, kind in (
-            (NotThereError, 404, "not_found"),
-            (NotYetError, 503, "not_yet"),
-            (RunFolderError, 409, "run_folder"),
-            (ParameterError, 400, "parameter"),
-            (InputError, 400, "input"),
-            (IotaError, 400, "usage"),
-        )
-        if isinstance(error, kinds)
-    )
+    status, kind = next((status, kind) for of, status, kind in _STATUSES if isinstance(error, of))
     first, *rest = _SENTENCE.split(str(error), maxsplit=1)
     return error_response(status, kind, first, " ".join(rest))
 
@@ -76,16 +93,20 @@ async def _validation_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"][1:]) or "the body"
-    return error_response(422, "request", f"{where}: {first['msg']}.", "See /api/docs for what can be asked.")
+    return error_response(422, "request", f"{where}: {first['msg'].rstrip('.')}.", SEE_DOCS)
 
 
 async def _http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kind = {404: "not_found", 405: "method"}.get(error.status_code, "request")
-    return error_response(error.status_code, kind, f"{error.detail}.", "See /api/docs for what can be asked.")
+    return error_response(error.status_code, kind, f"{error.detail}.", SEE_DOCS, error.headers)
+
+
+async def _client_left(_: Request, error: Exception) -> Response:
+    return Response(status_code=_CLIENT_LEFT)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
     """The border of the server around a request."""
     logger.error("%s %s", request.method, request.url.path, exc_info=error)
-    return error_response(500, "internal", "The server failed at this request.", "Its own log says more.")
+    return error_response(500, "internal", "The server failed to answer this request.", "See its log for details.")

@@ -13,16 +13,16 @@ from iota.analysis.table.columns import COLUMNS
 from iota.analysis.table.selection import Wanted, select_rows
 from iota.errors import UsageError
 from iota.records import FrameResult
-from iota.web.api.answers import RunId, current_run, json_answer
+from iota.web.api.answers import RunId, current_run, finished_record, json_answer, still_the_same
 from iota.web.api.columns import float32_rows, zero_of_finished
-from iota.web.api.errors import NotThereError, NotYetError
-from iota.web.api.models import ColumnList, FramePage, FrameRow, answers
+from iota.web.api.descriptions import answers, error_answers
+from iota.web.api.models import FramePage, FrameRow
 from iota.web.live.runs import PATIENCE_S, LiveRun
 from iota.web.projects.projects import Projects
 
 MOST_FRAMES = 1000  # in one answer
 _COLUMN_ANSWERS: dict[int | str, dict[str, Any]] = {
-    **answers(ColumnList, errors=(400, 404, 422)),
+    **error_answers((400, 404, 422)),
     200: {
         "description": "The columns.",
         "content": {
@@ -33,61 +33,60 @@ _COLUMN_ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-_Names = Annotated[str, Query(description="Names of columns, with commas between them.", max_length=2000)]
+_Names = Annotated[str, Query(description="Names of columns, separated by commas.", max_length=2000)]
 
 
 def add_frames(api: APIRouter, projects: Projects) -> None:
     """Add the routes."""
 
-    @api.get("/runs/{run}/frames", responses=answers(FramePage, errors=(400, 404, 409, 422)))
+    @api.get("/runs/{run}/frames", responses=answers(FramePage, errors=(400, 404, 409, 422, 503)))
     async def frames(
         run: RunId,
-        offset: Annotated[int, Query(ge=0, description="How many to leave out.")] = 0,
-        limit: Annotated[int, Query(ge=0, le=MOST_FRAMES, description="How many to give.")] = 100,
+        offset: Annotated[int, Query(ge=0, description="Number of frames to skip.")] = 0,
+        limit: Annotated[int, Query(ge=0, le=MOST_FRAMES, description="Maximum number of frames.")] = 100,
         outcome: Annotated[list[str] | None, Query(description="Any of these outcomes.", max_length=20)] = None,
         reason: Annotated[
-            list[str] | None, Query(description="Any of these reasons, as the run's table has them.", max_length=100)
+            list[str] | None, Query(description="Any of these reasons, as in the table of the run.", max_length=100)
         ] = None,
         where: Annotated[
             list[str] | None, Query(description="Limits that must all hold, e.g. d_min_A<2.5.", max_length=20)
         ] = None,
         text: Annotated[str, Query(description="A part of the frame's path or name.", max_length=1000)] = "",
-        sort: Annotated[str, Query(description="A column; -column for the largest first.", max_length=40)] = "",
+        sort: Annotated[
+            str,
+            Query(description="A column; with a minus sign before it, the largest values come first.", max_length=40),
+        ] = "",
     ) -> Response:
-        """Records of the frames that are wanted, some at a time."""
+        """Records of the frames that meet all conditions, one page at a time."""
         live = await current_run(projects, run)
         if offset + limit > live.table.n_rows and not live.table.is_complete:
             await live.current(PATIENCE_S)
         wanted = Wanted(outcomes=outcome or (), reasons=reason or (), limits=where or (), text=text, sort=sort)
-        return json_answer(await asyncio.to_thread(_page, live, wanted, offset, limit))
+        with still_the_same(run):
+            return json_answer(await asyncio.to_thread(_page, live, wanted, offset, limit))
 
     @api.get("/runs/{run}/frames/{row}", responses=answers(FrameRow, errors=(404, 409, 422, 503)))
     async def frame(run: RunId, row: Annotated[int, Path(ge=0, description="Row in the ledger.")]) -> Response:
-        """The record of one frame; of a run at work one that will be there soon is waited for (5 s at most)."""
+        """The record of one frame; if the run will finish or read it soon, the answer waits for it, 5 s at most."""
         live = await current_run(projects, run)
-        if not await live.reach(row + 1):
-            if live.may_reach(row + 1):
-                raise NotYetError(
-                    f"Row {row} of run {run} is not there yet. {_progress(live)} Ask again in some seconds."
-                )
-            raise NotThereError(f"Run {run} has no row {row}. It has {live.table.n_rows} finished frames.")
-        return json_answer(_frame_row(row, await asyncio.to_thread(live.table.record, row)))
+        return json_answer(_frame_row(row, await finished_record(live, run, row)))
 
     @api.get("/runs/{run}/columns", responses=_COLUMN_ANSWERS)
     async def run_columns(
         run: RunId,
         names: _Names,
-        since: Annotated[int, Query(ge=0, description="First row that is wanted.")] = 0,
-        limit: Annotated[int | None, Query(ge=0, description="How many rows at most.")] = None,
+        since: Annotated[int, Query(ge=0, description="First row to return.")] = 0,
+        limit: Annotated[int | None, Query(ge=0, description="Maximum number of rows.")] = None,
         generation: Annotated[
-            int | None, Query(description="Of the rows that are known; when it has changed, all rows come.")
+            int | None,
+            Query(description="X-Generation of the rows that are known; if it has changed, all rows are returned."),
         ] = None,
         accept: Annotated[str, Header(include_in_schema=False)] = "",
     ) -> Response:
         """Columns of finished frames: float32, little-endian, row by row `[n_rows, n_names]`, or an Arrow stream.
 
-        X-Rows-From differs from ``since`` when the rows that were known are void.  In float32, codes and nan are as in
-        /api/columns, and ``finished`` counts from X-Finished-Zero.
+        X-Rows-From differs from ``since`` if the rows that were known are no longer valid.  In float32, codes and nan
+        are as in /api/columns, and ``finished`` counts from X-Finished-Zero.
         """
         asked = _column_names(names)
         live = await current_run(projects, run)
@@ -118,14 +117,9 @@ def add_frames(api: APIRouter, projects: Projects) -> None:
 def _page(live: LiveRun, wanted: Wanted, offset: int, limit: int) -> FramePage:
     rows = select_rows(live.table, wanted)
     some = rows[offset : offset + limit]
-    frames = [_frame_row(row, result) for row, result in zip(some.tolist(), live.table.records(some), strict=True)]
+    records = live.table.records(some) if len(some) else ()  # a run that has just begun has no ledger
+    frames = [_frame_row(row, result) for row, result in zip(some.tolist(), records, strict=True)]
     return FramePage(total=len(rows), offset=offset, progress=live.table.progress, frames=frames)
-
-
-def _progress(live: LiveRun) -> str:
-    if live.table.is_complete:
-        return f"{live.table.n_rows} of {live.n_frames} frames are finished."
-    return f"{live.table.n_rows} rows, {live.table.progress:.0%} of the ledger, are read."
 
 
 def _frame_row(row: int, result: FrameResult) -> FrameRow:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,8 +13,6 @@ from iota.analysis.table.columns import Column
 from iota.records import FrameResult
 from iota.runs import RunState
 from iota.runs.folder import RunInfo
-from iota.web.api.errors import ErrorAnswer
-from iota.web.live.log_reader import LogLines, LogText
 from iota.web.projects.projects import RunEntry
 
 _Line = Annotated[str, Field(max_length=4096, pattern=r"^[^\x00\n]*$")]
@@ -103,36 +100,3 @@ class Ordered(msgspec.Struct, frozen=True):
 
     id: str
     folder: str
-
-
-ANSWERS = (
-    RunList,
-    RunDetail,
-    FramePage,
-    FrameRow,
-    LogText,
-    LogLines,
-    ColumnList,
-    Versions,
-    Ordered,
-    ErrorAnswer,
-)
-
-
-def components() -> dict[str, Any]:
-    """JSON Schemas of all that is answered, by name."""
-    _, found = msgspec.json.schema_components(ANSWERS, ref_template="#/components/schemas/{name}")
-    return found
-
-
-def answers(kind: type, status: int = 200, errors: Sequence[int] = (404, 422)) -> dict[int | str, dict[str, Any]]:
-    """What OpenAPI is told of the answers of a route."""
-
-    def content(of: type) -> dict[str, Any]:
-        return {"application/json": {"schema": {"$ref": f"#/components/schemas/{of.__name__}"}}}
-
-    words = " ".join((kind.__doc__ or "").split())
-    found: dict[int | str, dict[str, Any]] = {status: {"description": words, "content": content(kind)}}
-    for error in sorted({*errors, 422} if errors else ()):  # FastAPI would describe its own shape for 422
-        found[error] = {"description": "What is wrong, and what to do next.", "content": content(ErrorAnswer)}
-    return found

@@ -1,4 +1,4 @@
-"""The HTTP API: all that pages show of runs, for programs; JSON, and float32 or Arrow for columns.
+"""The HTTP API: all that pages show of runs and images, for programs; JSON, and bytes for columns and pixels.
 
 Who may ask is checked outside, by :mod:`iota.web.access.guard`.
 """
@@ -7,34 +7,54 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Receive, Scope, Send
 
 import iota
 from iota import records
 from iota.analysis.table.columns import COLUMNS
 from iota.records import OUTCOMES
 from iota.web.api.answers import json_answer
+from iota.web.api.descriptions import answers, components
 from iota.web.api.docs import docs_page
-from iota.web.api.errors import NotThereError, handle_errors
+from iota.web.api.errors import SEE_DOCS, error_response, handle_errors
 from iota.web.api.frames import add_frames
-from iota.web.api.models import ColumnList, Versions, answers, components
+from iota.web.api.image_marks import add_marks
+from iota.web.api.image_requests import Images
+from iota.web.api.images import add_images
+from iota.web.api.masks import add_masks
+from iota.web.api.models import ColumnList, Versions
 from iota.web.api.runs import add_runs
+from iota.web.image.pixel_server import PixelServer
 from iota.web.projects.projects import Projects
 
 API_VERSION = 1
 _DESCRIPTION = (
-    "Runs, their frames and their logs. Numbers have their units in their names. Every answer whose status is 400 or"
+    "Runs, their frames, logs and images. Numbers have their units in their names. Every answer whose status is 400 or"
     ' more is {"error": {"kind", "message", "next"}}.'
 )
 
 
-def add_api(app: FastAPI, projects: Projects) -> None:
-    """Give an application the API, its documentation and its way to say what is wrong."""
-    app.include_router(_make_router(app, projects))
+def add_api(app: FastAPI, projects: Projects, pixels: PixelServer | None = None) -> None:
+    """Give an application the API, its documentation and its way to say what is wrong.
+
+    Args:
+        app: the application.
+        projects: whose runs are shown.
+        pixels: what opens images; by default another one, which starts when it is first asked.
+    """
+    routers = (_make_router(app, projects), _make_image_router(Images(projects, pixels or PixelServer())))
+    for router in routers:
+        app.include_router(router)
+    nothing = _Nothing([route for router in routers for route in router.routes])
+    for path in ("/api", "/api/{rest:path}"):
+        app.add_route(path, nothing, include_in_schema=False)  # type: ignore[arg-type]  # an ASGI application
     handle_errors(app)
 
     def openapi() -> dict[str, Any]:
@@ -48,16 +68,16 @@ def add_api(app: FastAPI, projects: Projects) -> None:
 
 
 def _make_router(app: FastAPI, projects: Projects) -> APIRouter:
-    api = APIRouter(prefix="/api")
+    api = APIRouter(prefix="/api", default_response_class=Response)
 
     @api.get("/versions", responses=answers(Versions, errors=()))
     async def versions() -> Response:
-        """What this server is made of."""
+        """Versions of the components of this server."""
         return json_answer(_versions())
 
     @api.get("/columns", responses=answers(ColumnList, errors=()))
     async def columns() -> Response:
-        """What columns there are, with units and words for people."""
+        """Available columns, with units and labels."""
         return json_answer(ColumnList(list(COLUMNS.values()), list(OUTCOMES)))
 
     add_runs(api, projects)
@@ -67,11 +87,33 @@ def _make_router(app: FastAPI, projects: Projects) -> APIRouter:
     async def docs() -> Response:
         return HTMLResponse(docs_page(app.openapi()))
 
-    @api.api_route("/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
-    async def nothing(rest: str) -> Response:
-        raise NotThereError(f"There is nothing at /api/{rest[:80]}. See /api/docs for what there is.")
-
     return api
+
+
+def _make_image_router(images: Images) -> APIRouter:
+    api = APIRouter(prefix="/api/image", default_response_class=Response)
+    for add in (add_images, add_marks, add_masks):
+        add(api, images)
+    return api
+
+
+class _Nothing:
+    """ASGI application that answers what no route of the API does, whatever its method, before pages do."""
+
+    def __init__(self, routes: Sequence[BaseRoute]) -> None:
+        self._routes = [route for route in routes if isinstance(route, Route)]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Say whether there is nothing, or something for another method."""
+        path = scope["path"][:85]
+        of_path = [route.methods or () for route in self._routes if route.matches(scope)[0] is not Match.NONE]
+        allowed = ", ".join(sorted({method for methods in of_path for method in methods}))
+        if allowed:
+            sentence = f"{path} takes {allowed}, not {scope['method'][:20]}."
+            answer = error_response(405, "method", sentence, SEE_DOCS, {"Allow": allowed})
+        else:
+            answer = error_response(404, "not_found", f"There is nothing at {path}.", SEE_DOCS)
+        await answer(scope, receive, send)
 
 
 def _versions() -> Versions:

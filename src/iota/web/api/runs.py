@@ -14,14 +14,15 @@ from iota.errors import UsageError
 from iota.params import is_assignment
 from iota.runs.control import give_order
 from iota.runs.folder import RunInfo
-from iota.web.api.answers import RunId, current_run, json_answer, project_folder, run_folder
-from iota.web.api.models import Ordered, RunDetail, RunList, StartRequest, TableInfo, answers
+from iota.web.api.answers import RunId, current_run, json_answer, project_folder
+from iota.web.api.descriptions import answers
+from iota.web.api.models import Ordered, RunDetail, RunList, StartRequest, TableInfo
 from iota.web.live.log_reader import LogText, read_end, read_since, search
 from iota.web.live.runs import LiveRun
 from iota.web.projects.launch import resume_run, start_run, stop_run
 from iota.web.projects.projects import Projects, RunEntry
 
-Order = Annotated[Literal["stop", "finish", "resume"], Path(description="What the run is told.")]
+Order = Annotated[Literal["stop", "finish", "resume"], Path(description="Order to the run.")]
 
 
 def add_runs(api: APIRouter, projects: Projects) -> None:
@@ -36,9 +37,9 @@ def add_runs(api: APIRouter, projects: Projects) -> None:
             RunList(await asyncio.to_thread(projects.runs, project_folder(projects, project) if project else None))
         )
 
-    @api.post("/runs", status_code=201, responses=answers(Ordered, 201, errors=(400, 404, 422)))
+    @api.post("/runs", status_code=201, responses=answers(Ordered, 201, errors=(400, 404, 422, 500)))
     async def start(request: StartRequest) -> Response:
-        """Start a run; it goes on when the server ends.  What iota.run refuses is answered in its own words."""
+        """Start a run, which continues when the server ends.  What iota.run rejects is answered with its message."""
         home = project_folder(projects, request.project) if request.project else projects.home
         folder = await start_run(request.script, request.target, home, _arguments(request))
         run_id = projects.id_of(folder)
@@ -46,15 +47,15 @@ def add_runs(api: APIRouter, projects: Projects) -> None:
 
     @api.get("/runs/{run}", responses=answers(RunDetail, errors=(404, 409)))
     async def run_detail(run: RunId) -> Response:
-        """One run: state, summary, what was started, and how far its frames are read."""
-        entry = await asyncio.to_thread(projects.entry, run_folder(projects, run))
+        """One run: state, summary, how it was started, and how far the ledger has been read."""
+        entry = await asyncio.to_thread(projects.entry, projects.folder(run))
         live = await current_run(projects, run)  # after the entry: what that counts as finished is read
         return json_answer(await asyncio.to_thread(_detail, entry, live))
 
     @api.post("/runs/{run}/{order}", status_code=202, responses=answers(Ordered, 202, errors=(400, 404, 409)))
     async def give(run: RunId, order: Order) -> Response:
-        """Stop a run now, have it look for no more images, or go on with one that was stopped."""
-        folder = run_folder(projects, run)
+        """Stop a run, end its monitor mode (finish), or resume it."""
+        folder = projects.folder(run)
         if order == "stop":
             await stop_run(folder)
         elif order == "finish":
@@ -66,11 +67,14 @@ def add_runs(api: APIRouter, projects: Projects) -> None:
     @api.get("/runs/{run}/log", responses=answers(LogText, errors=(404, 422)))
     async def log(
         run: RunId,
-        since: Annotated[int | None, Query(ge=0, description="Bytes that are known; left out: the end.")] = None,
-        contains: Annotated[str, Query(description="Only lines that hold this text.", max_length=1000)] = "",
+        since: Annotated[
+            int | None,
+            Query(ge=0, description="Number of bytes that are known; by default, the end of the log is returned."),
+        ] = None,
+        contains: Annotated[str, Query(description="Only lines that contain this text.", max_length=1000)] = "",
     ) -> Response:
-        """The log of a run from some byte on, its end, or its lines that hold a text (LogLines)."""
-        path = run_folder(projects, run).log
+        """The log of a run: its end, what follows a number of bytes, or the lines that contain a text (LogLines)."""
+        path = projects.folder(run).log
         if contains:
             return json_answer(await asyncio.to_thread(search, path, contains))
         if since is None:

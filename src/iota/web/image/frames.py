@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from iota.analysis.table.table import RunTable
-from iota.errors import RunFolderError, UsageError
+from iota.errors import UsageError
 from iota.inputs.finding.search_job import CHOOSE_IMAGES, ChooseImages
 from iota.inputs.names.select import numbers_in
 from iota.records import FrameRef, FrameResult
-from iota.runs import RunFolder, iterate_ledger
-from iota.web.projects.projects import Projects
+from iota.runs import RunFolder
+from iota.web.live.runs import LiveRun
 from iota.web.searches.searching import image_searches
 
 _MOST_IN_SET = 20_000
-
-
-class Place(msgspec.Struct, frozen=True):
-    """Where an image is, as the query of a page or of the API says it."""
-
-    run: str = ""
-    row: int | None = None
-    path: str = ""
-    index: int | None = None
+_ALL_ROWS_S = 30.0  # in which a large ledger is read
 
 
 class Shown(msgspec.Struct, kw_only=True):
@@ -64,52 +54,17 @@ class Shown(msgspec.Struct, kw_only=True):
         return f"{status.st_mtime_ns:x}-{status.st_size:x}"
 
 
-def shown(projects: Projects, place: Place, table: RunTable | None = None) -> Shown:
-    """The image at a place.
-
-    Args:
-        projects: where runs are looked up.
-        place: of the image.
-        table: of the run, if somebody follows it: it knows where in the ledger a row is.
+def at_path(path: str, index: int | None = None) -> Shown:
+    """The image that a path names, and for a multi-image file its index from 0.
 
     Raises:
-        UsageError: there is no such run or row, or nothing was named.
+        UsageError: nothing is named, or not by an absolute path.
     """
-    if place.run:
-        folder = projects.folder(place.run)
-        row = place.row or 0
-        record = table.record(row) if table is not None and 0 <= row < table.n_rows else record_of(folder, row)
-        return Shown(frame=record.frame, record=record, folder=str(folder.path))
-    if not place.path:
+    if not path:
         raise UsageError("Name an image: a run and a row, or a path.")
-    if "\0" in place.path or not Path(place.path).is_absolute():
-        raise UsageError(f"{place.path[:200]} is not an absolute path.")
-    return Shown(frame=FrameRef(place.path, place.index))
-
-
-def record_of(folder: RunFolder, row: int) -> FrameResult:
-    """The record of a row, as :class:`iota.analysis.table.table.RunTable` counts them.
-
-    Raises:
-        UsageError: there are not so many, or it cannot be read.
-    """
-    try:
-        record = next(islice(iterate_ledger(folder.ledger), max(row, 0), None), None)
-    except RunFolderError as error:
-        raise UsageError(f"The record of row {row} of run {folder.path.name} cannot be read.") from error
-    if record is None:
-        raise UsageError(f"Run {folder.path.name} has no row {row}.")
-    return record
-
-
-def n_rows(folder: RunFolder) -> int:
-    """Number of finished frames of a run."""
-    table = RunTable(folder)
-    try:
-        table.update()
-    except RunFolderError:
-        return 0
-    return table.n_rows
+    if "\0" in path or not Path(path).is_absolute():
+        raise UsageError(f"{path[:200]} is not an absolute path.")
+    return Shown(frame=FrameRef(path, index))
 
 
 class ImageSet(msgspec.Struct, kw_only=True):
@@ -122,33 +77,42 @@ class ImageSet(msgspec.Struct, kw_only=True):
     remarks: list[str] = []
 
 
-def rows_set(projects: Projects, run: str, rows: str = "") -> ImageSet:
-    """Images of a run to go through.
+async def rows_set(live: LiveRun, run: str, rows: str = "") -> ImageSet:
+    """Images of a run to go through; rows that it does not have are left out.
 
     Args:
-        projects: where runs are looked up.
-        run: id of the run.
+        live: the run.
+        run: its id.
         rows: of the run, as ``3,8,12-20``; empty for all.
 
     Raises:
-        UsageError: there is no such run, or the choice is not understood.
+        UsageError: the choice is not understood.
     """
-    folder = projects.folder(run)
-    chosen = numbers_in(rows, "rows", _MOST_IN_SET) if rows else None
-    return ImageSet(run=run, n=n_rows(folder) if chosen is None else len(chosen), rows=chosen)
+    if not rows:
+        await live.current(_ALL_ROWS_S)
+        return ImageSet(run=run, n=live.table.n_rows)
+    wanted = numbers_in(rows, "rows", _MOST_IN_SET)
+    await live.reach(max(wanted, default=-1) + 1)
+    chosen = [row for row in wanted if row < live.table.n_rows or live.may_reach(row + 1)]
+    n_left_out = len(wanted) - len(chosen)
+    remark = f"Rows that run {run} does not have were left out: {n_left_out}."
+    return ImageSet(run=run, n=len(chosen), rows=chosen, remarks=[remark] if n_left_out else [])
 
 
-async def found_set(place: Place, sources: Sequence[str] = (), some: str = "") -> ImageSet:
+async def found_set(path: str, index: int | None = None, sources: Sequence[str] = (), some: str = "") -> ImageSet:
     """Images of files to go through; cancel it when nobody waits any more.
 
     Args:
-        place: the image that is shown; without sources all images of its path.
-        sources: files, folders, wildcards and lists instead of the path.
+        path: of a file, all of whose images are wanted, where there are no sources.
+        index: of the only image of that file that is wanted, from 0.
+        sources: files, folders, wildcards and lists.
         some: of the frames, ``first 10`` or ``5-20`` counted from 1; empty for all.
 
     Raises:
-        UsageError: a choice is not understood, or the search has reached a limit.
+        UsageError: nothing is named, a choice is not understood, or the search has reached a limit.
     """
-    named = list(sources) or [place.path if place.index is None else f"{place.path}#{place.index + 1}"]
+    if not (sources or path):
+        raise UsageError("Name images: a run, a path, or sources.")
+    named = list(sources) or [path if index is None else f"{path}#{index + 1}"]
     chosen = await image_searches.ask(CHOOSE_IMAGES, ChooseImages(named, some, _MOST_IN_SET))
     return ImageSet(n=len(chosen.frames), frames=chosen.frames, remarks=chosen.remarks)

@@ -17,15 +17,17 @@ from typing import Any
 import msgspec
 
 from iota.engine.questions import PIXELS, ImageRequest
-from iota.processes.question import AnsweringProcess, CrashError, NoAnswerError
+from iota.errors import IotaError, NotFoundError, RunFolderError
+from iota.processes.question import AnsweringProcess, BusyError, CrashError, NoAnswerError
 
 logger = logging.getLogger(__name__)
 
 _N_HELPERS = 2
 _PATIENCE_S = 0.5  # for the helper that has an image in memory, before the other one opens it as well
-_IDLE_S = 600.0  # after which memory counts for more than the seconds in which DIALS is loaded again
+_IDLE_S = 120.0  # after which memory counts for more than the seconds in which DIALS is loaded again
 _QUEUE_S = 90.0  # in which one of the helpers has to become free
 _TO_TIDY_S = 1.0  # for a helper that is not at work
+_REFUSALS: dict[str, type[IotaError]] = {error.__name__: error for error in (NotFoundError, RunFolderError)}
 
 
 class PixelServer:
@@ -51,7 +53,7 @@ class PixelServer:
     def _warm_up(self) -> None:
         try:
             self.ask("warm")
-        except NoAnswerError as error:
+        except IotaError as error:
             logger.warning("%s", error)
 
     def ask(self, do: str, *, about: Hashable = None, **given: Any) -> tuple[Any, bytes]:
@@ -63,13 +65,20 @@ class PixelServer:
             given: arguments of the method.
 
         Raises:
-            NoAnswerError: it could not be done, two helpers crashed, or one hung; the text says why.
+            NotFoundError: there is no such file, image, panel or pixel.
+            RunFolderError: files of the run cannot be read.
+            NoAnswerError: it could not be done, two helpers crashed, one hung, or none was free; the text says why.
         """
         request = ImageRequest(do, given)
         try:
-            answer, body = self._ask_one(about, request)
-        except CrashError:
-            answer, body = self._ask_one(about, request)
+            try:
+                answer, body = self._ask_one(about, request)
+            except CrashError:
+                answer, body = self._ask_one(about, request)
+        except NoAnswerError as error:
+            if error.refused_as in _REFUSALS:
+                raise _REFUSALS[error.refused_as](str(error)) from error
+            raise
         return msgspec.json.decode(answer), body
 
     def _ask_one(self, about: Hashable, request: ImageRequest) -> tuple[msgspec.Raw, bytes]:
@@ -88,7 +97,7 @@ class PixelServer:
         with self._changed:
             while True:
                 if self._is_closed:
-                    raise NoAnswerError("The server ends.")
+                    raise BusyError("The server is shutting down.")
                 free = [helper for helper in self._helpers if helper.is_free]
                 knows = [helper for helper in self._helpers if about is not None and about in helper.seen]
                 waited = time.monotonic() - start
@@ -99,7 +108,7 @@ class PixelServer:
                     chosen.take(about)
                     return chosen
                 if waited > _QUEUE_S:
-                    raise NoAnswerError("All helpers are at work on slow images. Try again in a minute.")
+                    raise BusyError("Other images are still being read. Try again in a minute.")
                 self._changed.wait(_PATIENCE_S if free else 1.0)
 
     def _rest_later(self) -> None:

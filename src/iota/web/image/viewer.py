@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from iota.errors import UsageError
+from iota.errors import BackendError, ConflictError
 from iota.processes.command import Command
 from iota.web.image.frames import Shown
 
@@ -19,12 +19,13 @@ def open_viewer(image: Shown) -> str:
         A sentence.
 
     Raises:
-        UsageError: there is no display, or the viewer did not start.
+        ConflictError: there is no display.
+        BackendError: the viewer did not start.
     """
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        raise UsageError(
-            "The server has no display for dials.image_viewer, so the image stays here in the browser. Started in a"
-            " session with a display (ssh -X, a desktop), the server opens it."
+        raise ConflictError(
+            "The server has no display, so dials.image_viewer cannot be opened. Start the server in a session with a"
+            " display (a desktop, or ssh -X)."
         )
     files = [image.file("experiments"), image.file("reflections") or image.file("strong")]
     arguments = [file for file in files if file] if files[0] else [image.frame.path]
@@ -32,6 +33,6 @@ def open_viewer(image: Shown) -> str:
     deadline = time.monotonic() + _SURE_AFTER_S
     while time.monotonic() < deadline:
         if viewer.exit_status is not None:
-            raise UsageError(f"dials.image_viewer did not open: {viewer.sentence}")
+            raise BackendError(f"dials.image_viewer did not open: {viewer.sentence}")
         time.sleep(0.1)
     return "dials.image_viewer is open on the screen of the server."

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from iota.errors import RunFolderError, UsageError
+from iota.errors import NotFoundError, RunFolderError
 from iota.records import Outcome
 from iota.runs import RunFolder, read_state
 from iota.runs.folder import RunInfo
@@ -79,14 +79,14 @@ class Projects:
         """The folder of a run by its id.
 
         Raises:
-            UsageError: there is no such run.
+            NotFoundError: there is no such run.
         """
         match = _RUN_ID.fullmatch(run_id)
         project = (self._others.get(match[2]) if match[2] else self.home) if match else None
         if match is not None and project is not None:
             with contextlib.suppress(RunFolderError):
                 return RunFolder.open(project / "integration" / match[1])
-        raise UsageError(f"There is no run {run_id[:40]} here. The page of runs lists those there are.")
+        raise NotFoundError(f"There is no run {run_id[:40]} here. The page of runs lists the existing ones.")
 
     def runs(self, project: Path | None = None) -> list[RunEntry]:
         """Runs of one project, or of all; the newest of a project first."""
