@@ -87,11 +87,15 @@ def _schema(name: str, schema: dict[str, Any]) -> Iterator[str]:
     yield f"### {name}\n"
     yield f"{' '.join(schema.get('description', '').split())}\n".replace("``", "`")
     rows = [
-        (code(field), _type(of), code(str(of["default"])) if of.get("default") not in (None, "") else "")
+        (code(field), _type(of), prose(of.get("description", "")), _default(of))
         for field, of in schema.get("properties", {}).items()
     ]
     if rows:
-        yield from table(("field", "type", "default"), rows)
+        yield from table(("field", "type", "meaning", "default"), rows)
+
+
+def _default(of: dict[str, Any]) -> str:
+    return code(str(of["default"])) if of.get("default") not in (None, "", [], {}) else ""
 
 
 def _type(schema: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from documentation import commands, dependencies, http_api, outcomes, parameters
+from documentation import commands, dependencies, http_api, modules, outcomes, parameters, python_api
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 PAGES = {
@@ -15,6 +15,8 @@ PAGES = {
     "outcomes.md": outcomes,
     "commands.md": commands,
     "http-api.md": http_api,
+    "python-api.md": python_api,
+    "modules.md": modules,
     "dependencies.md": dependencies,
 }
 _MADE = "<!-- Made by scripts/reference from the code; what is changed here is lost. -->\n\n"

@@ -1,4 +1,4 @@
-"""What can go wrong with a run, as one tree.
+"""Exceptions that end a command with a sentence for the user: input, parameters, run folder, backend.
 
 A frame's failure is never one of these: it is a :class:`iota.records.FrameResult` with an outcome and a reason.
 

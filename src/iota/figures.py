@@ -1,4 +1,4 @@
-"""Figures of matplotlib, always drawn in its own style.
+"""Matplotlib figures with its default style, whatever matplotlibrc is in the current folder.
 
 matplotlib takes settings from a ``matplotlibrc`` in the current folder, which may be one of somebody else's images:
 colours and sizes, and that texts are set by TeX, with commands of its choice.

@@ -1,4 +1,4 @@
-"""HDF5 for all of IOTA: h5py, with the compression filters of hdf5plugin where that is installed.
+"""The only module that imports h5py: HDF5 with the compression filters of hdf5plugin, if installed.
 
 Import h5py from here and from nowhere else.  hdf5plugin registers its filters when it is imported (0.03 s).  It has to
 be imported: if HDF5 finds the same filters through HDF5_PLUGIN_PATH, it can read with them, but a script that imports

@@ -1,4 +1,4 @@
-"""The compression filters in which facilities write images: whether this machine reads them, and what to do if not."""
+"""Compression filters of HDF5 images: whether this machine can read them, and what to do if it cannot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is installed beside IOTA: the predecessor, and programs."""
+"""What is installed beside IOTA: the original IOTA, and programs of others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What flows: the frame, what became of it, and the lattices found on it.
+"""The records: a frame, its outcome, its lattices, and the tasks and reports exchanged with workers.
 
 Units are in the names (``_A`` Angstrom, ``_deg``, ``_mm``, ``_px``, ``_s``); a name without one has none.
 A :class:`FrameResult` is one line of JSON in a run's ledger, ``frames.jsonl``.
@@ -81,7 +81,9 @@ class FrameRef(msgspec.Struct, frozen=True, order=True, gc=False):
     """
 
     path: str
+    """Path of the image file."""
     index: Count | None = None
+    """Index of the image in its file, from 0; None for a file of a single image."""
 
     def __str__(self) -> str:
         """Return the frame as people and list files write it: ``path`` or ``path#N`` with N counted from 1."""
@@ -91,28 +93,45 @@ class FrameRef(msgspec.Struct, frozen=True, order=True, gc=False):
 class Lattice(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """One crystal lattice on a frame, as refined and integrated."""
 
-    bravais: str  # Bravais symbol, e.g. "tP"
-    space_group: str  # Hermann-Mauguin symbol, e.g. "P 43 21 2"
-    unit_cell: tuple[Length, Length, Length, Angle, Angle, Angle]  # A, A, A, deg, deg, deg
+    bravais: str
+    """Bravais symbol, e.g. tP."""
+    space_group: str
+    """Hermann-Mauguin symbol, e.g. P 43 21 2."""
+    unit_cell: tuple[Length, Length, Length, Angle, Angle, Angle]
+    """a, b, c (A), alpha, beta, gamma (degrees)."""
     unit_cell_esd: tuple[Number, Number, Number, Number, Number, Number] | None = None
-    a_matrix: tuple[
-        Number, Number, Number, Number, Number, Number, Number, Number, Number
-    ]  # reciprocal setting A*, 1/A, by rows
+    """Standard uncertainties of the cell (A, degrees)."""
+    a_matrix: tuple[Number, Number, Number, Number, Number, Number, Number, Number, Number]
+    """Reciprocal setting A* by rows (1/A), in the laboratory frame of dxtbx."""
     n_indexed: Count
+    """Indexed spots."""
     n_integrated: Count = 0
-    n_strong: Count = 0  # integrated reflections with I/sigma above data_selection.image_triage.strong_sigma
+    """Integrated reflections."""
+    n_strong: Count = 0
+    """Integrated reflections with I/sigma above data_selection.image_triage.strong_sigma."""
     rmsd_px: Number | None = None
-    d_min_A: Number | None = None  # highest resolution to which the lattice was integrated
+    """RMSD between observed and predicted spot positions (px)."""
+    d_min_A: Number | None = None
+    """Highest resolution to which the lattice was integrated (A)."""
     d_max_A: Number | None = None
+    """Lowest resolution of an integrated reflection (A)."""
     wilson_b_A2: Number | None = None
+    """Wilson B factor (A^2)."""
     mosaicity_deg: Number | None = None  # half-width, the convention of DIALS
     domain_size_A: Number | None = None
+    """Mosaic domain size (A)."""
     beam_centre_mm: tuple[Number, Number] | None = None
-    beam_centre_px: tuple[Number, Number] | None = None  # fast, slow
+    """Where the beam meets its panel, or in a gap the plane of the first panel: fast, slow (mm)."""
+    beam_centre_px: tuple[Number, Number] | None = None
+    """The same in pixels: fast, slow (px); 0.5 is the centre of the first pixel."""
     distance_mm: Number | None = None
+    """Distance from the sample to the plane of the first panel (mm)."""
     wavelength_A: Number | None = None
+    """Wavelength (A)."""
     pixel_size_mm: Number | None = None
-    files: dict[str, str] = {}  # what -> path relative to the run folder, e.g. {"pickle": "final/int_x.pickle"}
+    """Size of a pixel (mm)."""
+    files: dict[str, str] = {}
+    """Kind -> path relative to the run folder, e.g. {"pickle": "final/int_x.pickle"}."""
 
 
 class GridPoint(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
@@ -133,28 +152,45 @@ class FrameResult(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """What became of one frame; every input frame ends in exactly one."""
 
     frame: FrameRef
-    name: str  # unique in the run; stem of the frame's files
+    """The image."""
+    name: str
+    """Unique in the run; stem of the frame's files."""
     outcome: Outcome
+    """The outcome."""
     reason: str = ""  # one sentence; empty when integrated
-    settings: str = ""  # with which the lattice was found: given lattice, defaults, determined lattice ...
-    remarks: list[str] = []  # sentences on its file or header that a user should know, although it was processed
-    attempts: list[str] = []  # one sentence for each setting that was tried and did not succeed
-    seconds: dict[str, Number] = {}  # stage -> s
-    n_spots: Count | None = None  # None: spot finding was not reached
+    settings: str = ""
+    """With which the lattice was found: given lattice, defaults, determined lattice ..."""
+    remarks: list[str] = []
+    """Sentences about its file or header that a user should know, although it was processed."""
+    attempts: list[str] = []
+    """One sentence for each setting that was tried without success."""
+    seconds: dict[str, Number] = {}
+    """Stage -> time (s)."""
+    n_spots: Count | None = None
+    """Number of spots; None: spot finding was not reached."""
     spots_d_min_A: Number | None = None
+    """Resolution within which 95 % of the spots lie (A)."""
     lattices: list[Lattice] = []
-    grid: list[GridPoint] = []  # of a grid search, in the order of the search
-    files: dict[str, str] = {}  # what -> path relative to the run folder
-    finished: Time = 0.0  # s since the epoch
-    file: FileId | None = None  # in monitor mode the file of a single image as it was read; None: it was not
+    """The lattices found, all of them."""
+    grid: list[GridPoint] = []
+    """Points of a grid search, in the order of the search."""
+    files: dict[str, str] = {}
+    """Kind -> path relative to the run folder."""
+    finished: Time = 0.0
+    """When it was finished (s since the epoch)."""
+    file: FileId | None = None
+    """In monitor mode, the file of a single image as it was read; otherwise None."""
     version: int = FORMAT_VERSION
+    """Version of the format of records."""
 
 
 class Settings(msgspec.Struct, frozen=True):
     """One way to look for a lattice: words for people, and what it adds to the target of the run."""
 
     label: str
+    """Words for people."""
     phil: str = ""
+    """What it adds to the target of the run."""
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -165,32 +201,49 @@ class Task(msgspec.Struct, frozen=True):
     """
 
     kind: Literal["screen", "scout", "process"]
+    """How far to go."""
     frame: FrameRef
+    """The image."""
     name: str
+    """Name of the frame in the run."""
     settings: tuple[Settings, ...] = ()
-    more: str = ""  # parameters of the backend beyond the target of the run
-    trial: bool = False  # nothing but the record is kept
+    """To be tried in turn."""
+    more: str = ""
+    """Parameters of the backend beyond the target of the run."""
+    trial: bool = False
+    """Whether nothing but the record is kept."""
 
 
 class Screened(msgspec.Struct, frozen=True, kw_only=True):
     """A frame that has enough spots to be indexed."""
 
     frame: FrameRef
+    """The image."""
     name: str
+    """Name of the frame in the run."""
     n_spots: Count
+    """Number of spots."""
 
 
 class Scouted(msgspec.Struct, frozen=True, kw_only=True):
     """A frame that was indexed only to determine its lattice."""
 
     frame: FrameRef
+    """The image."""
     name: str
-    settings: str  # label
-    unit_cell: tuple[float, float, float, float, float, float] | None = None  # Niggli cell of the primitive lattice
-    multiple: int = 1  # how many times larger the indexed cell was before its empty classes of indices were removed
+    """Name of the frame in the run."""
+    settings: str
+    """Label of the settings."""
+    unit_cell: tuple[float, float, float, float, float, float] | None = None
+    """Niggli cell of the primitive lattice (A, degrees); None: there is no lattice."""
+    multiple: int = 1
+    """How many times larger the indexed cell was before its empty classes of indices were removed."""
     n_indexed: Count = 0
+    """Indexed spots."""
     rmsd_px: float = 0.0
-    reason: str = ""  # why there is no lattice
+    """RMSD between observed and predicted spot positions (px)."""
+    reason: str = ""
+    """Why there is no lattice."""
 
 
 Report = Screened | Scouted | FrameResult

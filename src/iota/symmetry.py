@@ -1,4 +1,4 @@
-"""Unit cells, lattices and Miller indices: the little of cctbx that analysis needs.
+"""Unit cells, lattices, space groups, indexing ambiguities and Miller indices, via cctbx.
 
 A cell is six numbers, a b c (A) alpha beta gamma (degrees).  Niggli reduction jumps between equivalent settings when
 parameters are noisy, so cells are compared through the unimodular transformations between them, never by their

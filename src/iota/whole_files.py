@@ -1,4 +1,4 @@
-"""Files that others read: each is written under a hidden name beside its place, and gets its own when it is complete.
+"""Atomic writing: a file is written under a hidden temporary name and renamed when it is complete.
 
 Whoever finds a file under its name has all of it, whenever the process that wrote it was killed.  What such a process
 leaves behind is hidden and is removed by the next one that looks into the folder, a day later.

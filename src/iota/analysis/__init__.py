@@ -1,1 +1,1 @@
-"""What the records say: pure functions that never touch pixels or files."""
+"""Analysis of a run from its records: unit cells, statistics, completeness; never reads pixels."""

@@ -1,4 +1,4 @@
-"""Whether the beam or the detector moved during a run."""
+"""Detects drift of the beam centre and the detector distance during a run."""
 
 from __future__ import annotations
 
@@ -17,10 +17,14 @@ _AXES = {"beam_fast_mm": "x", "beam_slow_mm": "y", "distance_mm": "z"}
 class Drift(msgspec.Struct, frozen=True, kw_only=True):
     """How far the beam centre along an axis moved from the first to the last third of the lattices of a run."""
 
-    axis: str  # x: fast, y: slow, z: distance
-    change_mm: float  # of the median
-    half_width_mm: float  # the true change is within so much of it, with 99 %
-    n_lattices: int  # in each third
+    axis: str
+    """x: fast, y: slow, z: distance."""
+    change_mm: float
+    """Change of the median (mm)."""
+    half_width_mm: float
+    """Half-width of the 99 % confidence interval of the change (mm)."""
+    n_lattices: int
+    """Lattices in each third."""
 
     @property
     def is_significant(self) -> bool:

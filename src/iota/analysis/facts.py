@@ -1,4 +1,4 @@
-"""Facts that summarise a run, as names and values: log, API, pages and reports all show these and no others."""
+"""The items of a run's summary, as names and values; log, API, pages and reports all show these."""
 
 from __future__ import annotations
 
@@ -19,12 +19,18 @@ _MINUS = "\N{MINUS SIGN}"
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that is known of a run."""
 
-    name: str  # for programs
-    label: str  # for people
-    text: str  # the same everywhere it is shown
-    values: Mapping[str, float] = {}  # the numbers of the text, as exact as they are known
-    unit: str = ""  # of the values; those in percent and those that are counted have none
-    is_warning: bool = False  # a problem is likely
+    name: str
+    """Name for programs."""
+    label: str
+    """Label for people."""
+    text: str
+    """The same wherever it is shown."""
+    values: Mapping[str, float] = {}
+    """The numbers in the text, at full precision."""
+    unit: str = ""
+    """Unit of the values; percentages and counts have none."""
+    is_warning: bool = False
+    """Whether a problem is likely."""
 
 
 def run_facts(summary: Summary) -> list[Fact]:

@@ -19,9 +19,13 @@ class Failure(msgspec.Struct, frozen=True):
     """Frames of one outcome and one reason."""
 
     outcome: Outcome
-    reason: str  # numbers are … in it
-    code: int  # of the reason
+    """The outcome of these frames."""
+    reason: str
+    """The reason; its numbers are replaced by …."""
+    code: int
+    """Code of the reason in the run's table."""
     n: int
+    """Number of frames."""
 
     @property
     def key(self) -> tuple[Outcome, int]:

@@ -1,4 +1,4 @@
-"""What a grid search led to over all frames: how often each spot-finding setting was tried, indexed and chosen."""
+"""Statistics of a grid search: how often each spot-finding setting was tried, indexed and chosen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do other settings integrate more frames?  The same frames are processed with both, so the comparison is paired."""
+"""Paired comparison of two settings on the same frames: does one integrate significantly more?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many frames were hits, indexed and integrated, over time.
+"""Hit, indexing and integration rates over time.
 
 Rows that came since are added to counts of before, so that a million rows cost an update nothing but its new ones.
 """

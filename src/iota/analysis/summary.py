@@ -1,4 +1,4 @@
-"""The summary of a run: what a person wants to know first."""
+"""Computes the summary of a run: counts, consensus lattice, medians, drift."""
 
 from __future__ import annotations
 
@@ -28,54 +28,92 @@ from iota.symmetry import bravais_symbol
 class StageTime(msgspec.Struct, frozen=True, kw_only=True):
     """What a stage took."""
 
-    stage: str  # as records name it
-    n_frames: int  # that reached it
+    stage: str
+    """Name of the stage, as in records."""
+    n_frames: int
+    """Frames that reached it."""
     median_s: float
+    """Median per frame (s)."""
     total_s: float
+    """Total over all frames (s)."""
 
 
 class RateStep(msgspec.Struct, frozen=True, kw_only=True):
     """Frames of a step in time."""
 
-    start_s: float  # since the first frame was finished
+    start_s: float
+    """Start, relative to the first finished frame (s)."""
     end_s: float
-    n_read: int  # finished frames without those that could not be read
+    """End, likewise (s)."""
+    n_read: int
+    """Finished frames that could be read."""
     n_hits: int
+    """Hits among them."""
     n_indexed: int
+    """Indexed frames among them."""
     n_integrated: int
+    """Integrated frames among them."""
 
 
 class Summary(msgspec.Struct, kw_only=True):
     """Counts and typical values of a run."""
 
     n_frames: int
-    counts: dict[Outcome, int]  # of finished frames, outcomes that occur only
+    """Frames of the run, finished or not."""
+    counts: dict[Outcome, int]
+    """Finished frames by outcome; only outcomes that occur."""
     n_lattices: int = 0
+    """Lattices of integrated frames."""
     n_multi_lattice_frames: int = 0
+    """Integrated frames with more than one lattice."""
     consensus: Consensus | None = None
-    other_bravais: dict[str, int] = {}  # Bravais symbol -> lattices that are not of the consensus
-    d_min_A: tuple[float, float, float] | None = None  # best, median, worst
+    """The lattice of most integrated lattices."""
+    other_bravais: dict[str, int] = {}
+    """Bravais symbol -> lattices of another type than the consensus."""
+    d_min_A: tuple[float, float, float] | None = None
+    """Resolution of the lattices: best, median, worst (A)."""
     n_integrated_median: float | None = None
+    """Integrated reflections per lattice, median."""
     n_strong_median: float | None = None
-    n_spots_median: float | None = None  # of hits
+    """Strong integrated reflections per lattice, median."""
+    n_spots_median: float | None = None
+    """Spots per hit, median."""
     rmsd_px_median: float | None = None
-    mosaicity_deg_median: float | None = None  # half mosaicity
+    """RMSD between observed and predicted spots (px), median over lattices."""
+    mosaicity_deg_median: float | None = None
+    """Half-width mosaicity, as in DIALS (degrees), median over lattices."""
     domain_size_A_median: float | None = None
+    """Mosaic domain size (A), median over lattices."""
     wilson_b_A2_median: float | None = None
+    """Wilson B factor (A^2), median over lattices."""
     beam_centre_px_median: tuple[float, float] | None = None
+    """Beam centre, fast and slow (px), median over lattices."""
     beam_centre_mm_median: tuple[float, float] | None = None
+    """Beam centre, fast and slow (mm), median over lattices."""
     distance_mm_median: float | None = None
-    drifts: list[Drift] = []  # of beam centre and distance
-    failures: list[Failure] = []  # reasons, the rarest left out
+    """Detector distance (mm), median over lattices."""
+    drifts: list[Drift] = []
+    """Drifts of beam centre and distance."""
+    failures: list[Failure] = []
+    """How often each reason occurs; the rarest are left out."""
     stages: list[StageTime] = []
-    rates: list[RateStep] = []  # over time
+    """Processing time by stage."""
+    rates: list[RateStep] = []
+    """Hit, indexing and integration rates over time."""
     pixel_size_mm: float | None = None
-    best_files: dict[str, str] = {}  # files of the frame with most integrated reflections, relative to the run folder
-    cell_scale: CellScale | None = None  # to the cell that was given, where they differ as by a wrong distance
-    settings: dict[str, int] = {}  # integrated frames by the settings that their lattice was found with
-    n_unreadable: int = 0  # lines of the ledger that are no records; their frames are not counted
-    n_repeated: int = 0  # records of frames that have one already; they are not counted
-    remarks: dict[str, int] = {}  # sentence on files or headers -> frames to which it applies
+    """Size of a pixel (mm)."""
+    best_files: dict[str, str] = {}
+    """Files of the frame with most integrated reflections: kind -> path relative to the run folder."""
+    cell_scale: CellScale | None = None
+    """Scale relative to the given cell, if they differ as they would at a wrong distance."""
+    settings: dict[str, int] = {}
+    """Settings with which the lattice was found -> integrated frames."""
+    n_unreadable: int = 0
+    """Lines of the ledger that are not records; their frames are not counted."""
+    n_repeated: int = 0
+    """Records of frames that have one already; they are not counted."""
+    remarks: dict[str, int] = {}
+    """Sentence about files or headers -> frames to which it applies."""
 
     @property
     def n_finished(self) -> int:

@@ -1,4 +1,4 @@
-"""A scale from values to places in a picture, and round numbers to write at it."""
+"""Axes of charts: scales and tick labels."""
 
 from __future__ import annotations
 

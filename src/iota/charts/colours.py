@@ -1,4 +1,4 @@
-"""Colours, the same everywhere a frame's outcome is shown.
+"""Colours of outcomes and other categories.
 
 They were searched for so that any two differ by at least 19 in CIE L*a*b* for people with normal, red-, green- and
 blue-blind sight (Machado, Oliveira & Fernandes, IEEE Trans. Vis. Comput. Graph. (2009) 15, 1291), and stand out at

@@ -1,4 +1,4 @@
-"""Histograms that grow: rows that came since are added to counts of before.
+"""Histograms that are updated as rows arrive.
 
 A million rows then cost an update nothing but its new ones; bars for people are sums of fine counts.
 """

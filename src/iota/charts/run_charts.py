@@ -1,4 +1,4 @@
-"""The charts of a run, described from counts that grow with its table."""
+"""All charts of a run, described from counts that grow with its table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands: parse, call, turn errors into sentences."""
+"""The commands: parse arguments, call the program, print errors as sentences."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What ``iota.doctor`` says of one thing."""
+"""The result of one check of ``iota.doctor``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``iota.doctor`` says of running on more than one machine: batch systems, Dask, MPI.
+"""Checks of ``iota.doctor`` on batch systems, Dask and MPI.
 
 Nobody needs these on one machine, so nothing that is missing is wrong.
 """

@@ -1,4 +1,4 @@
-"""Completion of options, PHIL names and their values in the shell."""
+"""Shell completion of options, parameter names and values."""
 
 from __future__ import annotations
 

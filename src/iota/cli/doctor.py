@@ -1,4 +1,4 @@
-"""``iota.doctor``: what was found on this machine, and how to mend what was not."""
+"""``iota.doctor``: checks the installation, and says how to repair it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``iota``: the graphical interface, which runs in the browser."""
+"""``iota``: starts the server of the browser interface."""
 
 from __future__ import annotations
 

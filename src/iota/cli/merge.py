@@ -1,4 +1,4 @@
-"""``iota.merge``: from the integrated stills of a run to one set of intensities."""
+"""``iota.merge``: merges the integrated stills of a run."""
 
 from __future__ import annotations
 

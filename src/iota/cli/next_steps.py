@@ -1,4 +1,4 @@
-"""What to do after a run, given its outcomes: commands to copy, or what is most likely wrong."""
+"""Suggests what to do after a run, given its outcomes."""
 
 from __future__ import annotations
 

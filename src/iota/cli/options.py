@@ -1,4 +1,4 @@
-"""The options of ``iota.run``, grouped by task as ``-h`` shows them."""
+"""The options of ``iota.run``, grouped by task."""
 
 from __future__ import annotations
 

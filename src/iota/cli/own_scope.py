@@ -1,4 +1,4 @@
-"""Command lines of what follows a run: ``RUN``, scripts and ``name=value`` of a scope of parameters of its own."""
+"""Command lines of ``iota.merge`` and ``iota.export``: ``RUN``, scripts, ``name=value``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``iota.doctor`` says of the Python packages that IOTA is written with, beside its lock files."""
+"""Checks of ``iota.doctor`` on Python packages, compared with the lock files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``iota.report``: the results of a run as a report."""
+"""``iota.report``: writes the report of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``iota.simulate DIR``: a small, realistic serial data set with known truth."""
+"""``iota.simulate DIR``: simulates a data set with known truth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``iota.single_image``: fast results for one image, for beamline staff and control systems."""
+"""``iota.single_image``: processes one image quickly, for beamline staff and control systems."""
 
 from __future__ import annotations
 

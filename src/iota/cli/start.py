@@ -1,4 +1,4 @@
-"""``iota.run`` and ``iota.doctor`` as they are installed.
+"""Entry points of ``iota.run`` and ``iota.doctor``: start loading DIALS first.
 
 For the first, DIALS begins to load in its own process before this one imports anything. The second says what is missing
 even where that is something it needs itself.

@@ -1,4 +1,4 @@
-"""The summary of a run, for terminal and log."""
+"""Prints the summary of a run, for terminal and log."""
 
 from __future__ import annotations
 

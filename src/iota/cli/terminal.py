@@ -1,4 +1,4 @@
-"""Progress of a run on a terminal, and plain lines where there is no terminal."""
+"""Shows the progress of a run on a terminal, or as plain lines."""
 
 from __future__ import annotations
 

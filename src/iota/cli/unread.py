@@ -1,4 +1,4 @@
-"""What a command does when nobody reads on, as in ``iota.export --parameters | head -1``."""
+"""Ends a command when its output is no longer read, as in ``iota.export --parameters | head -1``."""
 
 from __future__ import annotations
 

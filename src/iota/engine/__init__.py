@@ -1,1 +1,1 @@
-"""One frame through DIALS: import, triage, spots, lattice, integration, filter.  Alone imports dials and dxtbx."""
+"""Processes one frame with DIALS; the only package that imports dials and dxtbx."""

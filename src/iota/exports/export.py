@@ -1,4 +1,4 @@
-"""Hand-over files of a run: which frames and lattices, what is written, and what is written down about it."""
+"""``iota.export`` step by step: selects frames and lattices, writes the files and a record of them."""
 
 from __future__ import annotations
 

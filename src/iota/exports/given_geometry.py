@@ -1,4 +1,4 @@
-"""The CrystFEL geometry that a run was given, for exports to CrystFEL: its names, layout and events."""
+"""The CrystFEL geometry with which a run was processed, for its export to CrystFEL."""
 
 from __future__ import annotations
 

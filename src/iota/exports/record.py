@@ -1,4 +1,4 @@
-"""``export.json``: what was exported, from what, and with what."""
+"""The record of an export, ``export.json``: its contents, source and program versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The CrystFEL stream of an export, with its geometry and cell."""
+"""Writes the CrystFEL stream of an export, with its geometry and cell files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From paths to frames: whatever a person names, as one list of frames in natural order without duplicates.
+"""From paths to frames: finds the images in files, folders, wildcards and lists, and watches for new ones.
 
 Start at :func:`iota.inputs.finding.find.find_frames`; in monitor mode, at
 :class:`iota.inputs.watching.watch.Watcher`.

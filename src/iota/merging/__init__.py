@@ -1,1 +1,1 @@
-"""Merging the lattices of a run: indexing ambiguity, programs, folders and records."""
+"""Merges the lattices of a run: indexing ambiguity, scaling by DIALS, PRIME or xia2."""

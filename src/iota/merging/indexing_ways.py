@@ -1,4 +1,4 @@
-"""The indexing ambiguity, resolved for all lattices of a run."""
+"""Resolves the indexing ambiguity for all lattices of a run before merging."""
 
 from __future__ import annotations
 

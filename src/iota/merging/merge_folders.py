@@ -1,4 +1,4 @@
-"""Folders of merges, ``merge/NNN`` in that of a run: numbers, and what became of each.
+"""Folders of mergings, ``merge/NNN`` in the run folder, and their status.
 
 A merge works in a hidden folder within its own.  Its results leave that all together when they are complete, and
 ``merge.json`` last: where it is, all is.  Logs and the script are there from the beginning.

@@ -1,4 +1,4 @@
-"""Merging by programs that may be installed beside DIALS: PRIME and xia2.ssx_reduce."""
+"""Runs other merging programs, if installed: PRIME and xia2.ssx_reduce."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Merging the lattices of a run: which, how, and what is written down about it."""
+"""``iota.merge`` step by step: selects and scales lattices, writes the MTZ (by dials.merge) and table 1."""
 
 from __future__ import annotations
 

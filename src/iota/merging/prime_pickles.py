@@ -1,4 +1,4 @@
-"""Integration pickles before PRIME reads them: it runs whatever is in a pickle, and a run may be somebody else's."""
+"""Checks integration pickles before PRIME reads them, since PRIME executes what a pickle contains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PHIL, the one parameter language: definitions, reading and writing scripts."""
+"""Parameters in PHIL: definitions, scripts and command lines, and scripts of earlier versions."""
 
 from iota.params.definitions import MASTER_PHIL
 from iota.params.scripts import (

@@ -1,4 +1,4 @@
-"""What differs between scripts, line by line, in the words of a script."""
+"""Differences between two scripts, parameter by parameter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The definition text of every IOTA parameter; names and defaults are those that people's scripts already use."""
+"""Definition of every parameter of iota.run: name, default, type, help."""
 
 from __future__ import annotations
 

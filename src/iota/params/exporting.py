@@ -1,4 +1,4 @@
-"""Parameters of ``iota.export``, in PHIL, apart from those of a run."""
+"""Definition of the parameters of ``iota.export``."""
 
 from __future__ import annotations
 

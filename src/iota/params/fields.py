@@ -1,4 +1,4 @@
-"""Definitions of parameters as plain values, from which forms are made: what a field is called, holds and may hold."""
+"""Parameter definitions as plain values for forms: label, type, choices, default."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forms over PHIL definitions: a tree of fields, texts that people type, and PHIL's word on whether they are right.
+"""Forms for PHIL parameters: a tree of fields, the texts typed into them, and their validation.
 
 Values are a mapping from a field's full name to its text (see :class:`iota.params.fields.Field`); fields that are not
 in it have their defaults.

@@ -1,4 +1,4 @@
-"""The cell and space group in the target of a run, read without the backend."""
+"""The unit cell and space group that the user gave in the target, read without the backend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parameters of ``iota.merge``, in PHIL, apart from those of a run."""
+"""Definition of the parameters of ``iota.merge``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which parameter may have been meant by an unknown name; no suggestion is better than a wrong one."""
+"""Suggests the parameter that was probably meant by an unknown name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names and values of earlier versions, one by one, and what they are called now."""
+"""Translation table of names and values of parameters in earlier versions."""
 
 from __future__ import annotations
 

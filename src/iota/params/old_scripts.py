@@ -1,4 +1,4 @@
-"""Scripts of earlier versions, translated as a whole: names, values, and what several parameters mean together."""
+"""Translates complete scripts of earlier versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Target files of earlier versions: parameters of LABELIT and DISTL, and of DIALS as it was."""
+"""Translates target files of earlier versions: parameters of LABELIT, DISTL and old DIALS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parameters of earlier versions that mean something only together, or in scripts of their time."""
+"""Translates parameters of earlier versions whose meaning depends on one another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parameters of a command that has a scope of its own, apart from those of a run: ``merging``, ``export``."""
+"""Reads the parameters of commands other than iota.run: ``merging``, ``export``."""
 
 from __future__ import annotations
 

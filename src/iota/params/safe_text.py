@@ -1,4 +1,4 @@
-"""PHIL text from anybody - a browser, the API, a script somebody sent - read without running what is in it.
+"""Reads PHIL from untrusted sources, such as a browser, without evaluating anything in it.
 
 libtbx.phil runs Python in four places: values of numbers are evaluated as expressions, ``.type`` and ``.call`` of a
 definition are evaluated and import modules, ``.expert_level`` and ``.input_size`` are evaluated as numbers, and

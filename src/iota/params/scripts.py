@@ -1,4 +1,4 @@
-"""Reading PHIL from scripts and the command line, checking it, and writing the script of a run."""
+"""Reads and checks the parameters of a run from scripts and the command line, and writes its script."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A run: its coordinator, determining the lattice, optimisation, and what is written at its end."""
+"""A run from start to end: coordinator, lattice determination, optimisation, resuming, conclusion."""

@@ -1,4 +1,4 @@
-"""How many frames are handed to a worker at once."""
+"""Decides how many frames are sent to a worker at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run ends with: lists, the script for PRIME, clusters - from its records, without a look at the frames."""
+"""Ends a run: writes lists of images, the PRIME script, and clusters."""
 
 from __future__ import annotations
 

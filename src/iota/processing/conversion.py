@@ -1,4 +1,4 @@
-"""Pre-processing: images are saved as pickles in ``converted_pickles/NNN``, and these are processed."""
+"""Converts images to pickles before a run, in ``converted_pickles/NNN``, and processes those."""
 
 from __future__ import annotations
 

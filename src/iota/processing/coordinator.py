@@ -1,4 +1,4 @@
-"""The coordinator: hands frames to workers, takes back records, writes the ledger.
+"""The coordinator: sends frames to workers, collects their records, writes the ledger.
 
 It knows nothing of pixels, DIALS or what kind of workers there are: they are an object with ``submit(tasks)`` that
 gives a ``concurrent.futures.Future``.

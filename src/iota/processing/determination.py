@@ -1,4 +1,4 @@
-"""Determining the lattice of a crystal that nobody knows.
+"""Determines the lattice of an unknown crystal from scouted frames.
 
 A few frames are scouted: indexed with one group of settings after another, the cheap ones first, until enough of them
 agree on a lattice.  A cold result of one frame is never believed: most wrong cells are multiples of the true one, pass

@@ -1,4 +1,4 @@
-"""Images that arrive while a run goes on, and those that are moved before they are read."""
+"""Feeds arriving images to a run in monitor mode, and follows those that are moved before they are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the parameters of a run mean to those who do its work: the engine, and whoever learns the lattice."""
+"""Translates the parameters of a run into the configuration of engine and lattice determination."""
 
 from __future__ import annotations
 

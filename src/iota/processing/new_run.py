@@ -1,4 +1,4 @@
-"""What a new run starts from, in its folder: scripts that repeat it, the list of its images, mask and gain."""
+"""Sets up a new run folder: scripts, list of images, mask, gain."""
 
 from __future__ import annotations
 

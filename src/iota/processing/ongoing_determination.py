@@ -1,4 +1,4 @@
-"""What the coordinator keeps while a lattice is determined: who was screened, and what the determination waits for."""
+"""State of a lattice determination in progress: screened frames, and frames that wait for its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which settings integrate significantly more frames?  They are tried on a random sample, and the winner is used."""
+"""Trials of settings on a random sample of frames; the significantly best is used for the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run from start to end: its folder, its workers, its records."""
+"""Runs the whole processing: folder, workers, coordinator, conclusion."""
 
 from __future__ import annotations
 

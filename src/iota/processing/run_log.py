@@ -1,4 +1,4 @@
-"""The log of a run that people read, ``iota.log``."""
+"""Writes the log of a run, ``iota.log``."""
 
 from __future__ import annotations
 

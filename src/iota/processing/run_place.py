@@ -1,4 +1,4 @@
-"""Whether the folder of a run is still where it was: it may be renamed, deleted or replaced at any time."""
+"""Detects that the folder of a run was renamed, deleted or replaced during the run."""
 
 from __future__ import annotations
 

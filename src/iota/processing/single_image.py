@@ -1,4 +1,4 @@
-"""Reports on single images, without a run: made by this process, or by several forked from it."""
+"""Processes single images without a run, in this process or in several."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run that is resumed takes over from its ledger."""
+"""What a resumed run takes over from its ledger."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a run looks like to people: charts, and the report; for the command line and the web server alike."""
+"""Charts and reports of a run, for the command line and the web server."""

@@ -1,4 +1,4 @@
-"""What a report is made of; HTML and Markdown are two ways to write the same blocks."""
+"""Building blocks of a report, written as HTML or Markdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contents of the report on a run that is finished, in progress or was killed."""
+"""Contents of the report on a run, finished or not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A report as one HTML file that asks nobody for anything."""
+"""Writes a report as a self-contained HTML file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Index charts; for pages they are made by a process of its own, since cctbx would hold up a server."""
+"""Makes charts of measured reflections; for pages in a separate process, since cctbx would block the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A report of a run folder, made without a server."""
+"""Makes the report of a run folder, without a server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A report as Markdown: words and tables; charts are in the HTML file."""
+"""Writes a report as Markdown: text and tables."""
 
 from __future__ import annotations
 

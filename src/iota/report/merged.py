@@ -1,4 +1,4 @@
-"""The newest merging of a run, as ``merge.json`` of ``iota.merge`` says."""
+"""Reads the newest merging of a run for its report."""
 
 from __future__ import annotations
 

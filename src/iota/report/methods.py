@@ -1,4 +1,4 @@
-"""The methods paragraph of a paper, from what a run did, and whom to cite for it."""
+"""Writes the methods paragraph for a paper, with references."""
 
 from __future__ import annotations
 

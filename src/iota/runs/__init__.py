@@ -1,4 +1,4 @@
-"""The run folder is the truth: ledger, lists, scripts, state."""
+"""The run folder: ledger, lists of images, scripts, state, lock."""
 
 from iota.runs.folder import RunFolder
 from iota.runs.ledger import Ledger, iterate_ledger, read_ledger

@@ -1,4 +1,4 @@
-"""Orders to a run that goes on, from anybody who may write into its folder, on whatever machine."""
+"""Orders to a running run, stop and finish, given through its folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lattices that a run determined from its own images, ``learnt.json``: its records, and reading them."""
+"""Reads and stores the lattices that a run determined, ``learnt.json``."""
 
 from __future__ import annotations
 
@@ -12,12 +12,19 @@ class DeterminedLattice(msgspec.Struct, frozen=True):
     """A lattice on which frames agree."""
 
     number: int
-    unit_cell: Cell  # conventional
+    """Number of the lattice in the run, from 1."""
+    unit_cell: Cell
+    """Conventional cell (A, degrees)."""
     space_group: str
+    """Hermann-Mauguin symbol."""
     bravais: str
+    """Bravais symbol, e.g. tP."""
     primitive_cell: Cell
-    agreeing: tuple[str, ...]  # names of the frames that were scouted and agree
+    """Primitive cell (A, degrees)."""
+    agreeing: tuple[str, ...]
+    """Names of the scouted frames that agree."""
     n_scouted: int
+    """Frames that were scouted."""
 
     @property
     def label(self) -> str:
@@ -29,7 +36,9 @@ class Determination(msgspec.Struct):
     """The lattices that a run has determined so far, ``learnt.json``; a resumed run starts from them."""
 
     lattices: list[DeterminedLattice] = []
-    over: bool = False  # no more lattices are looked for
+    """In the order in which they were determined."""
+    over: bool = False
+    """Whether no more lattices are looked for."""
 
 
 def read_determination(folder: RunFolder) -> Determination:

@@ -1,4 +1,4 @@
-"""The folder of a run, ``integration/NNN``: where everything lies, and making a new one."""
+"""Creates and opens run folders, ``integration/NNN``, and defines where their files are."""
 
 from __future__ import annotations
 
@@ -24,11 +24,17 @@ class RunInfo(msgspec.Struct, kw_only=True):
     """``run.json``: what was started, where and with which programs; written once."""
 
     command_line: list[str]
+    """The command and its arguments."""
     working_folder: str
-    started: float  # s since the epoch
+    """The folder in which it was started."""
+    started: float
+    """Start of the run (s since the epoch)."""
     host: str
+    """Host on which it was started."""
     versions: dict[str, str]
+    """Program or package -> version."""
     format_version: int = FORMAT_VERSION
+    """Version of this file's format."""
 
 
 def new_numbered_folder(above: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The ledger, ``frames.jsonl``: one line of JSON for each finished frame, one writer, any number of readers."""
+"""Reads and writes the ledger, ``frames.jsonl``, one line of JSON per finished frame; notices a full disk."""
 
 from __future__ import annotations
 
@@ -91,8 +91,11 @@ class Piece(NamedTuple):
     """Some records of a ledger."""
 
     records: list[FrameResult]
-    starts: npt.NDArray[np.int64]  # where their lines begin in the ledger (bytes), `[n_records]`
-    digests: Digests  # of their frames, `[n_records]`
+    """The records."""
+    starts: npt.NDArray[np.int64]
+    """Where their lines begin in the ledger (bytes), `[n_records]`."""
+    digests: Digests
+    """Digests of their frames, `[n_records]`."""
 
 
 class LedgerReader:

@@ -1,4 +1,4 @@
-"""Lists of images by what became of them; each can be given back as input."""
+"""Writes and reads lists of images by outcome, which can be used as input."""
 
 from __future__ import annotations
 

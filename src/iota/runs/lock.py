@@ -1,4 +1,4 @@
-"""One coordinator a run: a lock that dies with its process, and what tells where there is none.
+"""The lock that lets only one coordinator work on a run, also on file systems without locks.
 
 Three things say that a run is taken: the lock of the file system (``flock``) on ``.lock``; the process that is written
 into this file; and the one in ``state.json``.  The first is sure where it works.  Where it does not, as on Lustre

@@ -1,4 +1,4 @@
-"""``.miller_counts.npz``: how often each Miller index was measured in a run, by lattice, replaced atomically.
+"""Stores how often each Miller index was measured in a run, by lattice, ``.miller_counts.npz``.
 
 It can be made again from the run's files at any time, so it may be deleted.
 """
@@ -27,22 +27,34 @@ class LatticeCounts(msgspec.Struct, kw_only=True):
     """Miller indices of lattices with one space group and nearly one cell, in the setting they were indexed in."""
 
     space_group: str
-    unit_cell: Cell  # median of the first thousands (A, degrees)
+    """Hermann-Mauguin symbol."""
+    unit_cell: Cell
+    """Median of the first few thousand lattices (A, degrees)."""
     n_lattices: int
+    """Number of lattices."""
     n_reflections: int
-    hkl: npt.NDArray[np.int16]  # `[n, 3]`, each once, sorted
-    counts: npt.NDArray[np.uint32]  # `[n]`, times measured
+    """Reflections of all of them, counted with multiplicity."""
+    hkl: npt.NDArray[np.int16]
+    """Miller indices `[n, 3]`, each once, sorted."""
+    counts: npt.NDArray[np.uint32]
+    """How often each was measured, `[n]`."""
 
 
 class MillerCounts(msgspec.Struct, kw_only=True):
     """What was counted so far."""
 
-    lattices: list[LatticeCounts]  # the most common first
-    n_frames: int  # whose reflections were read
-    n_missing: int  # whose files are not there
-    n_other_lattices: int  # of cells too rare to be kept apart
-    ledger_bytes: int  # how far the ledger was read
-    ledger_checksum: int = 0  # of what was read
+    lattices: list[LatticeCounts]
+    """The most frequent first."""
+    n_frames: int
+    """Frames whose reflections were read."""
+    n_missing: int
+    """Frames whose files are missing."""
+    n_other_lattices: int
+    """Lattices of cells too rare to be counted separately."""
+    ledger_bytes: int
+    """How far the ledger was read (bytes)."""
+    ledger_checksum: int = 0
+    """Checksum of what was read."""
 
     @property
     def version(self) -> int:

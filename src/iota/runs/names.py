@@ -1,4 +1,4 @@
-"""A name for every frame: the stem of its files in the run folder."""
+"""Gives each frame a unique name, the stem of its files in the run folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which process: told from any other, also of another host, another boot or another container."""
+"""Identifies a process across hosts, reboots and containers, and says whether it is alive."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ class ProcessMark(msgspec.Struct, frozen=True):
     """One process.  Its number alone says little: numbers are used again, and each container counts its own."""
 
     host: str
-    space: str  # in which process numbers mean the same: boot of the machine and namespace; empty where unknown
+    """Host name."""
+    space: str
+    """Within which process numbers are unique: boot of the machine and namespace; empty if unknown."""
     process_id: int
-    started: int  # clock ticks since the boot
+    """Process number."""
+    started: int
+    """Start of the process (clock ticks since boot)."""
 
     @property
     def lives(self) -> bool | None:

@@ -1,4 +1,4 @@
-"""Which frames have a record already, in a few bytes each."""
+"""Compact set of the frames that have a record."""
 
 from __future__ import annotations
 

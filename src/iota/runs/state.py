@@ -1,4 +1,4 @@
-"""The state of a run, ``state.json``: replaced atomically, read by everyone."""
+"""Reads and writes the state of a run, ``state.json``, and decides whether it is still at work."""
 
 from __future__ import annotations
 
@@ -24,28 +24,46 @@ class BatchJob(msgspec.Struct, kw_only=True):
     """A job of a batch system."""
 
     id: str
-    method: str  # slurm, sge, ..., or custom
+    """Number that the batch system gave the job."""
+    method: str
+    """slurm, sge, ..., or custom."""
     state: Literal["queued", "running", "ended"] = "queued"
-    log: str = ""  # the job's own log, or the folder it is in
+    """State of the job."""
+    log: str = ""
+    """The log of the job, or the folder that contains it."""
 
 
 class RunState(msgspec.Struct, kw_only=True):
     """Where a run stands."""
 
     status: Status
+    """Status as the run last wrote it."""
     n_frames: int
+    """Frames of the run that are known so far."""
     n_finished: int = 0
-    n_waiting: int = 0  # frames known to have diffraction that are not finished, as while a lattice is determined
+    """Frames that have a record."""
+    n_waiting: int = 0
+    """Hits that are not finished, for instance because a lattice is being determined."""
     counts: dict[Outcome, int] = {}
-    doing: str = ""  # for people, e.g. "determining the lattice from 6"
-    reason: str = ""  # why it is aborted or failed
+    """Finished frames by outcome."""
+    doing: str = ""
+    """What the run is doing, for people, e.g. "determining the lattice from 6"."""
+    reason: str = ""
+    """Why it was aborted or failed."""
     jobs: list[BatchJob] = []
+    """Jobs of a batch system in which it runs."""
     process_id: int = msgspec.field(default_factory=os.getpid)
+    """Process number of the coordinator."""
     host: str = msgspec.field(default_factory=socket.gethostname)
-    process: ProcessMark | None = None  # the same two, so that nobody takes another process for it
-    started: float = msgspec.field(default_factory=time.time)  # s since the epoch
-    heartbeat: float = 0.0  # s since the epoch
+    """Host of the coordinator."""
+    process: ProcessMark | None = None
+    """The same two, in a form that no other process can be mistaken for."""
+    started: float = msgspec.field(default_factory=time.time)
+    """Start of the coordinator (s since the epoch)."""
+    heartbeat: float = 0.0
+    """When the coordinator last wrote the state (s since the epoch)."""
     format_version: int = 1
+    """Version of this file's format."""
 
     @property
     def claims_work(self) -> bool:

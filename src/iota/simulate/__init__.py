@@ -1,4 +1,4 @@
-"""Diffraction stills with known truth.
+"""Simulated diffraction stills with known truth, for tests, benchmarks and tutorials.
 
     experiment = Experiment(detector=make_detector("1m"), seed=7)
     counts, truth = simulate_frame(experiment, 0)

@@ -1,4 +1,4 @@
-"""How far lattices and intensities that were found on simulated frames are from the truth.
+"""Compares lattices and intensities found on simulated frames with the truth.
 
 Matrices take Miller indices (columns) to reciprocal space (1/A), as in ``truth_frames.jsonl``.
 """

@@ -1,4 +1,4 @@
-"""What is on a frame without a crystal: scattering of air and of the solvent, and the shadow of the beamstop."""
+"""Background of simulated frames: scattering from air and solvent, and the shadow of the beamstop."""
 
 from __future__ import annotations
 

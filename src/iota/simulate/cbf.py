@@ -1,4 +1,4 @@
-"""Frames as miniCBF files, the way a Pilatus writes them.
+"""Writes simulated frames as miniCBF files in the format of Pilatus detectors.
 
 Header lines and byte_offset compression as described for Dectris' miniCBF and in International Tables G, 5.6; written
 from the description.

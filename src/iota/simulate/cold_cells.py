@@ -1,4 +1,4 @@
-"""Cells as found by indexing without a known cell: few true, some multiples of the true one, most wrong."""
+"""Simulated results of indexing without a known cell: a few true cells, multiples of them, and wrong ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder of simulated frames with its truth files."""
+"""Writes a data set: a folder of simulated frames and the files with the truth."""
 
 from __future__ import annotations
 

@@ -1,8 +1,10 @@
-"""Where pixels are: flat panels in the laboratory frame, and the detectors that can be simulated.
+"""Detectors that can be simulated: flat panels with their positions in the laboratory frame.
 
 The laboratory frame is that of dxtbx: the beam travels along -z, y points up, x to the right when looking along the
 beam, and the sample is at the origin. Lengths are in mm. A position in pixels counts from the outer corner of the first
 pixel, so that pixel 0 spans 0 to 1 and its centre is 0.5.
+
+Coordinate frames and signs: docs/explanations/coordinate-frames.md.
 """
 
 from __future__ import annotations

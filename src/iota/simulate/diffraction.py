@@ -1,4 +1,4 @@
-"""Which reflections a still records, how much of each, and where.
+"""Which reflections a simulated still records, their partiality and their positions.
 
 The beam travels along -z with wave vector s0 = (0, 0, -1/wavelength). A reciprocal lattice point q = A h diffracts
 when it touches the Ewald sphere; its excitation error r = |s0 + q| - |s0| (1/A) is its distance from the sphere. Three
@@ -7,6 +7,8 @@ things blur that condition, all taken as Gaussian and independent, with standard
     domain size   0.886 / D / 2.355                    the same for all points (Scherrer width of a domain of size D)
     mosaicity     eta |q| cos(theta)                   rotations move points along the sphere's normal
     bandwidth     (dE/E) lambda |q|**2 / 2             the sphere's radius changes; d r / d(1/lambda) = -2 sin(theta)**2
+
+Coordinate frames and signs: docs/explanations/coordinate-frames.md.
 """
 
 from __future__ import annotations

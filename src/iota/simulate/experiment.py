@@ -1,4 +1,4 @@
-"""Settings of a simulated experiment: everything that, with a seed, fixes every pixel."""
+"""Settings of a simulated experiment; together with a seed they determine every pixel."""
 
 from __future__ import annotations
 

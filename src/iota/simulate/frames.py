@@ -1,4 +1,4 @@
-"""One frame: what lies in the beam, and the counts that the detector reads."""
+"""Simulates one frame: crystals in the beam, and the counts that the detector records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""True merged intensities that obey the space group and Wilson's statistics.
+"""True merged intensities with the symmetry of the space group and Wilson statistics.
 
 Nothing is known about the atoms: each unique reflection draws its intensity from the distribution that randomly placed
 atoms give. What a frame records is looked up here, so symmetry equivalents agree exactly on all frames.

@@ -1,4 +1,4 @@
-"""One crystal in the beam: its cell, its orientation and how ordered it is."""
+"""A simulated crystal: unit cell, orientation, mosaicity."""
 
 from __future__ import annotations
 

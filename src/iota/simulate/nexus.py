@@ -1,8 +1,10 @@
-"""Frames as one NXmx file (NeXus/HDF5), the format of Eiger, Jungfrau and XFEL detectors.
+"""Writes simulated frames as one NXmx file (NeXus/HDF5), as Eiger, Jungfrau and XFEL detectors do.
 
 NeXus has its own axes: z along the beam, y up, x to the left when looking along the beam; a vector (x, y, z) of the
 laboratory frame is (-x, y, -z) there. Panels are modules of one stacked image, each with its own position. There is no
 ``depends_on`` of the sample: nothing turns, these are stills.
+
+Coordinate frames and signs: docs/explanations/coordinate-frames.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Settings of data sets that have a name."""
+"""Named settings of simulated data sets."""
 
 from __future__ import annotations
 

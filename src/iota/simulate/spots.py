@@ -1,4 +1,4 @@
-"""From diffracted beams to expected counts in pixels."""
+"""Spreads the intensity of simulated reflections over pixels."""
 
 from __future__ import annotations
 

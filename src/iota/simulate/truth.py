@@ -1,4 +1,4 @@
-"""What is true about simulated frames, and the files that say so.
+"""The truth of simulated frames, and its files: orientation, cell, intensities.
 
 ``truth.json`` describes the experiment, ``truth_frames.jsonl`` has one line a frame in the order of the frames, and
 ``truth_<form>.hkl`` lists h, k, l and the true intensity of each unique reflection of a crystal form. Matrices are row
@@ -29,32 +29,42 @@ FRAMES_FILE = "truth_frames.jsonl"
 
 @dataclass(frozen=True)
 class LatticeTruth:
-    """One lattice of a frame.
-
-    ``n_predicted`` reflections lie on sensor near enough to the Ewald sphere to give photons; ``n_visible`` of them
-    stand out of the background by five standard deviations; ``d_min_visible_A`` is the finest of those (None: no such).
-    """
+    """One lattice of a frame."""
 
     form: str
+    """Name of the crystal form."""
     A: tuple[float, ...]
+    """Reciprocal setting A* by rows (1/A), in the laboratory frame of dxtbx."""
     unit_cell: tuple[float, ...]
+    """Cell (A, degrees)."""
     scale: float
+    """Factor on all intensities of the crystal."""
     b_factor_A2: float
+    """B factor (A^2)."""
     mosaic_deg: float
+    """Mosaic spread (degrees)."""
     domain_size_A: float
+    """Mosaic domain size (A)."""
     n_predicted: int
+    """Reflections on the sensor that are near enough to the Ewald sphere to give photons."""
     n_visible: int
+    """Those that exceed the background by five standard deviations."""
     d_min_visible_A: float | None
+    """The highest resolution of these (A); None if there are none."""
 
 
 @dataclass(frozen=True)
 class FrameTruth:
-    """One frame: index from 0, ``kind`` (blank, weak, normal), background (mean photons a pixel), lattices."""
+    """One frame."""
 
     index: int
+    """Index of the frame, from 0."""
     kind: str
+    """blank, weak or normal."""
     background: float
+    """Mean background (photons per pixel)."""
     lattices: tuple[LatticeTruth, ...]
+    """The lattices on the frame."""
 
 
 def experiment_truth(experiment: Experiment, n_frames: int, files: str) -> dict[str, Any]:

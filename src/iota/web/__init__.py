@@ -1,1 +1,1 @@
-"""The web interface: pages, charts and the JSON API; it shows what is in run folders and starts commands."""
+"""The web interface: pages, charts and the HTTP API; reads run folders and starts commands."""

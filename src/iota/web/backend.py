@@ -1,4 +1,4 @@
-"""The backend's parameter definitions as text: asked of a process that loads DIALS, and kept for the next time."""
+"""Gets the parameter definitions of the installed backend from another process, and caches them."""
 
 from __future__ import annotations
 

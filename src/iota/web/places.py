@@ -1,4 +1,4 @@
-"""Where the web interface keeps what outlives it: in the user's own folders, never in a project."""
+"""Per-user folders for settings, caches and files of running servers."""
 
 from __future__ import annotations
 

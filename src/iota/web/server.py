@@ -1,4 +1,4 @@
-"""The server: one FastAPI application with pages and API, on loopback, guarded by :mod:`iota.web.access.guard`."""
+"""The server: assembles pages and API into one application, and runs it on loopback."""
 
 from __future__ import annotations
 

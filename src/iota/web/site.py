@@ -1,4 +1,4 @@
-"""What the pages of one server share."""
+"""Objects that all pages of a server share."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The coordinator hands frames to workers and takes back records; it never touches pixels."""
+"""Distributes frames to workers and collects records: local processes, MPI, batch systems."""

@@ -1,4 +1,4 @@
-"""What is asked of a batch system, and the job scripts that ask it: Slurm, LSF, PBS, Torque, SGE and HTCondor.
+"""Job scripts and resource requests for batch systems: Slurm, LSF, PBS, Torque, SGE, HTCondor.
 
 Only ``iota.workers.executors`` and ``iota.workers.cluster`` import this module, because Dask is optional.
 """

@@ -1,4 +1,4 @@
-"""How many processes a machine is good for."""
+"""How many processes a machine can run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes that have DIALS: all forked from one, which imports it while the coordinator still gets ready.
+"""Forks worker processes from one that has imported DIALS.
 
 The coordinator itself never imports DIALS (1.2 s); what it must know of it, it asks.
 """

@@ -1,4 +1,4 @@
-"""Which workers a run gets: of this machine, of MPI, or of a batch system; the coordinator does not care which."""
+"""Chooses the workers of a run: local, MPI or batch system."""
 
 from __future__ import annotations
 

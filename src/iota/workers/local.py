@@ -1,4 +1,4 @@
-"""Workers on this machine: a pool of processes that outlives any of them."""
+"""Workers on this machine: a process pool that survives crashed workers and enforces the frame time-out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers that ``mpirun`` starts: the first process is the coordinator, each other one runs one frame at a time.
+"""Workers started by ``mpirun``: rank 0 is the coordinator, each other rank processes frames.
 
 Every process runs its frames in a process of its own, so that a frame that crashes or hangs costs that frame only. A
 process of MPI that dies ends all of them, as MPI has it; the run folder can be resumed.

@@ -1,4 +1,4 @@
-"""What a run needs of its workers, wherever they are."""
+"""The interface that all kinds of workers implement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which jobs of ours a batch system still has, as its own command says."""
+"""Asks a batch system which of our jobs are queued or running."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A second try for what a lost process did: what ended it may have been no fault of the frame."""
+"""Repeats a task once whose worker crashed or whose job was lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole run as one job: ``mp.submit_command`` takes it anywhere, ``mp.kill_command`` ends it.
+"""Submits a whole run as one job, with ``mp.submit_command`` for systems that are not built in.
 
 What people write in these commands never reaches a shell of ours: it is split into words, and the words are the
 arguments of a process.

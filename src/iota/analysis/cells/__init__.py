@@ -1,1 +1,1 @@
-"""Unit cells compared as lattices: clusters, the consensus, supercells, and a common factor of all axes."""
+"""Unit cells: clusters, the consensus lattice, supercells, and a common scale factor of all axes."""

@@ -1,4 +1,4 @@
-"""Whether all cell axes differ from the given ones by the same factor, as they do if the distance is wrong.
+"""Detects cells that all differ from the given one by the same factor, as at a wrong detector distance.
 
 At small angles Bragg's law makes d-spacings proportional to the distance, so a distance that is wrong by a factor
 scales every axis by that factor and leaves the cell angles unchanged. Axes of another crystal form differ by different
@@ -30,9 +30,13 @@ class CellScale(msgspec.Struct, frozen=True, kw_only=True):
     """The factor by which the cell axes differ from the given ones."""
 
     factor: float
+    """Found axes divided by given axes."""
     standard_error: float
+    """Standard error of the factor."""
     n_lattices: int
-    distance_mm: float | None = None  # at which the cells would be as given; None if the distance is not known
+    """Lattices that were compared."""
+    distance_mm: float | None = None
+    """Detector distance at which the cells would be as given (mm); None if the distance is not known."""
 
     @property
     def sentence(self) -> str:

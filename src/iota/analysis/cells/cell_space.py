@@ -1,4 +1,4 @@
-"""Unit cells as points, near each other exactly when the lattices are.
+"""Distances between unit cells as lattices (independent of their setting).
 
 Niggli reduction jumps: two measurements of one cell may come out in settings whose parameters differ much.  What never
 jumps are the *vonorms* of a lattice (Conway & Sloane, Proc. R. Soc. Lond. A (1992) 436, 55): each of the seven classes

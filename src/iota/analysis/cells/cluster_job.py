@@ -1,4 +1,4 @@
-"""Clusters of cells, found by a process of its own."""
+"""Clusters unit cells in a separate process."""
 
 from __future__ import annotations
 

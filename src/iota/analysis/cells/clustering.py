@@ -1,4 +1,4 @@
-"""Clusters of unit cells, which separate crystal forms, supercells and misindexed frames."""
+"""Clusters unit cells into crystal forms, supercells and misindexed frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lattice that most integrated lattices agree on, and what the others are."""
+"""Decides on which lattice most integrated lattices of a run agree, and classifies the others."""
 
 from __future__ import annotations
 
@@ -35,30 +35,46 @@ class Candidate(msgspec.Struct, kw_only=True):
     """Another lattice or symmetry that lattices of a run voted for."""
 
     bravais: str
+    """Bravais symbol, e.g. tP."""
     space_group: str
+    """Hermann-Mauguin symbol."""
     n_lattices: int
+    """Lattices that voted for it."""
     unit_cell: Cell
-    relation: str  # to the consensus, in words
+    """Median (A, degrees)."""
+    relation: str
+    """Its relation to the consensus, in words."""
 
 
 class Consensus(msgspec.Struct, kw_only=True):
     """The lattice of most integrated lattices."""
 
     bravais: str
+    """Bravais symbol, e.g. tP."""
     space_group: str
-    n_lattices: int  # of this Bravais type and cell
-    unit_cell: Cell  # median
-    unit_cell_spread: Cell  # robust standard deviation: 1.4826 times the median absolute deviation
-    share: float = 0.0  # of all lattices that are of this Bravais type and cell
-    share_interval: tuple[float, float] = (0.0, 1.0)  # of the same, 95 % (Wilson, J. Am. Stat. Assoc. (1927) 22, 209)
-    is_close: bool = False  # whether the best candidate may well have as many votes
-    metric_symmetry: str = ""  # space group of a higher symmetry that the median cell allows; empty when there is none
-    metric_cell: Cell | None = None  # the cell in that symmetry
-    candidates: list[Candidate] = []  # the most votes first
-    n_multiples: int = (
-        0  # other lattices that are super- or subcells of it, of index 2 to 4, minus those expected by chance
-    )
-    n_unlike: int = 0  # lattices that are neither the consensus, nor multiples of it, nor a candidate
+    """Hermann-Mauguin symbol."""
+    n_lattices: int
+    """Lattices of this Bravais type and cell."""
+    unit_cell: Cell
+    """Median (A, degrees)."""
+    unit_cell_spread: Cell
+    """Robust standard deviation: 1.4826 times the median absolute deviation (A, degrees)."""
+    share: float = 0.0
+    """Fraction of all lattices that are of this Bravais type and cell."""
+    share_interval: tuple[float, float] = (0.0, 1.0)
+    """95 % confidence interval of this fraction (Wilson, J. Am. Stat. Assoc. (1927) 22, 209)."""
+    is_close: bool = False
+    """Whether the best candidate may well have as many votes."""
+    metric_symmetry: str = ""
+    """Space group of a higher symmetry that the median cell allows; empty if there is none."""
+    metric_cell: Cell | None = None
+    """The cell in that symmetry."""
+    candidates: list[Candidate] = []
+    """Other lattices, those with the most votes first."""
+    n_multiples: int = 0
+    """Other lattices that are super- or subcells of it, of index 2 to 4, minus those expected by chance."""
+    n_unlike: int = 0
+    """Lattices that are neither the consensus, nor multiples of it, nor a candidate."""
 
 
 def consensus(symmetries_: Symmetries, codes: Codes, cells: Floats, most_cells: int = MOST_CELLS) -> Consensus:

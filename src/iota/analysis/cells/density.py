@@ -1,4 +1,4 @@
-"""Points in clusters without a number of clusters: by the peaks of their density, or linked below a distance."""
+"""Clustering algorithms: density peaks, and linkage below a distance."""
 
 from __future__ import annotations
 

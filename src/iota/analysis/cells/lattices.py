@@ -1,4 +1,4 @@
-"""On which lattice do frames agree?"""
+"""Groups primitive cells of scouted frames by lattice, to determine that of an unknown crystal."""
 
 from __future__ import annotations
 

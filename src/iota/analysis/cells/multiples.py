@@ -1,4 +1,4 @@
-"""Lattices that support another one: its superlattices and sublattices of small index.
+"""Recognises supercells and subcells of small index.
 
 Without a known cell many frames are indexed with a multiple or a fraction of the true cell.  Each of these cells is
 evidence for the true lattice as much as for itself: the true lattice is the one of which most cells are multiples or

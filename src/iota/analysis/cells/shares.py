@@ -1,4 +1,4 @@
-"""Shares of counts: how sure they are, and as people write them."""
+"""Fractions with their confidence intervals, and how they are written."""
 
 from __future__ import annotations
 

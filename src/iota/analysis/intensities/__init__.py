@@ -1,1 +1,1 @@
-"""Merged intensities: quality, indexing ambiguity, completeness, and how much data is enough."""
+"""Merged intensities: data quality, indexing ambiguity, completeness, and how much data is enough."""

@@ -1,4 +1,4 @@
-"""When is there enough data?  Completeness as a function of frames, and the frames that a completeness needs."""
+"""Completeness as a function of the number of frames, and the frames needed for a given completeness."""
 
 from __future__ import annotations
 

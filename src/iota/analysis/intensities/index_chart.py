@@ -1,4 +1,4 @@
-"""Which reflections were measured, in any space group: slices of reciprocal space and completeness in shells.
+"""Measured reflections in any space group: reciprocal-space slices, completeness in resolution shells.
 
 Indices as they were counted (P 1) are mapped to the asymmetric unit of a space group; Friedel mates are one reflection.
 """

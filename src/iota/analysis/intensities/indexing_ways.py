@@ -1,4 +1,4 @@
-"""Which way each lattice is indexed where its cell leaves several: by the intensities, against all others together.
+"""Resolves the indexing ambiguity: compares the intensities of each lattice with those of all others.
 
 Some lattices whose ways are known make a reference; each lattice gets the way in which it correlates best with that,
 all lattices make the next reference, and so on until nothing changes. Brehm & Diederichs (Acta Cryst. D70 (2014) 101)

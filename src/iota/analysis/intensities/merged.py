@@ -1,4 +1,4 @@
-"""Merged intensities of stills and how good they are: pure functions of scaled observations.
+"""Statistics of merged intensities in shells: CC1/2, Rsplit, completeness, multiplicity (table 1).
 
 Observations of stills are merged with equal weights: what a still records of a reflection varies by far more than its
 counting statistics, so weights from these are wrong (Kirian et al., Acta Cryst. A (2011) 67, 131).  The scatter of the

@@ -1,4 +1,4 @@
-"""The record of a merging, and the text and table that terminal, files and reports show of it."""
+"""The record of a merging, ``merge.json``, and table 1 as text."""
 
 from __future__ import annotations
 

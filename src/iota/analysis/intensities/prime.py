@@ -1,4 +1,4 @@
-"""A script for PRIME, filled in from what a run found."""
+"""Writes an input script for PRIME from the results of a run."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The frames of a run as columns: read from the ledger, cached, selected, and given to other programs."""
+"""The frames of a run as columns: read from the ledger, cached, selected, exported to pandas and Arrow."""

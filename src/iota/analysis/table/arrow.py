@@ -1,4 +1,4 @@
-"""Columns as an Arrow stream, which pandas, polars, DuckDB, R and Julia read; needs pyarrow, which is optional."""
+"""Columns as an Arrow stream for pandas, polars, DuckDB, R and Julia; needs pyarrow, which is optional."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words that occur again and again, each kept once: reasons, settings, symmetries."""
+"""Stores repeated words (reasons, settings, symmetries) once, as integer codes."""
 
 from __future__ import annotations
 

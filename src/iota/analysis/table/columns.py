@@ -1,4 +1,4 @@
-"""Names, labels and formats of the columns of a run's table, the same in charts, tables, API and data frames."""
+"""Names, labels, units and formats of all columns."""
 
 from __future__ import annotations
 
@@ -11,13 +11,20 @@ import msgspec
 class Column(msgspec.Struct, frozen=True, kw_only=True):
     """One number, or one code, for each frame or lattice."""
 
-    name: str  # in code, in the API and in data frames; ends with the unit
-    label: str  # for axes and headings, without unit
-    unit: str = ""  # as people write it
-    format: str = ".2f"  # of one value, as Python's format() takes it
-    dtype: Literal["u1", "u2", "f4", "f8"] = "f4"  # of numpy
+    name: str
+    """In code, in the API and in data frames; ends with the unit."""
+    label: str
+    """For axes and headings, without the unit."""
+    unit: str = ""
+    """As people write it."""
+    format: str = ".2f"
+    """Of one value, as Python's format() takes it."""
+    dtype: Literal["u1", "u2", "f4", "f8"] = "f4"
+    """Type in numpy."""
     of: Literal["frame", "lattice"] = "lattice"
-    meaning: str  # one sentence
+    """Whether there is one value per frame or per lattice."""
+    meaning: str
+    """One sentence."""
 
     @property
     def title(self) -> str:

@@ -1,4 +1,4 @@
-"""Columns that grow: appended to in one thread while others read what is there."""
+"""Arrays that one thread appends to while others read."""
 
 from __future__ import annotations
 

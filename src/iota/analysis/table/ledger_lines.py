@@ -1,4 +1,4 @@
-"""Lines of a ledger, searched for names only: faster than whole records are read."""
+"""Finds the names in lines of a ledger without decoding the records."""
 
 from __future__ import annotations
 

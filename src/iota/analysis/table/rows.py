@@ -1,4 +1,4 @@
-"""Records as rows: one for each frame, one for each lattice."""
+"""Converts records to rows: one per frame, one per lattice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which frames of a run: those of an outcome or reason, within limits, by a part of the name; sorted by a column."""
+"""Selects and sorts frames of a run: by outcome, reason, limits of values, or part of the name."""
 
 from __future__ import annotations
 
@@ -30,13 +30,16 @@ _COMPARISONS: dict[str, _Compare] = {
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What is wanted of the frames of a run; all of it must hold."""
 
-    outcomes: Sequence[str] = ()  # any of these; none is all
-    reasons: Sequence[
-        str
-    ] = ()  # any of these sentences, as :attr:`iota.analysis.table.table.RunTable.reasons` has them
-    limits: Sequence[str] = ()  # e.g. "d_min_A<2.5", "n_spots>=20"
-    text: str = ""  # a part of path or name
-    sort: str = ""  # a column, with "-" before it for the largest first; empty: in the order they finished
+    outcomes: Sequence[str] = ()
+    """Any of these; empty: all."""
+    reasons: Sequence[str] = ()
+    """Any of these sentences, as in :attr:`iota.analysis.table.table.RunTable.reasons`; empty: all."""
+    limits: Sequence[str] = ()
+    """For example "d_min_A<2.5", "n_spots>=20"."""
+    text: str = ""
+    """Part of the path or the name."""
+    sort: str = ""
+    """A column, with "-" before it for descending order; empty: the order in which frames finished."""
 
 
 def select_rows(table: RunTable, wanted: Wanted) -> npt.NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""The frames of a run as columns, read from its ledger and followed as it grows."""
+"""The table of a run: columns read from its ledger and updated as it grows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run's columns kept beside its ledger, so that a million frames open at once.
+"""Caches the columns of a run in a file, so that a million frames open at once.
 
 Anybody who has read a large ledger may write it, and anybody may delete it: one that does not fit the ledger any more
 is ignored.  It holds numbers and words, never code.

@@ -1,1 +1,1 @@
-"""DIALS as installed: its parameters, versions, messages and files."""
+"""The installed DIALS: its parameters, versions, error messages and files."""

@@ -1,4 +1,4 @@
-"""Parameters of the installed backend, for programs without DIALS.
+"""Parameters of the installed backend as text, for programs without DIALS.
 
 IOTA's own defaults are in them, so that a form shows what a run does when nothing is changed.
 """

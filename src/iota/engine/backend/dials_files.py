@@ -1,4 +1,4 @@
-"""Reading ``.expt`` and ``.refl``, which may be somebody else's.
+"""Reads ``.expt`` and ``.refl`` files safely.
 
 DIALS' own way, ``from_file``, takes a file that is neither for a pickle, and would run what is in it; and with an
 ``.expt`` it unpickles the masks and tables that the file names: DIALS 3.12 some of them, and DIALS 3.30 all, even where

@@ -1,4 +1,4 @@
-"""The backend's own words for one frame, and for that frame alone."""
+"""Captures the log output of the backend for each frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The installed DIALS, made fit for use in one place.  Import this module before anything of DIALS."""
+"""Prepares the installed DIALS for use; to be imported before anything of DIALS."""
 
 from __future__ import annotations
 

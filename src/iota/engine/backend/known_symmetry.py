@@ -1,4 +1,4 @@
-"""A known lattice in the words of the backend."""
+"""Sets the parameters of the backend for a known cell and space group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings to try in turn on a crystal whose cell nobody knows, the cheap ones first.
+"""Indexing settings to try in turn on a crystal of unknown cell, the fastest first.
 
 Measured on real stills of a 152 A cell, the defaults index none, because the largest cell is estimated from distances
 between spots and comes out half as long; see docs/decisions/0002-learning-the-lattice.md.

@@ -1,4 +1,4 @@
-"""Libraries that DIALS imports but hardly ever uses: imported when they are first used."""
+"""Defers slow imports of DIALS to their first use."""
 
 from __future__ import annotations
 

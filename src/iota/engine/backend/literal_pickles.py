@@ -1,4 +1,4 @@
-"""Pickles of others, read by a literal list of what they may hold: arrays of numbers.
+"""Reads pickles that contain only arrays and numbers, without executing anything in them.
 
 A pickle may name any function of any module and call it.  The reader of this module knows the classes of arrays and
 nothing else, and modules of DIALS that read pickles are given it in place of Python's: they unpickle images, masks

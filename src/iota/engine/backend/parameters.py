@@ -1,4 +1,4 @@
-"""Parameters of the backend, ``dials.stills_process``: IOTA's defaults, the user's target, and their merging."""
+"""Parameters of ``dials.stills_process`` for a run: IOTA's defaults combined with the user's target."""
 
 from __future__ import annotations
 

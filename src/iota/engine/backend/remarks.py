@@ -1,4 +1,4 @@
-"""What a user should know of an image's file or header although the image was processed.
+"""Collects remarks on an image's file or header for the user, although the image was processed.
 
 A remark is the same sentence for all images to which it applies, without figures of a single one: it is kept in each
 record and shown once per run.

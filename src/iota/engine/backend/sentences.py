@@ -1,4 +1,4 @@
-"""DIALS' error messages as sentences with a next step."""
+"""Translates error messages of DIALS into sentences that say what to do next."""
 
 from __future__ import annotations
 

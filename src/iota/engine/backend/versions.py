@@ -1,4 +1,4 @@
-"""What differs between the versions of DIALS that the engine copes with: found out by looking, never by a number.
+"""Differences between versions of DIALS, detected by inspection rather than by version number.
 
 What each difference does to a run: docs/decisions/0016-two-backends.md.
 """

@@ -1,1 +1,1 @@
-"""Images saved as pickles, as earlier versions of IOTA made them."""
+"""Converts images to pickles, as earlier versions of IOTA did."""

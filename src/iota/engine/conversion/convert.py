@@ -1,4 +1,4 @@
-"""Images saved as pickles, with mask and geometry corrected, as earlier versions of IOTA made them."""
+"""Writes an image as a pickle, with its mask and geometry applied."""
 
 from __future__ import annotations
 

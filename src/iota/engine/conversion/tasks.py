@@ -1,4 +1,4 @@
-"""What is asked of processes that save images as pickles: it is sent between processes, so DIALS is not imported."""
+"""Tasks and reports of conversion, exchanged between processes; does not import DIALS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a process runs that saves images as pickles; like :mod:`iota.engine.frame.worker`, imported without DIALS."""
+"""Functions that a conversion worker calls; imports DIALS only when a task arrives."""
 
 from __future__ import annotations
 

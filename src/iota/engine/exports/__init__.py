@@ -1,1 +1,1 @@
-"""Integrated DIALS files as composite files and CrystFEL files."""
+"""Writes integrated frames as composite DIALS files and as CrystFEL files."""

@@ -1,4 +1,4 @@
-"""Composite files: lattices of many frames in one ``.expt`` and one ``.refl``."""
+"""Writes composite files: lattices of many frames in one ``.expt`` and one ``.refl``."""
 
 from __future__ import annotations
 

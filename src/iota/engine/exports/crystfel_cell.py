@@ -1,4 +1,4 @@
-"""Lattices and cells in CrystFEL's words: lattice type, centring, unique axis, and the cell file.
+"""Writes CrystFEL cell files: lattice type, centring, unique axis.
 
 Source: crystfel_unitcell(5).
 """

@@ -1,4 +1,4 @@
-"""Where things are for CrystFEL: its laboratory frame, panels, and the geometry file.
+"""Converts a detector of dxtbx to CrystFEL's laboratory frame, and writes the geometry file.
 
 CrystFEL's frame has z along the beam, y up and x = y x z; DIALS' frame is that of the image file, most often with the
 beam along -z.  The rotation between them takes the direction of the beam to z and the normal of the plane of
@@ -6,6 +6,8 @@ polarisation, which is what CrystFEL's correction for polarisation needs to know
 the outer corner of the first, so its centre is at 0.5, 0.5 in either.
 
 Source: crystfel_geometry(5).
+
+Coordinate frames and signs: docs/explanations/coordinate-frames.md.
 """
 
 from __future__ import annotations

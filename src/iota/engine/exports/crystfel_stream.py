@@ -1,6 +1,8 @@
-"""A CrystFEL stream, format 2.3, from integrated DIALS files.
+"""Writes CrystFEL streams (format 2.3): cells, orientations, peaks, intensities (the partiality is not given).
 
 What is written in which frame and unit is in ``docs/decisions/0015-hand-over-files.md``.
+
+Coordinate frames and signs: docs/explanations/coordinate-frames.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The DIALS files of one finished frame, read once for all that is made of them."""
+"""Reads the DIALS files of an integrated frame for export."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One frame from import to filter, and the tasks, processes and files that belong to it."""
+"""Processes one frame from import to filter; worker functions, files and memory limits of a frame."""

@@ -1,4 +1,4 @@
-"""Several tasks in one message: blanks cost less than two messages between processes do.
+"""Processes several blanks per message, to save communication between processes.
 
 Imported without DIALS, and by the processes that have it.
 """

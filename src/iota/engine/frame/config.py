@@ -1,4 +1,4 @@
-"""What every worker of a run needs to know; it is sent between processes, so DIALS is not imported."""
+"""The configuration of a run that every worker receives; does not import DIALS."""
 
 from __future__ import annotations
 

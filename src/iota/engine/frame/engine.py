@@ -1,4 +1,4 @@
-"""What is the same for all frames of a run: parameters of the backend, masks, geometry, and where files go."""
+"""What all frames of a run share: backend parameters, masks, geometry, output files."""
 
 from __future__ import annotations
 

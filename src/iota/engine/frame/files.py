@@ -1,4 +1,4 @@
-"""The files of one frame below the run folder: dials/, final/ and logs/."""
+"""Paths of the files of one frame in the run folder: dials/, final/, logs/."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The manual's filter: which integrated lattices are kept."""
+"""Decides which integrated lattices are kept (``cctbx_xfel.filter``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way of one frame: import, triage, spots, lattice, refinement, integration, filter."""
+"""Processes one frame: import, triage, spots, indexing, refinement, integration, filter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The grid of spot-finding settings that is searched for each frame, and its points."""
+"""The grid of spot-finding settings that a grid search tries."""
 
 from __future__ import annotations
 

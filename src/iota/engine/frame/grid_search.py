@@ -1,4 +1,4 @@
-"""Integration optimisation: spot-finding settings searched for each frame.
+"""Grid search: finds the best spot-finding settings for each frame.
 
 The method of Lyubimov et al., J. Appl. Cryst. (2016) 49, 1057, on today's backend.  Every combination of spot area and
 spot height is indexed; of the lattices that pass the prefilter the best is integrated, and the next ones only where

@@ -1,4 +1,4 @@
-"""Which pictures are drawn of each frame; apart from the drawing, which needs half a second to import."""
+"""Decides which pictures are drawn of each frame, without importing matplotlib."""
 
 from __future__ import annotations
 

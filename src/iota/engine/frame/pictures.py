@@ -1,4 +1,4 @@
-"""Pictures of one frame: predictions over the image, correction vectors, and the mosaicity "trumpet"."""
+"""Draws pictures of a frame: predictions on the image, correction vectors, mosaicity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Imported by the process from which all others that need DIALS are forked: what each would else load for itself."""
+"""Imports what workers need, once, in the process from which they are forked."""
 
 from __future__ import annotations
 

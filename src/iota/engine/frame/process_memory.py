@@ -1,4 +1,4 @@
-"""How much memory one frame may take, and when a process holds too much of what earlier ones left."""
+"""Limits the memory of a frame, and decides when a worker that has grown is replaced."""
 
 from __future__ import annotations
 

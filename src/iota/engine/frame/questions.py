@@ -1,4 +1,4 @@
-"""What a coordinator, which does without DIALS, has to ask of a process that has it (:mod:`iota.workers.dials`)."""
+"""Questions of the coordinator that need DIALS, such as whether a target is valid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One image, as a beamline control system wants to know it: spots, resolution, ice, lattice."""
+"""Processes one image for ``iota.single_image``: spots, resolution, ice, lattice."""
 
 from __future__ import annotations
 

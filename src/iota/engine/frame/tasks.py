@@ -1,4 +1,4 @@
-"""Tasks done with DIALS: an engine is made once per process, then each task gives its report."""
+"""Executes the tasks of a worker with DIALS: screening, scouting, processing."""
 
 from __future__ import annotations
 

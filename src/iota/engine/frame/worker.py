@@ -1,4 +1,4 @@
-"""What a worker process runs: set up once per run, then one task after another.
+"""Functions that a worker process calls; imports DIALS only when a task arrives.
 
 Any executor can carry it: give ``start`` as the initializer of its processes, and submit ``run``.  DIALS is imported
 when a process starts, and not with this module: whoever hands out tasks does without.

@@ -1,1 +1,1 @@
-"""From an image file to DIALS' experiments and pixels: formats, masks, and geometry that replaces the header's."""
+"""From an image file to DIALS experiments and pixels: formats, masks, geometry that replaces the header's."""

@@ -1,7 +1,9 @@
-"""Images of HDF5 and CXI files as a CrystFEL geometry describes them: models and pixels for DIALS.
+"""Images of HDF5 and CXI files described by a CrystFEL geometry, as DIALS experiments.
 
 DIALS' frame is the usual one of dxtbx, with the beam along -z and y up; CrystFEL's has z along the beam. A pixel that
 the geometry calls bad gets a value below the trusted range, so that no part of DIALS or of IOTA needs to know of masks.
+
+Coordinate frames and signs: docs/explanations/coordinate-frames.md.
 """
 
 from __future__ import annotations

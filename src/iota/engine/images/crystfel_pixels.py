@@ -1,4 +1,4 @@
-"""Pixels of one event, and which of them are bad, as a CrystFEL geometry finds them in an HDF5 file; no DIALS here.
+"""Reads pixels and bad-pixel masks of HDF5 and CXI files according to a CrystFEL geometry.
 
 Data in memory are cut by panels after the event was read as a whole: a chunk holds an image or a module, and to read it
 once for each of 128 panels would unpack it as often.

@@ -1,7 +1,9 @@
-"""A detector moved as a whole: to another distance, to a beam centre, or to the other side of the sample.
+"""Moves the detector to another distance or beam centre, or inverts it.
 
 DIALS' own ``geometry.detector.distance`` stops at several panels (3.12) or puts them upstream of the sample (3.30), and
 its ``fast_slow_beam_centre`` refers to the first panel even if the beam hits another.
+
+Coordinate frames and signs: docs/explanations/coordinate-frames.md.
 """
 
 from __future__ import annotations

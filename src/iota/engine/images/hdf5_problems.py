@@ -1,4 +1,4 @@
-"""What keeps the images of an HDF5 file from being read: links that lead nowhere, filters, permission, damage."""
+"""Why an HDF5 image cannot be read: broken links, filters, permissions, damage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a frame's file to DIALS' experiment list."""
+"""Reads the file of a frame into a DIALS experiment list."""
 
 from __future__ import annotations
 

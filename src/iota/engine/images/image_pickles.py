@@ -1,4 +1,4 @@
-"""Images that are pickles: dxtbx would execute whatever is in one, so its format classes read by a literal list."""
+"""Reads images saved as pickles without executing anything in them, unlike dxtbx."""
 
 from __future__ import annotations
 

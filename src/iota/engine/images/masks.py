@@ -1,4 +1,4 @@
-"""Masks of pixels that are not looked at: read without running what a pickle may hold, checked, joined, written."""
+"""Reads, checks, combines and writes masks of pixels to be ignored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convert pixels as stored in files to what DIALS can process: int32, float32 or float64.
+"""Converts stored pixels to the types that DIALS processes: int32, float32, float64.
 
 A pixel without a count must be below the trusted range, and must be a number: DIALS sums counts before it looks at
 masks, so that one NaN spoils all sums around it.

@@ -1,4 +1,4 @@
-"""Why an image cannot be read, as one sentence; the messages of the libraries go into the log of the frame."""
+"""Explains in one sentence why an image cannot be read."""
 
 from __future__ import annotations
 

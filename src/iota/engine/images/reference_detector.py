@@ -1,4 +1,7 @@
-"""The detector of a reference geometry in place of that of an image header, if both are the same detector."""
+"""Replaces the detector of an image by that of a reference geometry, if it is the same detector.
+
+Coordinate frames and signs: docs/explanations/coordinate-frames.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Locators of LCLS data: PHIL in place of an image, which dxtbx would evaluate where psana is installed.
+"""Refuses locators of LCLS data (XTC), which dxtbx would evaluate.
 
 Any text that is given as an image is taken for a locator at first.
 """

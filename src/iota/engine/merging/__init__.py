@@ -1,1 +1,1 @@
-"""Observations of all lattices together: scaling by DIALS, and counts of Miller indices."""
+"""Scaling by DIALS, MTZ files, and counts of Miller indices."""

@@ -1,4 +1,4 @@
-"""Counts how often each Miller index was measured in a run, in a process of its own.
+"""Counts how often each Miller index was measured in a run, in a separate process.
 
 It reads the reflections of integrated frames as the ledger grows, and goes on from what an earlier process counted.
 Memory grows with reciprocal space, never with the number of frames.

@@ -1,4 +1,4 @@
-"""Merging with DIALS: one file of all lattices, one way of indexing, one scale, one MTZ."""
+"""The DIALS part of merging: runs dials.cosym, dials.scale and dials.merge, reads results, corrects the MTZ."""
 
 from __future__ import annotations
 

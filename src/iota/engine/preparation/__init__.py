@@ -1,1 +1,1 @@
-"""What is made once before a run from its first images: the beamstop mask and the gain."""
+"""Preparation of a run from its first images: the beamstop mask and the detector gain."""

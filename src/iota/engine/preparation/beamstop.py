@@ -1,4 +1,4 @@
-"""The shadow of the beamstop, from where the counts are low around the direct beam."""
+"""Finds the shadow of the beamstop from low counts around the direct beam."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gain of a detector, from the background of images.
+"""Estimates the gain of a detector from the background of images.
 
 Photons obey Poisson's law, so where each makes g counts, the variance of the counts is g times their mean without the
 pedestal, plus that of the readout noise and of differences between pixels. Pedestal and noise are the same in bright

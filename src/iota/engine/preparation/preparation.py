@@ -1,4 +1,4 @@
-"""What is made once before a run from its first images: the mask with the shadow of the beamstop, and the gain."""
+"""Prepares a run: writes the mask with the beamstop shadow, and determines the gain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was made for a run before it; apart from the making, which needs DIALS."""
+"""The results of the preparation of a run; does not import DIALS."""
 
 from __future__ import annotations
 

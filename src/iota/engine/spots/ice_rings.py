@@ -1,4 +1,4 @@
-"""Rings of ice on a frame, from the resolution of its spots."""
+"""Detects ice rings on a frame from the resolution of its spots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An image that was read already, for integration, which would read and decode it again."""
+"""Hands an image that was already read to integration, which would otherwise read it again."""
 
 from __future__ import annotations
 

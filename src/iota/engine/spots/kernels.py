@@ -1,4 +1,4 @@
-"""The steps from counts to strong pixels, compiled by numba, in the order of :mod:`iota.engine.spots.strong_pixels`.
+"""Numba kernels of the spot finder, in the order of :mod:`iota.engine.spots.strong_pixels`.
 
 DIALS' ``dispersion_extended`` threshold asks of every pixel whether the counts in the window around it, 2 k + 1 wide,
 spread more than counts do by chance (index of dispersion).  A pixel can be strong only if that is so for *all* pixels

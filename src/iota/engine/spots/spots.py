@@ -1,4 +1,4 @@
-"""Spots of a frame, the same table as the backend's, without what the backend does again for every frame.
+"""Finds the spots of a frame, with the same result as the backend but faster.
 
 The pixels stay the integers that were read, what is masked on every frame is found out once, and only the
 neighbourhoods in which counts spread are looked at closely (:mod:`iota.engine.spots.strong_pixels`).  From strong

@@ -1,4 +1,4 @@
-"""Strong pixels of a panel: those that DIALS' ``dispersion_extended`` threshold finds in an image of whole numbers."""
+"""Finds the strong pixels of a panel, as DIALS' ``dispersion_extended`` threshold does on integer images."""
 
 from __future__ import annotations
 

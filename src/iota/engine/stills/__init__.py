@@ -1,1 +1,1 @@
-"""The lattice of one still: indexing, refinement, mosaicity, prediction, profile, and its statistics."""
+"""The lattice of a still: indexing, refinement, mosaicity, prediction, integration profiles, statistics."""

@@ -1,4 +1,4 @@
-"""Whether a lattice on one frame is better than chance: some lattice fits any spots, including those of ice.
+"""Tests whether a lattice on one frame is better than chance.
 
 DIALS gives a spot to a lattice when its indices are within a tolerance of integers, so even a random lattice indexes a
 tenth of all spots, the best of many somewhat more, with residuals anywhere within the tolerance. A true lattice indexes

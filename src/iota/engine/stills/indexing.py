@@ -1,4 +1,4 @@
-"""The lattice of one frame, by the backend, and whether its cell is a multiple of the true one."""
+"""Indexes a frame with the backend, and recognises cells that are a multiple of the true one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orientations of a crystal whose cell is known, from the spots of one still.
+"""Finds orientations of a crystal of known cell from the spots of one still.
 
 Direct lattice vectors are looked for at the known lengths only: spots are projected onto directions of a hemisphere,
 and a direction is good when all projections are near multiples of 1/length.  Triples of vectors with the known angles

@@ -1,4 +1,7 @@
-"""From DIALS' experiments and reflections to the lattices of a record."""
+"""Makes the lattice entries of a record from DIALS experiments and reflections.
+
+Coordinate frames and signs: docs/explanations/coordinate-frames.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which pixels of a shoebox belong to the reflection, and which to its background.
+"""Separates foreground and background pixels in shoeboxes.
 
 DIALS transforms the corners of every pixel of every shoebox, with the parallax of each, one by one; that was half the
 time of integration.  The angle from the predicted ray is a smooth function of the position within a shoebox, so here it

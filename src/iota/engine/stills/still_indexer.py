@@ -1,4 +1,4 @@
-"""DIALS' still indexer with its slow parts replaced: same candidates, same targets, same rejections, same choice.
+"""DIALS' stills indexer with its slow parts replaced; results are unchanged.
 
 The backend refines each candidate lattice four times and the winner four times again, with gradients assembled in
 Python.  Here the same least squares are solved in numpy (:mod:`~iota.engine.stills.still_refinement`), once

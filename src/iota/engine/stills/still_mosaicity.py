@@ -1,4 +1,4 @@
-"""Mosaicity and domain size of a still crystal from the excitation errors of its spots.
+"""Estimates mosaicity and domain size from the excitation errors of spots.
 
 The model of Sauter et al., Acta Cryst. (2014) D70, 3299, as DIALS fits it (``NaveParameters``), without its loops.
 """

@@ -1,4 +1,4 @@
-"""Spots that do not belong to a lattice, by the distances between observed and predicted positions."""
+"""Rejects outliers among indexed spots by their positional residuals."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""Reflections that a still records, found without testing every index of the resolution sphere.
+"""Predicts the reflections of a still without testing every index in the resolution sphere.
 
 DIALS' predictor decides, reflection by reflection; here it is given only those indices whose reciprocal lattice points
 lie near the Ewald sphere.
+
+Coordinate frames and signs: docs/explanations/coordinate-frames.md.
 """
 
 from __future__ import annotations

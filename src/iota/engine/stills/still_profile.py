@@ -1,4 +1,4 @@
-"""Prediction and masks of DIALS' integration of stills, at a fraction of their cost.
+"""Faster prediction and shoebox masks for DIALS' integration of stills.
 
 All of ``Processor.integrate`` stays as it is.  It asks the profile model of a crystal for predictions and for the
 foreground of shoeboxes: this module puts a profile model in its place that answers these two questions itself.

@@ -1,4 +1,4 @@
-"""Refinement of one crystal against the spots of one still: the target of DIALS, without a Python loop.
+"""Refines a crystal against the spots of one still, with the target function of DIALS.
 
 The crystal is its reciprocal setting matrix A* (1/A, dials convention: relp = A* h in the laboratory frame).  Beam and
 detector are fixed, as is the default for stills.  The residuals are those of DIALS' still refinement: x and y on the

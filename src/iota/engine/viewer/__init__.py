@@ -1,1 +1,1 @@
-"""Images for people: pixels, tiles, overlays and masks for the browser, and DIALS' own viewer."""
+"""Images for the browser: pixels, tiles, overlays and masks; and the image viewer of DIALS."""

@@ -1,4 +1,7 @@
-"""Masks drawn by people: made by DIALS' own code for ``dials.generate_mask``, so that its PHIL says the same mask."""
+"""Makes masks from shapes drawn in the browser, with the code of ``dials.generate_mask``.
+
+Coordinate frames and signs: docs/explanations/coordinate-frames.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames that are looked at, kept in memory while they are: pixels, geometry, what is masked."""
+"""Frames that are being viewed, kept in memory: pixels, geometry, mask."""
 
 from __future__ import annotations
 

@@ -1,8 +1,10 @@
-"""Where the panels of a detector lie on one plane, for a picture of it.
+"""Arranges the panels of a detector on a plane for display.
 
 The plane of a detector of one panel is that panel, so that positions on the plane are its pixels.  Several panels are
 projected along the normal of the plane, which is their mean normal; seen along the beam, with the laboratory's x axis
 to the right.  Positions count in pixels of the plane, from the corner of the smallest rectangle around all panels.
+
+Coordinate frames and signs: docs/explanations/coordinate-frames.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What is drawn over an image: spots, predictions, and what the spot finder sees with other settings."""
+"""Overlays on an image: spots, predictions, and strong pixels with other settings.
+
+Coordinate frames and signs: docs/explanations/coordinate-frames.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts of a panel as tiles for a picture: whole numbers of 16 bits, halved in size again and again by their maximum.
+"""Image tiles at several scales: 16-bit counts, binned by their maximum.
 
 A maximum keeps a spot of one pixel visible on the smallest picture, where a mean would drown it.
 """

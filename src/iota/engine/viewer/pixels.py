@@ -1,4 +1,4 @@
-"""Opens images for the server, in a process that alone loads dxtbx; a crash costs the request that caused it."""
+"""Opens images for the server in a separate process, which alone loads dxtbx; a crash costs only one request."""
 
 from __future__ import annotations
 

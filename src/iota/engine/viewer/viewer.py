@@ -1,4 +1,4 @@
-"""DIALS' image viewer, mended where the installed wxPython would end it."""
+"""Starts the image viewer of DIALS, with corrections for the installed wxPython."""
 
 from __future__ import annotations
 

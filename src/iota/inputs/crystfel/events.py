@@ -1,4 +1,4 @@
-"""The images (events) of an HDF5 or CXI file as a CrystFEL geometry describes them, and the datasets they lie in.
+"""The images (events) of an HDF5 or CXI file, and their datasets, according to a CrystFEL geometry.
 
 An event is the values of the placeholders: groups that stand for ``%`` in the path of the data, and an index for each
 dimension that is ``%``. CrystFEL writes ``group/group//index/index``. Here they are numbered in CrystFEL's order: paths

@@ -1,9 +1,11 @@
-"""CrystFEL geometry files (``.geom``): where panels are, in space and in the data, and what is masked.
+"""Reads CrystFEL geometry files (``.geom``): positions of panels in space and in the data, and masks.
 
 The grammar is that of crystfel_geometry(5) of CrystFEL 0.12: lines ``key = value`` and ``panel/key = value``, where a
 key without a panel is the default of all panels first named below it. Directives of older versions that still have
 a meaning (``clen`` of a panel, ``mask_good``) are understood. What refines a geometry (groups) or lists peaks is not
 needed here and left out.
+
+Coordinate frames and signs: docs/explanations/coordinate-frames.md.
 """
 
 from __future__ import annotations

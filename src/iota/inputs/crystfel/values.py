@@ -1,4 +1,4 @@
-"""Values in CrystFEL's geometry files: numbers with units or places in the data, directions, bits."""
+"""Reads single values of CrystFEL geometry files: numbers with units, HDF5 paths, directions, bit masks."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""From what a person names to frames."""
+"""Finds the frames in what the user names."""

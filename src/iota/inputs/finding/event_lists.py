@@ -1,4 +1,4 @@
-"""Lines of lists that name single images as CrystFEL does, ``path entry//3``, in terms of IOTA: ``path#N``."""
+"""Reads CrystFEL event lists, ``path entry//3``, and converts them to ``path#N``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what a person names - files, folders, wildcards, lists, masters - to frames."""
+"""Finds all frames in files, folders, wildcards and lists."""
 
 from __future__ import annotations
 

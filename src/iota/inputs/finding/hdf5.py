@@ -1,4 +1,4 @@
-"""HDF5 files among the inputs: which are masters, which only the data files of one, and which hold the same images."""
+"""Sorts HDF5 inputs: masters, data files that belong to a master, and files with the same images."""
 
 from __future__ import annotations
 

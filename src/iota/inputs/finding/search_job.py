@@ -1,4 +1,4 @@
-"""Searches for images in a process of its own."""
+"""Searches for images in a separate process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Listing a folder and all below it, in natural order, without a look into the files."""
+"""Lists the files below a folder in natural order, without opening them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""HDF5 masters: where each of their images lies, which are the same, and files that need another program."""
+"""HDF5 masters: where each image is stored, duplicates, and files that need another program."""

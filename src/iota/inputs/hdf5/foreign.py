@@ -1,4 +1,4 @@
-"""Facility files that cannot be read directly: what they are, and what to do instead.
+"""Recognises facility files that cannot be read directly, and says what to do instead.
 
 They are recognised by the names in them or, if they are not HDF5, by the file name.
 """

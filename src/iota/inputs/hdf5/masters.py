@@ -1,4 +1,4 @@
-"""What is where in HDF5 and NeXus masters."""
+"""Structure of HDF5 and NeXus masters: entries, data groups, links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stretches of images that lie in one dataset, and the map of an HDF5 file that is made of them."""
+"""The map of an HDF5 file: ranges of images that are stored in the same dataset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pixels that already belong to a frame: several masters may contain the same images, wholly or in part."""
+"""Finds images that several masters contain, so that each is processed once."""
 
 from __future__ import annotations
 

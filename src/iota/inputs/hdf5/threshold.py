@@ -1,4 +1,4 @@
-"""Which of several thresholds is taken from images that a detector counted with more than one."""
+"""Chooses the energy threshold of images from detectors with several."""
 
 from __future__ import annotations
 

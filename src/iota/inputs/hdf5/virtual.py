@@ -1,4 +1,4 @@
-"""Virtual datasets of HDF5: which rows of which dataset are which images.
+"""Resolves virtual datasets of HDF5 to their source datasets.
 
 A row is what one index along the first axis holds. HDF5 knows selections of any form; those of detectors are regular
 along each axis, and a box in the plane of the image.

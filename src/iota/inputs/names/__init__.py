@@ -1,1 +1,1 @@
-"""Names and paths of inputs: kinds of file, natural order, lists, ranges, and what is wrong with an input."""
+"""Names and paths: kinds of file, natural order, lists of images, ranges."""

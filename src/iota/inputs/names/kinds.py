@@ -1,4 +1,4 @@
-"""What a file is, by its name and, where that says nothing, by its first bytes."""
+"""Recognises the kind of a file by its name or its first bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text lists of paths, one a line, as people write them and as a run leaves them behind."""
+"""Reads text lists of paths, one per line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The order in which people count: ``img_2`` before ``img_10``."""
+"""Natural order of names: ``img_2`` before ``img_10``."""
 
 from __future__ import annotations
 

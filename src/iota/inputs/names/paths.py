@@ -1,4 +1,4 @@
-"""Paths as people type them, and as lists can hold them."""
+"""Expands paths as people type them, and checks that a list can hold them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stood in the way of an input."""
+"""Describes an input that cannot be used."""
 
 from __future__ import annotations
 

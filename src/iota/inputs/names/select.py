@@ -1,4 +1,4 @@
-"""Which of the frames are processed: ranges and random samples."""
+"""Selects the frames to process: ranges and random samples of images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a file was made, which tells a file that was renamed from a new one that got the inode of a deleted one."""
+"""Creation time of a file, which distinguishes a renamed file from a new one with a reused inode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HDF5 files that may still grow, frame by frame: masters, and what is only a part of one."""
+"""Watches HDF5 masters to which frames are still being added."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A text list that somebody is still writing, writes anew, or sets aside to begin another of its name."""
+"""Watches a text list of images that is being appended to, rewritten or replaced."""
 
 from __future__ import annotations
 

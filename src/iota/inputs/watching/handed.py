@@ -1,4 +1,4 @@
-"""Files that were handed over and not read yet: one that is moved before it is read comes again, under its new name."""
+"""Files that were queued but not read yet: one that is moved before it is read is queued under its new name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that a watcher has met and not examined yet, and wildcards that it is given."""
+"""Names that monitor mode has found but not examined yet, and wildcards to be watched."""
 
 from __future__ import annotations
 

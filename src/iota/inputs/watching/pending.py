@@ -1,4 +1,4 @@
-"""Image files that were met but may be half written: they wait until they are complete."""
+"""Image files that may be incomplete: they wait until they are completely written."""
 
 from __future__ import annotations
 

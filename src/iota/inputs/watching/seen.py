@@ -1,4 +1,4 @@
-"""What a watcher has met before: names in folders, and files that may come back under another name."""
+"""Names and files that monitor mode has already seen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbered series of files: which names are likely to come next."""
+"""Predicts the next names in numbered series of files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Monitor mode: the frames that come into being while a run goes on.
+"""Monitor mode: yields frames as they appear during a run.
 
 Nothing here relies on messages of the operating system, which do not exist on network file systems: files and folders
 are looked at, in turn and within a budget of time.

@@ -1,1 +1,1 @@
-"""Who gets in, how, and at what cost: tokens, cookies, limits, and running servers."""
+"""Access to the server: tokens, cookies, limits on requests, list of running servers."""

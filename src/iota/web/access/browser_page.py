@@ -1,4 +1,4 @@
-"""How a browser is opened without the secret of its address in the list of processes: by a file of the owner's."""
+"""Opens the browser without showing the secret address in the list of processes."""
 
 from __future__ import annotations
 

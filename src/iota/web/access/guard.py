@@ -1,4 +1,4 @@
-"""Who may talk to the server: nothing answers strangers, neither pages nor files, the API nor websockets."""
+"""Checks every request (token, cookie, origin), and sets the cookie of a browser that was let in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The secrets of one server, all of them new at each start: what each is for is in decision 23."""
+"""Creates the secrets of a server at each start: token, cookie, private path, one-time word."""
 
 from __future__ import annotations
 

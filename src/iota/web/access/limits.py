@@ -1,4 +1,4 @@
-"""What one client may cost the server: how large a request is, and how long it may take to arrive."""
+"""Limits the size of requests and the time that they may take to arrive."""
 
 from __future__ import annotations
 

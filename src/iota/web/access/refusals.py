@@ -1,4 +1,4 @@
-"""What the server answers to those whom it does not let in."""
+"""Responses to requests that are refused."""
 
 from __future__ import annotations
 

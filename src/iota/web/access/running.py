@@ -1,4 +1,4 @@
-"""Servers that are running, as their owner finds them: one file each, which nobody else can read."""
+"""Registers running servers, so that their owner's programs and commands find them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,17 @@ class RunningServer(msgspec.Struct, frozen=True, kw_only=True):
     """A server of a project.  Don't create this directly, get it from :func:`running_server`."""
 
     project: str
-    url: str  # as people see it, without a secret
+    """The project folder."""
+    url: str
+    """Address, without a secret."""
     port: int
-    token: str  # of programs
+    """TCP port on this machine."""
+    token: str
+    """Token of programs."""
     host: str = msgspec.field(default_factory=socket.gethostname)
+    """Host of the server."""
     process_id: int = msgspec.field(default_factory=os.getpid)
+    """Process number of the server."""
 
     def __repr__(self) -> str:
         """Return where it is; the token does not come into logs and notebooks."""

@@ -1,1 +1,1 @@
-"""The HTTP API: JSON, and float32 or Arrow for columns."""
+"""The HTTP API: JSON, and columns as float32 or Arrow."""

@@ -1,4 +1,4 @@
-"""What routes of the API share: how they find a run, and how they answer."""
+"""Shared by all routes of the API: finding a run, encoding a response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns as bytes that a browser draws without looking at them: float32, row by row."""
+"""Encodes columns as float32, row by row, for charts in the browser."""
 
 from __future__ import annotations
 

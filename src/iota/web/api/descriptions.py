@@ -9,6 +9,7 @@ import msgspec
 
 from iota.image_answers import LatticeMarks, MaskedPixels, Region, SavedMask, Spots
 from iota.web.api.errors import ErrorAnswer
+from iota.web.api.fields import described
 from iota.web.api.image_models import DrawnMask, LoadedShapes, OpenedImage, Said
 from iota.web.api.models import ColumnList, FramePage, FrameRow, Ordered, RunDetail, RunList, Versions
 from iota.web.image.frames import ImageSet
@@ -52,7 +53,7 @@ _ERRORS = {
 def components() -> dict[str, Any]:
     """JSON Schemas of all that is answered, by name."""
     _, found = msgspec.json.schema_components(ANSWERS, ref_template="#/components/schemas/{name}")
-    return found
+    return described(found, ANSWERS)
 
 
 def reference(kind: type) -> dict[str, Any]:

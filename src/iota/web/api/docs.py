@@ -1,4 +1,4 @@
-"""The page that documents the API, made from its OpenAPI description; nothing is loaded from anywhere."""
+"""The page ``/api/docs``, made from the OpenAPI description of the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one shape in which the API says what is wrong."""
+"""Error responses of the API, all of one form, and the HTTP status of each exception."""
 
 from __future__ import annotations
 
@@ -35,14 +35,18 @@ class Problem(msgspec.Struct, frozen=True):
     """What is wrong: a word for programs, a sentence for people, and what to do next."""
 
     kind: str
+    """A word for programs."""
     message: str
+    """A sentence for people: what is wrong."""
     next: str = ""
+    """What to do next."""
 
 
 class ErrorAnswer(msgspec.Struct, frozen=True):
     """Every answer whose status is 400 or more."""
 
     error: Problem
+    """What is wrong."""
 
 
 class NotYetError(IotaError):

@@ -1,4 +1,4 @@
-"""Routes of the API for the frames of a run: records, some at a time, and columns."""
+"""API routes for the frames of a run: records and columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API takes and gives, besides records, states and summaries, which are as in the run folder."""
+"""Requests and responses of the API, except records, states and summaries."""
 
 from __future__ import annotations
 
@@ -21,82 +21,118 @@ _Line = Annotated[str, Field(max_length=4096, pattern=r"^[^\x00\n]*$")]
 class StartRequest(BaseModel):
     """A run to start, as at the command line: a script, what is to be processed, and what is to be different."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    script: Annotated[str, Field(max_length=1_000_000)] = ""  # IOTA's parameters, PHIL
-    target: Annotated[str, Field(max_length=1_000_000)] = ""  # parameters of the backend, PHIL
-    inputs: Annotated[list[_Line], Field(max_length=10_000)] = []  # paths, wildcards, lists
-    assignments: Annotated[list[_Line], Field(max_length=1000)] = []  # name=value
-    project: _Line = ""  # one of those in the list of runs; empty: the one of this server
+    script: Annotated[str, Field(max_length=1_000_000)] = ""
+    """Parameters of IOTA, in PHIL."""
+    target: Annotated[str, Field(max_length=1_000_000)] = ""
+    """Parameters of the backend, in PHIL."""
+    inputs: Annotated[list[_Line], Field(max_length=10_000)] = []
+    """Paths, wildcards, lists."""
+    assignments: Annotated[list[_Line], Field(max_length=1000)] = []
+    """name=value, as on the command line."""
+    project: _Line = ""
+    """One of the projects in the list of runs; empty: that of this server."""
 
 
 class FrameRow(FrameResult, kw_only=True, omit_defaults=False):
     """A record, and its row: all fields are there, those without a value as null or empty."""
 
     row: int
+    """Row in the ledger, from 0."""
 
 
 class RunList(msgspec.Struct, frozen=True):
     """Runs, the newest of a project first."""
 
     runs: list[RunEntry]
+    """The runs."""
 
 
 class TableInfo(msgspec.Struct, frozen=True, kw_only=True):
     """How far the frames of a run are read, and what their codes stand for."""
 
     n_rows: int
+    """Frames that are read."""
     n_lattices: int
-    generation: int  # changes when all rows became void, because the run was replaced
-    progress: float  # share of the ledger that is read, 0 to 1
-    n_unreadable: int  # lines of the ledger that are no records
-    reasons: list[str]  # numbers in them are replaced by …
+    """Lattices that are read."""
+    generation: int
+    """Changes when all rows became invalid because the run was replaced."""
+    progress: float
+    """Fraction of the ledger that is read, 0 to 1."""
+    n_unreadable: int
+    """Lines of the ledger that are not records."""
+    reasons: list[str]
+    """Reasons by code; their numbers are replaced by …."""
     settings: list[str]
-    remarks: list[str]  # on files and headers; those of a frame are one entry, a line each
+    """Settings by code."""
+    remarks: list[str]
+    """Remarks on files and headers by code; those of one frame are one entry, one per line."""
     symmetries: list[str]
+    """Bravais types and space groups by code."""
 
 
 class RunDetail(msgspec.Struct, frozen=True, kw_only=True):
     """One run."""
 
     run: RunEntry
-    state: RunState | None  # as the run last wrote it
-    info: RunInfo | None  # what was started
+    """Its line in the list of runs."""
+    state: RunState | None
+    """State as the run last wrote it."""
+    info: RunInfo | None
+    """How it was started."""
     summary: Summary
-    facts: list[Fact]  # of the summary, as log, pages and report show them
+    """Counts and typical values."""
+    facts: list[Fact]
+    """The items of the summary, as log, pages and report show them."""
     table: TableInfo
-    problem: str = ""  # why files of the run cannot be read
+    """How far its frames are read."""
+    problem: str = ""
+    """Why files of the run cannot be read."""
 
 
 class FramePage(msgspec.Struct, frozen=True, kw_only=True):
     """Some of the frames that are wanted."""
 
-    total: int  # how many are wanted
+    total: int
+    """Number of matching frames."""
     offset: int
-    progress: float  # share of the ledger that is read, 0 to 1: below 1 there are more to come
+    """How many of them are left out before these."""
+    progress: float
+    """Fraction of the ledger that is read, 0 to 1; below 1, there are more to come."""
     frames: list[FrameRow]
+    """The records."""
 
 
 class ColumnList(msgspec.Struct, frozen=True):
     """What columns there are, and the outcomes by code."""
 
     columns: list[Column]
+    """Columns of frames and lattices."""
     outcomes: list[str]
-    no_code: int = 65535  # where a code has nothing to name
+    """Outcomes by code."""
+    no_code: int = 65535
+    """The code for no value."""
 
 
 class Versions(msgspec.Struct, frozen=True):
     """What this server is made of."""
 
     iota: str
+    """Version of IOTA."""
     api: int
+    """Version of this API."""
     record_format: int
+    """Version of the format of records."""
     python: str
+    """Version of Python."""
     packages: dict[str, str]
+    """Package -> version."""
 
 
 class Ordered(msgspec.Struct, frozen=True):
     """The run that was started or got an order."""
 
     id: str
+    """Id of the run."""
     folder: str

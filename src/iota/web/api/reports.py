@@ -1,4 +1,4 @@
-"""Reports of runs as the server has them, the same as ``iota.report`` writes."""
+"""API routes for reports of runs, as written by ``iota.report``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP API: all that pages show of runs and images, for programs; JSON, and bytes for columns and pixels.
+"""Adds all routes of the HTTP API to the server, with their OpenAPI description.
 
 Who may ask is checked outside, by :mod:`iota.web.access.guard`.
 """

@@ -1,4 +1,4 @@
-"""Routes of the API for runs: which there are, how they stand, their logs; starting and stopping them."""
+"""API routes for runs: list, status, log, start, stop."""
 
 from __future__ import annotations
 

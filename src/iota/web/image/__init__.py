@@ -1,1 +1,1 @@
-"""The detector image: what pages and programs ask of the processes that open images."""
+"""The detector image: routes of the image page, and the helper processes that open images."""

@@ -1,4 +1,4 @@
-"""Which image is meant: a frame of a run by its row, or a path; and sets of them to go through."""
+"""Finds the requested image: a row of a run, or a path; and sets of images to browse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shapes of the mask tool and the PHIL of ``dials.generate_mask`` that means the same."""
+"""Converts shapes of the mask tool to PHIL for ``dials.generate_mask``."""
 
 from __future__ import annotations
 

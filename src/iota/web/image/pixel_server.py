@@ -1,4 +1,4 @@
-"""The helper processes that open images for the server, and what they are asked.
+"""Starts the helper processes that open images for the server, and sends them requests.
 
 An image that crashes or hangs its helper costs that request and nothing else: the helper is replaced, and a request
 whose helper ended is tried once more, since others may have killed it.  There are two, so that a slow file does not

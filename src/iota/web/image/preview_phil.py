@@ -1,4 +1,4 @@
-"""Settings of spot finding that the image page lets people try, as PHIL; nothing else gets into a helper process."""
+"""Checks the spot-finding settings that the image page sends to a helper process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``dials.image_viewer``, opened on the screen of the server where it has one."""
+"""Opens ``dials.image_viewer`` on the server's screen, if it has one."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Runs that are followed, and what is computed once for all who look at them."""
+"""Runs that are being viewed: followed once for all viewers."""

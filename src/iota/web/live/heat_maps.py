@@ -1,4 +1,4 @@
-"""Heat maps of a grid search, for all who look at a run."""
+"""Heat maps of a grid search, computed once for all viewers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Index charts of runs that are looked at: the processes that count and draw, started when they are wanted."""
+"""Charts of measured reflections: starts the processes that count and draw them on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log of a run, however long it is: its end, what comes after, and lines that hold a text."""
+"""Reads parts of a run's log: its end, new lines, matching lines."""
 
 from __future__ import annotations
 
@@ -14,15 +14,20 @@ class LogText(msgspec.Struct, frozen=True):
     """A part of a log, whole lines, from ``start`` to ``end`` (bytes)."""
 
     text: str
+    """The lines."""
     start: int
+    """Where the text begins in the log (bytes)."""
     end: int
+    """Where it ends (bytes)."""
 
 
 class LogLines(msgspec.Struct, frozen=True):
     """Lines of a log that hold a text, the last 500; ``n_more`` were left out."""
 
     lines: list[str]
+    """The lines."""
     n_more: int
+    """Matching lines before these, which are left out."""
 
 
 def read_end(path: Path, n_bytes: int = 65536) -> LogText:

@@ -1,4 +1,4 @@
-"""The charts of a run, made once for all who look at it."""
+"""Charts of a run, drawn once for all viewers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that are followed: each is read by one poller, whoever looks at it.
+"""Follows runs that are being viewed: one poller per run.
 
 Files are looked at four times a second and no notices of the file system are used, which do not come over networks.
 """

@@ -1,4 +1,4 @@
-"""The page of a detector image: ``/image?run=001&row=0`` or ``/image?path=/data/img_1.cbf&index=0``.
+"""The image page: ``/image?run=001&row=0`` or ``/image?path=/data/img_1.cbf&index=0``.
 
 ``rows=3,8-12`` names the rows of the run to go through; ``sources`` (files, folders, wildcards and lists, one a line)
 and ``some`` (``first 10``, ``5-20``) the images, where there is no run.

@@ -1,4 +1,4 @@
-"""The dialog in which a person chooses a run that was made before."""
+"""The dialog for opening an earlier run."""
 
 from __future__ import annotations
 

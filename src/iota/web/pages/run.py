@@ -1,4 +1,4 @@
-"""One run, live: how it stands, what can be done with it, and its tabs."""
+"""The page of a run: status, controls, tabs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All runs: how they stand, and where to go from here."""
+"""The page that lists all runs."""
 
 from __future__ import annotations
 

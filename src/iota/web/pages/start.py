@@ -1,4 +1,4 @@
-"""The start page: a run in the making."""
+"""The start page: inputs and settings of a new run."""
 
 from __future__ import annotations
 

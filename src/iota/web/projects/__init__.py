@@ -1,1 +1,1 @@
-"""Projects and their runs: listing, setting up, starting and stopping them."""
+"""Projects and their runs: lists, set-up, starting and stopping."""

@@ -1,4 +1,4 @@
-"""Starting, stopping and resuming runs: each is the command a person would type, in a process of its own.
+"""Starts, stops and resumes runs by the commands that a user would type.
 
 Neither closing the page nor killing the server ends a run: its process is no child of any terminal, and what it needs
 is in its folder.

@@ -1,4 +1,4 @@
-"""Projects and their runs: which there are, where they are, how they stand."""
+"""Lists projects and their runs, with status and notes."""
 
 from __future__ import annotations
 
@@ -29,21 +29,37 @@ class RunEntry(msgspec.Struct, kw_only=True):
     """One line of a list of runs."""
 
     id: str
+    """Id of the run in addresses."""
     number: int
+    """Number of the run in its project."""
     folder: str
+    """The run folder."""
     project: str
+    """The folder below which the run folder is."""
     status: Status
-    is_at_work: bool  # its coordinator is alive, or its job waits; False for a run that was killed
+    """Status as the run last wrote it."""
+    is_at_work: bool
+    """Whether its coordinator is alive, or its job is queued; False for a run that was killed."""
     n_frames: int
+    """Frames of the run."""
     n_finished: int
+    """Frames that have a record."""
     counts: dict[Outcome, int]
+    """Finished frames by outcome."""
     doing: str = ""
+    """What the run is doing, for people."""
     reason: str = ""
+    """Why it was aborted or failed."""
     description: str = ""
+    """Description that the user gave to the run."""
     note: str = ""
+    """Note that somebody wrote on the page of runs."""
     host: str = ""
-    started: float = 0.0  # s since the epoch
-    heartbeat: float = 0.0  # s since the epoch
+    """Host of the coordinator."""
+    started: float = 0.0
+    """Start of the run (s since the epoch)."""
+    heartbeat: float = 0.0
+    """When the coordinator last wrote its state (s since the epoch)."""
 
 
 class Projects:

@@ -1,4 +1,4 @@
-"""Finished frames by outcome, for lists of runs: from ``state.json``, or from a ledger that was changed after it."""
+"""Counts of finished frames by outcome, for lists of runs."""
 
 from __future__ import annotations
 

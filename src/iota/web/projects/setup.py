@@ -1,4 +1,4 @@
-"""What the start page is about: inputs, IOTA's parameters and the backend's, from scripts and back to them."""
+"""The set-up on the start page: inputs and parameters, read from scripts and written to them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Searches on the server's machine, each in a process with limits."""
+"""Searches for files on the server, in processes with limits."""

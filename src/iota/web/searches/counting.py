@@ -1,4 +1,4 @@
-"""Inputs as people type and paste them, and the question how many images they bring."""
+"""Counts the images in inputs as they are typed."""
 
 from __future__ import annotations
 

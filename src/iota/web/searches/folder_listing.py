@@ -1,4 +1,4 @@
-"""A folder of the server's machine as the file browser shows it, listed by a process of its own."""
+"""Lists a folder for the file browser, in a separate process."""
 
 from __future__ import annotations
 

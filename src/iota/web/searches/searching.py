@@ -1,4 +1,4 @@
-"""Searches through files of the server's machine that a page or a program starts, and clients that leave.
+"""Searches for files, in separate processes with limits, and clients that leave before the answer.
 
 A wildcard over a whole file system must cost neither the memory of the server nor its answers to others.
 """

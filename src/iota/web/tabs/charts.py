@@ -1,4 +1,4 @@
-"""The Charts tab: frames as they come in, outcomes, rates, cells, and which indices were measured."""
+"""The Charts tab: frames over time, outcomes, rates, cells, measured reflections."""
 
 from __future__ import annotations
 

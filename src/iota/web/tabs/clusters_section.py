@@ -1,4 +1,4 @@
-"""Clusters of cells on a page: options, progress, the table, and what can be done with a cluster."""
+"""Clusters of unit cells in the Analysis tab: options, progress, table, actions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A command of IOTA on a page: its options, what it says while it works, and its results, of which one is shown."""
+"""A section that runs an IOTA command: options, progress, results."""
 
 from __future__ import annotations
 

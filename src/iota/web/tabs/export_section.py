@@ -1,4 +1,4 @@
-"""Hand-over files on a page: formats, and what was written."""
+"""Export in the Analysis tab: formats and files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Frames tab: all frames of the run as a table, a page at a time from the server."""
+"""The Frames tab: a table of all frames of the run, loaded page by page."""
 
 from __future__ import annotations
 

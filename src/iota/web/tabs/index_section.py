@@ -1,4 +1,4 @@
-"""The index chart on a page: three slices and completeness, in P 1 or in a space group."""
+"""The chart of measured reflections in a page."""
 
 from __future__ import annotations
 

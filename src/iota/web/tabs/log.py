@@ -1,4 +1,4 @@
-"""The log of a run, live, with a search for the entry of an image."""
+"""The Log tab: the log of a run as it grows, with a search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Merging on a page: options, table 1, charts and files."""
+"""Merging in the Analysis tab: options, table 1, charts, files."""
 
 from __future__ import annotations
 

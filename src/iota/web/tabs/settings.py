@@ -1,4 +1,4 @@
-"""What a run used: its difference from the defaults and from another run, and the scripts that repeat it."""
+"""The Settings tab: differences from the defaults or another run, and scripts that repeat the run."""
 
 from __future__ import annotations
 

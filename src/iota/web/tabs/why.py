@@ -1,4 +1,4 @@
-"""The tab Why it failed: how many frames each stage stopped and for what reason, with examples and what to try."""
+"""The tab Why it failed: failures by stage and reason, with examples and hints."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Elements that pages are made of."""
+"""Reusable elements of pages."""

@@ -1,4 +1,4 @@
-"""A file browser for the server's side: the paths of a beamline are not on the laptop of who looks at the page."""
+"""A file browser for folders on the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The widget of one field, by its type: what it holds is the field's text."""
+"""Input widgets of single fields, by type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts of a page that follow a run: they are made anew when it has changed, as long as somebody sees them."""
+"""Parts of a page that are redrawn when their run has changed, while they are visible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dialogs made from definitions: every parameter of IOTA and of the backend, found by section, level or search."""
+"""Dialogs with all parameters of IOTA or the backend, by section, level or search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of inputs on the start page: what was named, what kind it is, how many images it brings."""
+"""The list of inputs on the start page: path, kind, number of images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all pages have: header, colours, dark and light, errors as sentences."""
+"""The frame of every page: header, colours, dark mode, error messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Addresses of other pages: the start page filled from a run, the image of a frame."""
+"""Makes links to pages: a start page filled from a run, the image of a frame."""
 
 from __future__ import annotations
 

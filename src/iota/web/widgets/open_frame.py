@@ -1,4 +1,4 @@
-"""One frame, opened: its record, the backend's log, and the command that shows its image."""
+"""The details of a frame: its record, the backend's log, and the command that shows its image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Growing scatter charts, and charts painted as SVG, as elements of pages."""
+"""Scatter plots that grow, and charts painted as SVG, as elements of pages."""
 
 from __future__ import annotations
 

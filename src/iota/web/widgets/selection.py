@@ -1,4 +1,4 @@
-"""What one viewer of a run has chosen: a frame, and a set of frames; all tabs show the same."""
+"""The selection of one viewer, a frame and a set of frames, shared by all tabs."""
 
 from __future__ import annotations
 

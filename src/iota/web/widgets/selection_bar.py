@@ -1,4 +1,4 @@
-"""The bar that says what is chosen, a frame and a set, and what can be done with it."""
+"""The bar that shows the selection and its actions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What dxtbx needs of the older files of DECTRIS' FileWriter ("legacy") and not all of them have, completed.
+"""Completes the header of older DECTRIS files ("legacy") for dxtbx.
 
 The values are those of DECTRIS' description of these files: a detector across the beam, fast axis along -x, slow axis
 along -y, its first pixel where beam centre and distance put it.

@@ -1,4 +1,4 @@
-"""Images of HDF5 masters: pixels are read according to the map of images, models by dxtbx.
+"""Images of HDF5 masters: pixels read according to the image map, models by dxtbx.
 
 How dxtbx treats links, virtual datasets, scans and numbers of images then does not matter: every image is a still.
 Formats that read pixels in their own way (SACLA, Jungfrau of some beamlines) are left to dxtbx.

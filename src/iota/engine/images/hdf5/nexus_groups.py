@@ -1,7 +1,9 @@
-"""The groups and axes of a NXmx file put as dxtbx wants them, in the file that stands in for a master.
+"""Adapts groups and axes of NXmx files to what dxtbx expects.
 
 dxtbx finds groups by their class alone, stops at units that NeXus allows, and at a goniometer of which it cannot make
 sense, which does not matter to stills.
+
+Coordinate frames and signs: docs/explanations/coordinate-frames.md.
 """
 
 from __future__ import annotations

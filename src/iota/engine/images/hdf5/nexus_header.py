@@ -1,4 +1,4 @@
-"""What dxtbx misreads in the header of an HDF5 master, corrected in the file that stands in for the master.
+"""Corrects items in the header of an HDF5 master that dxtbx misreads.
 
 dxtbx 3.12 ignores the offset of a module along its fast axis and masks of three dimensions, both versions fail if a
 wavelength is missing, is 0 or is given as an energy, and take marker values of invalid pixels as counts if no

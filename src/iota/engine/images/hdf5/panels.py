@@ -1,4 +1,7 @@
-"""Which pixels of a stored image belong to which panel of the detector."""
+"""Which pixels of a stored image belong to which panel of the detector.
+
+Coordinate frames and signs: docs/explanations/coordinate-frames.md.
+"""
 
 from __future__ import annotations
 

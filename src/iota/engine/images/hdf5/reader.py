@@ -1,4 +1,4 @@
-"""What DIALS asks for the pixels of an HDF5 master."""
+"""The reader object from which DIALS gets the pixels of an HDF5 master."""
 
 from __future__ import annotations
 

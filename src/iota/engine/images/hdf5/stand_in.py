@@ -1,4 +1,4 @@
-"""A small file that stands in for an HDF5 master while dxtbx reads models from it.
+"""A small temporary file from which dxtbx reads the models in place of an HDF5 master.
 
 It has all that the master says about the experiment and room for one image. dxtbx opens every data file, or the first,
 to learn about the experiment, and fails if one is missing; it takes the number of goniometer angles as that of images,

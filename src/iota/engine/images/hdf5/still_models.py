@@ -1,4 +1,7 @@
-"""Models of an HDF5 master's images, corrected where dxtbx lacks information, and checked against other items."""
+"""Beam and detector models of images of HDF5 masters, corrected and checked.
+
+Coordinate frames and signs: docs/explanations/coordinate-frames.md.
+"""
 
 from __future__ import annotations
 

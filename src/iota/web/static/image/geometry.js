@@ -3,6 +3,7 @@
 //
 // Positions are in pixels from the corner of the first one: pixel 0 spans 0 to 1. The plane is that of the server's
 // layout; all maps are linear. Parallax in the sensor, a fraction of a pixel, is neglected.
+// Coordinate frames and signs: docs/explanations/coordinate-frames.md.
 
 /**
  * @typedef {[number, number]} Pair

@@ -9,7 +9,7 @@ from iota.errors import ParameterError
 from iota.params.compare import script_difference
 from iota.web.projects.setup import Setup
 
-OLD_SCRIPTS = Path(__file__).parents[1] / "fixtures" / "old_scripts"
+OLD_SCRIPTS = Path(__file__).parents[2] / "fixtures" / "old_scripts"
 VERSIONS = sorted(path.stem for path in OLD_SCRIPTS.glob("*.param"))
 
 _GRID = "cctbx_xfel.grid_search.type = by_backend no_grid_search *brute_force smart"

@@ -9,7 +9,7 @@ import pytest
 
 from iota.api import open_run
 
-NOTEBOOK = Path(__file__).parents[2] / "docs" / "examples" / "follow_a_run.ipynb"
+NOTEBOOK = Path(__file__).parents[3] / "docs" / "examples" / "follow_a_run.ipynb"
 
 
 @pytest.mark.slow

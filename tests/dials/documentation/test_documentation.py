@@ -4,10 +4,12 @@ import argparse
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
-from documentation import commands, http_api, outcomes, pages, parameters, reference, words
+from documentation import commands, http_api, modules, outcomes, pages, parameters, python_api, reference, words
 from documentation.markdown import anchor, read
 
+import iota.api
 import iota.params.merging
 from iota.records import MEANINGS
 
@@ -177,3 +179,22 @@ def test_anchors_are_those_of_github(tmp_path):
     page.write_text("# `mp.method`: one, two\n\n## Same\n\n## Same\n")
     assert read(page).anchors == {"mpmethod-one-two", "same", "same-1"}
     assert anchor("What `iota.run` does") == "what-iotarun-does"
+
+
+def test_a_field_without_a_docstring_and_a_module_without_a_first_line_are_found(monkeypatch, tmp_path):
+    class Answer(msgspec.Struct):
+        """Of the interface."""
+
+        width_mm: float
+        """Width (mm)."""
+        height_mm: float = 0.0  # not seen by tools
+
+    monkeypatch.setattr(iota.api, "__all__", ["Answer"])
+    monkeypatch.setattr(iota.api, "Answer", Answer, raising=False)
+    assert list(python_api.undocumented()) == [f"The field height_mm of {__name__}.Answer has no docstring under it."]
+    (tmp_path / "src" / "iota").mkdir(parents=True)
+    (tmp_path / "src" / "iota" / "silent.py").write_text("import os\n")
+    (tmp_path / "src" / "iota" / "wordy.py").write_text('"""A first line that goes on\nin the second.\n"""\n')
+    monkeypatch.setattr(modules, "_ROOT", tmp_path)
+    monkeypatch.setattr(modules, "_SOURCE", tmp_path / "src" / "iota")
+    assert [problem.split()[0] for problem in modules.undocumented()] == ["src/iota/silent.py", "src/iota/wordy.py"]

@@ -10,7 +10,7 @@ import tomllib
 
 from iota.cli.unread import ends_when_unread
 
-COMMANDS = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["scripts"]
+COMMANDS = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]["scripts"]
 
 
 def _unread(name, *arguments, cwd):

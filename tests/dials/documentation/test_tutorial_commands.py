@@ -10,7 +10,7 @@ import pytest
 
 from iota.runs import RunFolder, read_ledger, read_state
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 # the last -n counts: the same images, the first of them; an image without a lattice is no failure here
 FEWER = """
 iota.simulate() {{ command iota.simulate "$@" -n {n} --silent; }}

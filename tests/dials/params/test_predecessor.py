@@ -13,7 +13,7 @@ from iota.params.near_names import near_name
 from iota.runs import read_ledger
 from iota.web.projects.setup import Setup
 
-OLD_SCRIPTS = Path(__file__).parents[1] / "fixtures" / "old_scripts"
+OLD_SCRIPTS = Path(__file__).parents[2] / "fixtures" / "old_scripts"
 TARGETS = sorted(path.name for path in OLD_SCRIPTS.glob("*.phil"))
 
 

@@ -13,7 +13,7 @@ from commands import LYSOZYME, command
 
 from iota.runs import RunFolder, read_ledger
 
-FIXTURES = Path(__file__).parents[1] / "fixtures"
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 KNOWN = "cctbx_xfel {\n  target_space_group = P43212\n  target_unit_cell = 79.2 79.2 38.1 90 90 90\n}\n"
 
 

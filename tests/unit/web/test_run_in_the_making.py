@@ -9,7 +9,7 @@ from iota.errors import ParameterError
 from iota.params.forms import Form
 from iota.web.projects.setup import Setup
 
-FIXTURES = Path(__file__).parents[1] / "fixtures"
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 BACKEND = """
 indexing
 {

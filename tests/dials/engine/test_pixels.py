@@ -116,7 +116,7 @@ def test_images_and_panels_that_a_file_does_not_hold_are_told_from_what_cannot_b
 def test_the_server_hands_on_what_is_not_there(tmp_path):
     server = PixelServer()
     try:
-        with pytest.raises(NotFoundError, match="nothing.nxs"):
+        with pytest.raises(NotFoundError, match=r"nothing\.nxs"):
             server.ask("open", source={"path": str(tmp_path / "nothing.nxs"), "index": 0})
     finally:
         server.close()

@@ -111,7 +111,7 @@ def test_names_of_the_backend_in_a_script_are_told_apart_from_misspelt_ones(tmp_
         params.read([], ["indexing.max_cel=3"], nearest_backend_name=lambda name: "indexing.max_cell")
 
 
-FIXTURES = Path(__file__).parents[1] / "fixtures"
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 
 def test_a_script_of_the_predecessor_with_all_its_scopes_needs_no_translation():
