@@ -47,8 +47,11 @@ class Axis:
         if self.ticks is not None:
             return list(self.ticks)
         most = max(2, int(room))
-        step = step_for(self.high - self.low, most)
         values = ticks(self.low, self.high, most)
+        if len(values) < 2:  # one number says nothing of the scale
+            most *= 2
+            values = ticks(self.low, self.high, most)
+        step = step_for(self.high - self.low, most)
         if self.is_whole:
             values, step = [value for value in values if value == round(value)], max(step, 1.0)
         return [(value, number_text(value, step)) for value in values]

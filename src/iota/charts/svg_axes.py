@@ -55,7 +55,8 @@ class AxesPainter:
         lines = [(chart.caption, "600")] if chart.caption else []
         for words, weight in [*lines, *((note, None) for note in chart.notes)]:
             y += LINE_PX
-            parts.append(label(left, y, words, "start", font_weight=weight))
+            x = max(1.0, min(left, self._width - 1.1 * LETTER_PX * len(words)))  # long lines begin farther left
+            parts.append(label(x, y, words, "start", font_weight=weight))
         if chart.legend:
             words, y = legend(chart.legend, left, self._width, y + LINE_PX)
             parts.append(words)

@@ -1,6 +1,9 @@
 """Miller indices of a real run, counted by a process of its own."""
 
+import asyncio
+import os
 import shutil
+import signal
 from collections import Counter
 
 import pytest
@@ -12,6 +15,8 @@ from iota.engine.questions import COUNT_REFLECTIONS, CountReflections
 from iota.processes.question import AnsweringProcess, NoAnswerError
 from iota.runs import RunFolder, read_ledger
 from iota.runs.miller_counts import read_miller_counts
+from iota.web.live import index_counting
+from iota.web.live.runs import LiveRuns
 
 
 @pytest.fixture
@@ -129,3 +134,23 @@ def test_a_lattice_that_the_filter_dropped_is_not_counted(run, monkeypatch):
 def test_what_is_no_run_gives_a_sentence(tmp_path):
     with pytest.raises(NoAnswerError, match="is not a run folder"):
         COUNT_REFLECTIONS.ask(CountReflections(str(tmp_path)))
+
+
+async def test_a_page_sees_what_is_counted_although_a_process_is_killed(run, monkeypatch):
+    monkeypatch.setattr(index_counting, "_DONE_S", 0.0)
+    live = LiveRuns().get(run)
+    await live.current()
+    counting = index_counting.IndexCounting(live)
+    charts = [(await counting.pictures("P 43 21 2")).sentence]
+    while not (chart := await counting.pictures("P 43 21 2")).slices:
+        charts.append(chart.sentence)
+        await asyncio.sleep(0.1)
+    assert set(charts) == {"Counting reflections..."}
+    os.kill(index_counting._drawing._process._process.pid, signal.SIGKILL)
+    crashed = await counting.pictures("P 4")  # or a new process has drawn it
+    assert crashed.slices or "was killed (signal 9)" in crashed.sentence
+    assert (await counting.pictures("P 1")).slices
+    while counting.is_counting:
+        await asyncio.sleep(0.1)
+    counting._last_wanted -= 1000
+    await counting._watch

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import zlib
+from dataclasses import replace
 
 import dxtbx
 import h5py
@@ -17,7 +18,7 @@ from commands import command
 from dials.array_family import flex
 
 from iota.engine.images.masks import load_mask
-from iota.engine.questions import ImageRequest
+from iota.engine.questions import PIXELS, ImageRequest
 from iota.engine.viewer.mask_shapes import rectangles_of, shapes_in_phil
 from iota.engine.viewer.pixel_layout import layout_of
 from iota.engine.viewer.pixels import Pixels
@@ -380,12 +381,13 @@ def test_a_helper_that_was_killed_costs_nothing_and_two_one_request(server, lyso
 
 
 def test_a_hang_is_given_up_and_holds_up_nobody_else(lysozyme):
-    server = PixelServer(limit_s=8)
+    server = PixelServer()
     try:
         one, two = ({"path": str(path)} for path in sorted(lysozyme.glob("*.cbf"))[:2])
         server.ask("open", about="a", source=one)
-        (first,) = process_ids(server)
-        os.kill(first, signal.SIGSTOP)
+        (helper,) = [helper for helper in server._helpers if helper.process.is_running]
+        helper.process._question = replace(PIXELS, seconds=4)
+        os.kill(helper.process._process.pid, signal.SIGSTOP)
         said = []
 
         def hang():
@@ -403,8 +405,9 @@ def test_a_hang_is_given_up_and_holds_up_nobody_else(lysozyme):
         waiting.join()
         assert answered < time.monotonic() - start
         assert said == [
-            "Processing the image was ended after 8 s. The server is still running; other images can be opened."
+            "Processing the image was ended after 4 s. The server is still running; other images can be opened."
         ]
+        helper.process._question = PIXELS
         assert server.ask("open", about="a", source=one)[0]["n_pixels"] == 1043 * 981
     finally:
         server.close()

@@ -120,6 +120,11 @@ def test_shells_without_a_value_have_no_point():
     assert [words for _, words in quality.x.tick_texts(9)] == ["4.50", "3.00", "2.25", "1.80"]
 
 
+def test_an_axis_has_two_numbers_however_narrow():
+    assert [words for _, words in Axis(low=1.51, high=2.33).tick_texts(3)] == ["1.6", "1.8", "2.0", "2.2"]
+    assert [words for _, words in Axis(high=0.9, is_whole=True).tick_texts(4)] == ["0"]
+
+
 # -- painters
 
 

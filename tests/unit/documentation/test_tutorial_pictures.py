@@ -48,6 +48,7 @@ def test_nothing_is_wrong_with_new_pictures_also_when_what_is_not_seen_changes(d
     [
         ("src/iota/web/page.py", "x = 2\n", "Pages have changed since"),
         ("src/iota/web/static/new.js", "x = 2\n", "Pages have changed since"),
+        ("src/iota/charts/svg.py", "x = 2\n", "Pages have changed since"),
         ("docs/images/b.png", "b", "docs/images/b.png is shown by no page"),
         ("README.md", "![b](docs/images/b.png)", "README.md shows docs/images/b.png, which is not there"),
         ("docs/images/pictures.json", None, "There is no docs/images/pictures.json"),

@@ -13,6 +13,7 @@ from iota.runs.miller_counts import FILE_NAME
 from iota.web.live.runs import LiveRun
 
 _IDLE_S = 60.0  # a process that nobody asked for so long is ended
+_DONE_S = 10.0  # a counter that had nothing to count for so long is ended: DIALS takes memory
 _KEPT = 8  # pictures of other space groups
 
 
@@ -86,13 +87,17 @@ class IndexCounting:
 
     async def _count(self) -> None:
         """Keep a counter going while the chart is wanted and there is more to count."""
-        counter = AnsweringProcess(COUNT_REFLECTIONS)
+        counter, worked = AnsweringProcess(COUNT_REFLECTIONS), 0.0
         try:
             while time.monotonic() - self._last_wanted < _IDLE_S:
                 if self._is_behind:
                     self._is_at_work = True
                     await self._count_on(counter)
-                    self._is_at_work = False
+                    worked = time.monotonic()
+                    continue
+                self._is_at_work = False
+                if time.monotonic() - worked > _DONE_S:
+                    await asyncio.to_thread(counter.end)
                 await asyncio.sleep(0.5)
         finally:
             self._is_at_work = False
