@@ -94,6 +94,7 @@ def _frames(images: Images, folder: Path, task: str = "process", more: str = "",
     from iota.engine.backend import parameters as backend
     from iota.engine.frame import worker
     from iota.engine.frame.config import EngineConfig
+    from iota.params.to_backend import own_defaults_phil
     from iota.records import FrameRef, Scouted, Screened, Settings, Task
 
     lines: str = words.pop("target", KNOWN)  # type: ignore[assignment]
@@ -101,7 +102,7 @@ def _frames(images: Images, folder: Path, task: str = "process", more: str = "",
     one_file = words.pop("one_file", None)
     for name in ("dials", "final", "logs", "tmp"):
         (folder / name).mkdir(exist_ok=True)
-    target = backend.with_lines("", [backend.IOTA_DEFAULTS, lines])
+    target = backend.with_lines("", [own_defaults_phil(), lines])
     worker.start(EngineConfig(target, str(folder), scratch=str(folder / "tmp"), memory_GB=8.0, **words))  # type: ignore[arg-type]
 
     def step(number: int) -> str:

@@ -66,6 +66,7 @@ def made_run(project, results, number=1, **state):
     folder = new_folder(project, number)
     folder.write_info(["iota.run", "/data"], {"DIALS": "3.12"})
     folder.write_text(folder.script, "description = a made-up run\n")
+    folder.write_text(folder.target, "dispatch.hit_finder.minimum_number_of_reflections = 10\n")
     folder.write_text(folder.log, "".join(f"{result.name}  {result.outcome}\n" for result in results))
     write(folder, results)
     counts = dict(Counter(result.outcome for result in results))

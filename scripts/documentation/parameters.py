@@ -21,6 +21,7 @@ Parameters are given in a script (`iota.run script.param`), on the command line 
 Leading parts of a name can be omitted if the rest is unambiguous. `None` means "not given"; level is the expert level
 from which forms show a parameter. Parameters of the backend are those of the installed `dials.stills_process` and are
 not listed here: `dials.stills_process -c -e 3 -a 2` prints them, and the browser shows them with search and help.
+[Some of them](backend-parameters.md) are set by parameters of IOTA.
 """
 
 

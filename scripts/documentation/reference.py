@@ -7,11 +7,21 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from documentation import commands, dependencies, http_api, modules, outcomes, parameters, python_api
+from documentation import (
+    backend_parameters,
+    commands,
+    dependencies,
+    http_api,
+    modules,
+    outcomes,
+    parameters,
+    python_api,
+)
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 PAGES = {
     "parameters.md": parameters,
+    "backend-parameters.md": backend_parameters,
     "outcomes.md": outcomes,
     "commands.md": commands,
     "http-api.md": http_api,

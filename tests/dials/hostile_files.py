@@ -368,7 +368,7 @@ def target_of_a_run_with_an_expert_level() -> Reads:
 
 
 def target_of_a_run_for_its_summary() -> Reads:
-    from iota.params.given_lattice import given_lattice
+    from iota.params.from_target import given_lattice
 
     path = _target(f"x = 1\n  .expert_level = {CODE}")
     return lambda: given_lattice(path)

@@ -159,7 +159,7 @@ async def test_settings_are_changed_in_a_dialog(visit, project):
 
 
 async def test_settings_of_the_installed_backend_are_found_by_search(visit, project):
-    user = await visit(project, "images", "indexing.max_cell=180")
+    user = await visit(project, "images", "indexing.max_cell=180", "resolution_limits.high=2.5")
     await user.open("/")
     await user.should_see("dials.stills_process of DIALS", retries=300)
     assert "indexing.max_cell = 180" in shown_script(user)
@@ -169,6 +169,8 @@ async def test_settings_of_the_installed_backend_are_found_by_search(visit, proj
     await user.should_see("ewald_proximal_volume_max")
     user.find(marker="indexing.stills.ewald_proximal_volume_max").clear().type("0.01")
     await user.should_see("2 changed from the default")
+    user.find(marker="search").clear().type("spotfinder.filter.d_min")
+    await user.should_see("Set by IOTA's cctbx_xfel.resolution_limits.high = 2.5, which takes precedence.")
     user.find("OK").click()
     await user.should_not_see("2 changed from the default")
     assert "indexing.stills.ewald_proximal_volume_max = 0.01" in shown_script(user)

@@ -20,7 +20,7 @@ from iota.analysis.rates import RatesOverTime
 from iota.analysis.table.columns import CELL, OTHER, OTHER_CODE, STAGES
 from iota.analysis.table.table import RunTable
 from iota.errors import RunFolderError
-from iota.params.given_lattice import given_lattice
+from iota.params.from_target import given_lattice
 from iota.records import NOT_HITS, OUTCOMES, FrameResult, Lattice, Outcome
 from iota.symmetry import bravais_symbol
 

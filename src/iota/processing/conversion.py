@@ -16,7 +16,8 @@ from iota.engine.conversion.tasks import Conversion, ConvertTask
 from iota.engine.frame import questions
 from iota.engine.preparation.prepared import looked_at
 from iota.errors import RunFolderError, UsageError
-from iota.params import Parameters
+from iota.params import Parameters, defaults
+from iota.params.to_backend import reset_import
 from iota.records import FrameRef
 from iota.runs.folder import new_numbered_folder
 from iota.workers import dials
@@ -92,9 +93,8 @@ def without_import_options(parameters: Parameters, gain: float | None = None) ->
         options.estimate_gain, options.gain = False, gain
     options.convert_images = options.convert_only = options.flip_beamXY = False
     options.square_mode = "no_modification"
-    options.mask, options.beamstop, options.distance, options.crystfel_geometry = None, 0, 0, None
-    options.beam_center.x = options.beam_center.y = 0
-    parameters.values.advanced.reference_geometry = None
+    options.beamstop = 0
+    reset_import(parameters.values, defaults().values)
     return parameters.replaced()
 
 

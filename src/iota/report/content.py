@@ -26,8 +26,9 @@ from iota.charts.merging import by_resolution, over_lattices
 from iota.charts.run_charts import RunCharts
 from iota.charts.spot_settings import heat_maps
 from iota.charts.svg import svg
-from iota.errors import IotaError
-from iota.params import compare, read
+from iota.errors import IotaError, ParameterError
+from iota.params import compare, defaults, read
+from iota.params.from_target import value_used, words_in
 from iota.records import OUTCOME_WORDS, OUTCOMES
 from iota.report.blocks import Block, Code, FactList, Heading, KeyNumbers, Pictures, References, Table, Title, Words
 from iota.report.index_pictures import IndexPictures
@@ -77,7 +78,16 @@ def report_blocks(source: Source) -> list[Block]:
         *_failures(summary),
         *parameters,
         Heading("Methods"),
-        Words(methods(summary, {} if info is None else info.versions, values, determined, merged)),
+        Words(
+            methods(
+                summary,
+                {} if info is None else info.versions,
+                values,
+                _minimum_spots(folder, values),
+                determined,
+                merged,
+            )
+        ),
         References(references(merged)),
         *_repeat(folder, info, merged),
     ]
@@ -110,10 +120,34 @@ def _parameters(folder: RunFolder) -> tuple[Any | None, list[Block]]:
     except IotaError as error:
         blocks.append(Words(str(error)))
     try:
-        blocks += _difference("Backend (dials.stills_process)", compare.target_difference(folder.target))
+        script = None if values is None else folder.script
+        lines = compare.target_difference(folder.target, script=script)
+        blocks += _difference("Backend (dials.stills_process)", lines)
     except IotaError as error:
         blocks.append(Words(str(error)))
     return values, blocks
+
+
+def _minimum_spots(folder: RunFolder, values: Any | None) -> int | None:
+    """Spots from which an image was a hit in a run, whether IOTA's parameter or a target file said so; None if unknown.
+
+    Args:
+        folder: of the run.
+        values: IOTA's, None where they cannot be read.
+    """
+    try:
+        words = words_in(folder.target.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ParameterError):
+        return None
+    if values is None:
+        return None
+    triage, minimum = (
+        value_used(f"data_selection.image_triage.{name}", values, defaults().values, words)
+        for name in ("flag_on", "minimum_Bragg_peaks")
+    )
+    if triage == "False":
+        return 1
+    return int(minimum) if minimum and minimum.isdigit() else None
 
 
 def _difference(words: str, lines: Sequence[str]) -> list[Block]:

@@ -46,6 +46,7 @@ def methods(
     summary: Summary,
     versions: dict[str, str],
     values: Any | None,
+    minimum_spots: int | None,
     determined: list[DeterminedLattice],
     merged: Merged | None,
 ) -> str:
@@ -55,6 +56,7 @@ def methods(
         summary: of the run.
         versions: of the programs, as ``run.json`` has them.
         values: parameters of the run, None where its script cannot be read.
+        minimum_spots: spots from which an image was a hit, None if unknown.
         determined: lattices that were determined from the images.
         merged: the newest merging.
     """
@@ -67,7 +69,7 @@ def methods(
     ]
     if values is not None and values.advanced.acceleration == "on":
         sentences.append("Accelerated implementations of these steps, provided by IOTA, were used where applicable.")
-    sentences.append(_hits(summary, values))
+    sentences.append(_hits(summary, minimum_spots))
     if summary.n_hits:
         sentences.append(_indexing(summary, determined))
         sentences.append(
@@ -105,8 +107,7 @@ def _part(n: int, of: int) -> str:
     return f"{n:,} ({percent(n, of)})"
 
 
-def _hits(summary: Summary, values: Any | None) -> str:
-    minimum = values.data_selection.image_triage.minimum_Bragg_peaks if values is not None else None
+def _hits(summary: Summary, minimum: int | None) -> str:
     definition = "" if minimum is None else f" (at least {minimum} {'spot' if minimum == 1 else 'spots'})"
     if not summary.n_hits:
         return f"None of these was classified as a hit{definition}."

@@ -89,9 +89,10 @@ def _path() -> Path | None:
     if spec is None or not spec.submodule_search_locations:
         return None
     program = Path(spec.submodule_search_locations[0], "command_line", "stills_process.py")
-    own = Path(iota.__file__).with_name("engine") / "backend" / "parameters.py"  # has IOTA's defaults for the backend
+    iotas = Path(iota.__file__).parent  # what has its defaults for the backend, and its words on them
+    own = [*(iotas / "params").rglob("*.py"), *(iotas / "engine" / "backend").glob("*.py")]
     try:
-        times = [file.stat().st_mtime_ns for file in (program, own)]
+        times = [file.stat().st_mtime_ns for file in (program, *sorted(own))]
         folder = cache_folder()
     except (OSError, UsageError):
         return None

@@ -155,6 +155,22 @@ def test_the_methods_paragraph_says_where_the_unit_cell_is_from(tmp_path):
         assert sentence in text, text
 
 
+@pytest.mark.parametrize(
+    ("script", "target", "definition"),
+    [
+        ("", "dispatch.hit_finder.minimum_number_of_reflections = 25\n", " (at least 25 spots)"),  # of a target file
+        ("data_selection.image_triage.minimum_Bragg_peaks = 16\n", "", " (at least 16 spots)"),  # default of DIALS
+        ("data_selection.image_triage.flag_on = False\n", "dispatch.hit_finder.enable = False\n", " (at least 1 spot)"),
+        ("", "", ""),  # a target file gives the default of DIALS, which is not known here
+    ],
+)
+def test_the_methods_paragraph_has_the_minimum_number_of_spots_that_was_used(tmp_path, script, target, definition):
+    folder = made_run(tmp_path, [hit(0), blank(1)])
+    folder.write_text(folder.script, script)
+    folder.write_text(folder.target, target)
+    assert f"was classified as a hit{definition}." in _report(folder)[1]
+
+
 def test_without_merging_three_papers_are_cited(tmp_path):
     _, text = _report(made_run(tmp_path, [hit(0)]))
     assert re.findall(r"^\d\. (\w+)", text, re.M) == ["Lyubimov", "Winter", "Brewster"]

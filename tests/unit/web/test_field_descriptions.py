@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from iota.web.api.fields import described, descriptions, structures
 from iota.web.api.descriptions import components
+from iota.web.api.fields import described, descriptions, structures
 from iota.web.api.models import FrameRow
 
 

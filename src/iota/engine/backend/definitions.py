@@ -10,13 +10,21 @@ from iota.engine.backend.installation import dials_version
 from iota.params import defaults
 from iota.params.forms import Definitions
 from iota.params.safe_text import converters
+from iota.params.to_backend import help_on
 from iota.processes.protocol import Tell
 
 
 def definitions(_: None, tell: Tell) -> Definitions:
-    """Definitions of the installed backend, with types that libtbx knows; what only DIALS can check is text."""
+    """Definitions of the installed backend, with types that libtbx knows; what only DIALS can check is text.
+
+    The help says which parameters IOTA sets, and from which of its own.
+    """
     scope = backend.with_defaults(defaults())
     for item in scope.all_definitions():
         if item.object.type is not None and item.object.type.phil_type not in converters():
             item.object.type = converters()["str"]()
+        by_iota = help_on(item.path)
+        if by_iota:
+            own = (item.object.help or "").strip()
+            item.object.help = f"{own}{' ' if own.endswith('.') or not own else '. '}{by_iota}".strip()
     return Definitions(dials=dials_version(), phil=scope.as_str(attributes_level=3))

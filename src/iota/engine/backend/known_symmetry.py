@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from iota.params.to_backend import phil
 from iota.records import Settings
 from iota.symmetry import Cell, cell_problem, in_setting_of
 
 
 def known_symmetry_phil(cell: Cell | None, space_group: str | None) -> str:
     """Backend PHIL that gives a cell, a space group or both as known."""
-    lines = []
+    text = ""
     if cell is not None:
-        lines.append(f"indexing.known_symmetry.unit_cell = {' '.join(f'{x:.4f}' for x in cell)}")
+        text += phil("cctbx_xfel.target_unit_cell", " ".join(f"{x:.4f}" for x in cell))
     if space_group is not None:
-        lines.append(f'indexing.known_symmetry.space_group = "{space_group}"')
-    return "\n".join(lines) + "\n"
+        text += phil("cctbx_xfel.target_space_group", f'"{space_group}"')
+    return text
 
 
 def with_lattice(label: str, cell: Cell, space_group: str, given_space_group: str | None) -> Settings:

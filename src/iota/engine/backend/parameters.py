@@ -9,9 +9,10 @@ from typing import Any
 
 from iota.engine.backend.installation import prepare
 from iota.errors import ParameterError
-from iota.params import Parameters, defaults, safe_text
+from iota.params import Parameters, defaults, safe_text, to_backend
 from iota.params.near_names import near_name
 from iota.params.old_targets import translate_target
+from iota.runs import RunFolder
 from iota.symmetry import cell_problem
 
 prepare()
@@ -32,13 +33,6 @@ read_literally(
     "dials.command_line.dials_import",
     "rstbx.symmetry.subgroup",  # a file of a fixed name in the current folder
 )
-
-# Why the Ewald proximal volume limit is not that of stills_process: docs/decisions/0002-learning-the-lattice.md
-IOTA_DEFAULTS = """
-indexing.stills.ewald_proximal_volume_max = 0.03
-integration.debug.delete_shoeboxes = True
-"""
-
 
 # What dials.stills_process cannot read: images as a CrystFEL geometry describes them.
 OWN_PARAMETERS = """
@@ -98,22 +92,52 @@ def target_text(parameters: Parameters) -> str:
         ParameterError: a name or value in the target is not understood by the installed DIALS, or the space group
             cannot have the cell.
     """
-    sources = [_own_defaults(parameters)]
     target = parameters.values.cctbx_xfel.target
-    if target:
-        sources += _read_target(Path(target), parameters.remarks)
-    sources += [_read_assignment(name, value) for name, value in parameters.backend_assignments]
-    sources.append(_source(_from_iota(parameters, changed=True)))
+    in_file = _read_target(Path(target), parameters.remarks) if target else []
+    assigned = [_read_assignment(name, value) for name, value in parameters.backend_assignments]
+    own = _source(_from_iota(parameters, changed=True))
     try:
-        working = scope().fetch(sources=sources)
-        given = working.extract().indexing.known_symmetry
+        working = scope().fetch(sources=[_own_defaults(parameters), *in_file, *assigned, own])
+        symmetry = working.extract().indexing.known_symmetry
+        overridden = _overridden(assigned if target and _is_of_a_run(Path(target)) else [*in_file, *assigned], own)
     except (Sorry, RuntimeError, ValueError) as error:
         raise ParameterError(_first_line(error)) from error
-    if given.unit_cell is not None and given.space_group is not None:
-        problem = cell_problem(given.unit_cell.parameters(), str(given.space_group))
+    parameters.remarks.extend(remark for remark in overridden if remark not in parameters.remarks)
+    if symmetry.unit_cell is not None and symmetry.space_group is not None:
+        problem = cell_problem(symmetry.unit_cell.parameters(), str(symmetry.space_group))
         if problem:
             raise ParameterError(problem)
     return str(scope().fetch_diff(source=working).as_str())
+
+
+def _is_of_a_run(target: Path) -> bool:
+    """Whether a target was written by a run, with what its own parameters of IOTA set."""
+    folder = RunFolder(target.parent)
+    return target.name == folder.target.name and folder.info.is_file()
+
+
+def _overridden(given: Sequence[Any], own: Any) -> list[str]:
+    """Sentences on values that people gave to the backend and that IOTA's own parameters override.
+
+    IOTA's defaults are not told: they are in targets that IOTA wrote.
+    """
+    named = {item.path for source in given for item in source.all_definitions()}
+    named &= {item.path for item in own.all_definitions() if not to_backend.is_copied(item.path)}
+    if not named:
+        return []
+    theirs, ours, usual = (
+        {
+            item.path: " ".join(map(str, item.object.extract_format().words))
+            for item in scope().fetch(sources=sources).all_definitions()
+            if item.path in named
+        }
+        for sources in (given, [own], [_own_defaults(defaults())])
+    )
+    return [
+        f"{name} = {theirs[name]} is overridden by {to_backend.joined(to_backend.owners(name))}."
+        for name in sorted(named)
+        if theirs[name] not in ("None", ours[name], usual[name])
+    ]
 
 
 def with_defaults(parameters: Parameters) -> Any:
@@ -122,21 +146,17 @@ def with_defaults(parameters: Parameters) -> Any:
 
 
 def _own_defaults(parameters: Parameters) -> Any:
-    return _source(IOTA_DEFAULTS + _from_iota(parameters, changed=False))
+    return _source(to_backend.own_defaults_phil() + _from_iota(parameters, changed=False))
+
+
+def _from_iota(parameters: Parameters, *, changed: bool) -> str:
+    return to_backend.backend_phil(parameters.values, defaults().values, changed=changed)
 
 
 def with_lines(target: str, lines: Sequence[str]) -> str:
     """A target with some parameters set otherwise."""
     working = scope().fetch(sources=[_source(target), _source("".join(lines))])
     return str(scope().fetch_diff(source=working).as_str())
-
-
-def gain_lines(gain: float) -> list[str]:
-    """Parameters that tell the backend how many counts a photon makes, for spot finding and for variances."""
-    return [
-        f"spotfinder.threshold.dispersion.gain = {gain:g}\n",
-        f"integration.summation.detector_gain = {gain:g}\n",
-    ]
 
 
 def user_settings(target: str) -> frozenset[str]:
@@ -210,78 +230,3 @@ def nearest_name(name: str) -> str | None:
 def _nearest(name: str) -> str:
     near = nearest_name(name)
     return f"Did you mean {near}?" if near else "dials.stills_process -c -e 3 prints all it has."
-
-
-def _from_iota(parameters: Parameters, changed: bool) -> str:
-    """IOTA's own parameters in the words of the backend.
-
-    With ``changed`` only those that differ from IOTA's defaults (they overrule a target file), else only the others.
-    """
-    given, default = parameters.values, defaults().values
-    lines: list[str] = []
-
-    def add(value: Any, default_value: Any, *words: str) -> None:
-        if (value != default_value) == changed:
-            lines.extend(words)
-
-    triage, triage0 = given.data_selection.image_triage, default.data_selection.image_triage
-    add(triage.flag_on, triage0.flag_on, f"dispatch.hit_finder.enable = {triage.flag_on}")
-    add(
-        triage.minimum_Bragg_peaks,
-        triage0.minimum_Bragg_peaks,
-        f"dispatch.hit_finder.minimum_number_of_reflections = {triage.minimum_Bragg_peaks}",
-    )
-    xfel, xfel0 = given.cctbx_xfel, default.cctbx_xfel
-    methods = "fft1d fft3d" if xfel.use_fft3d else "fft1d"
-    add(xfel.use_fft3d, xfel0.use_fft3d, f"indexing.stills.method_list = {methods}")
-    add(
-        xfel.significance_filter.flag_on,
-        xfel0.significance_filter.flag_on,
-        f"significance_filter.enable = {xfel.significance_filter.flag_on}",
-    )
-    add(
-        xfel.significance_filter.sigma,
-        xfel0.significance_filter.sigma,
-        f"significance_filter.isigi_cutoff = {xfel.significance_filter.sigma}",
-    )
-    limits = xfel.resolution_limits
-    if changed:
-        if xfel.auto_threshold:
-            lines.append("spotfinder.threshold.dispersion.global_threshold = Auto")
-        if limits.low is not None:
-            lines.append(f"spotfinder.filter.d_max = {limits.low:g}")
-        if limits.high is not None:
-            lines.append(f"spotfinder.filter.d_min = {limits.high:g}")
-        lines += _given_symmetry(xfel) + _given_geometry(given)
-    return "\n".join(lines) + "\n"
-
-
-def _given_symmetry(xfel: Any) -> list[str]:
-    lines = []
-    if xfel.target_unit_cell is not None:
-        cell = " ".join(f"{x:g}" for x in xfel.target_unit_cell.parameters())
-        lines.append(f"indexing.known_symmetry.unit_cell = {cell}")
-    if xfel.target_space_group is not None:
-        lines.append(f'indexing.known_symmetry.space_group = "{xfel.target_space_group}"')
-    return lines
-
-
-def _given_geometry(given: Any) -> list[str]:
-    lines = []
-    if given.image_import.mask:
-        lines += [
-            f"{scope}.lookup.mask = {safe_text.quoted(given.image_import.mask)}"
-            for scope in ("spotfinder", "integration")
-        ]
-    if given.image_import.crystfel_geometry:
-        lines.append(f"crystfel.geometry = {safe_text.quoted(given.image_import.crystfel_geometry)}")
-    if given.image_import.distance:
-        lines.append(f"geometry.detector.distance = {given.image_import.distance:g}")
-    centre = given.image_import.beam_center
-    if centre.x or centre.y:
-        lines.append(f"geometry.detector.fast_slow_beam_centre = {centre.x:g} {centre.y:g}")
-    if given.image_import.gain:
-        lines += gain_lines(given.image_import.gain)
-    if given.advanced.reference_geometry:
-        lines.append(f"input.reference_geometry = {safe_text.quoted(given.advanced.reference_geometry)}")
-    return lines

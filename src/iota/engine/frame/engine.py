@@ -12,6 +12,7 @@ from iota.engine.frame.picture_choice import Pictures
 from iota.engine.images.image import OpenedFile, load_reference_geometry
 from iota.engine.images.masks import check_shapes, load_mask, shape_of
 from iota.engine.spots.spots import SpotFinder
+from iota.params.counterparts import MASKS
 from iota.records import Settings
 
 
@@ -43,7 +44,7 @@ class Engine:
         self.accelerate = accelerate
         self.shared_params = self.params()  # for what changes no parameter
         self.reference_detector = load_reference_geometry(self.shared_params.input.reference_geometry)
-        masks = {getattr(self.shared_params, scope).lookup.mask for scope in ("spotfinder", "integration")}
+        masks = {getattr(self.shared_params, scope).lookup.mask for scope in MASKS}
         self._mask_shapes = {path: shape_of(load_mask(Path(path))) for path in masks if path}
         self.files_grow = files_grow
         self.opened_file = OpenedFile(files_grow)

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from iota.engine.frame.filter import LatticeFilter
+from iota.params.counterparts import SPOT_FINDING
 
 # The median height of 4 is DIALS' own default of 6 and 3 standard deviations.
 _BACKGROUND_PER_HEIGHT = 1.5
@@ -23,12 +24,12 @@ class Point(msgspec.Struct, frozen=True, order=True):
     @property
     def phil(self) -> str:
         """The same as parameters of the backend."""
-        dispersion = "spotfinder.threshold.dispersion"
-        return (
-            f"spotfinder.filter.min_spot_size = {self.area}\n"
-            f"{dispersion}.sigma_background = {_BACKGROUND_PER_HEIGHT * self.height:g}\n"
-            f"{dispersion}.sigma_strong = {_STRONG_PER_HEIGHT * self.signal:g}\n"
-        )
+        values = {
+            "min_spot_size": self.area,
+            "sigma_background": _BACKGROUND_PER_HEIGHT * self.height,
+            "sigma_strong": _STRONG_PER_HEIGHT * self.signal,
+        }
+        return "".join(f"{SPOT_FINDING[name]} = {value:g}\n" for name, value in values.items())
 
     @property
     def label(self) -> str:

@@ -23,6 +23,8 @@ from iota.engine.preparation.prepared import LOOKED_AT, Prepared
 from iota.errors import UsageError
 from iota.inputs.hdf5.masters import is_hdf5
 from iota.params import safe_text
+from iota.params.counterparts import MASKS
+from iota.params.to_backend import phil
 from iota.records import FrameRef
 
 
@@ -44,7 +46,7 @@ def prepare(target: str, image_import: Any, frames: Sequence[FrameRef], run_fold
         BackendError: the reference geometry cannot be read.
     """
     params = backend.extract(target)
-    given = {scope: getattr(params, scope).lookup.mask for scope in ("spotfinder", "integration")}
+    given = {scope: getattr(params, scope).lookup.mask for scope in MASKS}
     masks = {path: load_mask(Path(path)) for path in given.values() if path}
     prepared = Prepared(target=target)
     reference = load_reference_geometry(params.input.reference_geometry)
@@ -90,10 +92,10 @@ def _prepare(
             check_something_is_left(joined(parts), "The mask together with the beamstop shadow")
             name = "mask.pickle" if scope == "spotfinder" or len(set(given.values())) == 1 else f"mask_{scope}.pickle"
             write_mask(joined(parts), run_folder / name)
-            lines.append(f"{scope}.lookup.mask = {safe_text.quoted(run_folder / name)}\n")
+            lines.append(f"{MASKS[scope]} = {safe_text.quoted(run_folder / name)}\n")
     if image_import.estimate_gain:
         prepared.gain = _estimated_gain(images, prepared)
-        lines += backend.gain_lines(prepared.gain)
+        lines.append(phil("image_import.gain", f"{prepared.gain:g}"))
     prepared.target = backend.with_lines(prepared.target, lines)
 
 

@@ -358,7 +358,8 @@ class _StartPage:
         if form is None:
             return
         title = f"Backend Settings: {name.rstrip('.')}"
-        values = await edit(title, form, self._setup.backend, scopes, start=str(self._setup.home), field=field)
+        home, notes = str(self._setup.home), self._setup.set_by_iota()
+        values = await edit(title, form, self._setup.backend, scopes, start=home, field=field, notes=notes)
         if values is not None:
             self._setup.backend = values
             self._update()

@@ -12,31 +12,12 @@ from iota.params.fields import Field
 from iota.params.forms import Form, Values, iota_form
 from iota.params.old_scripts import is_old_name
 from iota.params.old_targets import translate_target
+from iota.params.to_backend import joined, set_by
 from iota.runs import RunFolder
 from iota.whole_files import write_whole
 
 TARGET = "cctbx_xfel.target"
 _APART = ("input", "output")  # not in dialogs: the page has its own places for them
-# Parameters of IOTA and those of the backend that a run makes of them; the target of a run has both.
-SAID_TWICE = {
-    "data_selection.image_triage.flag_on": ("dispatch.hit_finder.enable",),
-    "data_selection.image_triage.minimum_Bragg_peaks": ("dispatch.hit_finder.minimum_number_of_reflections",),
-    "cctbx_xfel.use_fft3d": ("indexing.stills.method_list",),
-    "cctbx_xfel.significance_filter.flag_on": ("significance_filter.enable",),
-    "cctbx_xfel.significance_filter.sigma": ("significance_filter.isigi_cutoff",),
-    "cctbx_xfel.auto_threshold": ("spotfinder.threshold.dispersion.global_threshold",),
-    "cctbx_xfel.resolution_limits.low": ("spotfinder.filter.d_max",),
-    "cctbx_xfel.resolution_limits.high": ("spotfinder.filter.d_min",),
-    "cctbx_xfel.target_unit_cell": ("indexing.known_symmetry.unit_cell",),
-    "cctbx_xfel.target_space_group": ("indexing.known_symmetry.space_group",),
-    "image_import.mask": ("spotfinder.lookup.mask", "integration.lookup.mask"),
-    "image_import.crystfel_geometry": ("crystfel.geometry",),
-    "image_import.distance": ("geometry.detector.distance",),
-    "image_import.beam_center.x": ("geometry.detector.fast_slow_beam_centre",),
-    "image_import.beam_center.y": ("geometry.detector.fast_slow_beam_centre",),
-    "image_import.gain": ("spotfinder.threshold.dispersion.gain", "integration.summation.detector_gain"),
-    "advanced.reference_geometry": ("input.reference_geometry",),
-}
 
 
 class Setup:
@@ -177,10 +158,8 @@ class Setup:
             if item.path not in translated.names:
                 where = item.object.where_str.strip(" ()")
                 self.remarks.append(f"The backend has no parameter named {item.path} ({where}).")
-        for own, twins in SAID_TWICE.items():
-            if own in self.iota:
-                for twin in twins:  # IOTA's parameter wins in a run, and can be taken back here
-                    values.pop(twin, None)
+        for name in set_by(self.iota):  # IOTA's parameter wins in a run, and can be taken back here
+            values.pop(name, None)
         self.backend = dict(values)
         self._in_target = None if unknown else values
 
@@ -264,6 +243,14 @@ class Setup:
     def project(self) -> Path:
         """Project folder, absolute."""
         return Path(self.absolute(self.output or "."))
+
+    def set_by_iota(self) -> dict[str, str]:
+        """Parameters of the backend that IOTA's set here whatever the backend is given, with a sentence on each."""
+        changed = iota_form().changed(self.iota)
+        return {
+            name: f"Set by IOTA's {joined([f'{own} = {changed[own]}' for own in owns])}, which takes precedence."
+            for name, owns in set_by(changed).items()
+        }
 
     def problems(self) -> list[tuple[Field, str]]:
         """All wrong values, with what is wrong."""

@@ -59,7 +59,7 @@ class _SettingsTab:
 def _scripts(folder: RunFolder, other: RunFolder | None) -> tuple[tuple[list[str], bool], tuple[list[str], bool]]:
     """Lines that differ, of IOTA's and of the backend's parameters, and whether the two compare runs."""
     iota = compare.script_difference(folder.script, other.script if other else None)
-    backend = compare.target_difference(folder.target, other.target if other else None)
+    backend = compare.target_difference(folder.target, other.target if other else None, folder.script)
     return (iota, other is not None), (backend, other is not None)
 
 

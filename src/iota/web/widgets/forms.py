@@ -23,6 +23,7 @@ async def edit(
     start: str = ".",
     level: int = 0,
     field: str = "",
+    notes: Mapping[str, str] | None = None,
 ) -> Values | None:
     """Let a person change parameters.
 
@@ -34,11 +35,12 @@ async def edit(
         start: folder where file browsers open.
         level: expert level that is shown first.
         field: full name of a field to show first.
+        notes: sentences on fields, by full name, that hold for the present values of other forms.
 
     Returns:
         All values that are not the defaults, or None where the person cancelled.
     """
-    dialog = _Settings(title, form, values, sections, start, level)
+    dialog = _Settings(title, form, values, sections, start, level, notes or {})
     if field:
         dialog.find(field)
     answer: Values | None = await dialog.dialog
@@ -48,9 +50,16 @@ async def edit(
 
 class _Settings:
     def __init__(
-        self, title: str, form: Form, values: Mapping[str, str], sections: Sequence[str], start: str, level: int
+        self,
+        title: str,
+        form: Form,
+        values: Mapping[str, str],
+        sections: Sequence[str],
+        start: str,
+        level: int,
+        notes: Mapping[str, str],
     ) -> None:
-        self._form, self._start, self._level = form, start, level
+        self._form, self._start, self._level, self._notes = form, start, level, notes
         self._before = dict(values)
         self._draft: Values = dict(values)
         found = [form.root.group(name) for name in sections]
@@ -166,7 +175,7 @@ class _Settings:
                 elif item in fields and self._n_left > 0:
                     self._n_left -= 1
                     text = self._draft.get(item.name, item.default)
-                    self._rows[item.name] = _Row(item, text, self._on_change, self._start)
+                    self._rows[item.name] = _Row(item, text, self._on_change, self._start, self._notes.get(item.name))
 
     def _tell_what_is_hidden(self, sections: Sequence[Group], wanted: set[str]) -> None:
         of_interest = [field for section in sections for field in section.fields() if field.name in wanted]
@@ -241,7 +250,7 @@ class _Settings:
 class _Row:
     """Caption, help and widget of a field."""
 
-    def __init__(self, field: Field, text: str, changed: object, start: str) -> None:
+    def __init__(self, field: Field, text: str, changed: object, start: str, note: str | None) -> None:
         self.field = field
         with ui.row().classes("w-full no-wrap iota-field") as self._row:
             with ui.column().classes("gap-0 iota-field-text"):
@@ -249,6 +258,8 @@ class _Row:
                     ui.tooltip(field.name).props('anchor="bottom right" self="bottom left" :offset="[14, 0]"')
                 if field.help:
                     ui.label(field.help).classes("iota-muted iota-field-help")
+                if note:
+                    ui.label(note).classes("iota-bad iota-field-help").mark(f"note-{field.name}")
             with ui.column().classes("gap-0 iota-field-edit"):
                 self._editor = Editor(field, text, changed, start)  # type: ignore[arg-type]
                 with self._editor.row:
