@@ -23,8 +23,8 @@ from cctbx.uctbx.determine_unit_cell import NCDist
 from scipy.cluster import hierarchy
 
 from iota.analysis.cells.clustering import describe_clusters, label_cells, multiples_of_clusters
+from iota.crystallography.lattices import niggli_cell
 from iota.simulate.cold_cells import MULTIPLE, cold_cells
-from iota.symmetry import primitive_niggli
 
 CELL = np.array([79.2, 79.2, 38.1, 90.0, 90.0, 90.0])
 SYMMETRIES = [("aP", "P 1")]
@@ -64,7 +64,7 @@ def all_pairs(cells: np.ndarray) -> np.ndarray:
     """Single linkage of NCDist of all pairs, as the predecessor clustered."""
     points = []
     for cell in cells:
-        a, b, c, *angles = primitive_niggli(cell)
+        a, b, c, *angles = niggli_cell(cell)
         alpha, beta, gamma = np.cos(np.radians(angles)).tolist()
         points.append((a * a, b * b, c * c, 2 * b * c * alpha, 2 * a * c * beta, 2 * a * b * gamma))
     distances = [NCDist(a, b) for k, a in enumerate(points) for b in points[k + 1 :]]

@@ -12,8 +12,9 @@ import numpy.typing as npt
 from dials.array_family import flex
 from dxtbx.model.experiment_list import ExperimentList
 
+from iota.crystallography.indices import hkl_in_asymmetric_unit
 from iota.runs import read_ledger
-from iota.simulate import FoundLattice, map_to_asu, merge, orientation_error_deg
+from iota.simulate import FoundLattice, merge, orientation_error_deg
 from iota.simulate.accuracy import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def read_lattices(experiments: Path, reflections: Path, space_group: str) -> Ite
             frame=(file, index),
             A=np.reshape(crystal.get_A(), (3, 3)),
             unit_cell=crystal.get_unit_cell().parameters(),
-            hkl=map_to_asu(hkl, space_group),
+            hkl=hkl_in_asymmetric_unit(hkl, space_group),
             intensity=chosen["intensity.sum.value"].as_numpy_array(),
         )
 

@@ -10,7 +10,7 @@ from iota.analysis.cells.cell_scale import CellScale
 from iota.analysis.cells.shares import percent, wilson_interval
 from iota.analysis.summary import Summary
 from iota.analysis.table.columns import STAGES
-from iota.symmetry import cell_text
+from iota.crystallography.cells import cell_text
 
 _MOST_REMARKS = 20
 _MINUS = "\N{MINUS SIGN}"

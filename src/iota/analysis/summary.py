@@ -19,10 +19,10 @@ from iota.analysis.failures import Failure, failures
 from iota.analysis.rates import RatesOverTime
 from iota.analysis.table.columns import CELL, OTHER, OTHER_CODE, STAGES
 from iota.analysis.table.table import RunTable
+from iota.crystallography.space_groups import bravais_symbol
 from iota.errors import RunFolderError
 from iota.params.from_target import given_lattice
 from iota.records import NOT_HITS, OUTCOMES, FrameResult, Lattice, Outcome
-from iota.symmetry import bravais_symbol
 
 
 class StageTime(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,10 +15,10 @@ from rich.table import Table
 from iota.cli.own_scope import own_scope_parser, sorted_arguments
 from iota.cli.terminal import Terminal
 from iota.cli.unread import ends_when_unread
+from iota.crystallography.cells import cell_text
 from iota.errors import IotaError
 from iota.exports.record import Export
 from iota.params.exporting import EXPORT
-from iota.symmetry import cell_text
 
 _DESCRIPTION = """\
 Export a run to other programs: composite .expt and .refl files of all lattices for DIALS and xia2, a stream with its

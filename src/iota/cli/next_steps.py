@@ -7,11 +7,11 @@ import shutil
 from collections.abc import Sequence
 
 from iota.analysis.summary import Summary
+from iota.crystallography.cells import cell_text
 from iota.installation import program
 from iota.processing.conclusion import Conclusion
 from iota.records import OUTCOME_WORDS
 from iota.runs import RunFolder
-from iota.symmetry import cell_text
 
 
 def command(name: str) -> str:

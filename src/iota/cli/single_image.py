@@ -16,11 +16,11 @@ import msgspec
 import iota
 from iota.cli.completion import complete
 from iota.cli.unread import ends_when_unread
+from iota.crystallography.cells import cell_text
 from iota.errors import IotaError, UsageError
 from iota.inputs.crystfel.geometry import split_geometry
 from iota.params import is_assignment
 from iota.records import FrameRef, Task
-from iota.symmetry import cell_text
 
 if TYPE_CHECKING:
     from iota.engine.frame.single_image import ImageReport

@@ -17,11 +17,11 @@ from iota.analysis.failures import Failure
 from iota.analysis.summary import Summary
 from iota.cli.next_steps import command, next_steps
 from iota.cli.terminal import plain_console
+from iota.crystallography.cells import cell_text
 from iota.processing.conclusion import Conclusion
 from iota.records import OUTCOME_WORDS, Outcome
 from iota.runs import RunFolder
 from iota.runs.determination import DeterminedLattice
-from iota.symmetry import cell_text
 
 _MOST_REASONS = 5
 # colours that differ in lightness too, so that they can be distinguished without colour vision

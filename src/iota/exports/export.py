@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 import iota
 from iota.analysis.cells.consensus import Consensus
+from iota.analysis.cells.fitting import reason_to_exclude
 from iota.analysis.summary import SummaryBuilder
 from iota.engine.backend.installation import dials_version
 from iota.engine.exports.composite import Composite
@@ -25,7 +25,7 @@ from iota.exports.given_geometry import GivenGeometry
 from iota.exports.record import Export, ExportedFile
 from iota.exports.stream import ExportedFrame, StreamWriter
 from iota.params.exporting import EXPORT
-from iota.records import NOT_HITS, FrameRef, FrameResult, Lattice
+from iota.records import NOT_HITS, FrameRef, FrameResult
 from iota.runs import RunFolder, iterate_ledger
 from iota.runs.folder import new_staging_folder, publish_folder
 from iota.runs.lists import read_list
@@ -111,14 +111,13 @@ def _wanted_frames(
 ) -> Iterator[ExportedFrame]:
     """Frames to be written, in the order of the ledger; counts lattices that are left out."""
     left_out: Counter[str] = Counter()
-    wanted = np.array(consensus.unit_cell)
     tolerance = values.uc_tolerance if values.lattices == "consensus" else None
     for result in iterate_ledger(run.ledger):
         if only is not None and result.frame not in only:
             continue
         numbers: tuple[int, ...] = ()
         if result.outcome == "integrated":
-            reasons = [_misfit(result, lattice, consensus.bravais, wanted, tolerance) for lattice in result.lattices]
+            reasons = [reason_to_exclude(result, lattice, consensus, tolerance) for lattice in result.lattices]
             left_out.update(reason for reason in reasons if reason)
             numbers = tuple(k for k, reason in enumerate(reasons) if not reason)
         is_hit = result.outcome not in NOT_HITS
@@ -127,15 +126,6 @@ def _wanted_frames(
             files = (result.files.get("experiments", ""), result.files.get("reflections", ""), spots)
             yield ExportedFrame(result.frame, result.name, numbers, files, is_hit)
     export.left_out = dict(left_out)
-
-
-def _misfit(result: FrameResult, lattice: Lattice, bravais: str, wanted: Any, tolerance: float | None) -> str:
-    if tolerance is not None:
-        if lattice.bravais != bravais:
-            return "of another Bravais type"
-        if np.abs(np.array(lattice.unit_cell) / wanted - 1).max() > tolerance:
-            return "with another unit cell"
-    return "" if {"experiments", "reflections"} <= set(result.files) else "without files"
 
 
 def _is_only_in_stream(result: FrameResult, is_hit: bool, values: Any) -> bool:

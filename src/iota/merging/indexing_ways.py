@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from iota.analysis.intensities.indexing_ways import UNCLEAR, settle_ways
+from iota.crystallography.indices import reindexed, unique_reflections
+from iota.crystallography.space_groups import without_screw_axes
 from iota.engine.merging import scaling as dials
 from iota.errors import BackendError
 from iota.merging.merge_folders import MergeFolder
-from iota.symmetry import reindexed, unique_reflections, without_screw_axes
 
 AS_IT_IS = "x,y,z"
 _STRONG = 3.0  # standard deviations

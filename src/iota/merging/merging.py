@@ -13,11 +13,16 @@ import numpy as np
 
 import iota
 from iota.analysis.cells.consensus import Consensus
+from iota.analysis.cells.fitting import NO_FILES, OTHER_CELL, OTHER_TYPE, reason_to_exclude
 from iota.analysis.intensities.enough import growth
 from iota.analysis.intensities.merged import Observations, cumulative, scatter_variance, table_one
 from iota.analysis.intensities.merging import Merging
 from iota.analysis.summary import SummaryBuilder
 from iota.charts.figures_of_run import write_merging_figure
+from iota.crystallography.compatibility import cell_problem
+from iota.crystallography.indices import unique_reflections
+from iota.crystallography.metric_symmetry import indexing_ambiguities
+from iota.crystallography.space_groups import bravais_symbol
 from iota.engine.backend.installation import dials_version
 from iota.engine.merging import scaling as dials
 from iota.errors import UsageError
@@ -25,11 +30,10 @@ from iota.merging.indexing_ways import tell_ways_apart
 from iota.merging.merge_folders import MergeFolder, new_merge_folder
 from iota.merging.merge_programs import check_engine, prime_command, run_command, xia2_command
 from iota.params.merging import MERGING
-from iota.records import FrameResult, Lattice
+from iota.records import FrameResult
 from iota.runs import RunFolder, iterate_ledger, read_state
 from iota.runs.lists import read_list
 from iota.runs.state import is_at_work
-from iota.symmetry import bravais_symbol, cell_problem, indexing_ambiguities, unique_reflections
 from iota.whole_files import write_whole
 
 _LEAST_LATTICES = 2
@@ -124,26 +128,17 @@ def _fitting(
     results: list[FrameResult], consensus: Consensus, tolerance: float, merging: Merging
 ) -> list[tuple[FrameResult, int]]:
     """Lattices of the consensus and its symmetry, in the order of collection; counts the others."""
-    wanted = np.array(consensus.unit_cell)
-    reasons = {"of another Bravais type": 0, "with another unit cell": 0, "without files": 0}
+    reasons = dict.fromkeys((OTHER_TYPE, OTHER_CELL, NO_FILES), 0)
     chosen = []
     for result in sorted(results, key=lambda result: result.frame):
         for k, lattice in enumerate(result.lattices):
-            reason = _misfit(result, lattice, consensus.bravais, wanted, tolerance)
+            reason = reason_to_exclude(result, lattice, consensus, tolerance)
             if reason:
                 reasons[reason] += 1
             else:
                 chosen.append((result, k))
     merging.left_out = {reason: number for reason, number in reasons.items() if number}
     return chosen
-
-
-def _misfit(result: FrameResult, lattice: Lattice, bravais: str, wanted: Any, tolerance: float) -> str:
-    if lattice.bravais != bravais:
-        return "of another Bravais type"
-    if np.abs(np.array(lattice.unit_cell) / wanted - 1).max() > tolerance:
-        return "with another unit cell"
-    return "" if {"experiments", "reflections"} <= set(result.files) else "without files"
 
 
 def _with_dials(

@@ -15,11 +15,12 @@ from libtbx import phil
 from libtbx.phil import tokenizer
 from libtbx.utils import Sorry
 
+from iota.crystallography.cells import cell_from_text
+from iota.crystallography.compatibility import cell_problem
 from iota.errors import ParameterError
 from iota.params import safe_text
 from iota.params.definitions import MASTER_PHIL
 from iota.params.fields import NUMERIC, Field, Group, default_text, group_of
-from iota.symmetry import cell_from_text, cell_problem
 
 Values = dict[str, str]
 _PHIL_ERRORS = (Sorry, RuntimeError, ValueError, ParameterError, AssertionError)

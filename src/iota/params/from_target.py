@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from iota.crystallography.cells import Cell, cell_from_text
 from iota.errors import ParameterError
 from iota.params import safe_text
 from iota.params.counterparts import COUNTERPARTS, FOUND, OF_OWN, OWN_DEFAULTS, value_of
 from iota.params.to_backend import joined, phil
-from iota.symmetry import Cell, cell_from_text
 
 
 def words_in(target: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from iota.symmetry import bravais_symbol
+from iota.crystallography.space_groups import bravais_symbol
 
 Values = Mapping[str, str]  # by full name in the script
 

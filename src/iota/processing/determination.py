@@ -16,14 +16,17 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from iota.analysis.cells.lattices import LatticeGroup, group_lattices, sub_lattices, supporters
+from iota.crystallography.cells import Cell, cell_text, median_cell
+from iota.crystallography.lattices import closest_setting, is_same_lattice
+from iota.crystallography.metric_symmetry import Symmetry, cell_in_setting_of, metric_symmetries
+from iota.crystallography.multiples import supercell_index
+from iota.crystallography.nearness import ONE_FORM
 from iota.records import FrameRef, Scouted, Screened, Settings, Task
 from iota.runs.determination import DeterminedLattice
-from iota.symmetry import Cell, Symmetry, cell_text, in_setting_of, median_cell, multiple_of, setting_like, symmetries
 
 logger = logging.getLogger(__name__)
 
 BLOCK = 6  # frames scouted at a time
-_FORM = 0.015  # relative difference of an axis between two forms; the median of some frames is good to a fifth of it
 EXPLAINS_AS_WELL = 0.9  # share of the spots of the free lattice that a smaller or more symmetric one must index
 
 
@@ -122,10 +125,9 @@ def _is_known(cell: Cell, known: Sequence[DeterminedLattice]) -> bool:
 
 def _is_same(cell: Cell, known: Cell) -> bool:
     """Whether a lattice or a multiple of it is known; a form whose axes are a little longer or shorter is another."""
-    if (multiple_of(known, cell) or 1) > 1 or (multiple_of(cell, known) or 1) > 1:
+    if (supercell_index(known, cell) or 1) > 1 or (supercell_index(cell, known) or 1) > 1:
         return True
-    setting = setting_like(known, cell)
-    return setting is not None and max(abs(a / b - 1.0) for a, b in zip(setting[:3], known[:3], strict=True)) < _FORM
+    return is_same_lattice(cell, known, ONE_FORM)
 
 
 def _confirm(
@@ -155,7 +157,7 @@ def _confirm(
             )
             if explained >= EXPLAINS_AS_WELL * free:
                 return _determined(number, symmetry, group.unit_cell, confirmed, best, len(scouted))
-    lowest = symmetries(best.unit_cell)[-1]
+    lowest = metric_symmetries(best.unit_cell)[-1]
     return _determined(number, lowest, best.unit_cell, [], best, len(scouted))
 
 
@@ -170,10 +172,10 @@ def _spots_explained(reports: Sequence[Scouted], members: Sequence[str]) -> int:
 
 def _candidates(rules: DeterminationRules, cell: Cell) -> list[Symmetry]:
     """Symmetries to try on a primitive cell, the highest first, one of each Bravais type, P 1 last."""
-    allowed = symmetries(cell)
+    allowed = metric_symmetries(cell)
     if rules.given_space_group is not None:
         given = rules.given_space_group
-        return [s for s in allowed if in_setting_of(s.unit_cell, s.space_group, given)][:1] or allowed[-1:]
+        return [s for s in allowed if cell_in_setting_of(s.unit_cell, s.space_group, given)][:1] or allowed[-1:]
     if not rules.find_symmetry:
         return allowed[-1:]
     first_of_each = {s.bravais: s for s in reversed(allowed)}
@@ -184,11 +186,11 @@ def _determined(
     number: int, symmetry: Symmetry, cell: Cell, confirmed: Sequence[Scouted], best: LatticeGroup, n_scouted: int
 ) -> DeterminedLattice:
     """Take the median of the confirmed cells, which were refined under the symmetry, in the candidate's setting."""
-    settings = [setting_like(cell, r.unit_cell) for r in confirmed if r.unit_cell is not None]
+    settings = [closest_setting(r.unit_cell, cell) for r in confirmed if r.unit_cell is not None]
     refined = [c for c in settings if c is not None]
     if refined:
         cell = median_cell(refined)
-        symmetry = next((s for s in symmetries(cell) if s.space_group == symmetry.space_group), symmetry)
+        symmetry = next((s for s in metric_symmetries(cell) if s.space_group == symmetry.space_group), symmetry)
     return DeterminedLattice(
         number=number,
         unit_cell=symmetry.unit_cell,

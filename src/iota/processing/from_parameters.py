@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from iota.crystallography.cells import cell_from_text
 from iota.engine.backend.known_symmetry import with_lattice
 from iota.engine.frame import questions
 from iota.engine.frame.config import EngineConfig
@@ -18,7 +19,6 @@ from iota.errors import UsageError
 from iota.processing.determination import DeterminationRules
 from iota.records import Settings
 from iota.runs import RunFolder
-from iota.symmetry import cell_from_text
 from iota.workers import dials
 
 

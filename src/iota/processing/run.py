@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import msgspec
 
 from iota.analysis.summary import Summary
+from iota.crystallography.cells import cell_text
 from iota.engine.frame import questions
 from iota.engine.frame.config import EngineConfig
 from iota.errors import RunFolderError
@@ -38,7 +39,6 @@ from iota.runs.lists import append_input_list, read_input_list, with_recorded, w
 from iota.runs.lock import RunLock
 from iota.runs.process import own_mark
 from iota.runs.state import BatchJob, Status, read_state
-from iota.symmetry import cell_text
 from iota.whole_files import remove_unfinished
 from iota.workers import dials
 from iota.workers.executors import RunWorkers, make_workers

@@ -7,8 +7,8 @@ import logging
 import time
 from pathlib import Path
 
+from iota.crystallography.cells import cell_text
 from iota.records import FrameResult
-from iota.symmetry import cell_text
 
 _TIME = "%Y-%m-%d %H:%M:%S"
 

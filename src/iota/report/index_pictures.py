@@ -9,11 +9,11 @@ import msgspec
 from iota.analysis.intensities.index_chart import IndexChart, run_index_chart
 from iota.charts.indices import colour_bar, completeness_chart, largest_multiplicity, slice_chart
 from iota.charts.svg import svg
+from iota.crystallography.cells import cell_text
 from iota.errors import IotaError
 from iota.processes.protocol import Tell
 from iota.processes.question import Question
 from iota.runs.miller_counts import read_miller_counts
-from iota.symmetry import cell_text
 
 
 class WantedPictures(msgspec.Struct, kw_only=True):

@@ -6,9 +6,9 @@ from typing import Any
 
 from iota.analysis.cells.shares import percent
 from iota.analysis.summary import Summary
+from iota.crystallography.cells import cell_text
 from iota.report.merged import Merged
 from iota.runs.determination import DeterminedLattice
-from iota.symmetry import cell_text
 
 _IOTA = (
     "Lyubimov, A. Y., Uervirojnangkoorn, M., Zeldin, O. B., Brewster, A. S., Murray, T. D., Sauter, N. K., Berger,"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from iota.crystallography.cells import Cell, cell_text
 from iota.runs.folder import RunFolder
-from iota.symmetry import Cell, cell_text
 
 
 class DeterminedLattice(msgspec.Struct, frozen=True):

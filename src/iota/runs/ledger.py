@@ -14,11 +14,12 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from iota.crystallography.cells import is_possible_cell
+from iota.crystallography.space_groups import is_space_group
 from iota.errors import RunFolderError
 from iota.records import FORMAT_VERSION, FrameResult, Outcome
 from iota.runs.folder import cannot_write
 from iota.runs.seen import Digests, SeenFrames, frame_digests
-from iota.symmetry import is_space_group
 
 _PIECE_BYTES = 1 << 19  # decoded in some 10 ms, in which nothing else runs in this process
 _decoder = msgspec.json.Decoder(FrameResult)
@@ -211,7 +212,9 @@ def _record(line: bytes) -> FrameResult | None:
 
 
 def _is_sound(record: FrameResult) -> bool:
-    return record.version <= FORMAT_VERSION and all(is_space_group(x.space_group) for x in record.lattices)
+    return record.version <= FORMAT_VERSION and all(
+        is_space_group(x.space_group) and is_possible_cell(x.unit_cell) for x in record.lattices
+    )
 
 
 class LedgerRecords:

@@ -13,14 +13,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from iota.crystallography.cells import Cell
 from iota.errors import RunFolderError
 from iota.runs.folder import cannot_write
 from iota.whole_files import whole_file
 
 FORMAT_VERSION = 2
 FILE_NAME = ".miller_counts.npz"
-
-Cell = tuple[float, float, float, float, float, float]
 
 
 class LatticeCounts(msgspec.Struct, kw_only=True):

@@ -8,7 +8,7 @@ The nouns: an *experiment* holds all settings; a *crystal* is a form (cell, spac
 of a form in the beam; a *frame* has any number of lattices.
 """
 
-from iota.simulate.accuracy import FoundLattice, map_to_asu, merge, orientation_error_deg
+from iota.simulate.accuracy import FoundLattice, merge, orientation_error_deg
 from iota.simulate.background import BeamStop
 from iota.simulate.dataset import FORMATS, Dataset, write_dataset
 from iota.simulate.detector import DETECTORS, Detector, Panel, make_detector
@@ -40,7 +40,6 @@ __all__ = [
     "SpotShape",
     "draw_intensities",
     "make_detector",
-    "map_to_asu",
     "merge",
     "orientation_error_deg",
     "read_frames",

@@ -11,14 +11,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from cctbx import crystal, miller
-from cctbx.array_family import flex
+
+from iota.crystallography.nearness import ONE_SETTING
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-
-# A lattice whose axes differ more than this from the true ones, relatively, is another lattice.
-SAME_LATTICE = 0.05
 
 
 @dataclass(frozen=True)
@@ -49,17 +46,9 @@ def orientation_error_deg(A: npt.ArrayLike, lattices: Sequence[dict[str, Any]]) 
         if abs(abs(np.linalg.det(axes)) - 1.0) > 0.5:
             continue
         left, stretch, right = np.linalg.svd(found @ np.linalg.inv(truth @ axes))
-        if np.abs(stretch - 1).max() < SAME_LATTICE:
+        if np.abs(stretch - 1).max() < ONE_SETTING.length:
             angles.append(float(np.degrees(np.arccos(np.clip((np.trace(left @ right) - 1) / 2, -1, 1)))))
     return min(angles)
-
-
-def map_to_asu(hkl: npt.ArrayLike, space_group: str) -> IntArray:
-    """Miller indices [n, 3] of the unique reflections to which ``hkl`` [n, 3] belong; Friedel mates are equal."""
-    indices = flex.miller_index([tuple(int(x) for x in row) for row in np.asarray(hkl)])
-    symmetry = crystal.symmetry(space_group_symbol=space_group)
-    mapped = miller.set(symmetry, indices, anomalous_flag=False).map_to_asu().indices()
-    return np.asarray(mapped.as_vec3_double().as_numpy_array()).round().astype(np.int64).reshape(-1, 3)
 
 
 def merge(found: Sequence[FoundLattice], asu_hkl: npt.ArrayLike) -> tuple[FloatArray, IntArray]:

@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from cctbx import uctbx
 
-from iota.symmetry import primitive_niggli
+from iota.crystallography.cells import Cell, basis_from_cell, is_possible_cell, volume_A3
+from iota.crystallography.lattices import niggli_cell, niggli_cell_of_basis
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.intp]
@@ -48,7 +48,7 @@ def cold_cells(
         Cells (A, degrees) `[n, 6]`, and what each is, the number of its form, MULTIPLE or NONSENSE, `[n]`.
     """
     rng = np.random.default_rng(seed)
-    bases = [_rows(primitive_niggli(cell, space_group)) for cell, space_group in lattices]
+    bases = [basis_from_cell(niggli_cell(cell, space_group)) for cell, space_group in lattices]
     kinds = [*range(len(bases)), MULTIPLE, NONSENSE]
     weights = [*fractions, multiples, 1.0 - sum(fractions) - multiples]
     truth = rng.choice(kinds, size=n, p=weights)
@@ -65,28 +65,11 @@ def cold_cells(
     return cells, truth
 
 
-def _rows(cell: Sequence[float]) -> Floats:
-    """Basis vectors of a cell, by rows, `[3, 3]`."""
-    matrix = np.array(uctbx.unit_cell(tuple(cell)).orthogonalization_matrix())
-    rows: Floats = matrix.reshape(3, 3).T
-    return rows
-
-
-def _parameters(rows: Floats) -> Floats:
-    lengths = np.linalg.norm(rows, axis=1)
-    cosines = [rows[i] @ rows[j] / lengths[i] / lengths[j] for i, j in ((1, 2), (0, 2), (0, 1))]
-    return np.array([*lengths, *np.degrees(np.arccos(np.clip(cosines, -1, 1)))])
-
-
-def _niggli(parameters: Floats) -> Floats:
-    return np.array(uctbx.unit_cell(tuple(parameters.tolist())).niggli_cell().parameters())
-
-
-def _spread_niggli(rows: Floats, spread: float, rng: np.random.Generator) -> Floats:
-    cell = _niggli(_parameters(rows))
+def _spread_niggli(rows: Floats, spread: float, rng: np.random.Generator) -> Cell:
+    cell = np.array(niggli_cell_of_basis(rows))
     cell[:3] *= 1 + spread * rng.normal(size=3)
     cell[3:] += np.degrees(spread) * rng.normal(size=3)
-    return _niggli(cell)
+    return niggli_cell(cell.tolist())
 
 
 def _random_multiple(rows: Floats, rng: np.random.Generator) -> Floats:
@@ -100,22 +83,23 @@ def _random_multiple(rows: Floats, rng: np.random.Generator) -> Floats:
     return multiple
 
 
-def _random_triple(rows: Floats, rng: np.random.Generator) -> Floats:
+def _random_triple(rows: Floats, rng: np.random.Generator) -> Cell:
     """The lattice that three displaced reflections span."""
     reciprocal = np.linalg.inv(rows).T
     shortest = float(np.linalg.norm(reciprocal, axis=1).min())
     while True:
         hkl = rng.integers(-_LARGEST_H, _LARGEST_H + 1, (3, 3))
         vectors = hkl @ reciprocal + _DISPLACEMENT * shortest * rng.normal(size=(3, 3))
-        cell = _parameters(np.linalg.inv(vectors).T)
-        if abs(np.linalg.det(vectors)) > 0.2 * np.prod(np.linalg.norm(vectors, axis=1)) and cell[:3].max() < 400:
-            return _niggli(cell)
+        spanned = np.linalg.inv(vectors).T
+        is_flat = abs(np.linalg.det(vectors)) <= 0.2 * np.prod(np.linalg.norm(vectors, axis=1))
+        if not is_flat and np.linalg.norm(spanned, axis=1).max() < 400:
+            return niggli_cell_of_basis(spanned)
 
 
-def _random_cell(rows: Floats, rng: np.random.Generator) -> Floats:
+def _random_cell(rows: Floats, rng: np.random.Generator) -> Cell:
     """Axes that differ from the true ones by up to a factor of two, and angles from 60 to 120 degrees."""
     while True:
         lengths = np.linalg.norm(rows, axis=1) * np.exp(rng.uniform(-0.7, 0.7, 3))
-        cell = np.array([*lengths, *rng.uniform(60, 120, 3)])
-        if uctbx.unit_cell(tuple(cell.tolist())).volume() > 0.2 * np.prod(lengths):
-            return _niggli(cell)
+        cell = [*lengths.tolist(), *rng.uniform(60, 120, 3).tolist()]
+        if is_possible_cell(cell) and volume_A3(cell) > 0.2 * np.prod(lengths):
+            return niggli_cell(cell)

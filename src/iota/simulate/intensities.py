@@ -13,6 +13,7 @@ import numpy.typing as npt
 from cctbx import crystal, miller, sgtbx, uctbx
 from cctbx.eltbx import xray_scattering
 
+from iota.crystallography.indices import hkl_from_flex, packed_from_hkl
 from iota.errors import UsageError
 
 FloatArray = npt.NDArray[np.float64]
@@ -119,17 +120,11 @@ def _spread_over_sphere(
     unique: miller.set, centric: npt.NDArray[np.bool_], epsilon: FloatArray, intensity: FloatArray
 ) -> Reflections:
     """Copy each unique intensity to all its equivalents and their Friedel mates."""
-    asu_hkl = _to_numpy(unique.indices())
+    asu_hkl = hkl_from_flex(unique.indices())
     operators = unique.space_group().build_derived_point_group().all_ops()
     blocks = [asu_hkl @ np.reshape(op.r().as_double(), (3, 3)).round().astype(np.int32) for op in operators]
     stacked = np.concatenate(blocks + [-block for block in blocks])
     values = np.tile(intensity, 2 * len(blocks))
-    # Reflections on symmetry elements occur several times: keep one. Packing the three indices into one integer makes
-    # the comparison quick.
-    packed = (stacked.astype(np.int64) + 2048) @ np.array([1 << 24, 1 << 12, 1])
-    _, keep = np.unique(packed, return_index=True)
+    # reflections on symmetry elements occur several times: keep one
+    _, keep = np.unique(packed_from_hkl(stacked), return_index=True)
     return Reflections(asu_hkl, intensity, centric, epsilon, stacked[keep], values[keep])
-
-
-def _to_numpy(indices: object) -> IntArray:
-    return np.asarray(indices.as_vec3_double().as_numpy_array()).round().astype(np.int32)  # type: ignore[attr-defined]

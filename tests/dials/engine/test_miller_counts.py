@@ -104,16 +104,20 @@ def test_a_large_ledger_is_counted_in_pieces(run, monkeypatch):
     assert as_counter(read_miller_counts(run.path).lattices) == counted_by_hand(run, read_ledger(run.ledger)[0])
 
 
-def test_frames_whose_files_are_gone_are_told(run, counter):
+def test_frames_whose_files_are_gone_or_damaged_are_told(run, counter):
     results, _ = read_ledger(run.ledger)
     integrated = [result for result in results if result.lattices]
     (run.path / integrated[0].files["reflections"]).unlink()
     (run.path / integrated[1].files["reflections"]).write_bytes(b"torn")
+    odd = run.path / integrated[2].files["reflections"]  # with an index that no crystal has
+    table = flex.reflection_table.from_file(str(odd))
+    table["miller_index"][0] = (40_000, 0, 0)
+    table.as_file(str(odd))
     count(run, counter)
     found = read_miller_counts(run.path)
-    assert found.n_missing == 2
-    assert found.n_frames == len(integrated) - 2
-    assert as_counter(found.lattices) == counted_by_hand(run, integrated[2:])
+    assert found.n_missing == 3
+    assert found.n_frames == len(integrated) - 3
+    assert as_counter(found.lattices) == counted_by_hand(run, integrated[3:])
 
 
 def test_a_lattice_that_the_filter_dropped_is_not_counted(run, monkeypatch):

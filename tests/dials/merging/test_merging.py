@@ -20,12 +20,12 @@ from dials.array_family import flex
 from dxtbx.model import ExperimentList
 
 from iota.analysis.summary import SummaryBuilder
+from iota.crystallography.indices import unique_reflections
 from iota.merging.merge_folders import merge_state
 from iota.merging.merge_programs import prime_command, xia2_command
 from iota.runs import RunFolder, iterate_ledger, read_state
 from iota.runs.process import own_mark
 from iota.simulate.truth import read_frames, read_intensities
-from iota.symmetry import unique_reflections
 
 CELL = (79.2, 79.2, 38.1, 90, 90, 90)
 

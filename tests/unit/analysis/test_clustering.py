@@ -11,11 +11,11 @@ from cctbx.uctbx.determine_unit_cell import NCDist
 from commands import SHARED
 from scipy.cluster import hierarchy
 
-from iota.analysis.cells.cell_space import vonorms
-from iota.analysis.cells.clustering import CellClusters, cluster_cells, in_one_setting, label_cells
+from iota.analysis.cells.clustering import CellClusters, cluster_cells, label_cells
+from iota.crystallography.lattices import cells_in_one_setting, niggli_cell
+from iota.crystallography.vonorms import vonorms
 from iota.params import read
 from iota.records import FrameRef, FrameResult, Lattice
-from iota.symmetry import primitive_niggli
 
 P1 = [("aP", "P 1")]
 
@@ -76,7 +76,7 @@ def _g6(cell):
 
 def _all_pairs(cells, threshold):
     """The clusters of the predecessor: single linkage of the distances of all pairs, by the NCDist of cctbx."""
-    points = [tuple(map(float, _g6(primitive_niggli(cell)))) for cell in cells]
+    points = [tuple(map(float, _g6(niggli_cell(cell)))) for cell in cells]
     distances = [NCDist(a, b) for k, a in enumerate(points) for b in points[k + 1 :]]
     return hierarchy.fcluster(hierarchy.linkage(distances, method="single"), threshold, criterion="distance")
 
@@ -112,7 +112,7 @@ def test_vonorms_do_not_depend_on_the_setting_or_the_centring():
     }
     for space_group, cell in cells.items():
         conventional = vonorms([cell], np.array([0]), [space_group])
-        reduced = vonorms([primitive_niggli(cell, space_group)], np.array([0]), ["P 1"])
+        reduced = vonorms([niggli_cell(cell, space_group)], np.array([0]), ["P 1"])
         assert conventional == pytest.approx(reduced, rel=1e-9)
 
 
@@ -120,7 +120,7 @@ def test_vonorms_are_continuous_where_niggli_reduction_jumps():
     rng = np.random.default_rng(1)
     cubic = np.array([70.0, 70, 70, 90, 90, 90])
     cells = cubic + rng.normal(size=(300, 6)) * 1e-4
-    reduced = np.array([primitive_niggli(cell) for cell in cells])
+    reduced = np.array([niggli_cell(cell) for cell in cells])
     assert np.ptp(reduced[:, 3:], axis=0).max() < 1e-3  # noise of this size
     spread = np.ptp(vonorms(cells, _codes(cells), ["P 1"]), axis=0)
     assert spread.max() < 0.2  # A^2: 2 a da and as much for angles, times eight standard deviations
@@ -236,10 +236,10 @@ def test_a_growing_run_is_clustered_again_as_it_grows():
 
 def test_the_cell_of_a_cluster_is_taken_in_one_setting():
     cells = np.array([(70.0, 60.0, 50.0, 91, 92, 93), (50.0, 60.0, 70.0, 93, 92, 91), (50.1, 60, 70, 93, 88, 89)])
-    alike = in_one_setting(cells, "aP")
+    alike = cells_in_one_setting(cells, "aP")
     assert len(alike) == 3
     assert np.ptp(alike, axis=0) == pytest.approx([0.1, 0, 0, 0, 0, 0], abs=1e-9)
-    assert len(in_one_setting(cells, "tP")) < 3  # its axes have their names
+    assert len(cells_in_one_setting(cells, "tP")) < 3  # its axes have their names
 
 
 def test_a_cluster_is_the_target_of_a_run_or_its_filter(tmp_path):

@@ -7,8 +7,8 @@ from iota.analysis.cells.clustering import describe_clusters, label_cells, multi
 from iota.analysis.cells.consensus import consensus
 from iota.analysis.facts import lattice_facts
 from iota.analysis.summary import Summary
+from iota.crystallography.lattices import is_same_lattice, niggli_cell
 from iota.simulate.cold_cells import MULTIPLE, cold_cells
-from iota.symmetry import primitive_niggli, same_lattice
 
 P1 = [("aP", "P 1")]
 LATTICES = {
@@ -35,7 +35,7 @@ def test_the_lattice_of_four_percent_is_found_with_its_size_and_its_multiples(la
     cells, truth = cold_cells(2125, [LATTICES[lattice]], [0.04], nonsense=nonsense, seed=len(lattice))
     found = _clusters(cells)
     best = max(found, key=lambda cluster: cluster.n_lattices + cluster.n_multiples)
-    assert same_lattice(primitive_niggli(*LATTICES[lattice]), best.unit_cell)
+    assert is_same_lattice(niggli_cell(*LATTICES[lattice]), best.unit_cell)
     assert best.n_lattices == pytest.approx(np.count_nonzero(truth == 0), rel=0.2)
     assert best.n_multiples == pytest.approx(np.count_nonzero(truth == MULTIPLE), rel=0.2)
     others = [cluster for cluster in found if cluster is not best]
@@ -47,8 +47,8 @@ def test_two_forms_are_found_at_once(spread):
     cells, truth = cold_cells(2125, [LATTICES["tP"], LATTICES["mP"]], [0.04, 0.04], spread=spread, seed=7)
     sizes = [np.count_nonzero(truth == k) for k in (0, 1)]
     for lattice, size in zip(("tP", "mP"), sizes, strict=True):
-        cell = primitive_niggli(*LATTICES[lattice])
-        found = [cluster for cluster in _clusters(cells) if same_lattice(cell, cluster.unit_cell)]
+        cell = niggli_cell(*LATTICES[lattice])
+        found = [cluster for cluster in _clusters(cells) if is_same_lattice(cell, cluster.unit_cell)]
         assert [cluster.n_lattices for cluster in found] == [pytest.approx(size, rel=0.2)]
 
 
@@ -82,7 +82,7 @@ def test_the_consensus_is_the_lattice_of_which_most_are_multiples_and_says_how_m
     more, _ = cold_cells(130, [doubled], [1.0], multiples=0.0, seed=10)  # more than twice as many as are true
     cells = np.concatenate([cells, more])
     found = consensus(P1, np.zeros(len(cells), dtype=int), cells)
-    assert same_lattice(primitive_niggli(*true), found.unit_cell)
+    assert is_same_lattice(niggli_cell(*true), found.unit_cell)
     n_multiples = np.count_nonzero(truth == MULTIPLE) + len(more)
     assert found.n_multiples == pytest.approx(n_multiples, rel=0.1)
     assert found.n_unlike == pytest.approx(len(cells) - found.n_lattices - n_multiples, rel=0.1)

@@ -5,7 +5,8 @@ import pytest
 from cctbx import crystal as cctbx_crystal
 from cctbx import miller, uctbx
 
-from iota.analysis.intensities.enough import growth, unique_counts
+from iota.analysis.intensities.enough import growth
+from iota.crystallography.indices import unique_reflections
 
 CELL, SPACE_GROUP, D_MIN_A = (60.0, 60.0, 40.0, 90, 90, 90), "P 43 21 2", 2.5
 WAVELENGTH_A = 1.0
@@ -54,25 +55,23 @@ class Stills:
 
 
 def _unique(hkl):
-    counts, d_A = unique_counts((hkl, np.ones(len(hkl))), CELL, SPACE_GROUP, D_MIN_A)
-    from iota.symmetry import unique_reflections
-
-    _, _, number = unique_reflections(CELL, SPACE_GROUP, D_MIN_A, hkl)
-    return len(counts), d_A, number
+    possible, d_A, number = unique_reflections(CELL, SPACE_GROUP, D_MIN_A, hkl)
+    return len(possible), d_A, number
 
 
 def test_unique_reflections_are_those_of_cctbx():
     symmetry = cctbx_crystal.symmetry(unit_cell=CELL, space_group_symbol=SPACE_GROUP)
     wanted = miller.build_set(symmetry, False, d_min=D_MIN_A)
     everything = Stills(1).hkl
-    counts, d_A = unique_counts((everything, np.ones(len(everything))), CELL, SPACE_GROUP, D_MIN_A)
-    assert len(counts) == wanted.size()
+    n_possible, d_A, number = _unique(everything)
+    assert n_possible == wanted.size()
+    counts = np.bincount(number[number >= 0], minlength=n_possible)
     assert set(counts.tolist()) <= {2, 4, 8, 16}  # equivalents of each, Friedel mates among them
     assert d_A.min() >= D_MIN_A
-    some = {(1, 2, 3): 2, (-1, -2, -3): 1, (2, 1, 3): 4, (0, 0, 1): 5, (90, 0, 0): 1}  # 001 is absent, 90 0 0 too far
-    counts, d_A = unique_counts(some, CELL, SPACE_GROUP, D_MIN_A)
-    assert counts.sum() == 7
-    assert d_A[counts == 7] == pytest.approx(uctbx.unit_cell(CELL).d((1, 2, 3)))
+    some = np.array([(1, 2, 3), (-1, -2, -3), (2, 1, 3), (0, 0, 1), (90, 0, 0)])  # 001 is absent, 90 0 0 too far
+    _, d_A, number = _unique(some)
+    assert len(set(number[:3].tolist())) == 1 and number[3:].tolist() == [-1, -1]
+    assert d_A[number[0]] == pytest.approx(uctbx.unit_cell(CELL).d((1, 2, 3)))
 
 
 @pytest.mark.slow

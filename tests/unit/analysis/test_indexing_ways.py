@@ -7,7 +7,8 @@ import pytest
 from cctbx import sgtbx
 
 from iota.analysis.intensities.indexing_ways import UNCLEAR, settle_ways
-from iota.symmetry import indexing_ambiguities, reindexed, unique_reflections
+from iota.crystallography.indices import reindexed, unique_reflections
+from iota.crystallography.metric_symmetry import indexing_ambiguities
 
 HEXAGONAL = (60, 60, 90, 90, 90, 120)
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from iota.analysis.intensities.merged import Observations, cumulative, r_split, scatter_variance, table_one
+from iota.crystallography.metric_symmetry import indexing_ambiguities
 from iota.errors import ParameterError
 from iota.params.merging import MERGING
-from iota.symmetry import indexing_ambiguities
 
 
 def _observations(n_unique=3000, n_lattices=60, scatter=0.5, seed=1):

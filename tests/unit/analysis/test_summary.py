@@ -8,9 +8,9 @@ from iota.analysis.summary import SummaryBuilder, summary_of
 from iota.analysis.table.table import RunTable
 from iota.cli.next_steps import next_steps
 from iota.cli.summary import summary_text
+from iota.crystallography.lattices import niggli_cell
 from iota.processing.conclusion import Conclusion
 from iota.records import OUTCOME_WORDS, OUTCOMES, FrameRef, FrameResult, Lattice
-from iota.symmetry import primitive_niggli
 
 
 def _result(k, outcome="integrated", lattices=(), **words):
@@ -86,7 +86,7 @@ def test_nothing_integrated_is_a_summary_too():
 
 
 def test_super_cells_make_a_group_of_their_own_that_knows_its_sub_lattice():
-    true, doubled = (58.4, 58.4, 152.2, 90, 90, 90), primitive_niggli((58.4, 116.8, 152.2, 90, 90, 90))
+    true, doubled = (58.4, 58.4, 152.2, 90, 90, 90), niggli_cell((58.4, 116.8, 152.2, 90, 90, 90))
     groups = group_lattices([("a", doubled), ("b", doubled), ("c", true), ("a", doubled)])
     assert [g.members for g in groups] == [["a", "b"], ["c"]]
     assert [g.members for g in sub_lattices(groups[0], groups)] == [["c"]]

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from cctbx import uctbx
 
+from iota.crystallography.cells import basis_from_cell
+from iota.crystallography.nearness import Tolerance
 from iota.engine.stills.known_cell import CellSearch, find_bases
 from iota.engine.stills.still_prediction import near_ewald_sphere
 from iota.engine.stills.still_refinement import rotation
@@ -20,15 +21,11 @@ REDUCED_CELLS = {
 }
 
 
-def _basis(cell):
-    return np.array(uctbx.unit_cell(cell).orthogonalization_matrix()).reshape(3, 3).T
-
-
 def _crystal(cell, seed):
     """Direct basis by rows in a random orientation."""
     rng = np.random.default_rng(seed)
     axis = rng.normal(size=3)
-    return _basis(cell) @ rotation(axis / np.linalg.norm(axis) * rng.uniform(0, np.pi)).T
+    return basis_from_cell(cell) @ rotation(axis / np.linalg.norm(axis) * rng.uniform(0, np.pi)).T
 
 
 def _points(basis, seed, share=0.9, strays=0.3):
@@ -59,7 +56,7 @@ def test_a_lattice_is_found_in_any_orientation(name, seed):
     cell = REDUCED_CELLS[name]
     true = _crystal(cell, seed)
     q, n_true = _points(true, seed)
-    search = CellSearch(_basis(cell), 0.1, 5.0)
+    search = CellSearch(basis_from_cell(cell), Tolerance(0.1, 5.0))
     found = find_bases(search, q, 5)
     assert found
     assert _is_lattice(found[0], true)
@@ -73,7 +70,7 @@ def test_a_cell_that_is_off_by_two_percent_is_found():
     true = _crystal(cell, 3)
     q, _ = _points(true, 3)
     wrong = tuple(1.02 * x for x in cell[:3]) + cell[3:]
-    found = find_bases(CellSearch(_basis(wrong), 0.1, 5.0), q, 5)
+    found = find_bases(CellSearch(basis_from_cell(wrong), Tolerance(0.1, 5.0)), q, 5)
     assert _is_lattice(found[0], true)
     np.testing.assert_allclose(sorted(np.linalg.norm(found[0], axis=1)), cell[:3], rtol=0.01)
 
@@ -81,7 +78,7 @@ def test_a_cell_that_is_off_by_two_percent_is_found():
 @pytest.mark.parametrize("seed", range(3))
 def test_two_lattices_of_a_frame_are_found_one_after_the_other(seed):
     cell = REDUCED_CELLS["tetragonal"]
-    search = CellSearch(_basis(cell), 0.1, 5.0)
+    search = CellSearch(basis_from_cell(cell), Tolerance(0.1, 5.0))
     crystals = [_crystal(cell, seed + n) for n in (11, 21)]
     q = np.concatenate([_points(basis, 5, strays=0.0)[0] for basis in crystals])
     first = find_bases(search, q, 5)[0]
@@ -96,7 +93,7 @@ def test_of_equivalent_settings_that_nearest_to_the_cell_is_given():
     cell = REDUCED_CELLS["near tetragonal"]  # 57 60: either order is within the tolerance of 10 %
     for seed in range(4):
         q, _ = _points(_crystal(cell, seed), seed)
-        lengths = np.linalg.norm(find_bases(CellSearch(_basis(cell), 0.1, 5.0), q, 5)[0], axis=1)
+        lengths = np.linalg.norm(find_bases(CellSearch(basis_from_cell(cell), Tolerance(0.1, 5.0)), q, 5)[0], axis=1)
         np.testing.assert_allclose(lengths, cell[:3], rtol=0.01)
 
 
@@ -104,10 +101,13 @@ def test_spots_of_nothing_have_no_lattice_worth_the_name():
     rng = np.random.default_rng(1)
     q = rng.normal(size=(120, 3))
     q *= (rng.uniform(0.05, 0.38, len(q)) / np.linalg.norm(q, axis=1))[:, None]
-    found = find_bases(CellSearch(_basis(REDUCED_CELLS["tetragonal"]), 0.1, 5.0), q, 5)
+    found = find_bases(CellSearch(basis_from_cell(REDUCED_CELLS["tetragonal"]), Tolerance(0.1, 5.0)), q, 5)
     assert all(_explains(basis, q) < 0.3 * len(q) for basis in found)
 
 
 @pytest.mark.parametrize("n", [0, 1, 7])
 def test_too_few_spots_give_nothing(n):
-    assert find_bases(CellSearch(_basis(REDUCED_CELLS["long"]), 0.1, 5.0), np.ones((n, 3)) * 0.1, 5) == []
+    assert (
+        find_bases(CellSearch(basis_from_cell(REDUCED_CELLS["long"]), Tolerance(0.1, 5.0)), np.ones((n, 3)) * 0.1, 5)
+        == []
+    )

@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from iota.crystallography.lattices import is_same_lattice, niggli_cell
 from iota.engine.frame.bundle import run_bundle
 from iota.processing.coordinator import Coordinator
 from iota.processing.determination import DeterminationRules, best_group, scouting_key
 from iota.records import FrameRef, FrameResult, Lattice, Scouted, Screened, Settings
 from iota.runs.determination import Determination
-from iota.symmetry import primitive_niggli, same_lattice
 
 TETRAGONAL = (58.4, 58.4, 152.2, 90.0, 90.0, 90.0)
 DOUBLED = (58.4, 116.8, 152.2, 90.0, 90.0, 90.0)
@@ -23,7 +23,7 @@ LADDER = [Settings("first"), Settings("second"), Settings("third")]
 
 def _noisy(cell, seed):
     rng = random.Random(seed)
-    return primitive_niggli(
+    return niggli_cell(
         [x * (1 + rng.uniform(-0.006, 0.006)) for x in cell[:3]] + [90 + rng.uniform(-0.4, 0.4) for _ in range(3)]
     )
 
@@ -53,7 +53,7 @@ class Crystals:
     def _index(self, name, settings, cell, rung, wrong):
         if settings.phil:  # a lattice as known
             known = tuple(float(x) for x in settings.phil.split())
-            return _noisy(cell, name) if same_lattice(primitive_niggli(known), primitive_niggli(cell)) else None
+            return _noisy(cell, name) if is_same_lattice(niggli_cell(known), niggli_cell(cell)) else None
         k = [s.label for s in LADDER].index(settings.label)
         if k >= rung:
             return _noisy(cell, f"{name}{k}")
@@ -223,7 +223,7 @@ def test_a_form_that_the_first_lattice_indexes_but_cannot_integrate_is_determine
 
     monkeypatch.setattr(Crystals, "work", strict)
     distorted = (57.0, 59.8, 152.2, 90.0, 90.0, 90.0)
-    assert same_lattice(primitive_niggli(distorted), primitive_niggli(TETRAGONAL))
+    assert is_same_lattice(niggli_cell(distorted), niggli_cell(TETRAGONAL))
     book, _ = _run(_hits(30) | _hits(8, distorted, prefix="other"))
     assert sorted(lattice.bravais for lattice in book.lattices) == ["oP", "tP"]
     assert {r.outcome for r in book.results.values()} == {"integrated"}

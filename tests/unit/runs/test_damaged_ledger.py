@@ -41,6 +41,8 @@ DAMAGE = {  # lines; how many records, how many lines that are none, and how man
     ),
     "no space group": ([_GOOD[0], _ENCODED.replace(b"P 43 21 2", b"P 43 2; 2"), _GOOD[3]], 2, 1, 0),
     "no cell": ([_GOOD[0], _ENCODED.replace(b'"unit_cell":[79.2', b'"unit_cell":[-9.2'), _GOOD[3]], 2, 1, 0),
+    "axes that cannot meet": ([_GOOD[0], _ENCODED.replace(b"90.0,90.0,90.0", b"130.0,130.0,130.0"), _GOOD[3]], 2, 1, 0),
+    "axes in a plane": ([_GOOD[0], _ENCODED.replace(b"90.0,90.0,90.0", b"120.0,120.0,120.0"), _GOOD[3]], 2, 1, 0),
     "a byte order mark": ([b"\xef\xbb\xbf" + _GOOD[0], _GOOD[1]], 2, 0, 0),
     "line ends of Windows": ([_GOOD[0] + b"\r", b"\r", _GOOD[1] + b"\r"], 2, 0, 0),
     "blanks by an editor": ([_GOOD[0].replace(b":", b": "), b"  ", _GOOD[0], _GOOD[1]], 2, 0, 1),

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from iota.simulate import Crystal, FoundLattice, draw_intensities, map_to_asu, merge, orientation_error_deg
+from iota.crystallography.indices import hkl_in_asymmetric_unit
+from iota.simulate import Crystal, FoundLattice, draw_intensities, merge, orientation_error_deg
 
 CELL = np.diag([79.2, 79.2, 38.1])
 A = np.linalg.inv(CELL)
@@ -37,7 +38,7 @@ def test_frames_of_different_scales_merge_to_the_truth():
     found = []
     for scale in (0.2, 1.0, 7.0):
         chosen = rng.choice(len(unique.hkl), 400, replace=False)
-        hkl = map_to_asu(unique.hkl[chosen], crystal.space_group)
+        hkl = hkl_in_asymmetric_unit(unique.hkl[chosen], crystal.space_group)
         found.append(FoundLattice(("x", 0), A, crystal.unit_cell, hkl, scale * unique.intensity[chosen]))
     merged, multiplicity = merge(found, unique.asu_hkl)
     assert multiplicity.sum() == 3 * 400

@@ -13,7 +13,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from iota.symmetry import Cell
+from iota.crystallography.cells import Cell
+from iota.crystallography.nearness import SCALED, are_near
 
 _LEAST_LATTICES = 3
 _LEAST = 0.005  # crystals of one form differ by less, and so do cells in publications
@@ -21,7 +22,6 @@ _SIGNIFICANT = 4.0  # standard errors of the factor
 _ALIKE = 0.2  # of the common factor's logarithm, by which single axes may differ from it...
 _ALIKE_ERRORS = 3.0  # ...or in standard errors
 _ANGLE_DEG = 0.5
-_NEAR = 0.2  # relative; what differs by more is another lattice
 
 Floats = npt.NDArray[np.float64]
 
@@ -57,7 +57,7 @@ def cell_scale(cells: Floats, given: Cell, distance_mm: float | None) -> CellSca
         distance_mm: with which the images were processed.
     """
     wanted = np.array(given)
-    near = (np.abs(cells[:, :3] / wanted[:3] - 1.0) < _NEAR).all(axis=1)
+    near = are_near(cells, wanted, SCALED)
     logs = np.log(cells[near, :3] / wanted[:3])
     n = len(logs)
     if n < _LEAST_LATTICES:

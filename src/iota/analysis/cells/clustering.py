@@ -6,27 +6,20 @@ import random
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from itertools import permutations
 from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from iota.analysis.cells.cell_space import absolute_positions, relative_positions, vonorms
 from iota.analysis.cells.density import Labels, density_clusters, linked
 from iota.analysis.cells.multiples import CellTree
 from iota.analysis.cells.shares import Z_95
+from iota.crystallography.cells import Cell, cell_text, median_cell
+from iota.crystallography.lattices import cells_in_one_setting, niggli_cell
+from iota.crystallography.space_groups import point_group
+from iota.crystallography.vonorms import absolute_positions, relative_positions, vonorms
 from iota.records import FrameRef, FrameResult
-from iota.symmetry import (
-    ANGLE_TOLERANCE_DEG,
-    LENGTH_TOLERANCE,
-    Cell,
-    cell_text,
-    median_cell,
-    point_group,
-    primitive_niggli,
-)
 
 _REACH = 0.03  # relative; cells of one crystal form are closer to their neighbours, and less spread, than this
 _MOST_RELATED = 10_000  # cells among which multiples are looked for
@@ -82,7 +75,7 @@ def label_cells(
 ) -> Labels:
     """Cluster of each cell, without a number of clusters in advance.
 
-    Cells are compared as lattices (:mod:`iota.analysis.cells.cell_space`): neither setting nor centring matters.
+    Cells are compared as lattices (:mod:`iota.crystallography.vonorms`): neither setting nor centring matters.
 
     Args:
         cells: conventional cells (A, degrees), `[n, 6]`.
@@ -142,7 +135,7 @@ def multiples_of_clusters(
     tree = CellTree(positions)
     found = []
     for label, cluster in enumerate(clusters[:_MOST_WITH_RELATIVES]):
-        cell = primitive_niggli(cluster.unit_cell, cluster.space_group)
+        cell = niggli_cell(cluster.unit_cell, cluster.space_group)
         spread = float(np.sqrt(positions[labels == label].var(axis=0).sum()))
         others = tree.multiples(cell, spread)
         others = others[labels[others] != label]
@@ -161,7 +154,7 @@ def _describe(cells: Floats, codes: Codes, symmetries: Symmetries) -> Cluster:
     bravais = bravais_counts.most_common(1)[0][0]
     code = next(code for code, _ in common.most_common() if symmetries[code][0] == bravais)
     same = np.isin(codes, [k for k, (name, _) in enumerate(symmetries) if name == bravais])
-    alike = in_one_setting(cells[same][:: 1 + np.count_nonzero(same) // _MOST_DESCRIBED], bravais)
+    alike = cells_in_one_setting(cells[same][:: 1 + np.count_nonzero(same) // _MOST_DESCRIBED], bravais)
     a, b, c, alpha, beta, gamma = alike.std(axis=0).tolist()
     return Cluster(
         n_lattices=len(cells),
@@ -170,50 +163,6 @@ def _describe(cells: Floats, codes: Codes, symmetries: Symmetries) -> Cluster:
         unit_cell=median_cell(alike),
         unit_cell_spread=(a, b, c, alpha, beta, gamma),
     )
-
-
-def in_one_setting(cells: Floats, bravais: str) -> Floats:
-    """Cells of one lattice, each in the setting nearest to their middle; those that no exchange of axes brings near go.
-
-    Args:
-        cells: cells of this Bravais type (A, degrees), `[n, 6]`.
-        bravais: Bravais symbol, which says what axes may be exchanged.
-    """
-    middle = np.median(cells, axis=0)
-    reference = cells[np.argmin(_differences(cells, middle))]
-    settings = np.stack([setting for setting in _settings(cells, bravais)])  # [n_settings, n, 6]
-    best = np.argmin(_differences(settings, reference), axis=0)
-    alike = settings[best, np.arange(len(cells))]
-    near = (np.abs(alike[:, :3] / reference[:3] - 1) < LENGTH_TOLERANCE).all(axis=1)
-    near &= (np.abs(alike[:, 3:] - reference[3:]) < ANGLE_TOLERANCE_DEG).all(axis=1)
-    found: Floats = alike[near]
-    return found
-
-
-def _differences(cells: Floats, reference: Floats) -> Floats:
-    lengths = cells[..., :3] / reference[:3] - 1
-    angles = np.radians(cells[..., 3:] - reference[3:])
-    total: Floats = (lengths**2).sum(axis=-1) + (angles**2).sum(axis=-1)
-    return total
-
-
-def _settings(cells: Floats, bravais: str) -> Iterable[Floats]:
-    """Settings of one Bravais type that differ in the names and signs of axes, each `[n, 6]`."""
-    exchanges: Iterable[tuple[int, ...]] = [(0, 1, 2)]
-    signs: Iterable[tuple[int, ...]] = [()]
-    if bravais == "aP":
-        exchanges, signs = permutations(range(3)), [(), (1, 2), (0, 2), (0, 1)]
-    elif bravais in ("oP", "oF", "oI"):
-        exchanges = permutations(range(3))
-    elif bravais == "mP":
-        exchanges = [(0, 1, 2), (2, 1, 0)]
-    for exchange in list(exchanges):
-        columns = [*exchange, *(3 + k for k in exchange)]
-        for reversed_angles in signs:
-            setting = cells[:, columns]
-            for k in reversed_angles:
-                setting[:, 3 + k] = 180.0 - setting[:, 3 + k]
-            yield setting
 
 
 class CellClusters:

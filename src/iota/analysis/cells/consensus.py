@@ -15,18 +15,20 @@ from iota.analysis.cells.clustering import (
     Codes,
     Symmetries,
     describe_clusters,
-    in_one_setting,
     label_cells,
     multiples_of_clusters,
 )
 from iota.analysis.cells.shares import Z_95, wilson_interval
-from iota.symmetry import Cell, median_cell, multiple_of, point_group_order, primitive_niggli, symmetries, volume
+from iota.crystallography.cells import Cell, median_cell, volume_A3
+from iota.crystallography.lattices import cells_in_one_setting, niggli_cell
+from iota.crystallography.metric_symmetry import MEDIAN_DISTORTION_DEG, metric_symmetries
+from iota.crystallography.multiples import supercell_index
+from iota.crystallography.space_groups import point_group_order
 
 MOST_CELLS = 5000  # more than this many add nothing to a median
 _MOST_CANDIDATES = 5
 _LEAST_SHARE = 0.02  # of all lattices, for a candidate to be shown
 _RIVAL = 0.5  # a subcell wins with this many votes per vote for its supercell, as supercells also explain every spot
-_DISTORTION_DEG = 0.5  # of a median cell; single frames need more
 
 Floats = npt.NDArray[np.float64]
 
@@ -103,7 +105,7 @@ def consensus(symmetries_: Symmetries, codes: Codes, cells: Floats, most_cells: 
     votes = _votes(sample_codes[members], symmetries_)
     bravais = next(iter(votes))
     same = members[np.isin(sample_codes[members], [k for k, (name, _) in enumerate(symmetries_) if name == bravais])]
-    alike = in_one_setting(sample[same], bravais)
+    alike = cells_in_one_setting(sample[same], bravais)
     middle = median_cell(alike)
     a, b, c, alpha, beta, gamma = (1.4826 * np.median(np.abs(alike - np.array(middle)), axis=0)).tolist()
     space_group = symmetries_[Counter(sample_codes[same].tolist()).most_common(1)[0][0]][1]
@@ -144,7 +146,7 @@ def _votes(codes: Codes, symmetries_: Symmetries) -> dict[str, int]:
 
 
 def _primitive(cluster: Cluster) -> Cell:
-    return primitive_niggli(cluster.unit_cell, cluster.space_group)
+    return niggli_cell(cluster.unit_cell, cluster.space_group)
 
 
 def _chosen(clusters: Sequence[Cluster]) -> int:
@@ -155,7 +157,7 @@ def _chosen(clusters: Sequence[Cluster]) -> int:
         if cluster.n_lattices < _RIVAL * clusters[0].n_lattices:
             break
         cell = _primitive(cluster)
-        if (multiple_of(cell, first) or 1) > 1 and volume(cell) < volume(_primitive(clusters[chosen])):
+        if (supercell_index(cell, first) or 1) > 1 and volume_A3(cell) < volume_A3(_primitive(clusters[chosen])):
             chosen = k
     return chosen
 
@@ -167,7 +169,7 @@ def _best_supported(clusters: Sequence[Cluster], chosen: int) -> int:
         votes = [clusters[x].n_lattices + clusters[x].n_multiples for x in (k, best)]
         if votes[0] > votes[1] and not _is_close(votes[0], votes[1]):
             cell = _primitive(cluster)
-            if (multiple_of(cell, first) or 1) > 1 or (multiple_of(first, cell) or 1) > 1:
+            if (supercell_index(cell, first) or 1) > 1 or (supercell_index(first, cell) or 1) > 1:
                 best = k
     return best
 
@@ -190,7 +192,7 @@ def _lower_symmetries(
                 bravais=bravais,
                 space_group=symmetries_[code][1],
                 n_lattices=round(number * scale),
-                unit_cell=median_cell(in_one_setting(cells[of_type], bravais)),
+                unit_cell=median_cell(cells_in_one_setting(cells[of_type], bravais)),
                 relation="same lattice, different symmetry",
             )
         )
@@ -214,7 +216,7 @@ def _other_lattices(clusters: Sequence[Cluster], chosen: int, scale: float) -> d
 
 
 def _relation(first: Cell, other: Cell) -> str:
-    larger, smaller = multiple_of(first, other), multiple_of(other, first)
+    larger, smaller = supercell_index(first, other), supercell_index(other, first)
     if larger == 1:
         return "nearly the same lattice"
     if larger:
@@ -226,6 +228,6 @@ def _relation(first: Cell, other: Cell) -> str:
 
 def _add_metric_symmetry(found: Consensus) -> None:
     """Say when the median cell allows a higher symmetry than most lattices were indexed in."""
-    best = symmetries(primitive_niggli(found.unit_cell, found.space_group), _DISTORTION_DEG)[0]
+    best = metric_symmetries(niggli_cell(found.unit_cell, found.space_group), MEDIAN_DISTORTION_DEG)[0]
     if best.bravais != found.bravais and point_group_order(best.space_group) > point_group_order(found.space_group):
         found.metric_symmetry, found.metric_cell = best.space_group, best.unit_cell

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from iota.symmetry import Cell, median_cell, multiple_of, setting_like, volume
+from iota.crystallography.cells import Cell, median_cell, volume_A3
+from iota.crystallography.lattices import closest_setting
+from iota.crystallography.multiples import supercell_index
 
 
 @dataclass
@@ -38,25 +40,27 @@ def group_lattices(cells: Iterable[tuple[str, Cell]]) -> list[LatticeGroup]:
         cells: name of the frame and Niggli cell.
     """
     groups: list[LatticeGroup] = []
-    for name, cell in sorted(cells, key=lambda item: (volume(item[1]), item[0])):
+    for name, cell in sorted(cells, key=lambda item: (volume_A3(item[1]), item[0])):
         for group in groups:
-            setting = setting_like(next(iter(group.cells.values())), cell)
+            setting = closest_setting(cell, next(iter(group.cells.values())))
             if setting is not None:
                 group.cells.setdefault(name, setting)
                 break
         else:
             groups.append(LatticeGroup({name: cell}))
-    return sorted(groups, key=lambda group: (-len(group), volume(group.unit_cell)))
+    return sorted(groups, key=lambda group: (-len(group), volume_A3(group.unit_cell)))
 
 
 def supporters(group: LatticeGroup, groups: Sequence[LatticeGroup]) -> set[str]:
     """Names of the frames that have this lattice, or a super- or sublattice of it, of index 2 to 4."""
     cell = group.unit_cell
-    relatives = [other for other in groups if multiple_of(cell, other.unit_cell) or multiple_of(other.unit_cell, cell)]
+    relatives = [
+        other for other in groups if supercell_index(cell, other.unit_cell) or supercell_index(other.unit_cell, cell)
+    ]
     return {name for other in relatives for name in other.cells}.union(group.cells)
 
 
 def sub_lattices(group: LatticeGroup, others: Sequence[LatticeGroup]) -> list[LatticeGroup]:
     """Those of other groups of which ``group`` is a supercell, the smallest volume first."""
-    smaller = [other for other in others if (multiple_of(other.unit_cell, group.unit_cell) or 1) > 1]
-    return sorted(smaller, key=lambda other: volume(other.unit_cell))
+    smaller = [other for other in others if (supercell_index(other.unit_cell, group.unit_cell) or 1) > 1]
+    return sorted(smaller, key=lambda other: volume_A3(other.unit_cell))

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from iota.analysis.cells.cell_space import Floats, metrics, relative_positions, sorted_vonorms
-from iota.symmetry import Cell, hermite_matrices
+from iota.crystallography.cells import Cell, Floats, metric_tensors
+from iota.crystallography.multiples import hermite_matrices
+from iota.crystallography.vonorms import relative_positions, sorted_vonorms
 
 MOST_INDEX = 4
 _TOLERANCE = (0.004, 0.03)  # relative; of relatives, the smallest and the largest
@@ -39,7 +40,7 @@ class CellTree:
     """Cells among which relatives of lattices are looked up."""
 
     def __init__(self, positions: Floats) -> None:
-        """Take relative positions (:func:`iota.analysis.cells.cell_space.relative_positions`), `[n, 7]`."""
+        """Take relative positions (:func:`iota.crystallography.vonorms.relative_positions`), `[n, 7]`."""
         from scipy.spatial import cKDTree
 
         self._tree = cKDTree(positions)
@@ -51,7 +52,7 @@ class CellTree:
             cell: its primitive cell (A, degrees).
             spread: relative, of the cells that are the lattice itself.
         """
-        return self._near(relatives(metrics(cell)[0]), spread)
+        return self._near(relatives(metric_tensors(cell)[0]), spread)
 
     def by_chance(self, cell: Cell, spread: float) -> float:
         """How many cells would be relatives of such a lattice by chance.
@@ -59,7 +60,7 @@ class CellTree:
         The mean over lattices strained by several per cent, with the same density of cells but no crystal.
         """
         rng = np.random.default_rng(_SEED)
-        metric, counts = metrics(cell)[0], []
+        metric, counts = metric_tensors(cell)[0], []
         for _ in range(_DECOYS):
             strain = rng.normal(size=(3, 3))
             strain = np.eye(3) + 2 * _STRAIN * (strain + strain.T) / np.linalg.norm(strain + strain.T)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from iota.symmetry import unique_reflections
+from iota.crystallography.shells import members_of_equal_shells
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]  # type: ignore[type-arg]  # of any size
@@ -104,13 +104,12 @@ def growth(counts: Ints, d_A: Floats, frame_d_min_A: npt.ArrayLike) -> Growth:
     orientations that crystals prefer, and frames that reach different resolutions, make it broad.
 
     Args:
-        counts: observations of each possible unique reflection, zeros included, `[n]`; see :func:`unique_counts`.
+        counts: observations of each possible unique reflection, zeros included, `[n]`.
         d_A: their resolution (A), `[n]`.
         frame_d_min_A: resolution of each integrated frame that they are from (A), `[n_frames]`, at least one; nan is
             taken for the middle of the others.
     """
-    order = np.argsort(-np.asarray(d_A))
-    parts = [part for part in np.array_split(order, _SHELLS) if len(part)]
+    parts = members_of_equal_shells(d_A, _SHELLS)
     reached = np.asarray(frame_d_min_A, dtype=np.float64)
     if np.isfinite(reached).any():
         reached = np.where(np.isfinite(reached), reached, np.nanmedian(reached))
@@ -120,35 +119,6 @@ def growth(counts: Ints, d_A: Floats, frame_d_min_A: npt.ArrayLike) -> Growth:
     middles = np.array([np.median(d_A[part]) for part in parts])
     rates = [_fit(shell, len(reached)) for shell in shells]
     return Growth(shells, rates, reached[:, None] <= middles[None, :])
-
-
-def unique_counts(
-    observed: Mapping[tuple[int, int, int], int] | tuple[Ints, Ints],
-    unit_cell: Sequence[float],
-    space_group: str,
-    d_min_A: float,
-) -> tuple[Ints, Floats]:
-    """Counts of all possible unique reflections in a space group, from counts of Miller indices of any asymmetric unit.
-
-    Friedel mates count as one.  Indices beyond the resolution or systematically absent are left out.
-
-    Args:
-        observed: Miller index to number of observations; or indices `[m, 3]` and numbers `[m]`.
-        unit_cell: of the space group's setting (A, degrees).
-        space_group: Hermann-Mauguin symbol.
-        d_min_A: highest resolution that counts.
-
-    Returns:
-        Number of observations and resolution (A) of each possible reflection, `[n]` each.
-    """
-    if isinstance(observed, Mapping):
-        hkl = np.array(list(observed), dtype=np.int32).reshape(-1, 3)
-        numbers: Ints = np.array(list(observed.values()), dtype=np.int64)
-    else:
-        hkl, numbers = np.asarray(observed[0]), np.asarray(observed[1])
-    unique, d_A, to_unique = unique_reflections(unit_cell, space_group, d_min_A, hkl)
-    found = to_unique >= 0
-    return np.bincount(to_unique[found], weights=numbers[found], minlength=len(unique)).astype(np.int64), d_A
 
 
 def _fit(counts: Ints, n_frames: float) -> _Rates:

@@ -5,26 +5,34 @@ Indices as they were counted (P 1) are mapped to the asymmetric unit of a space 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from cctbx import crystal, miller, sgtbx, uctbx
-from cctbx.array_family import flex
+from cctbx import sgtbx, uctbx
 
-from iota.errors import ParameterError
+from iota.crystallography.cells import Cell, volume_A3
+from iota.crystallography.compatibility import fitted_cell
+from iota.crystallography.indices import (
+    are_absent,
+    d_spacings_A,
+    hkl_in_asymmetric_unit,
+    packed_from_hkl,
+    places_of,
+    possible_reflections,
+    reciprocal_metric,
+)
+from iota.crystallography.shells import shell_limits, shell_numbers
+from iota.crystallography.space_groups import space_group_from_symbol
 from iota.runs.miller_counts import LatticeCounts, read_miller_counts
-from iota.symmetry import Cell, cell_text
 
 AXES = ("h", "k", "l")
 BEYOND, ABSENT = -2, -1  # in a slice: outside the resolution; not allowed by the space group
 N_SHELLS = 10
 MOST_REFLECTIONS = 3_000_000  # possible ones that are looked at; large cells are shown to less resolution
 _OUTLIERS = 0.002  # share of reflections that may lie beyond the resolution of the chart
-_LENGTH_TOLERANCE, _ANGLE_TOLERANCE_DEG = 0.05, 3.0  # how far a cell may be from what a space group demands
 
 
 class Slice(msgspec.Struct, kw_only=True):
@@ -113,79 +121,26 @@ def index_chart(counted: LatticeCounts, space_group: str | None = None, *, d_min
     Raises:
         ParameterError: no such space group, or it does not fit the cell.
     """
-    group = space_group_named(space_group or "P 1")
+    group = space_group_from_symbol(space_group or "P 1")
     cell = fitted_cell(counted.unit_cell, group)
-    symmetry = crystal.symmetry(unit_cell=cell, space_group=group)
     hkl, observations = counted.hkl.astype(np.int64), counted.counts.astype(np.int64)
-    d = _d_spacings(cell, hkl)
-    wanted = d_min_A or _resolution(d, observations)
+    d_A = d_spacings_A(hkl, cell)
+    wanted = d_min_A or _resolution(d_A, observations)
     least = _least_d(cell, group)
     d_min = max(wanted, least)
-    inside = d >= d_min
-    unique, multiplicity = _merged(symmetry, hkl[inside], observations[inside])
-    shells, total = _shells(symmetry, unique, multiplicity, d_min)
+    inside = d_A >= d_min
+    unique, multiplicity = _merged(group, hkl[inside], observations[inside])
+    shells, total = _shells(cell, group, unique, multiplicity, d_min)
     return IndexChart(
         space_group=str(sgtbx.space_group_info(group=group)),
-        unit_cell=_cell(cell),
+        unit_cell=cell,
         n_lattices=counted.n_lattices,
         d_min_A=d_min,
-        slices=[_slice(symmetry, unique, multiplicity, axis, d_min) for axis in range(3)],
+        slices=[_slice(cell, group, unique, multiplicity, axis, d_min) for axis in range(3)],
         shells=shells,
         all_shells=total,
         is_cut=least > wanted,
     )
-
-
-def space_group_named(symbol: str) -> Any:
-    """A space group of cctbx.
-
-    Raises:
-        ParameterError: there is none of this name.
-    """
-    try:
-        return sgtbx.space_group_info(symbol.strip()).group()
-    except RuntimeError as error:
-        raise ParameterError(
-            f"{symbol.strip()!r} is not a space group. Write it like P 43 21 2, P212121 or a number from 1 to 230."
-        ) from error
-
-
-def fitted_cell(cell: Sequence[float], group: Any) -> Any:
-    """The cell as a space group demands it, where it nearly has that shape.
-
-    Raises:
-        ParameterError: it does not.
-    """
-    given = uctbx.unit_cell(tuple(cell))
-    symbol = str(sgtbx.space_group_info(group=group))
-    fitted = group.average_unit_cell(given)
-    before, after = given.parameters(), fitted.parameters()
-    if any(abs(x / y - 1) > _LENGTH_TOLERANCE for x, y in zip(before[:3], after[:3], strict=True)) or any(
-        abs(x - y) > _ANGLE_TOLERANCE_DEG for x, y in zip(before[3:], after[3:], strict=True)
-    ):
-        raise ParameterError(
-            f"{symbol} does not fit the cell of this run, {cell_text(cell, 1)}: it demands one like"
-            f" {cell_text(after, 1)} (Å, degrees)."
-        )
-    return fitted
-
-
-def _cell(cell: Any) -> Cell:
-    a, b, c, alpha, beta, gamma = (float(value) for value in cell.parameters())
-    return (a, b, c, alpha, beta, gamma)
-
-
-def _metric(cell: Any) -> npt.NDArray[np.float64]:
-    """Reciprocal metric (1/A^2), `[3, 3]`."""
-    xx, yy, zz, xy, xz, yz = cell.reciprocal_metrical_matrix()
-    return np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
-
-
-def _d_spacings(cell: Any, hkl: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Spacings (A); infinite for 0 0 0."""
-    d_star_squared = np.einsum("ni,ij,nj->n", hkl, _metric(cell), hkl, optimize=True)
-    with np.errstate(divide="ignore"):
-        return np.asarray(1.0 / np.sqrt(np.maximum(d_star_squared, 0.0)))
 
 
 def _resolution(d: npt.NDArray[np.float64], observations: npt.NDArray[np.int64]) -> float:
@@ -196,111 +151,78 @@ def _resolution(d: npt.NDArray[np.float64], observations: npt.NDArray[np.int64])
     return float(np.floor(100.0 * d[order][place]) / 100.0)
 
 
-def _least_d(cell: Any, group: Any) -> float:
+def _least_d(cell: Cell, group: Any) -> float:
     """Spacing to which there are as many possible reflections as are looked at (A)."""
     laue = int(group.build_derived_laue_group().order_p())
-    primitive_volume = cell.volume() / int(group.n_ltr())
+    primitive_volume = volume_A3(cell) / int(group.n_ltr())
     return float((4.0 / 3.0 * np.pi * primitive_volume / laue / MOST_REFLECTIONS) ** (1.0 / 3.0))
 
 
-def _flex(hkl: npt.NDArray[np.int64]) -> Any:
-    columns = [flex.int(np.ascontiguousarray(hkl[:, k], dtype=np.int32)) for k in range(3)]
-    return flex.miller_index(*columns)
-
-
-def _numpy(indices: Any) -> npt.NDArray[np.int64]:
-    values: npt.NDArray[np.int64] = indices.as_vec3_double().as_double().as_numpy_array().astype(np.int64)
-    return values.reshape(-1, 3)
-
-
-def _in_asymmetric_unit(symmetry: Any, hkl: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    mapped = _flex(hkl)
-    miller.map_to_asu(symmetry.space_group().type(), False, mapped)
-    return _numpy(mapped)
-
-
-_OFFSET, _SPAN = 16384, 32768
-
-
-def _keys(hkl: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    keys: npt.NDArray[np.int64] = ((hkl[:, 0] + _OFFSET) * _SPAN + hkl[:, 1] + _OFFSET) * _SPAN + hkl[:, 2] + _OFFSET
-    return keys
-
-
-def _allowed(symmetry: Any, hkl: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    absent = symmetry.space_group().is_sys_absent(_flex(hkl))
-    return ~np.asarray(absent.as_numpy_array(), dtype=bool)
-
-
 def _merged(
-    symmetry: Any, hkl: npt.NDArray[np.int64], observations: npt.NDArray[np.int64]
+    group: Any, hkl: npt.NDArray[np.int64], observations: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Keys of unique allowed reflections, sorted, and how often each was measured."""
-    mapped = _in_asymmetric_unit(symmetry, hkl)
-    allowed = _allowed(symmetry, mapped)
-    keys, places = np.unique(_keys(mapped[allowed]), return_inverse=True)
-    return keys, np.bincount(places, weights=observations[allowed], minlength=len(keys)).astype(np.int64)
+    """Unique allowed reflections, packed and sorted, and how often each was measured."""
+    mapped = hkl_in_asymmetric_unit(hkl, group)
+    allowed = ~are_absent(mapped, group)
+    packed, places = np.unique(packed_from_hkl(mapped[allowed]), return_inverse=True)
+    return packed, np.bincount(places, weights=observations[allowed], minlength=len(packed)).astype(np.int64)
 
 
 def _looked_up(
-    keys: npt.NDArray[np.int64], unique: npt.NDArray[np.int64], multiplicity: npt.NDArray[np.int64]
+    packed: npt.NDArray[np.int64], unique: npt.NDArray[np.int64], multiplicity: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
     """How often each was measured; 0 for those that never were."""
-    if not len(unique):
-        return np.zeros(len(keys), np.int64)
-    places = np.minimum(np.searchsorted(unique, keys), len(unique) - 1)
-    return np.where(unique[places] == keys, multiplicity[places], 0)
+    places = places_of(packed, unique)
+    found = np.zeros(len(packed), np.int64)
+    found[places >= 0] = multiplicity[places[places >= 0]]
+    return found
 
 
 def _slice(
-    symmetry: Any, unique: npt.NDArray[np.int64], multiplicity: npt.NDArray[np.int64], zero: int, d_min: float
+    cell: Cell, group: Any, unique: npt.NDArray[np.int64], multiplicity: npt.NDArray[np.int64], zero: int, d_min: float
 ) -> Slice:
     across, up = (axis for axis in range(3) if axis != zero)
-    largest = symmetry.unit_cell().max_miller_indices(d_min)
+    largest = uctbx.unit_cell(cell).max_miller_indices(d_min)
     grid = np.zeros((2 * largest[up] + 1, 2 * largest[across] + 1, 3), np.int64)
     grid[..., across] = np.arange(-largest[across], largest[across] + 1)[None, :]
     grid[..., up] = np.arange(-largest[up], largest[up] + 1)[:, None]
     hkl = grid.reshape(-1, 3)
-    d = _d_spacings(symmetry.unit_cell(), hkl)
-    inside = (d >= d_min) & np.isfinite(d)
+    d_A = d_spacings_A(hkl, cell)
+    inside = (d_A >= d_min) & np.isfinite(d_A)
     values = np.full(len(hkl), BEYOND, np.int32)
     places = np.flatnonzero(inside)
-    allowed = _allowed(symmetry, hkl[places])
+    allowed = ~are_absent(hkl[places], group)
     values[places[~allowed]] = ABSENT
     shown = places[allowed]
-    values[shown] = _looked_up(_keys(_in_asymmetric_unit(symmetry, hkl[shown])), unique, multiplicity)
-    metric = np.sqrt(np.diag(_metric(symmetry.unit_cell())))
+    values[shown] = _looked_up(packed_from_hkl(hkl_in_asymmetric_unit(hkl[shown], group)), unique, multiplicity)
+    steps_per_A = np.sqrt(np.diag(reciprocal_metric(cell)))
     return Slice(
         zero=AXES[zero],
         across=AXES[across],
         up=AXES[up],
         multiplicity=values.reshape(grid.shape[:2]),
-        across_per_A=float(metric[across]),
-        up_per_A=float(metric[up]),
+        across_per_A=float(steps_per_A[across]),
+        up_per_A=float(steps_per_A[up]),
     )
 
 
 def _shells(
-    symmetry: Any, unique: npt.NDArray[np.int64], multiplicity: npt.NDArray[np.int64], d_min: float
+    cell: Cell, group: Any, unique: npt.NDArray[np.int64], multiplicity: npt.NDArray[np.int64], d_min: float
 ) -> tuple[list[Shell], Shell]:
     """Shells of equal volume, and all in one."""
-    possible = miller.build_set(crystal_symmetry=symmetry, anomalous_flag=False, d_min=d_min)
-    possible = possible.map_to_asu()
-    hkl = _numpy(possible.indices())
-    s_cubed = possible.d_spacings().data().as_numpy_array() ** -3.0
-    observed = _looked_up(_keys(hkl), unique, multiplicity)
-    edges = np.linspace(0.0, d_min**-3.0, N_SHELLS + 1)
-    number = np.clip(np.searchsorted(edges, s_cubed, side="left") - 1, 0, N_SHELLS - 1)
+    possible, d_A = possible_reflections(cell, group, d_min)
+    observed = _looked_up(packed_from_hkl(possible), unique, multiplicity)
+    number = shell_numbers(d_A, N_SHELLS, d_min)
     n_possible = np.bincount(number, minlength=N_SHELLS)
     n_measured = np.bincount(number[observed > 0], minlength=N_SHELLS)
     n_observations = np.bincount(number, weights=observed, minlength=N_SHELLS).astype(np.int64)
-    d_edges = [float(s_cubed.min() ** (-1 / 3)) if len(s_cubed) else d_min, *(edges[1:] ** (-1 / 3)).tolist()]
+    limits_A = [float(d_A.max(initial=d_min)), *shell_limits(N_SHELLS, d_min)[1:].tolist()]
 
     def shell(first: int, last: int) -> Shell:
         chosen = slice(first, last + 1)
         return Shell(
-            d_max_A=d_edges[first],
-            d_min_A=d_edges[last + 1],
+            d_max_A=limits_A[first],
+            d_min_A=limits_A[last + 1],
             n_possible=int(n_possible[chosen].sum()),
             n_measured=int(n_measured[chosen].sum()),
             n_observations=int(n_observations[chosen].sum()),

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from iota.crystallography.shells import members_of_equal_shells
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer[Any]]
 
@@ -61,7 +63,7 @@ def settle_ways(
 def _relative(unique: Ints, lattice: Ints, intensity: Floats, d_A: Floats, n_lattices: int) -> Floats:
     """Intensities by the mean of their shell and of their lattice, `[n]`."""
     shell_of = np.empty(len(d_A), dtype=np.int64)
-    for k, members in enumerate(np.array_split(np.argsort(-d_A), _N_SHELLS)):
+    for k, members in enumerate(members_of_equal_shells(d_A, _N_SHELLS)):
         shell_of[members] = k
     relative = intensity
     for group, n in ((shell_of[unique], _N_SHELLS), (lattice, n_lattices)):

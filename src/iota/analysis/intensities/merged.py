@@ -7,11 +7,11 @@ observations gives the standard deviations.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 import numpy as np
 import numpy.typing as npt
+
+from iota.crystallography.shells import members_of_equal_shells
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -63,7 +63,7 @@ def scatter_variance(data: Observations, n_shells: int = 10) -> Floats:
     squares = np.bincount(data.unique, weights=away**2, minlength=n)
     counting = np.bincount(data.unique, weights=data.variance, minlength=n) / np.maximum(count, 1)
     typical = np.zeros(n)
-    for members in _shells(data.d_A, n_shells):
+    for members in members_of_equal_shells(data.d_A, n_shells):
         several = members[count[members] > 1]
         excess = squares[several].sum() - ((count[several] - 1) * counting[several]).sum()
         power = ((count[several] - 1) * mean[several] ** 2).sum()
@@ -105,7 +105,7 @@ def table_one(data: Observations, n_shells: int = 10, seed: int = 1) -> tuple[li
             r_split=r_split(one[members], other[members]),
         )
 
-    shells = [line(members) for members in _shells(data.d_A, n_shells)]
+    shells = [line(members) for members in members_of_equal_shells(data.d_A, n_shells)]
     return shells, line(np.arange(len(data.d_A)))
 
 
@@ -160,7 +160,3 @@ def r_split(one: Floats, other: Floats) -> float | None:
     both = np.isfinite(one) & np.isfinite(other)
     total = (one[both] + other[both]).sum() / 2
     return float(np.abs(one[both] - other[both]).sum() / np.sqrt(2) / total) if total > 0 else None
-
-
-def _shells(d_A: Floats, n_shells: int) -> Sequence[npt.NDArray[np.intp]]:
-    return [part for part in np.array_split(np.argsort(-d_A), n_shells) if len(part)]

@@ -6,7 +6,7 @@ import msgspec
 
 from iota.analysis.intensities.enough import FramesNeeded
 from iota.analysis.intensities.merged import CurvePoint, Shell
-from iota.symmetry import cell_text
+from iota.crystallography.cells import cell_text
 
 TABLE_HEAD = ("d max (Å)", "d min (Å)", "obs.", "unique", "compl. (%)", "mult.", "⟨I⟩", "⟨I/σ⟩", "CC½", "Rsplit")
 

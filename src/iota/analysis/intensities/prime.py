@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from iota.analysis.summary import Summary
+from iota.crystallography.cells import cell_text
+from iota.crystallography.space_groups import asymmetric_unit_volume_A3, crystal_system
 from iota.params.safe_text import quoted
-from iota.symmetry import asymmetric_unit_volume, cell_text, crystal_system
 
 _VOLUME_PER_DALTON_A3 = 2.4  # a typical Matthews coefficient (Matthews, J. Mol. Biol. (1968) 33, 491)
 _DALTONS_PER_RESIDUE = 110.0
@@ -30,7 +31,7 @@ def prime_script(summary: Summary, title: str | None, pickles: Path, output: Pat
     if consensus is None or summary.d_min_A is None:
         return None
     d_min = f"{summary.d_min_A[1]:.2f}"
-    residues = asymmetric_unit_volume(consensus.unit_cell, consensus.space_group)
+    residues = asymmetric_unit_volume_A3(consensus.unit_cell, consensus.space_group)
     residues /= _VOLUME_PER_DALTON_A3 * _DALTONS_PER_RESIDUE
     parts = ("scale", "crystal_orientation", "reflecting_range", "unit_cell", "allparams")
     refinement = "\n".join(f"  {part}.d_min = {d_min}" for part in parts)

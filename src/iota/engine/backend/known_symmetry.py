@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from iota.crystallography.cells import Cell
+from iota.crystallography.compatibility import cell_problem
+from iota.crystallography.metric_symmetry import cell_in_setting_of
 from iota.params.to_backend import phil
 from iota.records import Settings
-from iota.symmetry import Cell, cell_problem, in_setting_of
 
 
 def known_symmetry_phil(cell: Cell | None, space_group: str | None) -> str:
@@ -24,6 +26,6 @@ def with_lattice(label: str, cell: Cell, space_group: str, given_space_group: st
     """
     if given_space_group is None:
         return Settings(label, known_symmetry_phil(cell, space_group))
-    turned = in_setting_of(cell, space_group, given_space_group) or cell
+    turned = cell_in_setting_of(cell, space_group, given_space_group) or cell
     fits = cell_problem(turned, given_space_group) is None  # also a group of lower symmetry
     return Settings(label, known_symmetry_phil(turned, given_space_group if fits else space_group))

@@ -7,13 +7,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from iota.crystallography.compatibility import cell_problem
 from iota.engine.backend.installation import prepare
 from iota.errors import ParameterError
 from iota.params import Parameters, defaults, safe_text, to_backend
 from iota.params.near_names import near_name
 from iota.params.old_targets import translate_target
 from iota.runs import RunFolder
-from iota.symmetry import cell_problem
 
 prepare()
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from iota.crystallography.indices import Ints, hkl_from_flex
 from iota.engine.exports.crystfel_cell import lattice_words
 from iota.engine.exports.crystfel_geometry import Floats, Geometry, detector_shift_m, scattering_vectors
 from iota.engine.exports.integrated_frame import FrameData, Spots, positions_px
@@ -126,7 +127,7 @@ def _crystal(crystal: Any, table: Any, geometry: Geometry, shift_mm: Floats) -> 
     a, b, c, alpha, beta, gamma = crystal.get_unit_cell().parameters()
     axes = geometry.rotation @ np.array(crystal.get_A()).reshape(3, 3)  # a*, b*, c* by columns, 1/A
     words = lattice_words(crystal.get_space_group())
-    hkl = table["miller_index"].as_vec3_double().as_double().as_numpy_array().reshape(-1, 3)
+    hkl = hkl_from_flex(table["miller_index"])
     yield "--- Begin crystal"
     yield f"Cell parameters {a / 10:7.5f} {b / 10:7.5f} {c / 10:7.5f} nm, {alpha:7.5f} {beta:7.5f} {gamma:7.5f} deg"
     for name, (x, y, z) in zip("abc", 10 * axes.T, strict=True):
@@ -166,11 +167,11 @@ def _profile_radius(table: Any, q: Floats, geometry: Geometry) -> float:
     return float(10 * np.percentile(off, _RADIUS_SHARE))
 
 
-def _reflections(table: Any, hkl: Floats, geometry: Geometry) -> Iterator[str]:
+def _reflections(table: Any, hkl: Ints, geometry: Geometry) -> Iterator[str]:
     panel = table["panel"].as_numpy_array().astype(np.int64)
     fs, ss = _in_data(positions_px(table["xyzcal.px"]), panel, geometry).T.tolist()
     values = zip(
-        *hkl.astype(int).T.tolist(),
+        *hkl.T.tolist(),
         table["intensity.sum.value"],
         np.sqrt(table["intensity.sum.variance"].as_numpy_array()).tolist(),
         table["background.mean"],

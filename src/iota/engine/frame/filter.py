@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from iota.crystallography.cells import Cell, cell_text
+from iota.crystallography.lattices import closest_setting, niggli_cell
+from iota.crystallography.nearness import Tolerance, is_within_fraction
+from iota.crystallography.space_groups import crystal_system, point_group
 from iota.records import Lattice
-from iota.symmetry import Cell, cell_text, crystal_system, point_group, primitive_niggli, setting_like
 
 
 @dataclass(frozen=True)
 class LatticeFilter:
     """Conditions on a lattice; None means no condition.
 
-    ``uc_tolerance`` is relative; for angles it is a fraction of the angle of the cell in ``unit_cell``.
+    ``uc_tolerance`` is a fraction of each length and each angle of the cell that a lattice is compared with.
     """
 
     crystal_system: str | None = None
@@ -45,12 +48,14 @@ class LatticeFilter:
         return replace(self, min_reflections=None, min_resolution_A=None)
 
     def _cell_fits(self, lattice: Lattice, wanted: Cell) -> bool:
-        if all(abs(x - y) <= self.uc_tolerance * y for x, y in zip(lattice.unit_cell, wanted, strict=True)):
+        if is_within_fraction(lattice.unit_cell, wanted, self.uc_tolerance):
             return True
         # the same lattice in another setting, e.g. with axes exchanged
-        primitive = primitive_niggli(lattice.unit_cell, lattice.space_group)
+        primitive = niggli_cell(lattice.unit_cell, lattice.space_group)
         centring = lattice.space_group[0] + " 1"
-        reference = primitive_niggli(
+        reference = niggli_cell(
             wanted, centring if centring in ("P 1", "A 1", "B 1", "C 1", "I 1", "F 1", "R 1") else "P 1"
         )
-        return setting_like(reference, primitive, self.uc_tolerance, 90 * self.uc_tolerance) is not None
+        widest = Tolerance(self.uc_tolerance, self.uc_tolerance * max(reference[3:]))
+        setting = closest_setting(primitive, reference, widest)
+        return setting is not None and is_within_fraction(setting, reference, self.uc_tolerance)

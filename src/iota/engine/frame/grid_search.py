@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from dials.algorithms.shoebox import MaskCode
 
+from iota.crystallography.space_groups import bravais_symbol
 from iota.engine.frame.frame import Failure, FrameFailedError, FrameWork
 from iota.engine.frame.grid import Grid, Point
 from iota.engine.stills.indexing import Indexed
 from iota.records import FrameResult, GridPoint, Lattice, Settings
-from iota.symmetry import bravais_symbol
 
 _LEAST_SHARE = 0.5  # a lattice that explains less than this share of what the best one does is left out
 

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.transforms import Affine2D
 
+from iota.crystallography.cells import cell_text
 from iota.engine.frame.picture_choice import Pictures
 from iota.figures import Figure, write_figure
 from iota.records import Lattice
-from iota.symmetry import cell_text
 
 logger = logging.getLogger("dials.iota.pictures")  # so that it is in the frame's own log
 

@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from dials.algorithms.spot_finding.per_image_analysis import stats_for_reflection_table
 
+from iota.crystallography.cells import Cell
+from iota.crystallography.space_groups import bravais_symbol
 from iota.engine.backend import ladder
 from iota.engine.backend.remarks import collect_remarks
 from iota.engine.frame.engine import Engine
@@ -19,7 +21,6 @@ from iota.engine.frame.process_memory import ProcessMemory
 from iota.engine.spots.ice_rings import ice_rings_A
 from iota.engine.stills.indexing import Indexed
 from iota.records import Lattice, Outcome, Settings, Task
-from iota.symmetry import Cell, bravais_symbol
 
 Action = Literal["spotfind", "index", "integrate"]
 

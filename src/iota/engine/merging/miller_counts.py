@@ -15,6 +15,9 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from iota.crystallography.cells import Cell, median_cell
+from iota.crystallography.indices import Ints, hkl_from_flex, hkl_from_packed, packed_from_hkl
+from iota.crystallography.nearness import ONE_SETTING, is_near
 from iota.engine.backend.dials_files import read_experiments, read_reflections
 from iota.engine.questions import CountedReflections, CountReflections
 from iota.errors import BackendError, RunFolderError
@@ -23,15 +26,12 @@ from iota.records import FrameResult, Lattice
 from iota.runs import RunFolder
 from iota.runs.ledger import LedgerReader
 from iota.runs.miller_counts import LatticeCounts, MillerCounts, read_miller_counts, write_miller_counts
-from iota.symmetry import Cell, median_cell
 
-LENGTH_TOLERANCE = 0.05  # relative; of one lattice in one setting
-ANGLE_TOLERANCE_DEG = 3.0
 MOST_GROUPS = 12
 _MOST_CELLS = 5000  # of which a median is taken
 _PIECE_S = 1.0  # of counting, between two times of writing
 _BUFFER = 2_000_000  # indices that wait to be counted
-_OFFSET, _SPAN = 16384, 32768  # indices from -16384 to 16383, packed into one number
+_LARGEST_INDEX = np.iinfo(np.int16).max  # that the file of counts can hold
 _SLICE_BYTES = 500_000  # of the ledger at a time, with reflections that are read in seconds
 
 
@@ -55,25 +55,20 @@ class GroupCounts:
         group = cls(known.space_group, known.unit_cell)
         group.cells = [known.unit_cell] * min(known.n_lattices, _MOST_CELLS)
         group.n_lattices, group.n_reflections = known.n_lattices, known.n_reflections
-        group._keys, group._counts = _packed(known.hkl.astype(np.int64)), known.counts.astype(np.int64)
+        group._keys, group._counts = packed_from_hkl(known.hkl), known.counts.astype(np.int64)
         return group
 
     def holds(self, lattice: Lattice) -> bool:
         """Whether a lattice is of this group."""
-        cell, reference = lattice.unit_cell, self.reference
-        return (
-            lattice.space_group == self.space_group
-            and all(abs(x / y - 1) <= LENGTH_TOLERANCE for x, y in zip(cell[:3], reference[:3], strict=True))
-            and all(abs(x - y) <= ANGLE_TOLERANCE_DEG for x, y in zip(cell[3:], reference[3:], strict=True))
-        )
+        return lattice.space_group == self.space_group and is_near(lattice.unit_cell, self.reference, ONE_SETTING)
 
-    def add(self, lattice: Lattice, hkl: npt.NDArray[np.int64]) -> None:
+    def add(self, lattice: Lattice, hkl: Ints) -> None:
         """Count the reflections of a lattice, `[n, 3]`."""
         if len(self.cells) < _MOST_CELLS:
             self.cells.append(lattice.unit_cell)
         self.n_lattices += 1
         self.n_reflections += len(hkl)
-        self._buffer.append(_packed(hkl))
+        self._buffer.append(packed_from_hkl(hkl))
         self._n_buffered += len(hkl)
         if self._n_buffered > _BUFFER:
             self._empty_buffer()
@@ -95,21 +90,9 @@ class GroupCounts:
             unit_cell=median_cell(self.cells),
             n_lattices=self.n_lattices,
             n_reflections=self.n_reflections,
-            hkl=_unpacked(self._keys),
+            hkl=hkl_from_packed(self._keys).astype(np.int16),
             counts=self._counts.astype(np.uint32),
         )
-
-
-def _packed(hkl: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    shifted = hkl + _OFFSET
-    packed: npt.NDArray[np.int64] = (shifted[:, 0] * _SPAN + shifted[:, 1]) * _SPAN + shifted[:, 2]
-    return packed
-
-
-def _unpacked(keys: npt.NDArray[np.int64]) -> npt.NDArray[np.int16]:
-    columns = (keys // _SPAN**2, keys // _SPAN % _SPAN, keys % _SPAN)
-    hkl: npt.NDArray[np.int16] = np.stack([column - _OFFSET for column in columns], axis=1).astype(np.int16)
-    return hkl
 
 
 class MillerCounter:
@@ -225,11 +208,13 @@ class MillerCounter:
         write_miller_counts(self.folder.path, found)
 
 
-def _indices(run_folder: Path, result: FrameResult) -> list[npt.NDArray[np.int64]]:
+def _indices(run_folder: Path, result: FrameResult) -> list[Ints]:
     """Miller indices of each lattice of a record, `[n_reflections, 3]` each."""
     path = run_folder / result.files["reflections"]
     table = read_reflections(path)
-    hkl = table["miller_index"].as_vec3_double().as_double().as_numpy_array().reshape(-1, 3).astype(np.int64)
+    hkl = hkl_from_flex(table["miller_index"])
+    if np.abs(hkl).max(initial=0) > _LARGEST_INDEX:
+        raise BackendError(f"{path} has Miller indices beyond {_LARGEST_INDEX}, so it is damaged.")
     ids = table["id"].as_numpy_array()
     numbers: Sequence[int] = np.unique(ids).tolist()
     if len(numbers) != len(result.lattices):  # a filter dropped some, whose reflections are still in the file

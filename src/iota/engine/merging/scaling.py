@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from iota.crystallography.indices import hkl_from_flex
 from iota.engine.backend.dials_files import read_experiments, read_reflections
 from iota.engine.backend.installation import prepare
 from iota.errors import BackendError
@@ -143,7 +144,7 @@ def read_scaled(folder: Path, lattices: Sequence[str]) -> Scaled:
     to_place = np.full(max(of_id) + 1, -1, dtype=np.int64)
     to_place[list(of_id)] = list(of_id.values())
     return Scaled(
-        _indices(table),
+        hkl_from_flex(table["miller_index"]),
         to_place[table["id"].as_numpy_array()],
         table["intensity.scale.value"].as_numpy_array() / scale,
         table["intensity.scale.variance"].as_numpy_array() / scale**2,
@@ -189,7 +190,7 @@ def read_combined(folder: Path) -> Observed:
     table = read_reflections(folder / "combined.refl")
     table = table.select(table["intensity.sum.variance"] > 0)
     return Observed(
-        _indices(table),
+        hkl_from_flex(table["miller_index"]),
         table["id"].as_numpy_array(),
         table["intensity.sum.value"].as_numpy_array(),
         table["intensity.sum.variance"].as_numpy_array(),
@@ -253,9 +254,3 @@ def write_reindexed(folder: Path, ways: Sequence[str]) -> None:
         table["miller_index"].set_selected(chosen, operation.apply(table["miller_index"].select(chosen)))
     experiments.as_file(str(folder / "reindexed.expt"))
     table.as_file(str(folder / "reindexed.refl"))
-
-
-def _indices(table: Any) -> npt.NDArray[np.int32]:
-    h, k, l = (column.as_numpy_array() for column in table["miller_index"].as_vec3_double().parts())  # noqa: E741
-    hkl: npt.NDArray[np.int32] = np.stack([h, k, l], axis=1).astype(np.int32)
-    return hkl

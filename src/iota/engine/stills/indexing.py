@@ -11,10 +11,13 @@ import numpy as np
 from dials.algorithms.indexing.stills_indexer import calc_2D_rmsd_and_displacements
 from dxtbx.model.experiment_list import Experiment, ExperimentList
 
+from iota.crystallography.cells import Cell, cell_text
+from iota.crystallography.lattices import niggli_cell
+from iota.crystallography.metric_symmetry import Symmetry, cell_in_setting_of, metric_symmetries
+from iota.crystallography.multiples import true_cell_from_indices
 from iota.engine.backend.known_symmetry import known_symmetry_phil
 from iota.engine.stills.chance import may_be_chance, spacing_px
 from iota.records import Settings
-from iota.symmetry import Cell, Symmetry, cell_text, in_setting_of, primitive_niggli, symmetries, true_sublattice
 
 Indexer = Callable[[Any, Any, Any], tuple[Any, Any]]  # parameters, experiments, spots -> experiments, indexed spots
 
@@ -64,12 +67,12 @@ def index(indexer: Indexer, params: Any, experiments: Any, spots: Any, settings:
         _keep_space_group(found, given.group())
     crystal = found[0].crystal
     first = reflections.select(reflections["id"] == 0)
-    cell = primitive_niggli(crystal.get_unit_cell().parameters(), str(crystal.get_space_group().info()))
+    cell = niggli_cell(crystal.get_unit_cell().parameters(), str(crystal.get_space_group().info()))
     multiple = 1
     if not cell_is_known:
         to_primitive = crystal.get_space_group().z2p_op()
         primitive = crystal.get_unit_cell().change_basis(to_primitive)
-        cell, multiple = true_sublattice(
+        cell, multiple = true_cell_from_indices(
             np.array(list(to_primitive.apply(first["miller_index"]))), primitive.parameters()
         )
     rmsd, _ = calc_2D_rmsd_and_displacements(first) if "xyzcal.px" in first else (0.0, None)
@@ -115,10 +118,10 @@ def corrections(found: Indexed, space_group: str | None, find_symmetry: bool) ->
         space_group: the space group that was given, or None.
         find_symmetry: whether to look for the highest symmetry when no space group is given.
     """
-    allowed = symmetries(found.primitive_cell)
+    allowed = metric_symmetries(found.primitive_cell)
     candidates: list[Symmetry]
     if space_group is not None:
-        turned = ((s, in_setting_of(s.unit_cell, s.space_group, space_group)) for s in allowed)
+        turned = ((s, cell_in_setting_of(s.unit_cell, s.space_group, space_group)) for s in allowed)
         candidates = [s._replace(space_group=space_group, unit_cell=cell) for s, cell in turned if cell][:1]
         candidates = candidates if found.multiple > 1 else []
     elif find_symmetry:

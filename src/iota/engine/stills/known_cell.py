@@ -11,12 +11,14 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from iota.crystallography.cells import Cell, cell_from_basis
+from iota.crystallography.nearness import Tolerance, cell_differences, is_near
 from iota.engine.stills.still_refinement import Array
 
 _STEP = 0.35  # between directions, in cycles at the end of a vector and the highest resolution used
@@ -40,8 +42,12 @@ class CellSearch:
     """The cell to look for, as the basis of shortest vectors, and how far a basis may differ from it."""
 
     basis: Array  # [3, 3] direct basis vectors by rows, in any orientation (A)
-    length_tolerance: float  # relative
-    angle_tolerance_deg: float
+    tolerance: Tolerance
+
+    @cached_property
+    def cell(self) -> Cell:
+        """The known cell."""
+        return cell_from_basis(self.basis)
 
     @property
     def lengths(self) -> Array:
@@ -50,20 +56,12 @@ class CellSearch:
 
     def fits(self, basis: Array) -> bool:
         """Whether a basis `[3, 3]` has the known lengths and angles within the tolerances."""
-        lengths, angles_deg = self._differences(basis)
-        return bool(
-            (np.abs(lengths) <= self.length_tolerance).all() and (np.abs(angles_deg) <= self.angle_tolerance_deg).all()
-        )
+        return is_near(cell_from_basis(basis), self.cell, self.tolerance)
 
     def deviation(self, basis: Array) -> float:
         """Half the sum of the squared deviations of lengths and angles, in units of what crystals differ by."""
-        lengths, angles_deg = self._differences(basis)
+        lengths, angles_deg = cell_differences(cell_from_basis(basis), self.cell)
         return float(0.5 * ((lengths / _LENGTH_SIGMA) ** 2).sum() + 0.5 * ((angles_deg / _ANGLE_SIGMA_DEG) ** 2).sum())
-
-    def _differences(self, basis: Array) -> tuple[Array, Array]:
-        """Relative differences of the lengths, and differences of the angles (deg), each `[3]`."""
-        angles = [math.acos(_cosine(basis[i], basis[j])) - math.acos(c) for (i, j), c in self.cosines.items()]
-        return np.linalg.norm(basis, axis=1) / self.lengths - 1.0, np.degrees(angles)
 
     @property
     def cosines(self) -> dict[tuple[int, int], float]:
@@ -89,7 +87,7 @@ def find_bases(search: CellSearch, q: Array, most: int) -> list[Array]:
     for length in search.lengths:
         key = round(float(length), 1)
         if key not in vectors:
-            vectors[key] = _vectors_of_length(float(length), search.length_tolerance, q)
+            vectors[key] = _vectors_of_length(float(length), search.tolerance.length, q)
     triples = _triples(search, [vectors[round(float(length), 1)] for length in search.lengths], q)
     return _best_bases(search, *triples, q, most)
 
@@ -167,7 +165,7 @@ def _triples(search: CellSearch, vectors: Sequence[Array], q: Array) -> tuple[Ar
     """
     first, second, third = (_near_integers(v, q) for v in vectors)
     explained = np.stack([(one * second) @ third.T for one in first])  # [i, j, k]; signs do not matter
-    tolerance = math.radians(search.angle_tolerance_deg)
+    tolerance = math.radians(search.tolerance.angle_deg)
     angles = [math.acos(c) for c in search.cosines.values()]
     ab, ac, bc = (_cosines(vectors[i], vectors[j]) for i, j in search.cosines)
     found = []

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from dials.algorithms.indexing.stills_indexer import calc_2D_rmsd_and_displacements
 from dials.array_family import flex
 
+from iota.crystallography.space_groups import bravais_symbol
 from iota.engine.stills.wilson import wilson_b_A2
 from iota.records import Lattice
-from iota.symmetry import bravais_symbol
 
 
 def describe_lattices(experiments: Any, integrated: Any, indexed: Any, strong_sigma: float) -> list[Lattice]:

@@ -25,6 +25,8 @@ from dials.algorithms.refinement.prediction.managed_predictors import Experiment
 from dials.array_family import flex
 from dxtbx.model import Crystal, MosaicCrystalSauter2014
 
+from iota.crystallography.cells import basis_from_cell, cell_text
+from iota.crystallography.nearness import Tolerance
 from iota.engine.backend import versions
 from iota.engine.backend.sentences import SentenceError
 from iota.engine.stills.chance import spacing_px
@@ -40,7 +42,6 @@ from iota.engine.stills.still_refinement import (
     refine,
     spots_from_table,
 )
-from iota.symmetry import cell_text
 
 logger = logging.getLogger("dials.iota")  # goes into the log of the frame, with the backend's own words
 
@@ -104,9 +105,8 @@ class _KnownLattice:
         self._space_group = reduced.space_group()
         self._to_input = handler.cb_op_primitive_inp * to_reduced.inverse()
         self.search = CellSearch(
-            basis=np.array(reduced.unit_cell().orthogonalization_matrix()).reshape(3, 3).T,
-            length_tolerance=known_symmetry.relative_length_tolerance,
-            angle_tolerance_deg=known_symmetry.absolute_angle_tolerance,
+            basis_from_cell(reduced.unit_cell().parameters()),
+            Tolerance(known_symmetry.relative_length_tolerance, known_symmetry.absolute_angle_tolerance),
         )
 
     def deviation(self, crystal: Any) -> float:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from dials.algorithms.spot_prediction import StillsReflectionPredictor
 from dials.array_family import flex
 
+from iota.crystallography.indices import flex_from_hkl
 from iota.engine.stills.still_refinement import Array
 
 _MARGIN = 1.01  # by which the limit is widened, so that rounding loses nothing
@@ -40,7 +41,7 @@ def predict_still(experiment: Any, d_min_A: float | None) -> Any:
         mosaicity_rad,
         domain_size_A,
     )
-    miller_index = flex.miller_index(*(flex.int(np.ascontiguousarray(column, dtype=np.intc)) for column in indices.T))
+    miller_index = flex_from_hkl(indices)
     present = ~crystal.get_space_group().is_sys_absent(miller_index)
     present &= crystal.get_unit_cell().d(miller_index) >= d_min_A
     table = StillsReflectionPredictor(experiment, dmin=d_min_A)(miller_index.select(present))

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from cctbx import sgtbx
 
+from iota.crystallography.indices import hkl_from_flex
 from iota.engine.backend.sentences import SentenceError
 
 Array = npt.NDArray[np.float64]
@@ -71,7 +72,7 @@ def spots_from_table(reflections: Any, experiment: Any) -> StillSpots:
     variance_x, variance_y, _ = (part.as_numpy_array() for part in reflections["xyzobs.mm.variance"].parts())
     inverse_d = np.array([panel.get_D_matrix() for panel in experiment.detector]).reshape(-1, 3, 3)
     return StillSpots(
-        hkl=reflections["miller_index"].as_vec3_double().as_numpy_array(),
+        hkl=hkl_from_flex(reflections["miller_index"]).astype(np.float64),
         xy_mm=np.stack([x, y], axis=1),
         weight=1.0 / np.stack([variance_x, variance_y], axis=1),
         to_panel=inverse_d[0] if len(inverse_d) == 1 else inverse_d[reflections["panel"].as_numpy_array()],

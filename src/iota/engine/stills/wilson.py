@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from iota.crystallography.shells import shell_numbers
+
 # Sum of squared scattering factors of an average protein residue, C5 H8 N1.4 O1.5 S0.03 at rest, is close to a Gaussian
 # in s = 1/(2d) over the range used here; its own fall-off must not be counted as a B factor.
 _ATOMS = {"C": 5.0, "N": 1.4, "O": 1.5, "S": 0.03, "H": 8.0}
@@ -27,11 +29,11 @@ def wilson_b_A2(d_A: npt.NDArray[np.float64], intensity: npt.NDArray[np.float64]
         B (A^2), or None with fewer than 60 reflections or a range shorter than 4.5 to 4.0 A.
     """
     used = (d_A > 0) & (d_A < d_max_A) & np.isfinite(intensity)
-    s2 = 1.0 / (4.0 * d_A[used] ** 2)
+    d_used_A = d_A[used]
+    s2 = 1.0 / (4.0 * d_used_A**2)
     if len(s2) < _LEAST_REFLECTIONS or s2.max() < 1.0 / (4.0 * 4.0**2):
         return None
-    edges = np.linspace(s2.min() ** 1.5, s2.max() ** 1.5, _N_SHELLS + 1) ** (2.0 / 3.0)
-    shell = np.clip(np.searchsorted(edges, s2, side="right") - 1, 0, _N_SHELLS - 1)
+    shell = shell_numbers(d_used_A, _N_SHELLS, float(d_used_A.min()), float(d_used_A.max()))
     count = np.bincount(shell, minlength=_N_SHELLS)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean_i = np.bincount(shell, weights=intensity[used], minlength=_N_SHELLS) / count

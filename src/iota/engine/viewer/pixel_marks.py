@@ -17,6 +17,7 @@ from dials.algorithms.spot_finding.factory import SpotFinderFactory
 from dials.array_family import flex
 from dxtbx import flumpy
 
+from iota.crystallography.indices import hkl_from_flex
 from iota.engine.backend.dials_files import read_experiments, read_reflections
 from iota.engine.backend.frame_log import frame_log
 from iota.engine.backend.sentences import reason
@@ -48,14 +49,14 @@ def lattices_of(experiments: str, reflections: str) -> list[LatticeMarks]:
 def _lattice(model: Any, table: Any) -> LatticeMarks:
     variance = table["intensity.sum.variance"].as_numpy_array()
     sigma = np.sqrt(np.where(variance > 0, variance, np.inf))
-    h, k, l = (part.as_numpy_array().tolist() for part in table["miller_index"].as_vec3_double().parts())  # noqa: E741
+    h, k, l = hkl_from_flex(table["miller_index"]).T.tolist()  # noqa: E741
     return LatticeMarks(
         **_places(table, "xyzcal.px"),
         unit_cell=[round(x, 3) for x in model.crystal.get_unit_cell().parameters()],
         space_group=str(model.crystal.get_space_group().info()),
-        h=[int(x) for x in h],
-        k=[int(x) for x in k],
-        l=[int(x) for x in l],
+        h=h,
+        k=k,
+        l=l,
         i_over_sigma=np.round(table["intensity.sum.value"].as_numpy_array() / sigma, 2).tolist(),
     )
 

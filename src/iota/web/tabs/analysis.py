@@ -7,7 +7,7 @@ from nicegui import ui
 from iota.analysis.facts import Fact, lattice_facts, run_facts
 from iota.charts.histograms import BEAM, RESOLUTION
 from iota.charts.spot_settings import heat_maps
-from iota.symmetry import cell_text
+from iota.crystallography.cells import cell_text
 from iota.web.live.heat_maps import grid_tally
 from iota.web.live.run_charts import charts_of
 from iota.web.live.runs import LiveRun

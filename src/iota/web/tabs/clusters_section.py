@@ -6,9 +6,9 @@ import numpy as np
 from nicegui import ui
 
 from iota.analysis.cells.cluster_job import CLUSTERS, ClusterQuestion, FoundCluster
+from iota.crystallography.cells import cell_text
 from iota.processes.question import NoAnswerError
 from iota.processes.turns import Cancelled, Latest, Turns
-from iota.symmetry import cell_text
 from iota.web.widgets.links import start_link
 from iota.web.widgets.selection import Selection
 

@@ -14,8 +14,8 @@ from nicegui import events, ui
 from iota.analysis.table.columns import COLUMNS
 from iota.analysis.table.selection import Wanted, select_rows
 from iota.charts.colours import OUTCOME_COLOURS
+from iota.crystallography.cells import cell_text
 from iota.records import OUTCOME_WORDS, OUTCOMES, FrameResult
-from iota.symmetry import cell_text
 from iota.web.live.runs import LiveRun
 from iota.web.widgets.following import Following
 from iota.web.widgets.open_frame import open_frame

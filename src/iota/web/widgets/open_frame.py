@@ -10,9 +10,9 @@ from typing import Any
 from nicegui import ui
 
 from iota.charts.colours import OUTCOME_COLOURS
+from iota.crystallography.cells import cell_text
 from iota.installation import program
 from iota.records import OUTCOME_WORDS, FrameResult, Lattice
-from iota.symmetry import cell_text
 from iota.web.widgets.layout import sentences
 from iota.web.widgets.links import image_link
 from iota.web.widgets.selection import Selection

@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from iota import symmetry
+from iota.crystallography.cells import cell_from_text, volume_A3
+from iota.crystallography.compatibility import cell_problem
+from iota.crystallography.lattices import is_same_lattice, niggli_cell
+from iota.crystallography.metric_symmetry import cell_in_setting_of, metric_symmetries
+from iota.crystallography.multiples import supercell_index, true_cell_from_indices
+from iota.crystallography.space_groups import bravais_symbol, crystal_system, point_group, without_screw_axes
 from iota.errors import ParameterError
 
 THAUMATIN = (58.4, 58.4, 152.2, 90.0, 90.0, 90.0)
@@ -9,22 +14,22 @@ TRICLINIC = (60.0, 70.0, 80.0, 85.0, 95.0, 100.0)
 
 
 def test_a_cell_is_read_from_text():
-    assert symmetry.cell_from_text("58.4, 58.4 152.2 90 90 90") == THAUMATIN
+    assert cell_from_text("58.4, 58.4 152.2 90 90 90") == THAUMATIN
 
 
 @pytest.mark.parametrize("text", ["1 2 3", "a b c d e f", "10 10 10 90 90 200", ""])
 def test_what_is_no_cell_is_refused_with_a_sentence(text):
     with pytest.raises(ParameterError, match="six numbers are needed"):
-        symmetry.cell_from_text(text)
+        cell_from_text(text)
 
 
 def test_jumps_of_the_reduction_do_not_separate_cells():
     # angles just above and just below 90 degrees give different reduced settings of nearly the same lattice
-    assert symmetry.same_lattice((58.3, 58.7, 152.9, 90.3, 90.3, 90.1), (58.4, 58.6, 152.8, 89.7, 89.7, 89.9))
+    assert is_same_lattice((58.3, 58.7, 152.9, 90.3, 90.3, 90.1), (58.4, 58.6, 152.8, 89.7, 89.7, 89.9))
 
 
 def test_cells_five_percent_apart_are_two_lattices():
-    assert not symmetry.same_lattice(THAUMATIN, (61.3, 61.3, 152.2, 90.0, 90.0, 90.0))
+    assert not is_same_lattice(THAUMATIN, (61.3, 61.3, 152.2, 90.0, 90.0, 90.0))
 
 
 @pytest.mark.parametrize(
@@ -38,11 +43,11 @@ def test_cells_five_percent_apart_are_two_lattices():
     ],
 )
 def test_super_cells_are_recognised(large, multiple):
-    assert symmetry.multiple_of(THAUMATIN, symmetry.primitive_niggli(large)) == multiple
+    assert supercell_index(THAUMATIN, niggli_cell(large)) == multiple
 
 
 def test_a_sub_cell_is_not_a_super_cell():
-    assert symmetry.multiple_of(symmetry.primitive_niggli((58.4, 116.8, 152.2, 90, 90, 90)), THAUMATIN) is None
+    assert supercell_index(niggli_cell((58.4, 116.8, 152.2, 90, 90, 90)), THAUMATIN) is None
 
 
 @pytest.mark.parametrize("plane", [(0, 1, 0), (1, 1, 0), (1, 1, 1)])
@@ -52,48 +57,48 @@ def test_empty_classes_of_indices_give_the_multiple_away(plane, n):
     hkl = rng.integers(-12, 13, (3000, 3))
     hkl = hkl[(hkl @ np.array(plane)) % n == 0][:400]
     junk = rng.integers(-12, 13, (16, 3))
-    cell, multiple = symmetry.true_sublattice(np.vstack([hkl, junk]), TRICLINIC)
+    cell, multiple = true_cell_from_indices(np.vstack([hkl, junk]), TRICLINIC)
     assert multiple == n
-    assert symmetry.volume(cell) == pytest.approx(symmetry.volume(TRICLINIC) / n)
-    assert symmetry.multiple_of(cell, symmetry.primitive_niggli(TRICLINIC)) == n
+    assert volume_A3(cell) == pytest.approx(volume_A3(TRICLINIC) / n)
+    assert supercell_index(cell, niggli_cell(TRICLINIC)) == n
 
 
 def test_a_cell_multiplied_twice_is_reduced_twice():
     hkl = np.random.default_rng(2).integers(-10, 11, (300, 3)) * np.array([1, 4, 1])
-    cell, multiple = symmetry.true_sublattice(hkl, (60, 280, 80, 90, 90, 90))
+    cell, multiple = true_cell_from_indices(hkl, (60, 280, 80, 90, 90, 90))
     assert multiple == 4
     assert cell == pytest.approx((60, 70, 80, 90, 90, 90))
 
 
 def test_a_true_cell_is_left_alone():
     hkl = np.random.default_rng(3).integers(-10, 11, (300, 3))
-    assert symmetry.true_sublattice(hkl, THAUMATIN)[1] == 1
+    assert true_cell_from_indices(hkl, THAUMATIN)[1] == 1
 
 
 def test_few_reflections_are_no_reason_to_reduce():
     hkl = np.array([[2, 0, 0], [4, 0, 2], [6, 2, 0]])
-    assert symmetry.true_sublattice(hkl, THAUMATIN)[1] == 1
+    assert true_cell_from_indices(hkl, THAUMATIN)[1] == 1
 
 
 def test_the_highest_symmetry_comes_first_and_has_no_screw_axes():
-    found = symmetry.symmetries((58.3, 58.7, 152.9, 90.3, 89.7, 89.9))
+    found = metric_symmetries((58.3, 58.7, 152.9, 90.3, 89.7, 89.9))
     assert (found[0].bravais, found[0].space_group) == ("tP", "P 4 2 2")
     assert found[0].unit_cell[0] == found[0].unit_cell[1]
     assert found[-1].bravais == "aP"
 
 
 def test_a_clearly_orthorhombic_cell_is_not_called_tetragonal():
-    assert symmetry.symmetries((56.0, 61.0, 152.9, 90.0, 90.0, 90.0))[0].bravais == "oP"
+    assert metric_symmetries((56.0, 61.0, 152.9, 90.0, 90.0, 90.0))[0].bravais == "oP"
 
 
 def test_centred_lattices_become_primitive():
-    assert symmetry.volume(symmetry.primitive_niggli((80, 80, 40, 90, 90, 90), "I 4")) == pytest.approx(128000)
+    assert volume_A3(niggli_cell((80, 80, 40, 90, 90, 90), "I 4")) == pytest.approx(128000)
 
 
 def test_point_group_and_system_of_a_space_group():
-    assert symmetry.point_group("P43212") == symmetry.point_group("P41212") == "P 4 2 2"
-    assert symmetry.crystal_system("P43212") == "Tetragonal"
-    assert symmetry.bravais_symbol("C2") == "mC"
+    assert point_group("P43212") == point_group("P41212") == "P 4 2 2"
+    assert crystal_system("P43212") == "Tetragonal"
+    assert bravais_symbol("C2") == "mC"
 
 
 @pytest.mark.parametrize(
@@ -115,7 +120,7 @@ def test_point_group_and_system_of_a_space_group():
     ],
 )
 def test_a_cell_in_the_setting_of_its_space_group_is_no_problem(cell, space_group):
-    assert symmetry.cell_problem(cell, space_group) is None
+    assert cell_problem(cell, space_group) is None
 
 
 @pytest.mark.parametrize(
@@ -133,15 +138,15 @@ def test_a_cell_in_the_setting_of_its_space_group_is_no_problem(cell, space_grou
     ],
 )
 def test_a_cell_that_contradicts_its_space_group_is_told_with_axes_that_fit(cell, space_group, needs, fits):
-    said = symmetry.cell_problem(cell, space_group)
+    said = cell_problem(cell, space_group)
     assert f"needs {needs}." in said
     assert f"The cell {fits} would fit." in said if fits else "would fit" not in said
     assert ("With R 3 :" in said) == space_group.startswith("R3")
 
 
 def test_a_rhombohedral_lattice_is_one_in_both_settings():
-    assert symmetry.bravais_symbol("R3:R") == symmetry.bravais_symbol("R3:H") == symmetry.bravais_symbol("R32") == "hR"
-    assert symmetry.bravais_symbol("P3") == "hP"
+    assert bravais_symbol("R3:R") == bravais_symbol("R3:H") == bravais_symbol("R32") == "hR"
+    assert bravais_symbol("P3") == "hP"
 
 
 @pytest.mark.parametrize(
@@ -150,7 +155,7 @@ def test_a_rhombohedral_lattice_is_one_in_both_settings():
      ("F23", "F 2 3"), ("P 21 1 1", "P 2 1 1"), ("C 1 2 1", "C 1 2 1"), ("I 1 1 2", "I 1 1 2")],
 )  # fmt: skip
 def test_screw_axes_are_dropped_and_centring_is_not(space_group, rotations):
-    assert symmetry.without_screw_axes(space_group) == rotations
+    assert without_screw_axes(space_group) == rotations
 
 
 @pytest.mark.parametrize(
@@ -164,16 +169,16 @@ def test_screw_axes_are_dropped_and_centring_is_not(space_group, rotations):
     ],
 )
 def test_a_cell_is_turned_into_the_setting_of_its_space_group(cell, space_group, other, expected):
-    found = symmetry.in_setting_of(cell, space_group, other)
+    found = cell_in_setting_of(cell, space_group, other)
     assert found is None if expected is None else found == pytest.approx(expected, abs=0.01)
     if found is not None:
-        assert symmetry.cell_problem(found, other) is None
+        assert cell_problem(found, other) is None
 
 
 def test_body_centred_monoclinic_cells_are_turned_into_c_centred_ones_and_back():
     i_cell = (65.0, 50.0, 72.0, 90.0, 95.0, 90.0)
-    c_cell = symmetry.in_setting_of(i_cell, "I 1 2 1", "C2")
-    assert symmetry.volume(c_cell) == pytest.approx(symmetry.volume(i_cell))
-    one, two = symmetry.primitive_niggli(c_cell, "C2"), symmetry.primitive_niggli(i_cell, "I 1 2 1")
+    c_cell = cell_in_setting_of(i_cell, "I 1 2 1", "C2")
+    assert volume_A3(c_cell) == pytest.approx(volume_A3(i_cell))
+    one, two = niggli_cell(c_cell, "C2"), niggli_cell(i_cell, "I 1 2 1")
     assert one == pytest.approx(two, abs=1e-6)
-    assert symmetry.in_setting_of(c_cell, "C2", "I 1 2 1") == pytest.approx(i_cell, abs=1e-6)
+    assert cell_in_setting_of(c_cell, "C2", "I 1 2 1") == pytest.approx(i_cell, abs=1e-6)

@@ -1,4 +1,4 @@
-"""Distances between unit cells as lattices (independent of their setting).
+"""Lattices as points, which are near each other exactly if the lattices are.
 
 Niggli reduction jumps: two measurements of one cell may come out in settings whose parameters differ much.  What never
 jumps are the *vonorms* of a lattice (Conway & Sloane, Proc. R. Soc. Lond. A (1992) 436, 55): each of the seven classes
@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from iota.symmetry import primitive_basis
-
-Floats = npt.NDArray[np.float64]
+from iota.crystallography.cells import Floats, metric_tensors
+from iota.crystallography.lattices import primitive_basis
 
 _PAIRS = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 _NCDIST_SCALE = 0.7  # distance of vonorms to NCDist: median ratio over pairs of forms; see docs/decisions/0012
@@ -38,17 +37,6 @@ _STEPS = _selling_steps()
 _I, _J = np.array(_PAIRS).T
 
 
-def metrics(cells: npt.ArrayLike) -> Floats:
-    """Metric tensors (A^2) of cells (A, degrees): `[n, 6]` to `[n, 3, 3]`."""
-    table = np.asarray(cells, dtype=np.float64).reshape(-1, 6)
-    lengths, cosines = table[:, :3], np.cos(np.radians(table[:, 3:]))
-    found = lengths[:, :, None] * lengths[:, None, :]
-    for k, (i, j) in enumerate(((1, 2), (0, 2), (0, 1))):
-        found[:, i, j] *= cosines[:, k]
-        found[:, j, i] = found[:, i, j]
-    return found
-
-
 def vonorms(cells: npt.ArrayLike, codes: npt.NDArray[np.integer[Any]], space_groups: Sequence[str]) -> Floats:
     """Sorted vonorms (A^2) of the primitive lattices of cells, `[n, 7]`, the smallest first.
 
@@ -57,7 +45,7 @@ def vonorms(cells: npt.ArrayLike, codes: npt.NDArray[np.integer[Any]], space_gro
         codes: which of the space groups is that of each cell, `[n]`.
         space_groups: Hermann-Mauguin symbols; only their centring matters.
     """
-    metric = metrics(cells)
+    metric = metric_tensors(cells)
     for code, space_group in enumerate(space_groups):
         basis = primitive_basis(space_group)
         if not np.array_equal(basis, np.eye(3)):
