@@ -18,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from iota.causes import Cause
 from iota.engine.frame.bundle import run_bundle
 from iota.inputs import Inputs
 from iota.params import read
@@ -53,7 +54,7 @@ LATTICE = Lattice(
     d_min_A=1.9,
     d_max_A=50.0,
     wilson_b_A2=22.0,
-    mosaicity_deg=0.05,
+    half_mosaicity_deg=0.05,
     domain_size_A=1500.0,
     beam_centre_mm=(210.0, 220.0),
     beam_centre_px=(1220.0, 1280.0),
@@ -76,12 +77,12 @@ class AtOnce:
 
     def _do(self, task: Task) -> FrameResult:
         result = FrameResult(frame=task.frame, name=task.name, outcome="failed_triage", n_spots=2)
-        result.reason = "2 spots found; at least 10 are needed."
+        result.cause, result.values = Cause.TOO_FEW_SPOTS, {"n_spots": 2, "minimum": 10}
         result.seconds = {"import": 0.0123, "spotfinding": 0.4321}
         if int(task.name[-1]) < 5:
             a = 79.21 + 0.0001 * (len(task.name) % 7)
             lattice = msgspec.structs.replace(LATTICE, unit_cell=(a, a, 38.09, 90.0, 90.0, 90.0))
-            result.outcome, result.reason, result.lattices = "integrated", "", [lattice]
+            result.outcome, result.cause, result.values, result.lattices = "integrated", None, {}, [lattice]
             result.settings = "given lattice"
             result.files = {"experiments": f"dials/{task.name}_integrated.expt", "log": f"logs/{task.name}.log"}
         return result

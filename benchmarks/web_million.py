@@ -29,6 +29,7 @@ import httpx
 import msgspec
 
 from iota.analysis.table.table_cache import NAME
+from iota.causes import Cause
 from iota.records import FrameRef, FrameResult
 from iota.runs import RunFolder, RunState
 
@@ -55,7 +56,7 @@ def record(k: int, rng: random.Random, share: float) -> FrameResult:
         seconds={"import": 0.0124, "spotfinding": 0.0312},
         finished=round(1.79e9 + k * 0.003, 3),
     )
-    result.reason = f"{result.n_spots} spots found; at least 10 are needed."
+    result.cause, result.values = Cause.TOO_FEW_SPOTS, {"n_spots": result.n_spots or 0, "minimum": 10}
     if rng.random() >= share:
         return result
     a = rng.gauss(79.2, 0.1)
@@ -66,7 +67,7 @@ def record(k: int, rng: random.Random, share: float) -> FrameResult:
         d_min_A=round(rng.gauss(2.0, 0.2), 3),
         files={"pickle": f"final/int_{result.name}.pickle"},
     )
-    result.outcome, result.reason, result.lattices = "integrated", "", [lattice]
+    result.outcome, result.cause, result.values, result.lattices = "integrated", None, {}, [lattice]
     result.settings, result.n_spots, result.spots_d_min_A = "given lattice", rng.randrange(40, 900), 1.9
     stem = f"dials/{result.name}"
     result.files = {"experiments": f"{stem}_integrated.expt", "reflections": f"{stem}_integrated.refl"}

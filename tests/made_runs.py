@@ -2,7 +2,8 @@
 
 from collections import Counter
 
-from iota.records import FrameRef, FrameResult, Lattice
+from iota.causes import Cause, why
+from iota.records import FORMAT_VERSION, FrameRef, FrameResult, Lattice
 from iota.runs import Ledger, RunFolder, RunState
 
 
@@ -33,12 +34,20 @@ def blank(k, n_spots=3, **words):
         frame=FrameRef(f"/data/run 1/img_{k:05d}.cbf"),
         name=f"img_{k:05d}",
         outcome="failed_triage",
-        reason=f"{n_spots} spots found; at least 10 are needed.",
+        cause=Cause.TOO_FEW_SPOTS,
+        values={"n_spots": n_spots, "minimum": 10},
         n_spots=n_spots,
         seconds={"import": 0.25, "spotfinding": 0.5},
         finished=1.79e9 + k,
+        version=FORMAT_VERSION,
         **words,
     )
+
+
+def explained(result, cause, **values):
+    """The same record, with a cause."""
+    result.explain(why(cause, **values))
+    return result
 
 
 def hit(k, *lattices):
@@ -52,6 +61,7 @@ def hit(k, *lattices):
         lattices=list(lattices or [lattice()]),
         files={"experiments": f"dials/series_{k + 1:05d}.expt"},
         finished=1.79e9 + k,
+        version=FORMAT_VERSION,
     )
 
 

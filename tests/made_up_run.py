@@ -7,18 +7,20 @@ from pathlib import Path
 
 import msgspec
 
+from iota.causes import Cause, why
+from iota.causes.templates import names_of
 from iota.records import FrameRef, FrameResult, Lattice
 from iota.runs import RunFolder, RunState
 from iota.runs.lists import write_input_list
 
 _FAILURES = (
-    ("failed_indexing", "No lattice explains the spots."),
-    ("failed_indexing", "The RMSD of the best lattice is too high, {n}.5 px (indexing.stills.rmsd_min_px)."),
-    ("failed_integration", "No significant reflections (significance filter)."),
-    ("failed_filter", "{n} reflections were integrated; at least 200 are required."),
-    ("timed_out", "It took longer than allowed (mp.frame_timeout)."),
-    ("crashed", "It needed more memory than allowed (mp.frame_memory)."),
-    ("failed_import", "The file is cut off."),
+    Cause.NO_LATTICE,
+    Cause.RMSD_TOO_HIGH,
+    Cause.NOT_SIGNIFICANT,
+    Cause.TOO_FEW_REFLECTIONS,
+    Cause.TOO_SLOW,
+    Cause.MEMORY_LIMIT,
+    Cause.PIXELS_DAMAGED,
 )
 
 
@@ -32,10 +34,12 @@ def result(k: int) -> FrameResult:
     kind = k % 10
     if kind < 6:
         made.n_spots = rng.randrange(10)
-        made.reason = f"{made.n_spots} spots found; at least 10 are needed."
+        made.explain(why(Cause.TOO_FEW_SPOTS, n_spots=made.n_spots, minimum=10))
     elif kind < 7:
-        made.outcome, sentence = _FAILURES[k // 10 % len(_FAILURES)]  # type: ignore[assignment]
-        made.reason, made.n_spots = sentence.format(n=rng.randrange(1, 199)), rng.randrange(10, 200)
+        cause, n = _FAILURES[k // 10 % len(_FAILURES)], rng.randrange(1, 199)
+        known = {"rmsd_px": n + 0.5, "n_integrated": n, "minimum": 200}
+        made.explain(why(cause, **{name: known[name] for name in names_of(cause.template)}))
+        made.outcome, made.n_spots = cause.outcome, rng.randrange(10, 200)
     else:
         made.outcome, made.settings, made.n_spots = "integrated", "given", rng.randrange(40, 900)
         made.lattices = [_lattice(rng, is_other=k % 100 in (47, 48, 49))]

@@ -123,7 +123,8 @@ class Run:
 
         Returns:
             The columns of ``iota.analysis.table.columns``, whose names end with their units: ``outcome``, ``reason``
-            (with numbers replaced by …), ``n_spots``, ``d_min_A``, ``a_A``...; lattice columns are of the best lattice.
+            (with … for numbers), ``n_spots``, ``d_min_A``, ``a_A``...; lattice columns are of the best lattice.
+            Columns that were renamed are there under their old names, too: ``mosaicity_deg``.
 
         Raises:
             RunFolderError: the ledger cannot be read.
@@ -177,6 +178,7 @@ class Run:
         *,
         outcomes: Sequence[str] = (),
         reasons: Sequence[str] = (),
+        causes: Sequence[str] = (),
         limits: Sequence[str] = (),
         text: str = "",
         sort: str = "",
@@ -186,15 +188,16 @@ class Run:
         Args:
             outcomes: any of these.
             reasons: any of these, as the column ``reason`` has them.
+            causes: any of these codes of causes, as in the reference of outcomes, e.g. ``["no_lattice"]``.
             limits: e.g. ``["d_min_A<2.5", "n_spots>=20"]``.
             text: a part of the frame's path or name.
             sort: a column; with ``-`` before it the largest first.
 
         Raises:
-            UsageError: there is no such outcome or column, or a limit is not understood.
+            UsageError: there is no such outcome, cause or column, or a limit is not understood.
             RunFolderError: the ledger cannot be read.
         """
-        wanted = Wanted(outcomes=outcomes, reasons=reasons, limits=limits, text=text, sort=sort)
+        wanted = Wanted(outcomes=outcomes, reasons=reasons, causes=causes, limits=limits, text=text, sort=sort)
         return [int(row) for row in select_rows(self._current(), wanted)]
 
     # -- while it goes on

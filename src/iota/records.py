@@ -1,16 +1,21 @@
 """The records: a frame, its outcome, its lattices, and the tasks and reports exchanged with workers.
 
 Units are in the names (``_A`` Angstrom, ``_deg``, ``_mm``, ``_px``, ``_s``); a name without one has none.
-A :class:`FrameResult` is one line of JSON in a run's ledger, ``frames.jsonl``.
+A :class:`FrameResult` is one line of JSON in a run's ledger, ``frames.jsonl``.  Lines of earlier versions
+have some fields under other names, which are read here and converted in :mod:`iota.runs.earlier_records`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 import msgspec
 
-FORMAT_VERSION = 1
+from iota.causes import OUTCOMES as OUTCOMES
+from iota.causes import Cause, Values, Why
+from iota.causes import Outcome as Outcome
+
+FORMAT_VERSION = 2
 
 # limits beyond which nothing is meant: a record that says more is damaged
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
@@ -19,20 +24,6 @@ Time = Annotated[float, msgspec.Meta(ge=0, le=1e11)]  # s since the epoch
 Length = Annotated[float, msgspec.Meta(gt=0, lt=1e5)]  # of an axis (A)
 Angle = Annotated[float, msgspec.Meta(gt=0, lt=180)]  # between axes (degrees)
 
-Outcome = Literal[
-    "integrated",
-    "failed_import",
-    "failed_triage",
-    "too_many_spots",
-    "failed_spotfinding",
-    "failed_indexing",
-    "failed_refinement",
-    "failed_integration",
-    "failed_filter",
-    "crashed",
-    "timed_out",
-]
-OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 OUTCOME_WORDS: dict[Outcome, str] = {  # for people; files and programs have the names above
     "integrated": "integrated",
     "failed_import": "failed import",
@@ -117,7 +108,8 @@ class Lattice(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """Lowest resolution of an integrated reflection (A)."""
     wilson_b_A2: Number | None = None
     """Wilson B factor (A^2)."""
-    mosaicity_deg: Number | None = None  # half-width, the convention of DIALS
+    half_mosaicity_deg: Number | None = None
+    """Half-width mosaicity, the convention of DIALS (degrees)."""
     domain_size_A: Number | None = None
     """Mosaic domain size (A)."""
     beam_centre_mm: tuple[Number, Number] | None = None
@@ -132,23 +124,61 @@ class Lattice(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """Size of a pixel (mm)."""
     files: dict[str, str] = {}
     """Kind -> path relative to the run folder, e.g. {"pickle": "final/int_x.pickle"}."""
+    old_mosaicity_deg: Number | None = msgspec.field(default=None, name="mosaicity_deg")
+    """Name of half_mosaicity_deg in version 1."""
+
+    @property
+    def mosaicity_deg(self) -> float | None:
+        """Old name of ``half_mosaicity_deg``."""
+        return self.half_mosaicity_deg
 
 
-class GridPoint(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
-    """What one combination of spot-finding settings led to, in a grid search."""
+class _Explained(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
+    """What may have come to nothing, and why."""
+
+    cause: Cause | None = None  # None: it succeeded
+    values: Values = {}  # of the cause, by the names in its sentence
+    old_reason: str = msgspec.field(default="", name="reason")  # a sentence in version 1
+
+    @property
+    def reason(self) -> str:
+        """One sentence, made from cause and values; empty where there is no cause."""
+        return "" if self.cause is None else self.cause.sentence(self.values)
+
+    def explain(self, why: Why | None) -> None:
+        """Set cause and values."""
+        self.cause, self.values = (None, {}) if why is None else (why.cause, why.values)
+
+
+class GridPoint(_Explained, kw_only=True, omit_defaults=True, gc=False):
+    """What one combination of spot-finding settings led to, in a grid search.
+
+    Its cause says why there is no lattice, or why the prefilter drops it.
+    """
 
     area: Count  # least number of pixels of a spot
     height: Count  # spot height
     signal: Count  # signal height
     n_spots: Count
     n_indexed: Count | None = None  # None: no lattice
-    mosaicity_deg: Number | None = None  # half mosaicity
-    epv_A3: Number | None = None  # Ewald proximal volume (1/A^3)
-    reason: str = ""  # why there is no lattice, or why the prefilter drops it
+    half_mosaicity_deg: Number | None = None
+    epv_per_A3: Number | None = None  # Ewald proximal volume (1/A^3)
     is_chosen: bool = False
+    old_mosaicity_deg: Number | None = msgspec.field(default=None, name="mosaicity_deg")  # names in version 1
+    old_epv_A3: Number | None = msgspec.field(default=None, name="epv_A3")
+
+    @property
+    def mosaicity_deg(self) -> float | None:
+        """Old name of ``half_mosaicity_deg``."""
+        return self.half_mosaicity_deg
+
+    @property
+    def epv_A3(self) -> float | None:
+        """Old name of ``epv_per_A3``."""
+        return self.epv_per_A3
 
 
-class FrameResult(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
+class FrameResult(_Explained, kw_only=True, omit_defaults=True, gc=False):
     """What became of one frame; every input frame ends in exactly one."""
 
     frame: FrameRef
@@ -157,7 +187,6 @@ class FrameResult(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """Unique in the run; stem of the frame's files."""
     outcome: Outcome
     """The outcome."""
-    reason: str = ""  # one sentence; empty when integrated
     settings: str = ""
     """With which the lattice was found: given lattice, defaults, determined lattice ..."""
     remarks: list[str] = []
@@ -180,8 +209,8 @@ class FrameResult(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """When it was finished (s since the epoch)."""
     file: FileId | None = None
     """In monitor mode, the file of a single image as it was read; otherwise None."""
-    version: int = FORMAT_VERSION
-    """Version of the format of records."""
+    version: int = 1
+    """Version of the line in the ledger, which always gives it from version 2 on."""
 
 
 class Settings(msgspec.Struct, frozen=True):

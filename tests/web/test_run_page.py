@@ -3,9 +3,10 @@
 import asyncio
 
 import pytest
-from made_runs import blank, made_run
+from made_runs import blank, explained, made_run
 from nicegui import ui
 
+from iota.causes import Cause
 from iota.web.pages import run as page
 
 
@@ -13,7 +14,7 @@ from iota.web.pages import run as page
 async def test_reasons_beyond_the_most_that_are_shown_are_counted(visit, tmp_path, n_reasons, words):
     results = [blank(k) for k in range(n_reasons)]
     for k, result in enumerate(results):
-        result.reason = "A reason of its own: " + "x" * (k + 1)  # numbers in reasons do not tell them apart
+        explained(result, Cause.OTHER, text="A reason of its own: " + "x" * (k + 1))  # numbers do not tell them apart
     made_run(tmp_path, results)
     user = await visit(tmp_path)
     await user.open("/run/001?tab=why")

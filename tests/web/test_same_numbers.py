@@ -87,7 +87,7 @@ def _expected(folder):
         f" {median(x.n_strong for x in lattices):.0f} of them",
         f"{median(x.wilson_b_A2 for x in lattices if x.wilson_b_A2 is not None):.1f} Å² (median)",
         f"{median(x.rmsd_px for x in lattices):.2f} px (median)",
-        f"{median(x.mosaicity_deg for x in lattices):.3f}° (median)",
+        f"{median(x.half_mosaicity_deg for x in lattices):.3f}° (median)",
         f"{median(x.domain_size_A for x in lattices):.0f} Å (median)",
         f"{fast:.1f}, {slow:.1f} px; {x:.3f}, {y:.3f} mm (fast, slow; median)",
         f"{median(x.distance_mm for x in lattices):.2f} mm (median)",

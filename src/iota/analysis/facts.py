@@ -184,8 +184,8 @@ def _data(summary: Summary) -> list[Fact]:
         facts.append(_median("wilson_b", "Wilson B", summary.wilson_b_A2_median, 1, "Å²"))
     if summary.rmsd_px_median is not None:
         facts.append(_median("rmsd", "RMSD (positions)", summary.rmsd_px_median, 2, "px"))
-    if summary.mosaicity_deg_median is not None:
-        facts.append(_median("mosaicity", "Mosaicity (half-width)", summary.mosaicity_deg_median, 3, "°"))
+    if summary.half_mosaicity_deg_median is not None:
+        facts.append(_median("mosaicity", "Mosaicity (half-width)", summary.half_mosaicity_deg_median, 3, "°"))
     if summary.domain_size_A_median is not None:
         facts.append(_median("domain_size", "Domain size", summary.domain_size_A_median, 0, "Å"))
     return facts

@@ -22,7 +22,7 @@ def add_to_tally(tally: Tally, results: Iterable[FrameResult]) -> None:
             if point.height == point.signal or point.is_chosen:
                 numbers = tally.setdefault((point.area, point.height), [0, 0, 0])
                 numbers[0] += 1
-                numbers[1] += point.n_indexed is not None and not point.reason
+                numbers[1] += point.n_indexed is not None and point.cause is None
                 numbers[2] += point.is_chosen
 
 

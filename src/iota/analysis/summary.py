@@ -80,8 +80,10 @@ class Summary(msgspec.Struct, kw_only=True):
     """Spots per hit, median."""
     rmsd_px_median: float | None = None
     """RMSD between observed and predicted spots (px), median over lattices."""
-    mosaicity_deg_median: float | None = None
+    half_mosaicity_deg_median: float | None = None
     """Half-width mosaicity, as in DIALS (degrees), median over lattices."""
+    mosaicity_deg_median: float | None = None
+    """Old name of half_mosaicity_deg_median."""
     domain_size_A_median: float | None = None
     """Mosaic domain size (A), median over lattices."""
     wilson_b_A2_median: float | None = None
@@ -207,7 +209,8 @@ class SummaryBuilder:
 
 
 _OF_LATTICE = (
-    "n_integrated", "n_strong", "d_min_A", "rmsd_px", "wilson_b_A2", "mosaicity_deg", "domain_size_A", "distance_mm",
+    "n_integrated", "n_strong", "d_min_A", "rmsd_px", "wilson_b_A2", "half_mosaicity_deg", "domain_size_A",
+    "distance_mm",
 )  # fmt: skip
 _COLUMNS = (*_OF_LATTICE, "beam_fast_px", "beam_slow_px", "beam_fast_mm", "beam_slow_mm")
 _MOST_REASONS = 40
@@ -333,6 +336,7 @@ def _describe(
         summary.d_min_A = (float(d_min.min()), float(np.median(d_min)), float(d_min.max()))
     for name in (*_OF_LATTICE[:2], *_OF_LATTICE[3:]):
         setattr(summary, f"{name}_median", _median(values[name]))
+    summary.mosaicity_deg_median = summary.half_mosaicity_deg_median
     summary.beam_centre_px_median = _both(_median(values["beam_fast_px"]), _median(values["beam_slow_px"]))
     summary.beam_centre_mm_median = _both(_median(values["beam_fast_mm"]), _median(values["beam_slow_mm"]))
     summary.drifts = drifts(values)

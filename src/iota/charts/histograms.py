@@ -48,7 +48,7 @@ CELL: tuple[Quantity, ...] = (
 )
 WILSON = Quantity("wilson_b_A2", "Wilson B", -200, 800, 0.1)
 RESOLUTION = Quantity("d_min_A", "resolution", 0, 60, 0.005)
-MOSAICITY = Quantity("mosaicity_deg", "half-width mosaicity", 0, 20, 0.0005)
+MOSAICITY = Quantity("half_mosaicity_deg", "half-width mosaicity", 0, 20, 0.0005)
 DISTANCE = Quantity("distance_mm", "distance (beam z)", 0, 20000, 0.02)
 BEAM: tuple[Quantity, ...] = (
     Quantity("beam_fast_mm", "beam x", -1000, 2000, 0.005),

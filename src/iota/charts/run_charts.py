@@ -131,8 +131,8 @@ def _medians(summary: Summary) -> dict[str, float]:
         found["d_min_A"] = summary.d_min_A[1]
     if summary.wilson_b_A2_median is not None:
         found["wilson_b_A2"] = summary.wilson_b_A2_median
-    if summary.mosaicity_deg_median is not None:
-        found["mosaicity_deg"] = summary.mosaicity_deg_median
+    if summary.half_mosaicity_deg_median is not None:
+        found["half_mosaicity_deg"] = summary.half_mosaicity_deg_median
     if summary.beam_centre_mm_median is not None:
         found["beam_fast_mm"], found["beam_slow_mm"] = summary.beam_centre_mm_median
     if summary.distance_mm_median is not None:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Sequence
 
 from iota.analysis.summary import Summary
+from iota.causes import Cause
 from iota.crystallography.cells import cell_text
 from iota.installation import program
 from iota.processing.conclusion import Conclusion
@@ -118,8 +119,8 @@ def _without_hits(summary: Summary, path: str) -> list[str]:
 
 def _strong_pixels(summary: Summary) -> list[str]:
     """The gain, where a tenth of the frames or more have more strong pixels than DIALS takes for spots."""
-    of_spots = [failure for failure in summary.failures if failure.outcome == "failed_spotfinding"]
-    n, n_all = sum(failure.n for failure in of_spots if "strong pixels" in failure.reason), summary.n_finished
+    too_many = [failure for failure in summary.failures if failure.cause is Cause.TOO_MANY_STRONG_PIXELS]
+    n, n_all = sum(failure.n for failure in too_many), summary.n_finished
     if not n or n < _MANY * n_all:
         return []
     frames = "All frames" if n == n_all else f"{n:,} of {n_all:,} frames"

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn, Protocol
 
+from iota.causes import Cause, why
 from iota.engine.frame.worker import failed
 from iota.errors import IotaError
 from iota.processing.bundles import Bundles, put_back
@@ -329,22 +330,25 @@ class Coordinator:
 
 def _failure(task: Task, error: BaseException) -> Report:
     """What is reported of a task whose worker did not end well."""
-    tried = ""
+    n_tries = 1
     if isinstance(error, LostTwiceError):
-        error, tried = error.last, " It was tried twice."
+        error, n_tries = error.last, 2
     if isinstance(error, TimeoutError | concurrent.futures.TimeoutError):
-        return failed(task, "timed_out", "It took longer than allowed (mp.frame_timeout).")
+        return failed(task, "timed_out", why(Cause.TOO_SLOW))
     if isinstance(error, MemoryError):
-        return failed(task, "crashed", "It needed more memory than allowed (mp.frame_memory).")
+        return failed(task, "crashed", why(Cause.MEMORY_LIMIT))
     exit_code = getattr(error, "exitcode", 0)  # of pebble's ProcessExpired; a negative one is a signal
     if exit_code == -signal.SIGKILL:
-        reason = "Its process was killed (signal 9), as happens when a machine runs out of memory."
+        found = why(Cause.KILLED, signal=-exit_code, n_tries=n_tries)
+    elif exit_code < 0:
+        name = signal.strsignal(-exit_code) or "unknown"
+        found = why(Cause.ENDED_BY_SIGNAL, signal_name=name, signal=-exit_code, n_tries=n_tries)
     elif exit_code:
-        how = f"exit status {exit_code}" if exit_code > 0 else f"{signal.strsignal(-exit_code)} (signal {-exit_code})"
-        reason = f"Its process ended unexpectedly: {how}."
+        found = why(Cause.EXIT_STATUS, exit_status=exit_code, n_tries=n_tries)
     else:
-        reason = f"Its process ended unexpectedly: {' '.join(str(error).split()) or error.__class__.__name__}."
-    return failed(task, "crashed", reason + tried)
+        words = " ".join(str(error).split()) or error.__class__.__name__
+        found = why(Cause.PROCESS_LOST, error=words, n_tries=n_tries)
+    return failed(task, "crashed", found)
 
 
 def _nothing() -> NoReturn:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 
+from iota.causes import Why
 from iota.engine.backend.frame_log import frame_log
 from iota.engine.backend.parameters import is_backend_name, nearest_name, target_text
-from iota.engine.backend.sentences import elsewhere
 from iota.engine.frame.engine import Engine
 from iota.engine.frame.single_image import Action, ImageReport, report_image, settings_for
 from iota.params import Parameters, read
@@ -72,7 +72,8 @@ def _report(work: Work, task: Task) -> ImageReport:
     if work.keep:
         write_whole(Path(work.folder) / "logs" / f"{task.name}.log", log.getvalue())
     else:
-        report.reason = elsewhere(report.reason, "Use --verbose to see the DIALS message.")
+        if report.cause is not None:
+            report.reason = Why(report.cause, report.values).elsewhere("Use --verbose to see the DIALS message.")
         report.files = {}
         for lattice in report.lattices:
             lattice.files = {}

@@ -15,7 +15,6 @@ import iota
 from iota.analysis.cells.shares import percent
 from iota.analysis.facts import Fact, lattice_facts, of_what, run_facts
 from iota.analysis.grid_tally import Tally
-from iota.analysis.hints import hint_for
 from iota.analysis.intensities.merging import TABLE_HEAD, merging_facts, table_rows
 from iota.analysis.summary import Summary
 from iota.analysis.table.columns import CELL, COLUMNS
@@ -347,7 +346,7 @@ def _failures(summary: Summary) -> list[Block]:
         return [*blocks, Words("No failures." if summary.n_finished else "No frames finished yet.")]
     rows = []
     for failure in most:
-        hint = hint_for(failure.outcome, failure.reason)
+        hint = failure.hint
         words = "" if hint is None else hint.sentence + (f" ({hint.setting})" if hint.setting else "")
         rows.append([f"{failure.n:,}", OUTCOME_WORDS[failure.outcome], failure.reason, words])
     blocks.append(Table(head=["frames", "outcome", "reason", "what to try"], rows=rows, numbers=frozenset((0,))))

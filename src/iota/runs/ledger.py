@@ -18,6 +18,7 @@ from iota.crystallography.cells import is_possible_cell
 from iota.crystallography.space_groups import is_space_group
 from iota.errors import RunFolderError
 from iota.records import FORMAT_VERSION, FrameResult, Outcome
+from iota.runs.earlier_records import converted
 from iota.runs.folder import cannot_write
 from iota.runs.seen import Digests, SeenFrames, frame_digests
 
@@ -47,6 +48,7 @@ class Ledger:
         Raises:
             RunFolderError: the file system refuses.
         """
+        result.version = FORMAT_VERSION
         line = _encoder.encode(result) + b"\n"
         try:
             written = self._file.write(line)
@@ -211,10 +213,22 @@ def _record(line: bytes) -> FrameResult | None:
     return record if _is_sound(record) else None
 
 
+def decoded_record(line: bytes) -> FrameResult:
+    """The record of a line that was read before.
+
+    Raises:
+        msgspec.DecodeError: it is none.
+    """
+    return converted(_decoder.decode(line))
+
+
 def _is_sound(record: FrameResult) -> bool:
-    return record.version <= FORMAT_VERSION and all(
-        is_space_group(x.space_group) and is_possible_cell(x.unit_cell) for x in record.lattices
-    )
+    """Whether a record is of a known version and has possible lattices; one of an earlier version is converted."""
+    if record.version != FORMAT_VERSION:
+        if record.version > FORMAT_VERSION:
+            return False
+        converted(record)
+    return all(is_space_group(x.space_group) and is_possible_cell(x.unit_cell) for x in record.lattices)
 
 
 class LedgerRecords:

@@ -15,9 +15,8 @@ from commands import LYSOZYME, command
 from dials.array_family import flex
 from foreign_words import FOREIGN
 
-from iota.analysis.hints import hint_for
+from iota.causes import IN_LOG, Cause
 from iota.engine.backend.frame_log import frame_log
-from iota.engine.backend.sentences import IN_LOG
 from iota.engine.frame.engine import Engine
 from iota.engine.frame.single_image import report_image
 from iota.engine.images.masks import write_mask
@@ -174,7 +173,8 @@ def test_no_reason_has_words_of_libraries_which_are_in_the_log(images, records):
         assert not FOREIGN.search(result.reason), f"{name}: {result.reason}"
         if result.outcome == "integrated":
             continue
-        assert hint_for(result.outcome, result.reason) is not None
+        assert result.cause.hint(result.outcome) is not None
+        assert result.cause is not Cause.OTHER, f"{name}: {result.reason}"
         if IN_LOG in result.reason:
             log = (run / result.files["log"]).read_text()
             assert "Traceback" in log, name

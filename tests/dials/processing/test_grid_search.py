@@ -167,7 +167,11 @@ def test_the_best_is_chosen_by_the_criterion(weak, tmp_path, criterion):
     (chosen,) = [point for point in result.grid if point.is_chosen]
     most = max(point.n_indexed or 0 for point in result.grid)
     fit = [point for point in result.grid if (point.n_indexed or 0) >= 0.5 * most]
-    values = {"epv": lambda p: p.epv_A3, "mosaicity": lambda p: p.mosaicity_deg, "strong": lambda p: -p.n_indexed}
+    values = {
+        "epv": lambda p: p.epv_per_A3,
+        "mosaicity": lambda p: p.half_mosaicity_deg,
+        "strong": lambda p: -p.n_indexed,
+    }
     assert values[criterion](chosen) == min(map(values[criterion], fit))
 
 

@@ -6,6 +6,7 @@ from iota.analysis.cells.lattices import group_lattices, sub_lattices, supporter
 from iota.analysis.intensities.prime import prime_script
 from iota.analysis.summary import SummaryBuilder, summary_of
 from iota.analysis.table.table import RunTable
+from iota.causes import Cause
 from iota.cli.next_steps import next_steps
 from iota.cli.summary import summary_text
 from iota.crystallography.lattices import niggli_cell
@@ -119,8 +120,8 @@ def test_the_installed_prime_knows_every_name(tmp_path):
     assert working.extract().target_unit_cell.parameters() == pytest.approx((79.2, 79.2, 38.1, 90, 90, 90))
 
 
-UNREAD, BLANK = ("failed_import", "The file is cut off."), ("failed_triage", "2 spots found.")
-TOO_MANY = ("too_many_spots", "900 spots found.")
+UNREAD, BLANK = ("failed_import", Cause.PIXELS_DAMAGED), ("failed_triage", Cause.TOO_FEW_SPOTS)
+TOO_MANY = ("too_many_spots", Cause.TOO_MANY_SPOTS)
 
 
 @pytest.mark.parametrize(
@@ -131,18 +132,18 @@ TOO_MANY = ("too_many_spots", "900 spots found.")
         ([BLANK, BLANK], "No frame has enough spots."),
         ([BLANK, BLANK, TOO_MANY], "2 of 3 frames do not have"),
         ([TOO_MANY, TOO_MANY], "All frames have too many spots."),
-        ([("failed_spotfinding", "The number of strong pixels found (9) is")], "image_import.estimate_gain"),
+        ([("failed_spotfinding", Cause.TOO_MANY_STRONG_PIXELS)], "image_import.estimate_gain"),
         (
-            [("failed_spotfinding", "The mask is of another shape.")],
+            [("failed_spotfinding", Cause.MASK_SHAPE)],
             "All frames ended with outcome 'failed spot finding'; ",
         ),
-        ([("crashed", "")] * 3 + [("timed_out", "")], "3 of 4 frames ended with outcome 'crashed'; "),
+        ([("crashed", None)] * 3 + [("timed_out", None)], "3 of 4 frames ended with outcome 'crashed'; "),
     ],
 )
 def test_without_a_hit_the_next_step_is_about_what_ended_most_frames(tmp_path, failures, says):
     results = [_result(k, outcome) for k, (outcome, _) in enumerate(failures)]
-    for result, (_, reason) in zip(results, failures, strict=True):
-        result.reason = reason
+    for result, (_, cause) in zip(results, failures, strict=True):
+        result.cause = cause
     folder = made_run(tmp_path, results)
     table = RunTable(folder)
     table.update()
@@ -172,7 +173,7 @@ def test_a_space_group_is_asked_for_where_the_lattice_was_not_given(tmp_path, se
 def test_frames_without_a_usable_gain_are_named_beside_a_lattice(tmp_path):
     results = [_result(k, lattices=[_lattice()], files={"experiments": "x", "reflections": "y"}) for k in range(3)]
     results.append(_result(9, "failed_spotfinding"))
-    results[-1].reason = "The number of strong pixels found (12345) is greater than the maximum allowed."
+    results[-1].cause, results[-1].values = Cause.TOO_MANY_STRONG_PIXELS, {"n_pixels": 12345}
     folder = made_run(tmp_path, results)
     table = RunTable(folder)
     table.update()

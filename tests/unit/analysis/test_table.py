@@ -14,12 +14,14 @@ from made_runs import blank, hit, lattice, made_run, new_folder, write
 
 from iota.analysis.summary import SummaryBuilder, summary_of
 from iota.analysis.table import table_cache
-from iota.analysis.table.codes import Codes, without_numbers
+from iota.analysis.table.codes import Codes
 from iota.analysis.table.columns import CELL, COLUMNS, NO_CODE, OTHER_CODE
+from iota.analysis.table.reasons import without_numbers
 from iota.analysis.table.table import RunTable
+from iota.causes import Cause
 from iota.errors import RunFolderError
 from iota.processing.conclusion import conclude_again
-from iota.records import NOT_HITS, OUTCOMES, FrameRef, FrameResult
+from iota.records import FORMAT_VERSION, NOT_HITS, OUTCOMES, FrameRef, FrameResult
 from iota.runs import read_ledger
 from iota.runs.lists import write_input_list
 
@@ -108,7 +110,9 @@ _results = st.lists(
         frame=st.builds(FrameRef, st.text(max_size=5).map('/data/ä"#'.__add__), st.none() | st.integers(0, 9)),
         name=st.text('ab#\\"é ', min_size=1, max_size=4),
         outcome=_outcomes,
-        reason=st.text("ab 123.", max_size=9),
+        cause=st.none() | st.just(Cause.OTHER),
+        values=st.fixed_dictionaries({"text": st.text("ab 123.", min_size=1, max_size=9)}),
+        version=st.just(FORMAT_VERSION),
         settings=st.sampled_from(["", "given lattice", "defaults"]),
         n_spots=st.none() | st.integers(0, 10**6),
         spots_d_min_A=st.none() | _numbers,

@@ -7,7 +7,6 @@ import sys
 import pytest
 from pebble import ProcessExpired
 
-from iota.analysis.hints import hint_for
 from iota.engine.frame.process_memory import ProcessMemory, is_want_of_memory
 from iota.processing.coordinator import _failure
 from iota.records import FrameRef, Settings, Task
@@ -79,8 +78,8 @@ def test_a_process_that_ended_has_a_reason_and_a_hint(error, words, setting):
     result = _failure(TASK, error)
     assert result.outcome == "crashed"
     assert words in result.reason
-    assert hint_for("crashed", result.reason).setting == setting
+    assert result.cause.hint("crashed").setting == setting
 
 
 def test_a_frame_that_needed_too_much_has_the_hint_on_memory():
-    assert hint_for("crashed", ProcessMemory(2.0).ran_out()).setting == "mp.frame_memory"
+    assert ProcessMemory(2.0).ran_out().cause.hint("crashed").setting == "mp.frame_memory"

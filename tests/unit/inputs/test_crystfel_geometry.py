@@ -355,4 +355,4 @@ def test_virtual_files_of_the_european_xfel(tmp_path):
     (tmp_path / "m2.h5").unlink()
     lost = find_frames([tmp_path / "run.cxi"], geometry=str(tmp_path / "agipd.geom"))
     assert len(lost.frames) == 2 and "m2.h5" in lost.problems[0].text
-    assert read_event_map(str(tmp_path / "run.cxi"), found).reason(1) == "The data file m2.h5 is missing."
+    assert str(read_event_map(str(tmp_path / "run.cxi"), found).why(1)) == "The data file m2.h5 is missing."

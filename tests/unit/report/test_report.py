@@ -7,7 +7,7 @@ import re
 import msgspec
 import numpy as np
 import pytest
-from made_runs import blank, hit, lattice, made_run, new_folder, write
+from made_runs import blank, explained, hit, lattice, made_run, new_folder, write
 from made_up_run import finished_run
 
 from iota.analysis.drift import drifts
@@ -17,6 +17,7 @@ from iota.analysis.intensities.merged import Shell
 from iota.analysis.intensities.merging import Merging
 from iota.analysis.summary import Summary, summary_of
 from iota.analysis.table.table import RunTable
+from iota.causes import Cause
 from iota.cli.merge import merging_as_text
 from iota.cli.report import main
 from iota.report.blocks import Heading, Pictures, Table, Words
@@ -190,16 +191,11 @@ def test_clusters_and_reasons_are_tables(tmp_path):
 
 def test_text_of_people_and_programs_is_never_taken_for_marks(tmp_path):
     reason = "<b>a|b</b> *c* `d` [e](http://f)"
-    folder = made_run(tmp_path, [blank(0), msgspec_reason(blank(1), reason)])
+    folder = made_run(tmp_path, [blank(0), explained(blank(1), Cause.OTHER, text=reason)])
     blocks = report_blocks(read_source(folder, _step, count_indices=False))
     page, text = html_text(blocks), markdown_text(blocks)
     assert "<b>a|b</b>" not in page and "&lt;b&gt;a|b&lt;/b&gt; *c* `d` [e](http://f)" in page
     assert r"\<b\>a\|b\</b\> \*c\* \`d\` \[e\](http://f)" in text
-
-
-def msgspec_reason(result, reason):
-    result.reason = reason
-    return result
 
 
 def test_markdown_has_no_heading_over_nothing():

@@ -9,8 +9,9 @@ from made_up_run import add, finished_run, result
 from iota.analysis.cells.cluster_job import ClusterQuestion, find_clusters
 from iota.analysis.failures import failures, rows_of_failure
 from iota.analysis.grid_tally import add_to_tally
-from iota.analysis.hints import _HINTS, hint_for
 from iota.analysis.table.table import RunTable
+from iota.causes import Cause
+from iota.causes.advice import OTHERWISE
 from iota.charts.svg import svg
 from iota.errors import UsageError
 from iota.params.forms import iota_form
@@ -82,24 +83,20 @@ def test_failures_are_counted_by_stage_and_reason(run):
 
 
 def test_every_setting_that_a_hint_opens_is_a_parameter():
-    settings = {hint.setting for _, _, hint in _HINTS if hint.setting}
+    hints = [*OTHERWISE.values(), *(cause.hint(cause.outcome) for cause in Cause)]
+    settings = {hint.setting for hint in hints if hint.setting}
     of_backend = ("spotfinder.", "dispatch.")
     of_iota = {setting for setting in settings if not setting.startswith(of_backend)}
     assert [setting for setting in of_iota if not iota_form().has(setting)] == []
     assert len(of_iota) > 8
 
 
-def test_hints_fit_the_reason():
-    for reason in (
-        "The RMSD of the best lattice is too high, … px (indexing.stills.rmsd_min_px).",
-        "The best lattice is off the spots by … px (indexing.stills.rmsd_min_px).",  # in ledgers of before
-    ):
-        assert hint_for("failed_indexing", reason).setting.startswith("image_import.beam_center")
-    coarse = "The lattice reaches … A; … A or better is required."
-    assert hint_for("failed_filter", coarse).setting == "cctbx_xfel.filter.min_resolution"
-    assert hint_for("failed_indexing", "No lattice explains the spots.").setting == "cctbx_xfel.target_unit_cell"
-    assert hint_for("crashed", "It needed more memory than allowed (mp.frame_memory).").setting == "mp.frame_memory"
-    assert hint_for("integrated", "") is None
+def test_hints_fit_the_cause():
+    assert Cause.RMSD_TOO_HIGH.hint("failed_indexing").setting.startswith("image_import.beam_center")
+    assert Cause.RESOLUTION_TOO_LOW.hint("failed_filter").setting == "cctbx_xfel.filter.min_resolution"
+    assert Cause.NO_LATTICE.hint("failed_indexing").setting == "cctbx_xfel.target_unit_cell"
+    assert Cause.MEMORY_LIMIT.hint("crashed").setting == "mp.frame_memory"
+    assert Cause.OTHER.hint("integrated") is None
 
 
 def test_bars_and_segments_hold_the_rows_that_records_say(run):
@@ -180,7 +177,7 @@ def test_grid_points_are_tallied():
         GridPoint(area=3, height=4, signal=4, n_spots=20, n_indexed=15, is_chosen=True),
         GridPoint(area=3, height=5, signal=5, n_spots=20),
         GridPoint(area=3, height=4, signal=6, n_spots=20, n_indexed=15),
-        GridPoint(area=4, height=4, signal=4, n_spots=20, n_indexed=15, reason="too mosaic"),
+        GridPoint(area=4, height=4, signal=4, n_spots=20, n_indexed=15, cause=Cause.TOO_MOSAIC),
     ]
     frame = result(0)
     frame.grid = points

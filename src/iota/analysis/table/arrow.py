@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from iota.analysis.table.columns import CODES, COLUMNS, NO_CODE, OTHER
+from iota.analysis.table.columns import CODES, COLUMNS, NO_CODE, OTHER, current_name
 from iota.analysis.table.table import RunTable
 from iota.errors import UsageError
 from iota.requirements.locks import install_command
@@ -30,7 +30,7 @@ def arrow_stream(table: RunTable, names: Sequence[str], start: int, stop: int) -
 
     fields, arrays = [], []
     for name in names:
-        values, column = table.column(name, start, stop), COLUMNS[name]
+        values, column = table.column(name, start, stop), COLUMNS[current_name(name)]
         if name in CODES:
             words = [*table.words(name), OTHER]
             positions = np.minimum(values.astype(np.int32), len(words) - 1)

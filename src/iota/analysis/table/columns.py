@@ -71,7 +71,7 @@ _ALL = (
     _lattice("n_strong", "Strong reflections", "", ".0f", "Integrated reflections with I/σ above strong_sigma."),
     _lattice("rmsd_px", "RMSD (positions)", "px", ".2f", "RMSD between observed and predicted spot positions."),
     _lattice("wilson_b_A2", "Wilson B", "Å²", ".1f", "Wilson B factor."),
-    _lattice("mosaicity_deg", "Half-width mosaicity", "°", ".3f", "Half-width mosaicity (DIALS convention)."),
+    _lattice("half_mosaicity_deg", "Half-width mosaicity", "°", ".3f", "Half-width mosaicity (DIALS convention)."),
     _lattice("domain_size_A", "Domain size", "Å", ".0f", "Size of the mosaic domains."),
     _lattice("beam_fast_px", "Beam centre, fast", "px", ".1f", "Beam centre along the fast axis."),
     _lattice("beam_slow_px", "Beam centre, slow", "px", ".1f", "Beam centre along the slow axis."),
@@ -93,8 +93,14 @@ _ALL = (
     ),
 )
 COLUMNS: Mapping[str, Column] = {column.name: column for column in _ALL}
+OLD_NAMES: Mapping[str, str] = {"mosaicity_deg": "half_mosaicity_deg"}  # still answered
 CELL = ("a_A", "b_A", "c_A", "alpha_deg", "beta_deg", "gamma_deg")
 CODES = ("outcome", "reason", "settings", "remarks", "symmetry")  # positions in lists of words
 NO_CODE = 65535  # where there is nothing to name
 OTHER_CODE = 65534  # where there were too many different words to keep them
 OTHER = "(other; see the records)"
+
+
+def current_name(name: str) -> str:
+    """The name of a column that may be called by an old one."""
+    return OLD_NAMES.get(name, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from iota.analysis.table.columns import CODES, COLUMNS, NO_CODE, OTHER
+from iota.analysis.table.columns import CODES, COLUMNS, NO_CODE, OLD_NAMES, OTHER
 from iota.analysis.table.growing import Array
 from iota.analysis.table.table import RunTable
 
@@ -14,7 +14,7 @@ def frames_table(table: RunTable, start: int = 0, stop: int | None = None, *, na
     """Frames, one row each, in the order they finished; the index is the row in the ledger.
 
     Columns are those of :data:`iota.analysis.table.columns.COLUMNS`, lattice columns for the frame's best lattice;
-    words instead of codes, ``finished`` as time (UTC).
+    words instead of codes, ``finished`` as time (UTC); old names of columns are there at the end.
 
     Args:
         table: the run's frames.
@@ -39,6 +39,7 @@ def frames_table(table: RunTable, start: int = 0, stop: int | None = None, *, na
             columns[name] = pd.to_datetime((values * 1000).round(), unit="ms", utc=True)
         else:
             columns[name] = values
+    columns |= {old: columns[name] for old, name in OLD_NAMES.items()}
     return pd.DataFrame(columns, index=pd.RangeIndex(start, stop, name="row"))
 
 
@@ -50,6 +51,7 @@ def lattices_table(table: RunTable) -> pd.DataFrame:
         if column.of == "lattice":
             values = table.lattice_column(name)[:n]
             columns[name] = _categories(table, name, values) if name in CODES else values
+    columns |= {old: columns[name] for old, name in OLD_NAMES.items()}
     return pd.DataFrame(columns)
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from iota.analysis.table.codes import Codes, without_numbers
+from iota.analysis.table.codes import Codes
 from iota.analysis.table.columns import COLUMNS, STAGES
 from iota.analysis.table.growing import GrowingColumns
+from iota.analysis.table.reasons import Reasons
 from iota.records import OUTCOMES, FrameResult
 from iota.runs.ledger import Piece
 
@@ -36,14 +37,14 @@ class Rows:
         self,
         frames: GrowingColumns | None = None,
         lattices: GrowingColumns | None = None,
-        reasons: Sequence[str] = (),
+        reasons: Reasons | None = None,
         settings: Sequence[str] = (),
         remarks: Sequence[str] = (),
         symmetries: Sequence[tuple[str, str]] = (),
     ) -> None:
         self.frames = GrowingColumns(FRAME_DTYPES) if frames is None else frames
         self.lattices = GrowingColumns(LATTICE_DTYPES) if lattices is None else lattices
-        self.reasons = Codes(reasons, same=without_numbers)
+        self.reasons = Reasons() if reasons is None else reasons
         self.settings = Codes(settings)
         self.remarks = Codes(remarks)  # those of a frame are one word, a line each
         self.symmetries = Codes(symmetries)
@@ -56,7 +57,7 @@ class Rows:
         self.frames.append(
             {
                 "outcome": [_OUTCOME_CODES[record.outcome] for record in records],
-                "reason": self.reasons.codes([record.reason for record in records]),
+                "reason": self.reasons.codes(records),
                 "settings": self.settings.codes([record.settings for record in records]),
                 "remarks": self.remarks.codes(["\n".join(record.remarks) for record in records]),
                 "finished": [record.finished for record in records],
@@ -87,7 +88,7 @@ class Rows:
                     x.n_strong,
                     x.rmsd_px,
                     x.wilson_b_A2,
-                    x.mosaicity_deg,
+                    x.half_mosaicity_deg,
                     x.domain_size_A,
                     *(x.beam_centre_px or _NANS),
                     *(x.beam_centre_mm or _NANS),

@@ -11,8 +11,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from iota.analysis.table.columns import COLUMNS
+from iota.analysis.table.columns import COLUMNS, current_name
 from iota.analysis.table.table import RunTable
+from iota.causes import Cause
 from iota.errors import UsageError
 from iota.records import OUTCOMES
 
@@ -34,6 +35,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Any of these; empty: all."""
     reasons: Sequence[str] = ()
     """Any of these sentences, as in :attr:`iota.analysis.table.table.RunTable.reasons`; empty: all."""
+    causes: Sequence[str] = ()
+    """Any of these codes of causes; empty: all."""
     limits: Sequence[str] = ()
     """For example "d_min_A<2.5", "n_spots>=20"."""
     text: str = ""
@@ -46,7 +49,7 @@ def select_rows(table: RunTable, wanted: Wanted) -> npt.NDArray[np.int64]:
     """Rows of the frames that are wanted, in the order that is wanted; frames without a value come last.
 
     Raises:
-        UsageError: there is no such outcome or column, or a limit is not understood.
+        UsageError: there is no such outcome, cause or column, or a limit is not understood.
         RunFolderError: a text is looked for and the ledger cannot be read.
     """
     n_rows = table.n_rows  # more may come while this goes on
@@ -55,6 +58,10 @@ def select_rows(table: RunTable, wanted: Wanted) -> npt.NDArray[np.int64]:
         is_wanted &= np.isin(table.column("outcome", stop=n_rows), [_outcome(name) for name in wanted.outcomes])
     if wanted.reasons:
         codes = [code for code, sentence in enumerate(table.reasons) if sentence in wanted.reasons]
+        is_wanted &= np.isin(table.column("reason", stop=n_rows), codes)
+    if wanted.causes:
+        causes = [_cause(code) for code in wanted.causes]
+        codes = [code for code, kind in enumerate(table.kinds) if kind.cause in causes]
         is_wanted &= np.isin(table.column("reason", stop=n_rows), codes)
     for limit in wanted.limits:
         name, compare, value = _limit(limit)
@@ -79,7 +86,15 @@ def _outcome(name: str) -> int:
     raise UsageError(f"There is no outcome {name[:40]!r}. Outcomes are {', '.join(OUTCOMES)}.")
 
 
+def _cause(code: str) -> Cause:
+    for cause in Cause:
+        if cause.value == code:
+            return cause
+    raise UsageError(f"There is no cause {code[:40]!r}; the reference of outcomes lists their codes.")
+
+
 def _column(name: str) -> str:
+    name = current_name(name)
     if name not in COLUMNS:
         raise UsageError(f"There is no column {name[:40]!r}. Columns are {', '.join(COLUMNS)}.")
     return name

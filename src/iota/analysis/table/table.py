@@ -12,21 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 from iota.analysis.table import table_cache
-from iota.analysis.table.columns import COLUMNS, NO_CODE
+from iota.analysis.table.columns import COLUMNS, NO_CODE, current_name
 from iota.analysis.table.growing import Array
 from iota.analysis.table.ledger_lines import lines_with, names_of
+from iota.analysis.table.reasons import Kind
 from iota.analysis.table.rows import Rows
 from iota.errors import RunFolderError
 from iota.records import OUTCOMES, FrameRef, FrameResult, Outcome
 from iota.runs import RunFolder
-from iota.runs.ledger import LedgerReader
+from iota.runs.ledger import LedgerReader, decoded_record
 from iota.runs.seen import frame_digests
 
 _CHUNK_BYTES = 1 << 19  # decoded in some 10 ms, in which nothing else runs in this process
 _SEARCHED_ROWS = 2000  # at a time, for the same reason
 LEAST_SAVED = 50_000  # rows; fewer are read again in 0.3 s
-
-_decoder = msgspec.json.Decoder(FrameResult)
 
 
 class RunTable:
@@ -152,8 +151,13 @@ class RunTable:
 
     @property
     def reasons(self) -> list[str]:
-        """Sentences of the column ``reason``, with numbers replaced by …."""
+        """Sentences of the column ``reason``, with … for numbers."""
         return self._rows.reasons.words
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """Cause of each of :attr:`reasons`."""
+        return self._rows.reasons.kinds
 
     @property
     def settings(self) -> list[str]:
@@ -195,7 +199,7 @@ class RunTable:
         Raises:
             KeyError: there is no such column.
         """
-        rows = self._rows
+        rows, name = self._rows, current_name(name)
         stop = rows.frames.n_rows if stop is None else min(stop, rows.frames.n_rows)
         if COLUMNS[name].of == "frame":
             return rows.frames.view(name, start, stop)
@@ -212,7 +216,7 @@ class RunTable:
         Raises:
             KeyError: there is no such column.
         """
-        return self._rows.lattices.view("_row" if name == "row" else name)
+        return self._rows.lattices.view("_row" if name == "row" else current_name(name))
 
     @property
     def counts(self) -> dict[Outcome, int]:
@@ -241,7 +245,7 @@ class RunTable:
                     if not 0 <= row < len(offsets):
                         raise IndexError(row)
                     file.seek(offsets[row])
-                    yield _decoder.decode(file.readline())
+                    yield decoded_record(file.readline())
         except OSError as error:
             raise RunFolderError(f"{path} cannot be read: {error.strerror}.") from error
         except msgspec.DecodeError as error:

@@ -17,6 +17,7 @@ import numpy as np
 
 from iota.analysis.table.columns import NO_CODE, OTHER_CODE
 from iota.analysis.table.growing import Array, GrowingColumns
+from iota.analysis.table.reasons import Kind, Reasons
 from iota.analysis.table.rows import FRAME_DTYPES, LATTICE_DTYPES, Rows
 from iota.records import OUTCOMES
 from iota.runs.ledger import LedgerReader, checksum_of
@@ -25,7 +26,7 @@ from iota.whole_files import whole_file
 logger = logging.getLogger(__name__)
 
 NAME = ".columns.npz"
-_VERSION = 3
+_VERSION = 4
 
 
 class _Head(msgspec.Struct, kw_only=True):
@@ -41,6 +42,7 @@ class _Head(msgspec.Struct, kw_only=True):
     lattices: dict[str, str]
     outcomes: list[str]
     reasons: list[str]
+    kinds: list[Kind]  # of reasons
     settings: list[str]
     remarks: list[str]
     symmetries: list[tuple[str, str]]
@@ -67,6 +69,7 @@ def save(folder: Path, ledger: BinaryIO, cached: Cached) -> bool:
         lattices=LATTICE_DTYPES,
         outcomes=list(OUTCOMES),
         reasons=rows.reasons.words,
+        kinds=rows.reasons.kinds,
         settings=rows.settings.words,
         remarks=rows.remarks.words,
         symmetries=rows.symmetries.words,
@@ -103,7 +106,7 @@ def load(folder: Path, ledger: BinaryIO) -> Cached | None:
     rows = Rows(
         GrowingColumns.of(frames, len(frames["outcome"])),
         GrowingColumns.of(lattices, len(lattices["symmetry"])),
-        head.reasons,
+        Reasons(head.reasons, head.kinds),
         head.settings,
         head.remarks,
         head.symmetries,
@@ -134,6 +137,7 @@ def _is_sound(head: _Head, frames: dict[str, Array], lattices: dict[str, Array])
     offsets, best, of_frame = frames["_offset"], frames["_best"], lattices["_row"]
     return bool(
         np.all(frames["outcome"] < len(OUTCOMES))
+        and len(head.reasons) == len(head.kinds)
         and _are_codes(frames["reason"], len(head.reasons))
         and _are_codes(frames["settings"], len(head.settings))
         and _are_codes(frames["remarks"], len(head.remarks))

@@ -14,7 +14,6 @@ from dials.array_family import flex
 
 from iota.engine.backend import parameters as backend
 from iota.engine.backend.frame_log import frame_log
-from iota.engine.backend.sentences import elsewhere
 from iota.engine.conversion.tasks import Conversion, SquareMode
 from iota.engine.images.image import import_frame, load_reference_geometry
 from iota.engine.images.masks import load_mask
@@ -39,7 +38,7 @@ def convert(conversion: Conversion, frame: FrameRef, path: Path) -> str:
             reference = load_reference_geometry(params.input.reference_geometry)
             experiments = import_frame(frame, params, Path(conversion.links) / path.stem, reference)
     except ImportFailedError as error:
-        return elsewhere(str(error), "iota.single_image --verbose shows the DIALS message.")
+        return error.why.elsewhere("iota.single_image --verbose shows the DIALS message.")
     experiment = experiments[0]
     if len(experiment.detector) != 1:
         return f"The detector has {len(experiment.detector)} panels; a pickle holds one."

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from iota.causes import Cause, why
 from iota.engine.backend import parameters as backend
+from iota.engine.backend.sentences import SentenceError
 from iota.engine.frame.filter import LatticeFilter
 from iota.engine.frame.grid import Grid
 from iota.engine.frame.picture_choice import Pictures
 from iota.engine.images.image import OpenedFile, load_reference_geometry
-from iota.engine.images.masks import check_shapes, load_mask, shape_of
+from iota.engine.images.masks import difference, load_mask, shape_of
 from iota.engine.spots.spots import SpotFinder
 from iota.params.counterparts import MASKS
 from iota.records import Settings
@@ -58,10 +60,12 @@ class Engine:
         """See that the masks of the run fit a detector.
 
         Raises:
-            UsageError: one does not; a later frame may have the right detector.
+            SentenceError: one does not; a later frame may have the right detector.
         """
         for path, shape in self._mask_shapes.items():
-            check_shapes(shape, detector, f"The mask {path}")
+            differs = difference(shape, detector)
+            if differs is not None:
+                raise SentenceError(why(Cause.MASK_MISFITS, file=path, mask=differs[0], image=differs[1]))
 
     def finder(self, phil: str) -> SpotFinder | None:
         """Spot finder for further parameters of the backend, made once; None where the backend has to find spots."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from iota.crystallography.cells import Cell, cell_text
+from iota.causes import Cause, Why, why
+from iota.crystallography.cells import Cell
 from iota.crystallography.lattices import closest_setting, niggli_cell
 from iota.crystallography.nearness import Tolerance, is_within_fraction
 from iota.crystallography.space_groups import crystal_system, point_group
@@ -25,23 +26,28 @@ class LatticeFilter:
     min_reflections: int | None = None
     min_resolution_A: float | None = None
 
-    def objection(self, lattice: Lattice) -> str:
-        """Return why the lattice is not kept, as a sentence; empty when it is."""
+    def objection(self, lattice: Lattice) -> Why | None:
+        """Return why the lattice is not kept; None when it is."""
         if self.crystal_system and crystal_system(lattice.space_group) != self.crystal_system:
-            return f"The lattice is {crystal_system(lattice.space_group).lower()}, not {self.crystal_system.lower()}."
+            found = crystal_system(lattice.space_group).lower()
+            return why(Cause.OTHER_CRYSTAL_SYSTEM, found=found, wanted=self.crystal_system.lower())
         if self.point_group and point_group(lattice.space_group) != point_group(self.point_group):
-            return f"The point group is {point_group(lattice.space_group)}, not {point_group(self.point_group)}."
+            found, wanted = point_group(lattice.space_group), point_group(self.point_group)
+            return why(Cause.OTHER_POINT_GROUP, found=found, wanted=wanted)
         if self.unit_cell and not self._cell_fits(lattice, self.unit_cell):
-            return (
-                f"The cell {cell_text(lattice.unit_cell, 1)} differs from {cell_text(self.unit_cell, 1)}"
-                f" by more than {100 * self.uc_tolerance:g} %."
+            return why(
+                Cause.OTHER_CELL,
+                unit_cell=lattice.unit_cell,
+                wanted_cell=self.unit_cell,
+                tolerance_percent=100 * self.uc_tolerance,
             )
         if self.min_reflections is not None and lattice.n_integrated < self.min_reflections:
-            return f"{lattice.n_integrated} reflections were integrated; at least {self.min_reflections} are required."
+            return why(Cause.TOO_FEW_REFLECTIONS, n_integrated=lattice.n_integrated, minimum=self.min_reflections)
         if self.min_resolution_A is not None and (lattice.d_min_A is None or lattice.d_min_A > self.min_resolution_A):
-            reached = "an unknown resolution" if lattice.d_min_A is None else f"{lattice.d_min_A:.2f} A"
-            return f"The lattice reaches {reached}; {self.min_resolution_A:g} A or better is required."
-        return ""
+            if lattice.d_min_A is None:
+                return why(Cause.RESOLUTION_UNKNOWN, wanted_d_min_A=self.min_resolution_A)
+            return why(Cause.RESOLUTION_TOO_LOW, d_min_A=lattice.d_min_A, wanted_d_min_A=self.min_resolution_A)
+        return None
 
     def without_reflections(self) -> LatticeFilter:
         """Return the conditions that a lattice can meet before it is integrated."""

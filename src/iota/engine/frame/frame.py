@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from dials.command_line.stills_process import Processor
 from dxtbx.model.experiment_list import ExperimentList
 
+from iota.causes import Cause, Outcome, Why, why
 from iota.engine.backend import parameters as backend
-from iota.engine.backend import sentences
+from iota.engine.backend.sentences import why_stopped
 from iota.engine.frame.engine import Engine
 from iota.engine.frame.files import FrameFiles
 from iota.engine.frame.process_memory import is_want_of_memory
@@ -25,26 +26,26 @@ from iota.engine.stills.indexing import EXPLAINS_AS_WELL, Indexed, corrections, 
 from iota.engine.stills.lattice import describe_lattices, spots_d_min_A
 from iota.engine.stills.still_profile import still_profiles
 from iota.inputs.watching.seen import identity_of
-from iota.records import FileId, FrameResult, Lattice, Outcome, Scouted, Screened, Settings, Task
+from iota.records import FileId, FrameResult, Lattice, Scouted, Screened, Settings, Task
 
 
 class Failure(NamedTuple):
-    """Where a frame ended, and why in one sentence.
+    """Where a frame ended, and why.
 
     What outlasts an ``except`` is this and not the exception, which holds the frame's image by its traceback, and in
     a variable of a function that it went through would be a cycle: the image would stay until Python looks for such.
     """
 
     outcome: Outcome
-    reason: str
+    why: Why
 
 
 class FrameFailedError(Exception):
-    """The frame ends here, with an outcome and a sentence."""
+    """The frame ends here, with an outcome and a cause."""
 
-    def __init__(self, outcome: Outcome, reason: str) -> None:
-        super().__init__(reason)
-        self.failure = Failure(outcome, reason)
+    def __init__(self, outcome: Outcome, why: Why) -> None:
+        super().__init__(str(why))
+        self.failure = Failure(outcome, why)
 
     @property
     def outcome(self) -> Outcome:
@@ -52,9 +53,9 @@ class FrameFailedError(Exception):
         return self.failure.outcome
 
     @property
-    def reason(self) -> str:
-        """Why, as a sentence."""
-        return self.failure.reason
+    def why(self) -> Why:
+        """What is the cause."""
+        return self.failure.why
 
 
 _WRITING_STAGES = ("integration", "filter")
@@ -99,11 +100,11 @@ class FrameWork:
             if is_want_of_memory(error):
                 raise MemoryError from error
             if isinstance(error, ImportFailedError):
-                raise FrameFailedError("failed_import", str(error)) from error
+                raise FrameFailedError("failed_import", error.why) from error
             if name in _WRITING_STAGES:
                 self.files.check_room()
             traceback.clear_frames(error.__traceback__)  # DIALS keeps errors in variables: cycles, with the image
-            raise FrameFailedError(f"failed_{name}", sentences.reason(error, name)) from error  # type: ignore[arg-type]
+            raise FrameFailedError(f"failed_{name}", why_stopped(error, name)) from error  # type: ignore[arg-type]
         finally:
             spent = self.result.seconds.get(name, 0.0) + time.perf_counter() - start
             self.result.seconds[name] = round(spent, 4)
@@ -170,9 +171,9 @@ class FrameWork:
         if hit_finder.enable:
             least, most = hit_finder.minimum_number_of_reflections, hit_finder.maximum_number_of_reflections
         if n_spots < least:
-            raise FrameFailedError("failed_triage", sentences.too_few_spots(n_spots, least))
+            raise FrameFailedError("failed_triage", why(Cause.TOO_FEW_SPOTS, n_spots=n_spots, minimum=least))
         if most is not None and n_spots > most:
-            raise FrameFailedError("too_many_spots", sentences.too_many_spots(n_spots, most))
+            raise FrameFailedError("too_many_spots", why(Cause.TOO_MANY_SPOTS, n_spots=n_spots, maximum=most))
 
     def index(self, settings: Settings, spots: Any = None) -> Indexed:
         """Find the lattices of the frame with one group of settings; other spots than its own may be given."""
@@ -196,7 +197,8 @@ class FrameWork:
         indexing = self.engine.params(found.settings).indexing
         n_spots = len(self.spots if spots is None else spots)
         if found.may_be_chance(n_spots, indexing.index_assignment.simple.hkl_tolerance):
-            raise FrameFailedError("failed_indexing", sentences.no_better_than_chance(found.n_indexed, n_spots))
+            no_better = why(Cause.NO_BETTER_THAN_CHANCE, n_indexed=found.n_indexed, n_spots=n_spots)
+            raise FrameFailedError("failed_indexing", no_better)
         known = indexing.known_symmetry
         if known.unit_cell is not None:
             return found
@@ -205,7 +207,7 @@ class FrameWork:
             try:
                 better = self.index(settings, spots)
             except FrameFailedError as failure:
-                self.result.attempts.append(f"{settings.label}: {failure.reason}")
+                self.result.attempts.append(f"{settings.label}: {failure.why}")
             else:
                 if better.n_indexed >= EXPLAINS_AS_WELL * found.n_indexed:
                     return better
@@ -213,7 +215,7 @@ class FrameWork:
             found.label += f" ({found.multiple}-fold supercell)"
         return found
 
-    def integrate(self, indexed: Indexed, objection: Callable[[Lattice], str] | None = None) -> list[Lattice]:
+    def integrate(self, indexed: Indexed, objection: Callable[[Lattice], Why | None] | None = None) -> list[Lattice]:
         """Refine, integrate and filter what was indexed; write its files and describe its lattices.
 
         A lattice to which ``objection`` says something is dropped, as by the filter of the run.
@@ -257,13 +259,13 @@ class FrameWork:
             with still_profiles():
                 yield
 
-    def _filter(self, lattices: list[Lattice], objection: Callable[[Lattice], str] | None) -> list[int]:
-        objections = ["" if objection is None else objection(lattice) for lattice in lattices]
+    def _filter(self, lattices: list[Lattice], objection: Callable[[Lattice], Why | None] | None) -> list[int]:
+        objections = [None if objection is None else objection(lattice) for lattice in lattices]
         if self.engine.lattice_filter is not None:
             filtered = [self.engine.lattice_filter.objection(lattice) for lattice in lattices]
             objections = [one or other for one, other in zip(objections, filtered, strict=True)]
-        kept = [k for k, objection in enumerate(objections) if not objection]
-        if not kept:
+        kept = [k for k, objection in enumerate(objections) if objection is None]
+        if not kept and objections[0] is not None:
             raise FrameFailedError("failed_filter", objections[0])
         return kept
 
@@ -272,7 +274,8 @@ class FrameWork:
         if failure is None:
             self.result.outcome = "integrated"
         else:
-            self.result.outcome, self.result.reason = failure.outcome, failure.reason
+            self.result.outcome = failure.outcome
+            self.result.explain(failure.why)
             if self.spots is not None and failure.outcome != "failed_triage":
                 self._keep_spots()
         self.result.finished = round(time.time(), 3)
@@ -312,7 +315,7 @@ def process(work: FrameWork) -> FrameResult:
                 work.result.lattices = work.integrate(indexed)
                 return work.finish(None)
             except FrameFailedError as failure:
-                work.result.attempts.append(f"{settings.label}: {failure.reason}")
+                work.result.attempts.append(f"{settings.label}: {failure.why}")
                 farthest = _farther(farthest, failure.failure)
                 if failure.outcome == "failed_filter":
                     break
@@ -346,7 +349,7 @@ def scout(work: FrameWork) -> Scouted:
         work.find_spots()
         found = work.index(work.settings[0])
     except FrameFailedError as failure:
-        return Scouted(frame=work.result.frame, name=work.result.name, settings=label, reason=failure.reason)
+        return Scouted(frame=work.result.frame, name=work.result.name, settings=label, reason=str(failure.why))
     return Scouted(
         frame=work.result.frame,
         name=work.result.name,

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from dials.algorithms.shoebox import MaskCode
 
+from iota.causes import Cause, Why, why
 from iota.crystallography.space_groups import bravais_symbol
 from iota.engine.frame.frame import Failure, FrameFailedError, FrameWork
 from iota.engine.frame.grid import Grid, Point
@@ -43,7 +44,7 @@ def process(work: FrameWork, grid: Grid) -> FrameResult:
 
 
 def _integrate_best(work: FrameWork, grid: Grid, candidates: Sequence[_Candidate]) -> FrameResult:
-    failure = Failure("failed_indexing", "No lattice explains the spots with any of the spot-finding settings.")
+    failure = Failure("failed_indexing", why(Cause.NO_LATTICE_IN_GRID))
     for candidate in candidates:
         work.spots = candidate.spots
         work.result.n_spots = len(candidate.spots)
@@ -52,7 +53,7 @@ def _integrate_best(work: FrameWork, grid: Grid, candidates: Sequence[_Candidate
             work.result.lattices = work.integrate(candidate.indexed, _passes(grid))
         except FrameFailedError as error:
             failure = error.failure
-            work.result.attempts.append(f"{candidate.point.label}: {error.reason}")
+            work.result.attempts.append(f"{candidate.point.label}: {error.why}")
             continue
         candidate.record.is_chosen = True
         return work.finish(None)
@@ -70,7 +71,7 @@ class GridSearch:
         self._work = work
         self._grid = grid
         self._spots: dict[tuple[int, int], Any] = {}  # height, signal -> spots of the least area
-        self._indexed: dict[bytes, Indexed | str] = {}  # spots -> lattice, or why there is none
+        self._indexed: dict[bytes, Indexed | Why] = {}  # spots -> lattice, or why there is none
         self._settings: tuple[Settings, ...] = tuple(work.settings)
         self._candidates: dict[Point, _Candidate] = {}
         self.records: list[GridPoint] = []
@@ -115,18 +116,18 @@ class GridSearch:
         try:
             self._work.triage(spots)
         except FrameFailedError as failure:
-            record.reason = failure.reason
+            record.explain(failure.why)
             return
         found = self._index(spots)
-        if isinstance(found, str):
-            record.reason = found
+        if isinstance(found, Why):
+            record.explain(found)
             return
         crystal = found.experiments[0].crystal
         record.n_indexed = found.n_indexed
-        record.mosaicity_deg = round(float(crystal.get_half_mosaicity_deg()), 5)
-        record.epv_A3 = float(f"{_ewald_proximal_volume(found.experiments[0]):.4g}")
-        record.reason = self._objection(crystal)
-        if not record.reason:
+        record.half_mosaicity_deg = round(float(crystal.get_half_mosaicity_deg()), 5)
+        record.epv_per_A3 = float(f"{_ewald_proximal_volume(found.experiments[0]):.4g}")
+        record.explain(self._objection(crystal))
+        if record.cause is None:
             self._candidates[point] = _Candidate(point, spots, found, record)
 
     def _spots_at(self, point: Point) -> Any:
@@ -137,27 +138,27 @@ class GridSearch:
         spots = self._spots[key]
         return spots.select(spots["shoebox"].count_mask_values(MaskCode.Foreground) >= point.area)
 
-    def _index(self, spots: Any) -> Indexed | str:
+    def _index(self, spots: Any) -> Indexed | Why:
         """Index with the settings of the task in turn; those that succeeded once are enough for other spots."""
         key = b"".join(np.ascontiguousarray(part).tobytes() for part in spots["xyzobs.px.value"].parts()[:2])
         if key in self._indexed:
             return self._indexed[key]
-        result: Indexed | str = "No lattice explains the spots."
+        result: Indexed | Why = why(Cause.NO_LATTICE)
         for settings in self._settings:
             try:
                 result = self._work.correct(self._work.index(settings, spots), spots)
             except FrameFailedError as failure:
-                result = failure.reason
+                result = failure.why
             else:
                 self._settings = (settings,)
                 break
         self._indexed[key] = result
         return result
 
-    def _objection(self, crystal: Any) -> str:
+    def _objection(self, crystal: Any) -> Why | None:
         """What the prefilter has against a lattice before it is integrated."""
         if self._grid.prefilter is None:
-            return ""
+            return None
         space_group = str(crystal.get_space_group().info())
         lattice = Lattice(
             bravais=bravais_symbol(space_group),
@@ -177,7 +178,8 @@ class GridSearch:
     def _rank(self, candidate: _Candidate) -> tuple[float, ...]:
         record = candidate.record
         more_strong = -float(record.n_indexed or 0)
-        first = {"epv": record.epv_A3, "mosaicity": record.mosaicity_deg, "strong": more_strong}[self._grid.select_by]
+        criteria = {"epv": record.epv_per_A3, "mosaicity": record.half_mosaicity_deg, "strong": more_strong}
+        first = criteria[self._grid.select_by]
         return (float(first or 0.0), more_strong, float(candidate.point.area), float(candidate.point.height))
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from iota.causes import Cause, Why, why
+
 _KEPT_SHARE = 0.25  # of what a frame may take: more than this is not kept from frame to frame
 _BUFFERS_BYTES = 500_000_000  # what a process loads and keeps for any frame: libraries, one image of 16 megapixels
 _STATM, _STATUS = Path("/proc/self/statm"), Path("/proc/self/status")
@@ -40,18 +42,15 @@ class ProcessMemory:
         limit = self._before_frame.data + self._frame_bytes
         resource.setrlimit(resource.RLIMIT_DATA, (limit if most < 0 else min(limit, most), most))
 
-    def ran_out(self) -> str:
-        """One sentence saying that the frame needed too much; the process should not be given another frame."""
+    def ran_out(self) -> Why:
+        """Say that the frame needed too much; the process should not be given another frame."""
         self._is_spoilt = True
         before, now = self._before_frame, _held_now()
         # what the frame used may have been freed already; the peak of the process still shows it
         taken = max(0, now.data - before.data, _most_resident_bytes() - before.resident)
-        allowed = (
-            "more memory than is available"
-            if self._frame_bytes is None
-            else (f"more than the {self._frame_bytes / 1e9:g} GB of memory that mp.frame_memory allows")
-        )
-        return f"It needed {allowed}; it already used {taken / 1e9:.2g} GB when it requested more."
+        if self._frame_bytes is None:
+            return why(Cause.NO_MEMORY_LEFT, used_GB=taken / 1e9)
+        return why(Cause.OVER_MEMORY_LIMIT, allowed_GB=self._frame_bytes / 1e9, used_GB=taken / 1e9)
 
     @property
     def is_outgrown(self) -> bool:

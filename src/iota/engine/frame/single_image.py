@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from dials.algorithms.spot_finding.per_image_analysis import stats_for_reflection_table
 
+from iota.causes import Cause, Outcome, Values, Why
 from iota.crystallography.cells import Cell
 from iota.crystallography.space_groups import bravais_symbol
 from iota.engine.backend import ladder
@@ -20,7 +21,8 @@ from iota.engine.frame.frame import Failure, FrameFailedError, FrameWork
 from iota.engine.frame.process_memory import ProcessMemory
 from iota.engine.spots.ice_rings import ice_rings_A
 from iota.engine.stills.indexing import Indexed
-from iota.records import Lattice, Outcome, Settings, Task
+from iota.records import Lattice, Settings, Task
+from iota.runs.earlier_records import name_as_before
 
 Action = Literal["spotfind", "index", "integrate"]
 
@@ -32,6 +34,8 @@ class ImageReport(msgspec.Struct, kw_only=True):
     action: Action
     outcome: Outcome | Literal["spots", "indexed"]
     reason: str = ""  # one sentence when it failed
+    cause: Cause | None = None  # of the failure
+    values: Values = {}  # of the cause, by the names in its sentence
     remarks: list[str] = []  # sentences on its file or header
     n_spots: int = 0
     n_spots_no_ice: int | None = None
@@ -64,14 +68,18 @@ def report_image(engine: Engine, task: Task, action: Action) -> ImageReport:
             if action != "spotfind":
                 _find_lattice(report, work, action)
         except FrameFailedError as failure:
-            report.outcome, report.reason = failure.outcome, failure.reason
+            _fail(report, failure.outcome, failure.why)
             if work.spots is not None and not report.n_spots:
                 _describe_spots(report, work)
         except MemoryError:
-            report.outcome, report.reason = "crashed", memory.ran_out()
+            _fail(report, "crashed", memory.ran_out())
     report.files, report.spots_d_min_A = work.result.files, work.result.spots_d_min_A
     report.seconds = {**work.result.seconds, "total": round(time.perf_counter() - start, 4)}
     return report
+
+
+def _fail(report: ImageReport, outcome: Outcome, why: Why) -> None:
+    report.outcome, report.reason, report.cause, report.values = outcome, str(why), why.cause, why.values
 
 
 def _describe_spots(report: ImageReport, work: FrameWork) -> None:
@@ -114,6 +122,7 @@ def _find_lattice(report: ImageReport, work: FrameWork, action: Action) -> None:
             _describe_lattice(report, found)
             if action == "integrate":
                 report.lattices = work.integrate(found)
+                name_as_before(report.lattices)
                 report.outcome = "integrated"
             return
         except FrameFailedError as failure:

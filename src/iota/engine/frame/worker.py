@@ -18,9 +18,10 @@ from pathlib import Path
 
 import msgspec
 
+from iota.causes import Outcome, Why
 from iota.engine.frame.config import EngineConfig
 from iota.engine.frame.process_memory import ProcessMemory
-from iota.records import FrameResult, Outcome, Report, Scouted, Task
+from iota.records import FrameResult, Report, Scouted, Task
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _run: Callable[[Task], Report] | None = None
@@ -94,8 +95,10 @@ def is_outgrown() -> bool:
     return _memory.is_outgrown
 
 
-def failed(task: Task, outcome: Outcome, reason: str) -> Report:
+def failed(task: Task, outcome: Outcome, why: Why) -> Report:
     """What is reported of a task that came to no end of its own."""
     if task.kind == "scout":
-        return Scouted(frame=task.frame, name=task.name, settings=task.settings[0].label, reason=reason)
-    return FrameResult(frame=task.frame, name=task.name, outcome=outcome, reason=reason, finished=round(time.time(), 3))
+        return Scouted(frame=task.frame, name=task.name, settings=task.settings[0].label, reason=str(why))
+    result = FrameResult(frame=task.frame, name=task.name, outcome=outcome, finished=round(time.time(), 3))
+    result.explain(why)
+    return result

@@ -22,9 +22,11 @@ from dxtbx.imageset import ImageSet, ImageSetData
 from dxtbx.model import BeamFactory, Detector, Panel
 from scitbx.array_family import flex
 
+from iota.causes import Cause, Why, why
 from iota.engine.backend.remarks import remark
 from iota.engine.exports.crystfel_geometry import EV_A
 from iota.engine.images.crystfel_pixels import EventReader, NotThereError, length_m, value_of
+from iota.errors import BackendError
 from iota.hdf5 import h5py
 from iota.inputs.crystfel.events import Event, events_of, read_event_map
 from iota.inputs.crystfel.geometry import CrystfelGeometry, GeometryPanel, read_geometry
@@ -65,9 +67,9 @@ class CrystfelImages:
             remark(f"{name} has directives that are not used: {', '.join(sorted(geometry.unused))}.")
         if any(not (mask.good_bits or mask.bad_bits) for panel in geometry.panels for mask in panel.masks):
             remark(f"{Path(geometry.path).name} names a mask without mask_good or mask_bad, so the mask has no effect.")
-        why = self._reason(path, index)
-        if why:
-            raise NotThereError(why)
+        problem = self._why(path, index)
+        if problem:
+            raise NotThereError(problem)
         with open_hdf5(path) as file:
             events = events_of(file, geometry)
             event = events[index]
@@ -83,13 +85,13 @@ class CrystfelImages:
         imageset.set_detector(detector, 0)
         return imageset
 
-    def _reason(self, path: str, index: int) -> str:
-        """Why an image cannot be read; empty when it can. Looks again where files may have come since."""
+    def _why(self, path: str, index: int) -> Why | None:
+        """Why an image cannot be read; None when it can. Looks again where files may have come since."""
         status = Path(path).stat()
         key = (path, status.st_mtime_ns, status.st_size)
-        if self._map is None or self._map[0] != key or self._map[1].reason(index):
+        if self._map is None or self._map[0] != key or self._map[1].why(index):
             self._map = key, read_event_map(path, self.geometry)
-        return self._map[1].reason(index)
+        return self._map[1].why(index)
 
     def pixels(self, path: str, index: int) -> tuple[Any, ...]:
         """Pixels of each panel: ``flex.int``, or ``flex.double`` where the file has fractions."""
@@ -97,9 +99,7 @@ class CrystfelImages:
             event = events_of(file, self.geometry)[index]
             panels = list(self._reader.panels(file, event))
         if all(bad.all() for _, bad, _ in panels):
-            raise NotThereError(
-                "Every pixel of this image is masked by the geometry, or is not a number: check masks and bad regions."
-            )
+            raise NotThereError(why(Cause.CRYSTFEL_ALL_MASKED))
         return tuple(_counts(*panel) for panel in panels)
 
     def _detector(self, file: h5py.File, event: Event, wavelength: float) -> Any:
@@ -201,10 +201,10 @@ def geometry_detector(geometry: CrystfelGeometry, path: str) -> Any:
     """Detector of a geometry that says itself where it is.
 
     Raises:
-        NotThereError: its distance is in the files of images.
+        BackendError: its distance is in the files of images.
     """
     if geometry.camera_length_m is None or any(q is not None and q.value is None for q in geometry.shift):
-        raise NotThereError(
+        raise BackendError(
             f"{path} takes the distance from the image files. A reference geometry must contain the distance itself:"
             " clen = 0.1200 m. Or give the geometry as image_import.crystfel_geometry."
         )
@@ -223,10 +223,8 @@ def _beam(file: h5py.File, geometry: CrystfelGeometry, event: Event, has_wavelen
     if math.isnan(wavelength) and has_wavelength:
         return BeamFactory.simple(1.0)
     if math.isnan(wavelength):
-        raise NotThereError(
-            f"{quantity.path or 'photon_energy'} is {value:g} {quantity.unit} for this image; geometry.beam.wavelength"
-            " (A) sets one for all images."
-        )
+        said = quantity.path or "photon_energy"
+        raise NotThereError(why(Cause.CRYSTFEL_NO_WAVELENGTH, quantity=said, value=value, unit=quantity.unit))
     return BeamFactory.simple(wavelength)
 
 

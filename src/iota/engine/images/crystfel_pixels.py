@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from iota.causes import Cause, why
 from iota.engine.images.hdf5_problems import why_dataset
-from iota.engine.images.reading import DAMAGED, ImportFailedError
+from iota.engine.images.reading import ImportFailedError
 from iota.hdf5 import h5py
 from iota.inputs.crystfel.events import Event
 from iota.inputs.crystfel.geometry import EVENT, BadRegion, CrystfelGeometry, Flag, GeometryPanel, Mask
@@ -87,7 +88,7 @@ class EventReader:
                 with open_hdf5(name) as file:
                     self._kept[key] = _Blocks(file, blocks.event).cut(panel, path, what)
             except OSError as error:
-                raise NotThereError(f"{what.capitalize()} of the geometry, {name}, cannot be read.") from error
+                raise NotThereError(why(Cause.CRYSTFEL_MASK_FILE, what=what.capitalize(), file=name)) from error
         return self._kept[key]
 
 
@@ -109,9 +110,16 @@ class _Blocks:
         if dataset.ndim == 2:
             dims = ["ss", "fs"]
         if dataset.ndim != len(dims):
+            n_dimensions, n_described = dataset.ndim, len(panel.dims)
             raise NotThereError(
-                f"{path} has {dataset.ndim} dimensions but the geometry describes {len(panel.dims)}: {what} of panel"
-                f" {panel.name} cannot be extracted."
+                why(
+                    Cause.CRYSTFEL_DIMENSIONS,
+                    dataset=path,
+                    n_dimensions=n_dimensions,
+                    n_described=n_described,
+                    what=what,
+                    panel=panel.name,
+                )
             )
         fixed = next((dim for dim in dims if isinstance(dim, int)), None)
         key = (path, fixed)
@@ -119,9 +127,17 @@ class _Blocks:
             self._read[key] = self._block(dataset, dims, what)
         block = self._read[key][panel.min_ss : panel.max_ss + 1, panel.min_fs : panel.max_fs + 1]
         if block.shape != panel.size[::-1]:
+            shape = " x ".join(map(str, dataset.shape))
             raise NotThereError(
-                f"{path} is too small, {' x '.join(map(str, dataset.shape))}, for {what} of panel {panel.name}, which"
-                f" extends to max_ss = {panel.max_ss}, max_fs = {panel.max_fs}."
+                why(
+                    Cause.CRYSTFEL_TOO_SMALL,
+                    dataset=path,
+                    shape=shape,
+                    what=what,
+                    panel=panel.name,
+                    max_ss=panel.max_ss,
+                    max_fs=panel.max_fs,
+                )
             )
         return block
 
@@ -132,18 +148,18 @@ class _Blocks:
             index.append(next(places) if dim == EVENT else dim if isinstance(dim, int) else slice(None))
         for place, size in zip(index, dataset.shape, strict=True):
             if isinstance(place, int) and place >= size:
-                raise NotThereError(f"{dataset.name} has no index {place}: {what} of it is missing.")
+                raise NotThereError(why(Cause.CRYSTFEL_NO_INDEX, dataset=dataset.name, index=place, what=what))
         if dataset.chunks is not None and what == "data":
             corner = [
                 0 if isinstance(one, slice) else one // n * n for one, n in zip(index, dataset.chunks, strict=True)
             ]
             if dataset.id.get_chunk_info_by_coord(tuple(corner)).byte_offset is None:
-                raise NotThereError(f"The pixels of this image were never written into {dataset.name}.")
+                raise NotThereError(why(Cause.NEVER_WRITTEN, dataset=dataset.name))
         try:
             return np.asarray(dataset[tuple(index)])
         except OSError as error:  # a filter that is not there, or damage
             image = self.event.indices[0] if dims[0] == EVENT else None
-            raise NotThereError(why_dataset(dataset, image) or DAMAGED) from error
+            raise NotThereError(why_dataset(dataset, image) or why(Cause.PIXELS_DAMAGED)) from error
 
 
 def value_of(file: h5py.File, quantity: Quantity, event: Event) -> float:
@@ -160,26 +176,26 @@ def value_of(file: h5py.File, quantity: Quantity, event: Event) -> float:
     for size in dataset.shape:
         index = indices.pop(0) if size != 1 and indices else 0
         if index >= size:
-            raise NotThereError(f"{dataset.name} has only {size} values, none for image {index + 1}.")
+            raise NotThereError(why(Cause.CRYSTFEL_NO_VALUE, dataset=dataset.name, n_values=size, number=index + 1))
         place.append(index)
     try:
         return float(dataset[tuple(place)]) * quantity.scale
     except (TypeError, ValueError) as error:
-        raise NotThereError(f"{dataset.name} is not a number.") from error
+        raise NotThereError(why(Cause.CRYSTFEL_NOT_A_NUMBER, dataset=dataset.name)) from error
 
 
 def length_m(file: h5py.File, quantity: Quantity, event: Event) -> float:
     """A length in metres, as :func:`value_of` finds it; it has to be a number."""
     value = value_of(file, quantity, event)
     if not math.isfinite(value):
-        raise NotThereError(f"{quantity.path}, where the geometry expects a length, is not a number for this image.")
+        raise NotThereError(why(Cause.CRYSTFEL_NO_LENGTH, dataset=quantity.path))
     return value
 
 
 def _dataset(file: h5py.File, path: str, what: str) -> h5py.Dataset:
     found = file.get(path)
     if not isinstance(found, h5py.Dataset):
-        raise NotThereError(f"The file has no {path}, where the geometry says {what} is.")
+        raise NotThereError(why(Cause.CRYSTFEL_NO_DATASET, dataset=path, what=what))
     return found
 
 

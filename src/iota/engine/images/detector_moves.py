@@ -17,6 +17,7 @@ import numpy.typing as npt
 from dials.command_line.dials_import import ManualGeometryUpdater
 from dxtbx.model.detector_helpers import set_fast_slow_beam_centre_mm
 
+from iota.causes import Cause, why
 from iota.engine.backend.remarks import remark
 from iota.engine.backend.sentences import SentenceError
 
@@ -118,9 +119,8 @@ def move_beam_to(detector: Any, beam: Any, pixel: tuple[float, float], number: i
         else:
             remark(f"The beam centre refers to panel {name}, which is hit by the direct beam.")
     if not 0 <= number < len(detector):
-        raise SentenceError(
-            f"The beam centre is given for panel {number}; the detector has panels 0 to {len(detector) - 1}."
-        )
+        last = len(detector) - 1
+        raise SentenceError(why(Cause.NO_SUCH_PANEL, panel=number, first_panel=0, last_panel=last))
     fast, slow = detector[number].get_pixel_size()
     set_fast_slow_beam_centre_mm(detector, beam, [pixel[0] * fast, pixel[1] * slow], number)
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from iota.causes import Cause, Why, why
 from iota.hdf5 import h5py
 from iota.hdf5_filters import missing_filter, remedy
-from iota.inputs.hdf5.masters import data_groups, image_keys, linked_file, open_hdf5, text_of, why_not_opened
+from iota.inputs.hdf5.masters import data_groups, image_keys, linked_file, open_hdf5, text_of, why_data_file
 
-DAMAGED = "The file is damaged or cut short: its pixels cannot be read."
 _MOST_LOOKED_AT = 2000  # data sets of one file
 
 
-def why_hdf5(path: Path, *, is_pixels: bool, index: int = 0) -> str | None:
-    """One sentence on why an image of a file that can be opened cannot be read; None when nothing is found.
+def why_hdf5(path: Path, *, is_pixels: bool, index: int = 0) -> Why | None:
+    """Why an image of a file that can be opened cannot be read; None when nothing is found.
 
     Args:
         path: of the file.
@@ -23,12 +23,12 @@ def why_hdf5(path: Path, *, is_pixels: bool, index: int = 0) -> str | None:
         index: of the image in the file.
     """
     if not h5py.is_hdf5(path):
-        return "The file is not HDF5, despite its name."
+        return why(Cause.NOT_HDF5)
     try:
         with _opened(path) as file:
             return _why_image(file, index, is_pixels) if is_pixels else _why_file(file) or _why_image(file, 0, False)
     except OSError:
-        return "The file is damaged or cut short: HDF5 cannot open it."
+        return why(Cause.HDF5_DAMAGED)
 
 
 def _opened(path: Path) -> Any:
@@ -38,23 +38,23 @@ def _opened(path: Path) -> Any:
         return open_hdf5(str(path))  # a detector may write to it
 
 
-def _why_file(file: Any) -> str | None:
+def _why_file(file: Any) -> Why | None:
     """Look at what describes the experiment: filters of any data set, links, and the groups that DIALS needs."""
     classes = set()
     looked_at = 0
 
-    def look(name: str, found: Any) -> str | None:
+    def look(name: str, found: Any) -> Why | Literal[False] | None:
         nonlocal looked_at
         looked_at += 1
         if looked_at > _MOST_LOOKED_AT:
-            return ""
+            return False  # ends the visit
         classes.add(text_of(found.attrs.get("NX_class", "")))
         depends_on = found.attrs.get("depends_on")
         if isinstance(found, h5py.Dataset):
             if name.endswith("/depends_on") and found.shape == ():
                 depends_on = found[()]
             if _leads_nowhere(found.parent, depends_on):
-                return f"The file holds no {text_of(depends_on)}, on which {found.name} depends."
+                return why(Cause.NO_AXIS, target=text_of(depends_on), item=found.name)
             return _why_filter(found)
         return next(filter(None, (_why_link(found, key) for key in found)), None)
 
@@ -63,7 +63,7 @@ def _why_file(file: Any) -> str | None:
         return problem or None
     for name, what in (("NXdetector", "detector"), ("NXbeam", "beam")):
         if "NXentry" in classes and name not in classes:
-            return f"The file describes no {what}: it has no group {name}."
+            return why(Cause.NO_GROUP, what=what, group=name)
     return None
 
 
@@ -72,7 +72,7 @@ def _leads_nowhere(group: Any, depends_on: Any) -> bool:
     return path not in (".", "") and group.get(path) is None
 
 
-def _why_image(file: Any, index: int, is_pixels: bool) -> str | None:
+def _why_image(file: Any, index: int, is_pixels: bool) -> Why | None:
     """Look at the data set that holds an image, and at the links on the way to it."""
     found = any(name.startswith("tag-") for name in file)  # of SACLA, which has its images elsewhere
     for group in data_groups(file):
@@ -86,24 +86,25 @@ def _why_image(file: Any, index: int, is_pixels: bool) -> str | None:
             found = True
             n_images = len(dataset) if dataset.ndim > 2 else 1
             if index < n_images or not is_pixels:
-                why = why_dataset(dataset, index if is_pixels else None)
-                if why == DAMAGED and dataset.file.filename != file.filename:
-                    return why.replace("The file", f"The data file {Path(dataset.file.filename).name}")
-                return why
+                found_why = why_dataset(dataset, index if is_pixels else None)
+                is_elsewhere = dataset.file.filename != file.filename
+                if found_why is not None and found_why.cause is Cause.PIXELS_DAMAGED and is_elsewhere:
+                    return why(Cause.DATA_FILE_PIXELS_DAMAGED, file=Path(dataset.file.filename).name)
+                return found_why
             index -= n_images
-    return None if found else "The file holds no images where NeXus and DECTRIS files have them, in entry/data."
+    return None if found else why(Cause.NO_IMAGES)
 
 
-def _why_link(group: Any, key: str) -> str | None:
+def _why_link(group: Any, key: str) -> Why | None:
     """Follow a link to where it ought to lead."""
     link = group.get(key, getlink=True)
     if isinstance(link, h5py.SoftLink) and group.get(key) is None:
-        return f"The file holds no {link.path}, to which the link {group.name}/{key} leads."
+        return why(Cause.DEAD_HDF5_LINK, target=link.path, link=f"{group.name}/{key}")
     if not isinstance(link, h5py.ExternalLink):
         return None
     problem = _why_other(_beside(group.file, link.filename), link.filename)
     if problem is None and group.get(key) is None:
-        return f"The data file {link.filename} holds no {link.path}."
+        return why(Cause.DATA_FILE_LACKS_DATASET, file=link.filename, dataset=link.path)
     return problem
 
 
@@ -112,13 +113,12 @@ def _beside(file: Any, name: str) -> Path:
     return Path(linked_file(file.filename, name))
 
 
-def _why_other(path: Path, name: str) -> str | None:
+def _why_other(path: Path, name: str) -> Why | None:
     """Look at a data file; ``name`` is what the master calls it."""
-    why = why_not_opened(str(path))
-    return f"The data file {name} {why}." if why else None
+    return why_data_file(str(path), name)
 
 
-def why_dataset(dataset: Any, index: int | None) -> str | None:
+def why_dataset(dataset: Any, index: int | None) -> Why | None:
     """Look at the pixels of an image, or of the first one where ``index`` is None, wherever they are."""
     problem = _why_filter(dataset)
     if dataset.is_virtual:
@@ -132,11 +132,11 @@ def why_dataset(dataset: Any, index: int | None) -> str | None:
     except OSError as error:  # though all filters are there
         if re.search("memory|alloc", str(error)):
             raise MemoryError(str(error)) from error
-        return DAMAGED
+        return why(Cause.PIXELS_DAMAGED)
     return None
 
 
-def _why_source(dataset: Any, source: Any, index: int | None) -> str | None:
+def _why_source(dataset: Any, source: Any, index: int | None) -> Why | None:
     """Look at a data set of which a virtual one is made, if the image is in it."""
     if index is not None and dataset.ndim > 2:
         first, last = source.vspace.get_select_bounds()
@@ -153,8 +153,8 @@ def _why_source(dataset: Any, source: Any, index: int | None) -> str | None:
         return _why_filter(found) if isinstance(found, h5py.Dataset) else None
 
 
-def _why_filter(dataset: Any) -> str | None:
+def _why_filter(dataset: Any) -> Why | None:
     found = missing_filter(dataset)
     if found is None:
         return None
-    return f"The file is compressed with HDF5 filter {found}, which is not installed here. {remedy(found.number)}"
+    return why(Cause.NO_FILTER, filter=str(found), remedy=remedy(found.number))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from dxtbx.model.experiment_list import Experiment, ExperimentList
 from dxtbx.sequence_filenames import template_regex
 from scitbx.array_family import flex
 
+from iota.causes import Cause, Why, why
 from iota.engine.backend.dials_files import read_experiments
 from iota.engine.backend.remarks import remark
 from iota.engine.backend.sentences import SentenceError
@@ -25,20 +25,13 @@ from iota.engine.images.crystfel_images import crystfel_images, geometry_detecto
 from iota.engine.images.detector_moves import bring_downstream, update_geometry
 from iota.engine.images.hdf5.images import HDF5Images, open_images
 from iota.engine.images.image_pickles import check_pickle
-from iota.engine.images.reading import (
-    DAMAGED,
-    ImportFailedError,
-    NoSuchImageError,
-    reading,
-    why_contents,
-    why_file,
-)
+from iota.engine.images.reading import ImportFailedError, NoSuchImageError, reading, why_contents, why_file
 from iota.engine.images.xtc_locators import read_locator
 from iota.errors import BackendError, InputError
 from iota.inputs.crystfel.geometry import is_geometry_name
 from iota.inputs.finding.hdf5 import master_beside
 from iota.inputs.hdf5.foreign import foreign_file, is_foreign
-from iota.inputs.hdf5.masters import is_hdf5, why_not_opened
+from iota.inputs.hdf5.masters import is_hdf5, why_own_file
 from iota.records import FrameRef
 
 FormatXTC.params_from_phil = staticmethod(read_locator)
@@ -147,7 +140,7 @@ def _set_models(imageset: Any, params: Any, reference_detector: Any) -> None:
     try:
         update_geometry(params, _downstream(imageset))
     except SentenceError as error:
-        raise ImportFailedError(str(error)) from error
+        raise ImportFailedError(error.why) from error
     if reference_detector is not None:
         _use_reference(imageset, params, reference_detector)
     _check_models(imageset)
@@ -168,15 +161,10 @@ def _check_models(imageset: Any) -> None:
     """Check that there are a wavelength and a distance."""
     wavelength_A = imageset.get_beam(0).get_wavelength()
     if not (math.isfinite(wavelength_A) and wavelength_A > 0):
-        raise ImportFailedError(
-            f"The file gives no usable wavelength ({wavelength_A:g} A); set it with geometry.beam.wavelength (A)."
-        )
+        raise ImportFailedError(why(Cause.NO_WAVELENGTH, wavelength_A=wavelength_A))
     distances_mm = (panel.get_directed_distance() for panel in imageset.get_detector(0))
     if not any(abs(mm) >= _LEAST_MM for mm in distances_mm):
-        raise ImportFailedError(
-            "The geometry in the file puts the detector at the sample (distance 0 mm);"
-            " set the distance with image_import.distance (mm)."
-        )
+        raise ImportFailedError(why(Cause.AT_THE_SAMPLE, distance_mm=0.0))
 
 
 def _use_reference(imageset: Any, params: Any, reference_detector: Any) -> None:
@@ -210,7 +198,7 @@ def _check_size(raw: Any, detector: Any) -> None:
     found = [tuple(panel.all()[::-1]) for panel in (raw if isinstance(raw, tuple) else (raw,))]
     wanted = [tuple(panel.get_image_size()) for panel in detector]
     if found != wanted:
-        raise ImportFailedError(f"The image has {_sizes(found)}, but the detector in its header has {_sizes(wanted)}.")
+        raise ImportFailedError(why(Cause.SIZE_DIFFERS, image=_sizes(found), detector=_sizes(wanted)))
 
 
 def _sizes(panels: list[tuple[int, ...]]) -> str:
@@ -235,35 +223,40 @@ def _imageset(frame: FrameRef, params: Any, link: Path, opened: OpenedFile | Non
         return known
     format_class = None if is_foreign(frame.path) else get_format_class_for_file(frame.path)
     if format_class is None or format_class.is_abstract():
-        foreign, master = foreign_file(frame.path), master_beside(frame.path)
-        known = None if foreign is None else f"This is {foreign.one}: {foreign.way}."
-        if master is not None:
-            known = f"This is a data file of {Path(master).name}: give that one instead."
-        why = known or why_contents(path) or "DIALS does not recognise this file as a diffraction image."
-        raise ImportFailedError(why)
+        raise ImportFailedError(_why_not_recognised(path))
     if not issubclass(format_class, FormatMultiImage):
         if frame.index:
-            raise NoSuchImageError("The file holds 1 image only.")
+            raise NoSuchImageError(why(Cause.NO_SUCH_IMAGE, n_images=1))
         is_numbered = template_regex(path.name)[0] is not None
         return format_class.get_imageset([frame.path if is_numbered else _linked(path, link)], as_imageset=True)
     n_images = format_class(frame.path).get_num_images()
     if index >= n_images:
-        raise NoSuchImageError(f"The file holds {n_images} images only.")
+        raise NoSuchImageError(why(Cause.NO_SUCH_IMAGE, n_images=n_images))
     imageset = format_class.get_imageset([frame.path], as_imageset=True, single_file_indices=[index])
     if opened is not None:
         opened.keep(frame.path, format_class, imageset)
     return imageset
 
 
+def _why_not_recognised(path: Path) -> Why:
+    """Why no format class takes a file."""
+    foreign, master = foreign_file(str(path)), master_beside(str(path))
+    if master is not None:
+        return why(Cause.IS_DATA_FILE, master=Path(master).name)
+    if foreign is not None:
+        return why(Cause.OTHER_FORMAT, format=foreign.one, way=foreign.way)
+    return why_contents(path) or why(Cause.NOT_RECOGNISED)
+
+
 def _crystfel_imageset(geometry: str, path: str, index: int, has_wavelength: bool) -> Any:
     """Image set of an image as a CrystFEL geometry describes it."""
-    why = why_not_opened(path)
-    if why:
-        raise ImportFailedError(f"The file {why}.")
+    problem = why_own_file(path)
+    if problem:
+        raise ImportFailedError(problem)
     try:
         return crystfel_images(geometry).imageset(path, index, has_wavelength)
     except InputError as error:
-        raise ImportFailedError(f"{Path(path).name}: {error}") from error
+        raise ImportFailedError(why(Cause.CRYSTFEL_FILE, file=Path(path).name, text=str(error))) from error
 
 
 def _hdf5_imageset(path: str, index: int, opened: OpenedFile, has_wavelength: bool) -> Any:
@@ -271,9 +264,9 @@ def _hdf5_imageset(path: str, index: int, opened: OpenedFile, has_wavelength: bo
     images = opened.hdf5(path)
     if images is None:
         return None
-    why = images.reason(index) or ("" if has_wavelength else images.no_wavelength(index))
-    if why:
-        raise (ImportFailedError if index < images.map.n_images else NoSuchImageError)(why)
+    problem = images.why(index) or (None if has_wavelength else images.no_wavelength(index))
+    if problem:
+        raise (ImportFailedError if index < images.map.n_images else NoSuchImageError)(problem)
     if images.map.channel is not None:
         remark(images.map.channel.sentence())
     return images.imageset(index)
@@ -296,10 +289,8 @@ def _check_file(path: Path) -> None:
         with path.open("rb") as file:
             start = file.read(2)
         check_pickle(path, start)
-    except pickle.UnpicklingError as error:
-        raise ImportFailedError(str(error)) from error
     except (OSError, EOFError) as error:
-        raise ImportFailedError(DAMAGED) from error
+        raise ImportFailedError(why(Cause.PIXELS_DAMAGED)) from error
 
 
 def load_reference_geometry(path: str | None) -> Any:
@@ -313,10 +304,7 @@ def load_reference_geometry(path: str | None) -> Any:
     if not Path(path).is_file():
         raise BackendError(f"The reference geometry {path} is not a file.")
     if is_geometry_name(path):
-        try:
-            return geometry_detector(crystfel_images(path).geometry, path)
-        except ImportFailedError as error:
-            raise BackendError(str(error)) from error
+        return geometry_detector(crystfel_images(path).geometry, path)
     try:
         with reading("header", path):
             images = open_images(path) if is_hdf5(path) else None

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from dxtbx.format.Format import Format
 
+from iota.causes import Cause, why
 from iota.engine.backend.literal_pickles import NotAdmittedError, load, read_literally
+from iota.engine.images.reading import ImportFailedError
 
 _PICKLES = (b"\x80", b"(d", b"}q")
 _COMPRESSED = (b"\x1f\x8b", b"BZ")
@@ -30,7 +32,7 @@ def check_pickle(path: Path, start: bytes) -> None:
         start: its first two bytes.
 
     Raises:
-        pickle.UnpicklingError: it holds something else; the text is a sentence for people.
+        ImportFailedError: it holds something else.
         OSError: it cannot be read.
     """
     if not start.startswith(_PICKLES + _COMPRESSED):
@@ -42,8 +44,6 @@ def check_pickle(path: Path, start: bytes) -> None:
         try:
             load(file)
         except NotAdmittedError as error:
-            raise pickle.UnpicklingError(
-                f"The image is a pickle that contains more than numbers ({error}); it is not opened."
-            ) from error
+            raise ImportFailedError(why(Cause.PICKLE_NOT_OPENED, content=str(error))) from error
         except pickle.UnpicklingError as error:
-            raise pickle.UnpicklingError("The image is a damaged pickle.") from error
+            raise ImportFailedError(why(Cause.PICKLE_DAMAGED)) from error

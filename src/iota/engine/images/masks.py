@@ -56,21 +56,20 @@ def shape_of(mask: Mask) -> Shape:
 
 
 def check_shape(mask: Mask, detector: Any, what: str) -> None:
-    """See that a mask fits the panels of a detector; raises as :func:`check_shapes`."""
-    check_shapes(shape_of(mask), detector, what)
-
-
-def check_shapes(found: Shape, detector: Any, what: str) -> None:
-    """See that a mask of this shape fits the panels of a detector.
+    """See that a mask fits the panels of a detector.
 
     Raises:
         UsageError: it does not; the text says both shapes.
     """
+    differs = difference(shape_of(mask), detector)
+    if differs is not None:
+        raise UsageError(f"{what} has {differs[0]}, but the images have {differs[1]}. Make one from these images.")
+
+
+def difference(found: Shape, detector: Any) -> tuple[str, str] | None:
+    """Shapes of a mask and of the panels of a detector, in words; None where the mask fits."""
     wanted = [panel.get_image_size()[::-1] for panel in detector]
-    if found != wanted:
-        raise UsageError(
-            f"{what} has {_shape_text(found)}, but the images have {_shape_text(wanted)}. Make one from these images."
-        )
+    return None if found == wanted else (_shape_text(found), _shape_text(wanted))
 
 
 def check_something_is_left(mask: Mask, what: str) -> None:

@@ -1,4 +1,4 @@
-"""Explains in one sentence why an image cannot be read."""
+"""Explains why an image cannot be read, as a cause with a sentence; messages of libraries go into the frame's log."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from iota.engine.backend.sentences import IN_LOG, NO_MEMORY, log_words
-from iota.engine.images.hdf5_problems import DAMAGED as DAMAGED
+from iota.causes import Cause, Why, why
+from iota.engine.backend.sentences import FrameError, log_words, message_of
 from iota.engine.images.hdf5_problems import why_hdf5
 from iota.hdf5 import h5py
 from iota.inputs.hdf5.image_map import TooManyImagesError
 
 What = Literal["header", "pixels", "geometry", "layout"]
 
-_UNKNOWN: dict[What, str] = {
-    "header": "The header of the image could not be understood",
-    "pixels": "The pixels of the image could not be read",
-    "geometry": "The given geometry (image_import, geometry) could not be applied to the detector of this image",
-    "layout": "The geometry of the image is not plausible: check distance, wavelength, beam centre and panels",
+_UNKNOWN: dict[What, Cause] = {
+    "header": Cause.HEADER_NOT_UNDERSTOOD,
+    "pixels": Cause.PIXELS_NOT_READ,
+    "geometry": Cause.GEOMETRY_NOT_APPLIED,
+    "layout": Cause.GEOMETRY_NOT_PLAUSIBLE,
 }
 _PACKED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open}
 _HDF5_ENDINGS = {".h5", ".hdf5", ".nxs", ".cxi"}
 
 
-class ImportFailedError(Exception):
+class ImportFailedError(FrameError):
     """The frame cannot be read; the text is a sentence."""
 
 
@@ -39,7 +39,7 @@ class NoSuchImageError(ImportFailedError):
 
 @contextlib.contextmanager
 def reading(what: What, path: str, index: int = 0) -> Iterator[None]:
-    """Turn whatever is raised while an image is read into an ImportFailedError with a sentence.
+    """Turn whatever is raised while an image is read into an ImportFailedError with its cause.
 
     Args:
         what: is being read, or done.
@@ -54,8 +54,8 @@ def reading(what: What, path: str, index: int = 0) -> Iterator[None]:
         raise ImportFailedError(why_unreadable(error, path, what, index)) from error
 
 
-def why_unreadable(error: BaseException, path: str | Path, what: What = "pixels", index: int = 0) -> str:
-    """One sentence on why an image, or its header, could not be read.
+def why_unreadable(error: BaseException, path: str | Path, what: What = "pixels", index: int = 0) -> Why:
+    """Find out why an image, or its header, could not be read.
 
     The file is examined again: the messages of the libraries do not distinguish a missing filter from a damaged file.
 
@@ -66,43 +66,43 @@ def why_unreadable(error: BaseException, path: str | Path, what: What = "pixels"
         index: of the image in the file.
     """
     if isinstance(error, ImportFailedError):
-        return str(error)
+        return error.why
     if isinstance(error, TooManyImagesError):
-        return f"The file is not opened: {error}"
+        return why(Cause.TOO_MANY_IMAGES, text=str(error))
     if isinstance(error, MemoryError):
         log_words(error)
-        return NO_MEMORY
+        return why(Cause.MEMORY_LIMIT_READING)
     path = Path(path)
     try:
         found = why_file(path) or (why_contents(path, what, index) if what in ("header", "pixels") else None)
     except MemoryError:
-        found = NO_MEMORY
+        found = why(Cause.MEMORY_LIMIT_READING)
     log_words(error, is_known=found is not None)
-    return found or f"{_UNKNOWN[what]}. {IN_LOG}"
+    return found or why(_UNKNOWN[what], message=message_of(error))
 
 
-def why_file(path: Path) -> str | None:
+def why_file(path: Path) -> Why | None:
     """What keeps a file from being opened; None when nothing does."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            return "This is not a file."
+            return why(Cause.NOT_A_FILE)
         if status.st_size == 0:
-            return "The file is empty."
+            return why(Cause.FILE_EMPTY)
         with path.open("rb") as file:
             file.read(1)
     except (FileNotFoundError, NotADirectoryError, ValueError):  # the last: a zero in the name
         if path.is_symlink():
-            return f"The file is a link to {path.readlink()}, which does not exist."
-        return "There is no such file."
+            return why(Cause.DEAD_LINK, target=str(path.readlink()))
+        return why(Cause.NO_FILE)
     except PermissionError:
-        return "The file may not be read; check its permissions."
+        return why(Cause.NO_PERMISSION)
     except OSError as error:
-        return f"The file cannot be read: {error.strerror}."
+        return why(Cause.FILE_ERROR, error=str(error.strerror))
     return None
 
 
-def why_contents(path: Path, what: What = "header", index: int = 0) -> str | None:
+def why_contents(path: Path, what: What = "header", index: int = 0) -> Why | None:
     """What is wrong with the contents of a file that can be opened; None when nothing is found."""
     ending = path.suffix.lower()
     if h5py.is_hdf5(path) or ending in _HDF5_ENDINGS:
@@ -113,8 +113,8 @@ def why_contents(path: Path, what: What = "header", index: int = 0) -> str | Non
                 while file.read(1 << 20):
                     pass
         except (OSError, EOFError, zlib.error):
-            return f"The file is damaged or cut short: it cannot be decompressed ({ending})."
-    return DAMAGED if _is_shorter_than_promised(path) else None
+            return why(Cause.PACKED_DAMAGED, ending=ending)
+    return why(Cause.PIXELS_DAMAGED) if _is_shorter_than_promised(path) else None
 
 
 def _is_shorter_than_promised(path: Path) -> bool:

@@ -10,18 +10,17 @@ from typing import Any
 
 from dials.command_line.stills_process import sync_geometry
 
+from iota.causes import Cause, Why, why
+
 _PIXEL_TOLERANCE = 0.01  # relative; pixel sizes are rounded differently, and detectors differ by more
 
 
-def difference(reference: Any, detector: Any) -> str:
-    """How a reference geometry differs from the detector of the images, as a sentence; empty when it fits."""
+def difference(reference: Any, detector: Any) -> Why | None:
+    """How a reference geometry differs from the detector of the images; None when it fits."""
     ours, theirs = ([_Kind(panel) for panel in model] for model in (reference, detector))
     if len(ours) == len(theirs) and all(one.is_like(other) for one, other in zip(ours, theirs, strict=True)):
-        return ""
-    return (
-        f"The reference geometry is for a different detector: it has {_text(ours)}, but the images have"
-        f" {_text(theirs)}. Give a geometry of their detector, or leave advanced.reference_geometry out."
-    )
+        return None
+    return why(Cause.OTHER_DETECTOR, reference=_text(ours), image=_text(theirs))
 
 
 def put_in_place(reference: Any, detector: Any) -> None:

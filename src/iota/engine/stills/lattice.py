@@ -66,7 +66,7 @@ def _describe(experiment: Any, integrated: Any, indexed: Any, strong_sigma: floa
         d_min_A=round(float(d.min()), 3),
         d_max_A=round(float(d.max()), 3),
         wilson_b_A2=_optional(wilson_b_A2(d, intensity), 2),
-        mosaicity_deg=_attribute(crystal, "get_half_mosaicity_deg", 5),
+        half_mosaicity_deg=_attribute(crystal, "get_half_mosaicity_deg", 5),
         domain_size_A=_attribute(crystal, "get_domain_size_ang", 1),
         beam_centre_mm=centre_mm,
         beam_centre_px=centre_px,

@@ -25,6 +25,7 @@ from dials.algorithms.refinement.prediction.managed_predictors import Experiment
 from dials.array_family import flex
 from dxtbx.model import Crystal, MosaicCrystalSauter2014
 
+from iota.causes import Cause, why
 from iota.crystallography.cells import basis_from_cell, cell_text
 from iota.crystallography.nearness import Tolerance
 from iota.engine.backend import versions
@@ -234,7 +235,7 @@ class StillIndexer(StillsIndexerBasisVectorSearch):  # type: ignore[misc]  # DIA
         if self.params.known_symmetry.space_group is not None:
             symmetric, _ = self._symmetry_handler.apply_symmetry(crystal)
             if symmetric is None:
-                raise SentenceError("The refined lattice no longer fits the known symmetry.")
+                raise SentenceError(why(Cause.NOT_OF_KNOWN_SYMMETRY))
         pixel_size = experiments[0].detector[0].get_pixel_size()
         residual_px = fit.residual_mm / np.array(pixel_size)
         return _Candidate(crystal, len(fit.rows), float(np.sqrt((residual_px**2).sum(axis=1).mean())))

@@ -15,6 +15,7 @@ from dials.array_family import flex
 from scipy.special import expit
 from scitbx import lbfgs
 
+from iota.causes import Cause, why
 from iota.engine.backend.sentences import SentenceError
 from iota.engine.stills.still_refinement import Array
 
@@ -67,7 +68,7 @@ def _envelope(d_A: Array, excursion_rad: Array) -> tuple[float, float]:
     n_bins = min(max(_LEAST_BINS, len(d_A) // _SPOTS_A_BIN), _MOST_BINS)
     size = len(d_A) // n_bins
     if size == 0:
-        raise SentenceError(f"{len(d_A)} spots are too few to estimate the mosaicity.")
+        raise SentenceError(why(Cause.TOO_FEW_FOR_MOSAICITY, n_spots=len(d_A)))
     order = np.argsort(-d_A, kind="stable")[: n_bins * size].reshape(n_bins, size)
     x, y = d_A[order].mean(axis=1), excursion_rad[order].max(axis=1)
     slope, intercept = np.linalg.solve([[x @ x, x.sum()], [x.sum(), n_bins]], [x @ y, y.sum()])
@@ -84,7 +85,7 @@ class _Likelihood:
     def compute_functional_and_gradients(self) -> tuple[float, Any]:
         """Value and gradient, as scitbx asks for them."""
         if not max(abs(x) for x in self.x) < _LARGEST_LOGARITHM:
-            raise SentenceError("The mosaicity diverges.")
+            raise SentenceError(why(Cause.MOSAICITY_DIVERGES))
         inverse_size, mosaicity = math.exp(self.x[0]), math.exp(self.x[1])
         limit = 0.5 * (self.d_A * inverse_size + mosaicity)
         ratio = self.delpsi_rad / limit
@@ -100,7 +101,7 @@ class _Likelihood:
 
 def _maximum_likelihood(d_A: Array, delpsi_rad: Array, inverse_size: float, mosaicity: float) -> tuple[float, float]:
     if not mosaicity > 0.0:
-        raise SentenceError("The mosaicity diverges.")
+        raise SentenceError(why(Cause.MOSAICITY_DIVERGES))
     likelihood = _Likelihood(d_A, delpsi_rad, inverse_size, mosaicity)
     lbfgs.run(  # with the tolerances of DIALS, so that both end at the same numbers
         target_evaluator=likelihood,

@@ -8,6 +8,7 @@ from dials.array_family import flex
 from rstbx.indexing_api import find_green_bar, rayleigh_cpp
 from rstbx.outlier_spots.fit_distribution import fit_cdf
 
+from iota.causes import Cause, why
 from iota.engine.backend.sentences import SentenceError
 
 _FITTED_SHARE = 0.4  # of the spots, the nearest ones, to which the distribution is fitted
@@ -31,7 +32,7 @@ def inliers(residual_mm: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     order = np.argsort(distance, kind="stable")
     n_fitted = int(_FITTED_SHARE * len(distance))
     if n_fitted < _LEAST_FITTED:
-        raise SentenceError(f"{len(distance)} indexed spots are too few to tell outliers.")
+        raise SentenceError(why(Cause.TOO_FEW_FOR_OUTLIERS, n_spots=len(distance)))
     sorted_distance = flex.double(distance[order])
     cumulative = flex.double(np.arange(len(distance)) / len(distance))
     fitted = fit_cdf(sorted_distance[:n_fitted], cumulative[:n_fitted], rayleigh_cpp)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from cctbx import sgtbx
 
+from iota.causes import Cause, why
 from iota.crystallography.indices import hkl_from_flex
 from iota.engine.backend.sentences import SentenceError
 
@@ -144,7 +145,7 @@ def refine(a_star: Array, spots: StillSpots, space_group: Any) -> Refined:
         ValueError: there are fewer spots than orientation parameters, or the crystal cannot be composed.
     """
     if len(spots) < 3:
-        raise SentenceError(f"{len(spots)} spots are too few to refine a crystal.")
+        raise SentenceError(why(Cause.TOO_FEW_TO_REFINE, n_spots=len(spots)))
     basis = metric_basis(space_group)
     if len(spots) < len(basis):
         basis = basis[:0]  # as DIALS: with fewer spots than cell parameters the cell stays

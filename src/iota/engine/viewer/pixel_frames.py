@@ -13,10 +13,10 @@ import numpy.typing as npt
 from dials.array_family import flex
 from dxtbx import flumpy
 
+from iota.causes import Cause, Why, why
 from iota.engine.backend import parameters as backend
 from iota.engine.backend.dials_files import read_experiments
 from iota.engine.backend.frame_log import frame_log
-from iota.engine.backend.sentences import elsewhere
 from iota.engine.images.image import import_models, load_reference_geometry, read_pixels
 from iota.engine.images.masks import load_mask
 from iota.engine.images.reading import ImportFailedError, NoSuchImageError, reading
@@ -50,7 +50,7 @@ class OpenFrame:
         with reading("layout", self.imageset.paths()[0]):
             self.layout: Layout = layout_of(self.detector, self.beam)
         if [place.size for place in self.layout.panels] != [panel.shape[::-1] for panel in self.counts]:
-            raise ImportFailedError("The geometry of the run is that of another detector.")
+            raise ImportFailedError(why(Cause.OTHER, text="The geometry of the run is that of another detector."))
         self.saturation = [float(panel.get_trusted_range()[1]) for panel in self.detector]
         self.scale = scale_of(self.counts, self.valid)
         self.contrast = contrast_of(self.counts, self.valid)
@@ -121,7 +121,7 @@ class OpenFrames:
             except ImportFailedError as error:
                 is_there = Path(path).exists() and not isinstance(error, NoSuchImageError)
                 raise (UsageError if is_there else NotFoundError)(
-                    f"{Path(path).name} cannot be shown. {in_terminal(str(error), log.getvalue())}"
+                    f"{Path(path).name} cannot be shown. {in_terminal(error.why, log.getvalue())}"
                 ) from error
         self._kept.move_to_end(key)
         while len(self._kept) > 1 and sum(frame.n_bytes for frame in self._kept.values()) > _MOST_BYTES:
@@ -139,15 +139,15 @@ class OpenFrames:
         return OpenFrame(imported, shown)
 
 
-def _why(error: OSError | UnicodeDecodeError) -> str:
+def _problem(error: OSError | UnicodeDecodeError) -> str:
     return error.strerror or str(error) if isinstance(error, OSError) else "it is not text in UTF-8"
 
 
-def in_terminal(sentence: str, words: str) -> str:
+def in_terminal(why: Why, words: str) -> str:
     """The sentence for a page, after the DIALS message has gone to the terminal of the server if it refers to that."""
-    told = elsewhere(sentence, "The DIALS message is in the terminal of the server.")
-    if told != sentence:
-        logger.warning("%s\n%s", sentence, words)
+    told = why.elsewhere("The DIALS message is in the terminal of the server.")
+    if told != str(why):
+        logger.warning("%s\n%s", why, words)
     return told
 
 
@@ -161,7 +161,7 @@ def parameters(target: str, *more: str) -> Any:
     try:
         text = Path(target).read_text(encoding="utf-8") if target else ""
     except (OSError, UnicodeDecodeError) as error:
-        raise RunFolderError(f"The settings of the run, {target}, cannot be read: {_why(error)}.") from error
+        raise RunFolderError(f"The settings of the run, {target}, cannot be read: {_problem(error)}.") from error
     try:
         params = backend.extract(text, *more)
     except Exception as error:  # PHIL raises what it likes

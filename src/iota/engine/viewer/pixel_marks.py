@@ -20,7 +20,7 @@ from dxtbx import flumpy
 from iota.crystallography.indices import hkl_from_flex
 from iota.engine.backend.dials_files import read_experiments, read_reflections
 from iota.engine.backend.frame_log import frame_log
-from iota.engine.backend.sentences import reason
+from iota.engine.backend.sentences import why_stopped
 from iota.engine.spots.spots import SpotFinder
 from iota.engine.viewer.pixel_frames import OpenFrame, in_terminal, parameters
 from iota.errors import BackendError, RunFolderError, UsageError
@@ -118,7 +118,7 @@ def _sentence_of_spot_finding() -> Iterator[None]:
         try:
             yield
         except Exception as error:
-            said = reason(error, "spotfinding")
+            said = why_stopped(error, "spotfinding")
             raise UsageError(
                 f"Spots cannot be found with these settings. {in_terminal(said, log.getvalue())}"
             ) from error

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 import numpy as np
 
+from iota.causes import Cause, Why, why
 from iota.hdf5 import h5py
 from iota.inputs.hdf5.masters import UNREADABLE as UNREADABLE
 from iota.inputs.hdf5.masters import (
@@ -22,7 +23,7 @@ from iota.inputs.hdf5.masters import (
     linked_file,
     open_hdf5,
     promised_images,
-    why_not_opened,
+    why_data_file,
 )
 from iota.inputs.hdf5.stretches import ImageMap as ImageMap
 from iota.inputs.hdf5.stretches import Stretch as Stretch
@@ -102,7 +103,7 @@ class _Held(msgspec.Struct):
     shape: tuple[int, ...] = ()
     dtype: str = ""
     said: tuple[int, int] | None = None  # numbers of its first and last image, as DECTRIS counts them
-    reason: str = ""
+    why: Why | None = None
 
 
 class _Search:
@@ -128,12 +129,10 @@ class _Search:
             taken = one.stretches if channel is None else of_channel(one.stretches, channel.index, model.shape)
             stretches += (msgspec.structs.replace(s, first=s.first + n_images) for s in taken)
             if count > one.count:
-                reason = one.reason or self._too_short(one)
+                lost = one.why or self._too_short(one)
                 there = max(0, one.count)
                 stretches.append(
-                    Stretch(
-                        n_images + there, count - there, file=one.file, dataset=one.dataset, row=there, reason=reason
-                    )
+                    Stretch(n_images + there, count - there, file=one.file, dataset=one.dataset, row=there, why=lost)
                 )
             n_images += count
         if n_images > MOST_IMAGES:
@@ -152,8 +151,8 @@ class _Search:
             still_written=frozenset(self.still_written),
         )
 
-    def _too_short(self, held: _Held) -> str:
-        return f"The data file {os.path.basename(held.file)} is shorter than the master says."
+    def _too_short(self, held: _Held) -> Why:
+        return why(Cause.DATA_FILE_TOO_SHORT, file=os.path.basename(held.file))
 
     def _counts(self, file: h5py.File, held: list[_Held]) -> list[int]:
         """How many images each of several datasets is to hold, those in missing files among them."""
@@ -185,8 +184,8 @@ class _Search:
         if not isinstance(link, h5py.ExternalLink):
             found = group.get(key)
             if found is None and isinstance(link, h5py.SoftLink):
-                why = f"The file holds no {link.path}, to which the link {group.name}/{key} leads."
-                return _lost(self.own, link.path, why)
+                nowhere = why(Cause.DEAD_HDF5_LINK, target=link.path, link=f"{group.name}/{key}")
+                return _lost(self.own, link.path, nowhere)
             return self._dataset(found, depth) if isinstance(found, h5py.Dataset) else _Held(0, [])
         return self._elsewhere(link.filename, link.path, group.file.filename, depth)
 
@@ -197,7 +196,7 @@ class _Search:
             self.targets.add(path)
         if not os.path.exists(path):
             self.missing[name] = None
-        found, what = None, f"The data file {os.path.basename(name)}"
+        found, file_name = None, os.path.basename(name)
         try:
             with open_hdf5(path) as file:
                 parent, _, key = dataset.rpartition("/")
@@ -205,11 +204,13 @@ class _Search:
                 if depth < _DEEPEST and isinstance(group, h5py.Group) and key in group:
                     found = self._link(group, key, depth + 1)
         except UNREADABLE:
-            why = why_not_opened(path) or "is damaged or cut short: HDF5 cannot read it"
-            return _lost(path, dataset, f"{what} {why}.")
+            problem = why_data_file(path, file_name) or why(Cause.DATA_FILE_UNREADABLE, file=file_name)
+            return _lost(path, dataset, problem)
         if found is None:
-            return _lost(path, dataset, f"{what} holds no {dataset}.")
-        return found if found.file else _lost(path, dataset, f"{what} holds no images in {dataset}.")
+            return _lost(path, dataset, why(Cause.DATA_FILE_LACKS_DATASET, file=file_name, dataset=dataset))
+        if not found.file:
+            return _lost(path, dataset, why(Cause.DATA_FILE_WITHOUT_IMAGES, file=file_name, dataset=dataset))
+        return found
 
     def _dataset(self, dataset: h5py.Dataset, depth: int) -> _Held:
         if dataset.ndim < 2:
@@ -235,10 +236,10 @@ class _Search:
             self.still_written.add(path)
         n = n_written(dataset)
         if n < held.count:
-            short = f"The pixels of this image were not written into {os.path.basename(path)}."
+            short = why(Cause.NOT_WRITTEN, file=os.path.basename(path))
             whole = held.stretches[0]
             held.stretches = [msgspec.structs.replace(whole, count=n)] if n else []
-            held.stretches.append(msgspec.structs.replace(whole, first=n, count=held.count - n, row=n, reason=short))
+            held.stretches.append(msgspec.structs.replace(whole, first=n, count=held.count - n, row=n, why=short))
 
     def _virtual(self, dataset: h5py.Dataset, depth: int) -> list[Stretch]:
         """What lies behind a virtual dataset."""
@@ -263,7 +264,7 @@ class _Search:
             return self._as_it_is(dataset)
         nowhere = np.flatnonzero(~covered)
         for run in progressions(nowhere, nowhere):
-            found.append(Stretch(run.first, run.length, run.step, reason="No data file holds this image."))
+            found.append(Stretch(run.first, run.length, run.step, why=why(Cause.IN_NO_DATA_FILE)))
         return found
 
     def _as_it_is(self, dataset: h5py.Dataset) -> list[Stretch]:
@@ -280,7 +281,7 @@ class _Search:
         group = file.get(parent or "/")
         if depth < _DEEPEST and isinstance(group, h5py.Group) and key in group:
             return self._link(group, key, depth + 1)
-        return _lost(self.own, dataset, f"The dataset {dataset} is missing.")
+        return _lost(self.own, dataset, why(Cause.NO_DATASET, dataset=dataset))
 
 
 def n_written(dataset: h5py.Dataset) -> int:
@@ -293,15 +294,15 @@ def n_written(dataset: h5py.Dataset) -> int:
     return min(n_said, n_there)
 
 
-def _lost(file: str, dataset: str, reason: str) -> _Held:
-    return _Held(-1, [], file, dataset, reason=reason)
+def _lost(file: str, dataset: str, why: Why) -> _Held:
+    return _Held(-1, [], file, dataset, why=why)
 
 
 def _placed(held: _Held, images: Rows, rows: Rows, into: Box | None, part: Box | None) -> Iterator[Stretch]:
     """Stretches of what a virtual dataset takes from one source."""
     part = None if part == tuple((0, n) for n in held.shape) else part
     beyond = rows >= max(0, held.count)
-    why = held.reason or f"The data file {os.path.basename(held.file)} is shorter than the master says."
+    lost = held.why or why(Cause.DATA_FILE_TOO_SHORT, file=os.path.basename(held.file))
     for run in progressions(images[beyond], rows[beyond]):
         yield Stretch(
             run.first,
@@ -313,7 +314,7 @@ def _placed(held: _Held, images: Rows, rows: Rows, into: Box | None, part: Box |
             run.row_step,
             into,
             part,
-            why,
+            lost,
         )
     for inner in held.stretches:
         mine = (rows >= inner.first) & (rows < inner.first + inner.count * inner.step)

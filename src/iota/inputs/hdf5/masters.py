@@ -7,10 +7,11 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from iota.causes import Cause, Why, why
 from iota.hdf5 import h5py
 
 # No lock: it would stop either the detector or us. HDF5 opens a file only in the way in which this process has it open.
@@ -44,7 +45,34 @@ def linked_file(master: str, name: str) -> str:
     return next((place for place in places if os.path.exists(place)), places[0])
 
 
-def why_not_opened(path: str) -> str:
+NotOpened = Literal[
+    "",
+    "is missing",
+    "is not a file",
+    "is empty",
+    "is not HDF5, or damaged at its beginning",
+    "may not be read; check its permissions",
+    "is damaged or cut short: HDF5 cannot open it",
+]
+_OWN_FILE: dict[NotOpened, Cause] = {
+    "is missing": Cause.NO_FILE,
+    "is not a file": Cause.NOT_A_FILE,
+    "is empty": Cause.FILE_EMPTY,
+    "is not HDF5, or damaged at its beginning": Cause.NOT_HDF5_OR_DAMAGED,
+    "may not be read; check its permissions": Cause.NO_PERMISSION,
+    "is damaged or cut short: HDF5 cannot open it": Cause.HDF5_DAMAGED,
+}
+_DATA_FILE: dict[NotOpened, Cause] = {
+    "is missing": Cause.NO_DATA_FILE,
+    "is not a file": Cause.DATA_FILE_NOT_A_FILE,
+    "is empty": Cause.DATA_FILE_EMPTY,
+    "is not HDF5, or damaged at its beginning": Cause.DATA_FILE_NOT_HDF5,
+    "may not be read; check its permissions": Cause.DATA_FILE_NO_PERMISSION,
+    "is damaged or cut short: HDF5 cannot open it": Cause.DATA_FILE_DAMAGED,
+}
+
+
+def why_not_opened(path: str) -> NotOpened:
     """Why a file cannot be opened as HDF5, to follow its name; empty when it can be opened."""
     try:
         if not Path(path).exists():
@@ -61,6 +89,18 @@ def why_not_opened(path: str) -> str:
         return "may not be read; check its permissions"
     except UNREADABLE:
         return "is damaged or cut short: HDF5 cannot open it"
+
+
+def why_own_file(path: str) -> Why | None:
+    """Why a file cannot be opened as HDF5; None when it can be."""
+    problem = why_not_opened(path)
+    return why(_OWN_FILE[problem]) if problem else None
+
+
+def why_data_file(path: str, name: str) -> Why | None:
+    """Why a data file, which has this name in its master, cannot be opened; None when it can be."""
+    problem = why_not_opened(path)
+    return why(_DATA_FILE[problem], file=name) if problem else None
 
 
 def is_hdf5(path: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from iota.causes import Cause, Why, why
 from iota.inputs.hdf5.threshold import Channel
 from iota.inputs.hdf5.virtual import Box, Progression, Rows
 
@@ -31,7 +32,7 @@ class Stretch(msgspec.Struct, frozen=True):
     row_step: int = 1
     into: Box | None = None  # which pixels of the image these are; None: all
     part: Box | None = None  # which pixels of a row; None: all
-    reason: str = ""  # a sentence: why they cannot be read
+    why: Why | None = None  # they cannot be read
 
     def row_of(self, index: int) -> int | None:
         """Row of the image ``index``."""
@@ -73,17 +74,17 @@ class ImageMap(msgspec.Struct, frozen=True, dict=True):
         near = itertools.chain(plain[max(0, end - 1) : end], stepped)
         return [stretch for band in near for stretch in band if stretch.has(index)]
 
-    def reason(self, index: int) -> str:
-        """Why an image cannot be read; empty when it can."""
+    def why(self, index: int) -> Why | None:
+        """Why an image cannot be read; None when it can."""
         if not 0 <= index < self.n_images:
-            return f"The file holds {self.n_images} images only."
-        return next((stretch.reason for stretch in self.at(index) if stretch.reason), "")
+            return why(Cause.NO_SUCH_IMAGE, n_images=self.n_images)
+        return next((stretch.why for stretch in self.at(index) if stretch.why), None)
 
     def readable(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """Whether each image `[n]` can be read."""
         found = np.ones(self.n_images, dtype=np.bool_)
         for stretch in self.stretches:
-            if stretch.reason:
+            if stretch.why:
                 found[stretch.images()] = False
         return found
 

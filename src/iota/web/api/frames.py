@@ -9,10 +9,11 @@ from fastapi import APIRouter, Header, Path, Query
 from starlette.responses import Response, StreamingResponse
 
 from iota.analysis.table.arrow import MEDIA_TYPE, arrow_stream
-from iota.analysis.table.columns import COLUMNS
+from iota.analysis.table.columns import COLUMNS, current_name
 from iota.analysis.table.selection import Wanted, select_rows
 from iota.errors import UsageError
 from iota.records import FrameResult
+from iota.runs.earlier_records import with_old_names
 from iota.web.api.answers import RunId, current_run, finished_record, json_answer, still_the_same
 from iota.web.api.columns import float32_rows, zero_of_finished
 from iota.web.api.descriptions import answers, error_answers
@@ -48,6 +49,9 @@ def add_frames(api: APIRouter, projects: Projects) -> None:
         reason: Annotated[
             list[str] | None, Query(description="Any of these reasons, as in the table of the run.", max_length=100)
         ] = None,
+        cause: Annotated[
+            list[str] | None, Query(description="Any of these causes, by their codes.", max_length=100)
+        ] = None,
         where: Annotated[
             list[str] | None, Query(description="Limits that must all hold, e.g. d_min_A<2.5.", max_length=20)
         ] = None,
@@ -61,7 +65,9 @@ def add_frames(api: APIRouter, projects: Projects) -> None:
         live = await current_run(projects, run)
         if offset + limit > live.table.n_rows and not live.table.is_complete:
             await live.current(PATIENCE_S)
-        wanted = Wanted(outcomes=outcome or (), reasons=reason or (), limits=where or (), text=text, sort=sort)
+        wanted = Wanted(
+            outcomes=outcome or (), reasons=reason or (), causes=cause or (), limits=where or (), text=text, sort=sort
+        )
         with still_the_same(run):
             return json_answer(await asyncio.to_thread(_page, live, wanted, offset, limit))
 
@@ -123,13 +129,14 @@ def _page(live: LiveRun, wanted: Wanted, offset: int, limit: int) -> FramePage:
 
 
 def _frame_row(row: int, result: FrameResult) -> FrameRow:
-    return FrameRow(row=row, **{name: getattr(result, name) for name in result.__struct_fields__})
+    named = with_old_names(result)
+    return FrameRow(row=row, **{name: getattr(named, name) for name in named.__struct_fields__})
 
 
 def _column_names(names: str) -> list[str]:
     asked = [name.strip() for name in names.split(",") if name.strip()]
     for name in asked:
-        if name not in COLUMNS:
+        if current_name(name) not in COLUMNS:
             raise UsageError(f"There is no column {name[:40]!r}. Columns are {', '.join(COLUMNS)}.")
     if not asked:
         raise UsageError(f"No column is named. Columns are {', '.join(COLUMNS)}.")

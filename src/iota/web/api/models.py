@@ -64,6 +64,8 @@ class TableInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Lines of the ledger that are not records."""
     reasons: list[str]
     """Reasons by code; their numbers are replaced by …."""
+    causes: list[str]
+    """Code of the cause of each reason."""
     settings: list[str]
     """Settings by code."""
     remarks: list[str]
@@ -113,6 +115,8 @@ class ColumnList(msgspec.Struct, frozen=True):
     """Outcomes by code."""
     no_code: int = 65535
     """The code for no value."""
+    old_names: dict[str, str] = {}
+    """Names of earlier versions that are still understood -> those of today."""
 
 
 class Versions(msgspec.Struct, frozen=True):

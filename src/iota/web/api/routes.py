@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 import iota
 from iota import records
-from iota.analysis.table.columns import COLUMNS
+from iota.analysis.table.columns import COLUMNS, OLD_NAMES
 from iota.records import OUTCOMES
 from iota.web.api.answers import json_answer
 from iota.web.api.descriptions import answers, components
@@ -78,7 +78,7 @@ def _make_router(app: FastAPI, projects: Projects) -> APIRouter:
     @api.get("/columns", responses=answers(ColumnList, errors=()))
     async def columns() -> Response:
         """Available columns, with units and labels."""
-        return json_answer(ColumnList(list(COLUMNS.values()), list(OUTCOMES)))
+        return json_answer(ColumnList(list(COLUMNS.values()), list(OUTCOMES), old_names=dict(OLD_NAMES)))
 
     add_runs(api, projects)
     add_frames(api, projects)

@@ -112,6 +112,7 @@ def _detail(entry: RunEntry, live: LiveRun) -> RunDetail:
             progress=table.progress,
             n_unreadable=table.n_unreadable,
             reasons=table.words("reason"),
+            causes=[kind.cause.value for kind in table.kinds],
             settings=table.words("settings"),
             remarks=table.words("remarks"),
             symmetries=table.words("symmetry"),

@@ -21,7 +21,7 @@ TAB = "charts"
 _WIDTHS = {WILSON.name: 240.0, RESOLUTION.name: 240.0}  # of histograms that stand beside a wide chart (px)
 _CHOICES = (
     "d_min_A", "n_strong", "n_integrated", "n_spots", "spots_d_min_A", "n_indexed", "rmsd_px", "wilson_b_A2",
-    "mosaicity_deg", "domain_size_A", "a_A", "b_A", "c_A", "beam_fast_px", "beam_slow_px", "seconds",
+    "half_mosaicity_deg", "domain_size_A", "a_A", "b_A", "c_A", "beam_fast_px", "beam_slow_px", "seconds",
 )  # fmt: skip
 
 

@@ -7,10 +7,9 @@ import asyncio
 from nicegui import ui
 
 from iota.analysis.cells.shares import percent
-from iota.analysis.failures import Failure, failures, rows_of_failure
-from iota.analysis.hints import hint_for
+from iota.analysis.failures import Failure, Key, failures, rows_of_failure
 from iota.charts.colours import OUTCOME_COLOURS
-from iota.records import OUTCOME_WORDS, Outcome
+from iota.records import OUTCOME_WORDS
 from iota.web.live.run_charts import charts_of
 from iota.web.live.runs import LiveRun
 from iota.web.tabs.charts import choose_outcome
@@ -37,9 +36,9 @@ class WhyTab:
         self._live = live
         self._selection = selection
         self._charts = charts_of(live)
-        self._shown: list[tuple[Outcome, int]] | None = None  # outcome and code of the reason, from top to bottom
-        self._labels: dict[tuple[Outcome, int], tuple[ui.label, ui.label]] = {}  # number and share
-        self._last_example: dict[tuple[Outcome, int], int] = {}
+        self._shown: list[Key] | None = None  # keys of failures, from top to bottom
+        self._labels: dict[Key, tuple[ui.label, ui.label]] = {}  # number and share
+        self._last_example: dict[Key, int] = {}
         with ui.element("div").classes("iota-why"):
             with ui.column().classes("iota-card gap-1"):
                 ui.label("Frames surviving each stage").classes("iota-title")
@@ -89,7 +88,7 @@ class WhyTab:
                     self._labels[failure.key] = (number, ui.label().classes("iota-muted"))
                     self._show_number(failure)
                 ui.label(failure.reason or "No reason recorded.").classes("iota-path")
-                hint = hint_for(failure.outcome, failure.reason)
+                hint = failure.hint
                 if hint is not None:
                     with ui.element("div").classes("iota-hint"):
                         ui.icon("lightbulb", size="15px").classes("iota-muted")

@@ -140,5 +140,5 @@ def _row(number: int, lattice: Lattice) -> dict[str, Any]:
         "RMSD (px)": text(lattice.rmsd_px, 2),
         "resolution (Å)": text(lattice.d_min_A, 2),
         "Wilson B (Å²)": text(lattice.wilson_b_A2, 1),
-        "half-width mosaicity (°)": text(lattice.mosaicity_deg, 3),
+        "half-width mosaicity (°)": text(lattice.half_mosaicity_deg, 3),
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from iota.causes import Cause, why
 from iota.engine.images.hdf5.nexus_groups import LENGTHS_MM
 from iota.engine.images.reading import ImportFailedError
 from iota.hdf5 import h5py
@@ -68,10 +69,7 @@ def _complete_place(detector: h5py.Group) -> None:
     distance_m = _length_m(detector, "detector_distance")
     place = [centre[0] * size_m[0], centre[1] * size_m[1], -distance_m]
     if not np.isfinite(place).all():
-        raise ImportFailedError(
-            "The header of the file does not say where the detector is: it has neither geometry/translation nor"
-            " detector_distance, pixel sizes and beam centre."
-        )
+        raise ImportFailedError(why(Cause.NO_DETECTOR_POSITION))
     detector[translation] = np.array(place, np.float32)
 
 

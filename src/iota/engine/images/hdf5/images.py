@@ -19,6 +19,7 @@ from dxtbx.format.Registry import get_format_class_for_file
 from dxtbx.imageset import ImageSet, ImageSetData
 from scitbx.array_family import flex
 
+from iota.causes import Cause, Why, why
 from iota.engine.backend.remarks import remark
 from iota.engine.images.hdf5.nexus_header import Header
 from iota.engine.images.hdf5.panels import Panels, panels_of
@@ -51,20 +52,20 @@ class HDF5Images:
         """Where its images are."""
         return self._reader.map
 
-    def reason(self, index: int) -> str:
-        """Why an image cannot be read; empty when it can. Looks again if files may have come since."""
-        why = self.map.reason(index)
-        if why and self._files_grow:
+    def why(self, index: int) -> Why | None:
+        """Why an image cannot be read; None when it can. Looks again if files may have come since."""
+        found = self.map.why(index)
+        if found and self._files_grow:
             before, self._reader.map = len(self._reader), read_map(self.path)
-            why = self.map.reason(index)
+            found = self.map.why(index)
             if len(self._reader) != before:
                 self._data = None
-        return why or self._header.mask_problem
+        return found or self._header.mask_problem
 
-    def no_wavelength(self, index: int) -> str:
-        """Why an image has no wavelength; empty when it has."""
+    def no_wavelength(self, index: int) -> Why | None:
+        """Why an image has no wavelength; None when it has."""
         wavelength_A = self._header.wavelength_A(index)
-        return "" if wavelength_A is None or math.isfinite(wavelength_A) else self._header.no_wavelength(index)
+        return None if wavelength_A is None or math.isfinite(wavelength_A) else self._header.no_wavelength(index)
 
     def imageset(self, index: int) -> Any:
         """Image set of one image, a still with models of its own; those of the image before are forgotten."""
@@ -128,7 +129,7 @@ def open_images(path: str, files_grow: bool = False) -> HDF5Images | None:
             return None
         instance = _instance(format_class, stand_in)
         if not len(instance.get_detector(0)):
-            raise ImportFailedError("The file describes no detector: it has no group NXdetector_module.")
+            raise ImportFailedError(why(Cause.NO_GROUP, what="detector", group="NXdetector_module"))
         panels = panels_of(stand_in, instance.get_detector(0), math.prod(found.shape[:-1]), found.shape[-1])
     if panels is None:
         return None
@@ -144,9 +145,7 @@ def _instance(format_class: Any, stand_in: Path) -> Any:
         lacks = re.search(r"object '([^']+)' doesn't exist", str(error))
         if lacks is None:
             raise
-        raise ImportFailedError(
-            f"The header of the file lacks {lacks[1]}, which is needed to describe the experiment."
-        ) from error
+        raise ImportFailedError(why(Cause.HEADER_LACKS, item=lacks[1])) from error
 
 
 def _reads_as_all(format_class: Any) -> bool:

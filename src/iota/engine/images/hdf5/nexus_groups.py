@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from iota.causes import Cause, why
 from iota.engine.images.reading import ImportFailedError
 from iota.hdf5 import h5py
 from iota.inputs.hdf5.masters import class_of, groups_of_class, text_of
@@ -102,7 +103,7 @@ def _mend_axes(file: h5py.File, detector: h5py.Group) -> None:
             if factor is not None and item.size and item.dtype.kind in "iuf":
                 _replace(file, item, _numbers(item)[0] * factor * 1e-3, "m")
             elif name == "sensor_thickness":
-                raise ImportFailedError("The file gives sensor_thickness without a length: a number with its unit.")
+                raise ImportFailedError(why(Cause.NO_SENSOR_THICKNESS))
     done: set[str] = set()
     for module in groups_of_class(detector, "NXdetector_module"):
         _share_place(module)
@@ -133,7 +134,7 @@ def _chain(axis: Any) -> Iterator[h5py.Dataset]:
         depends_on = text_of(axis.attrs.get("depends_on"))
         axis = axis.parent.get(depends_on) if depends_on not in ("", ".") else None
     if axis is not None:
-        raise ImportFailedError(f"The position of the detector depends on more than {_MOST_AXES} axes, at {axis.name}.")
+        raise ImportFailedError(why(Cause.TOO_MANY_AXES, maximum=_MOST_AXES, axis=axis.name))
 
 
 def _mend_axis(file: h5py.File, axis: h5py.Dataset) -> None:
@@ -144,14 +145,14 @@ def _mend_axis(file: h5py.File, axis: h5py.Dataset) -> None:
     values = _numbers(axis) if axis.dtype.kind in "iuf" else np.zeros(0)
     is_pixel = axis.name.endswith("_pixel_direction")
     if not values.size or not np.isfinite(values[0]) or (is_pixel and not values[0]):
-        raise ImportFailedError(f"The file gives no value for {axis.name}, on which the detector position depends.")
+        raise ImportFailedError(why(Cause.AXIS_WITHOUT_VALUE, axis=axis.name))
     if factor is None:
-        said = (
-            f"the unit {units}, which is not a unit of {'angle' if is_rotation else 'length'}," if units else "no unit"
-        )
-        raise ImportFailedError(f"The file gives {said} for {axis.name}, on which the detector position depends.")
+        if not units:
+            raise ImportFailedError(why(Cause.AXIS_WITHOUT_UNIT, axis=axis.name))
+        quantity = "angle" if is_rotation else "length"
+        raise ImportFailedError(why(Cause.AXIS_UNIT_UNKNOWN, unit=units, quantity=quantity, axis=axis.name))
     if values[0] and not _is_direction(axis.attrs.get("vector")):
-        raise ImportFailedError(f"The file gives no direction for {axis.name}, on which the detector position depends.")
+        raise ImportFailedError(why(Cause.AXIS_WITHOUT_DIRECTION, axis=axis.name))
     offset = axis.attrs.get("offset")
     if offset is not None:
         of_offset = text_of(axis.attrs.get("offset_units")).strip() or ("mm" if is_rotation else units)

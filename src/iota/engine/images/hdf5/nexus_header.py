@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from iota.causes import Cause, Why, why
 from iota.engine.images.hdf5.nexus_groups import LENGTHS_MM, mend_groups
 from iota.hdf5 import h5py
 from iota.inputs.hdf5.image_map import ImageMap
@@ -43,7 +44,7 @@ class Header:
     says_no_wavelength: bool = False  # neither that nor an energy
     mask: Bools | None = None  # of the shape of an image, True where a pixel is masked
     masks: tuple[str, str] | None = None  # file and dataset with a mask for each image
-    mask_problem: str = ""  # a sentence
+    mask_problem: Why | None = None
     beam_px: tuple[float, float] | None = None  # fast, slow, as the file says beside its geometry
     distance_mm: float | None = None  # the same
     has_lower_limit: bool = True  # the file says which is the lowest count
@@ -56,14 +57,12 @@ class Header:
         said = self._said_A(index)
         return said if _is_usable(np.array(said)) else math.nan
 
-    def no_wavelength(self, index: int) -> str:
+    def no_wavelength(self, index: int) -> Why:
         """Say that an image has no wavelength."""
         said = self._said_A(index)
-        found = f" ({said:g} A)" if math.isfinite(said) else ""
-        return (
-            f"The file gives no usable wavelength for this image{found};"
-            " set one for all images with geometry.beam.wavelength (A)."
-        )
+        if not math.isfinite(said):
+            return why(Cause.NO_WAVELENGTH_OF_IMAGE)
+        return why(Cause.BAD_WAVELENGTH_OF_IMAGE, wavelength_A=said)
 
     def _said_A(self, index: int) -> float:
         values = self.wavelengths_A
@@ -250,15 +249,10 @@ def _read_mask(mask: h5py.Dataset, found: ImageMap, header: Header) -> None:
     elif mask.size == math.prod(shape) and mask.shape[-1] == shape[-1] and (mask.ndim > 2 or len(shape) > 2):
         header.mask = (mask[()] != 0).reshape(shape)
     else:
-        header.mask_problem = (
-            f"The pixel mask in the file is {_size(mask.shape)} pixels, the image {_size(shape)};"
-            " correct pixel_mask in the file or delete it, and give a mask with image_import.mask."
-        )
+        header.mask_problem = why(Cause.MASK_IN_FILE_SIZE, mask=_size(mask.shape), image=_size(shape))
         return
     if header.mask is not None and header.mask.all():
-        header.mask_problem = (
-            "The pixel mask in the file masks every pixel; correct pixel_mask in the file or delete it."
-        )
+        header.mask_problem = why(Cause.MASK_IN_FILE_ALL)
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from iota.causes import Cause, why
 from iota.engine.images.hdf5.rows import Array
 from iota.engine.images.reading import ImportFailedError
 from iota.hdf5 import h5py
@@ -58,10 +59,10 @@ def _check_shape(slices: Sequence[Slices], n_rows: int, n_columns: int) -> None:
     for axis, length in enumerate((n_rows, n_columns)):
         smallest = min(one[axis].stop - one[axis].start for one in slices)
         if length != ends[axis] and (is_one or length < ends[axis] + smallest):
-            what = "detector in its header has 1 panel of" if is_one else "modules of the detector in its header fill"
-            raise ImportFailedError(
-                f"The image has {n_columns} x {n_rows} pixels, but the {what} {ends[1]} x {ends[0]} pixels."
-            )
+            image, detector = f"{n_columns} x {n_rows} pixels", f"{ends[1]} x {ends[0]} pixels"
+            if is_one:
+                raise ImportFailedError(why(Cause.SIZE_DIFFERS, image=image, detector=f"1 panel of {detector}"))
+            raise ImportFailedError(why(Cause.MODULES_DIFFER, image=image, detector=detector))
 
 
 def _of_modules(path: Path) -> tuple[Slices, ...]:

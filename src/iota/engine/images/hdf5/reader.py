@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from dxtbx import flumpy
 
+from iota.causes import Cause, why
 from iota.engine.backend.remarks import remark
 from iota.engine.images.hdf5.nexus_header import Header
 from iota.engine.images.hdf5.panels import Panels
@@ -64,7 +65,7 @@ class HDF5Reader:
             with open_hdf5(file) as masks:
                 values = np.where(masks[name][index] == 0, values, values.dtype.type(NO_NUMBER))
         if values.max() < 0:
-            raise ImportFailedError("No pixel of this image holds a count: the detector gave none, or it was lost.")
+            raise ImportFailedError(why(Cause.NO_COUNTS))
         if not self._header.has_lower_limit:
             self._tell_of_marks(values)
         return values

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from iota.causes import Cause, why
 from iota.engine.images.reading import ImportFailedError
 from iota.hdf5 import h5py
 from iota.inputs.hdf5.image_map import ImageMap, Stretch
@@ -50,10 +51,10 @@ def _row(file: h5py.File, place: Stretch, index: int) -> Array:
     if row is None:
         return np.asarray(dataset[part])
     if row >= dataset.shape[0]:
-        raise NotWrittenError(f"The data file {Path(place.file).name} is shorter than the master says.")
+        raise NotWrittenError(why(Cause.DATA_FILE_TOO_SHORT, file=Path(place.file).name))
     if dataset.chunks is not None:
         first = [edge.start for edge in part] or [0] * (dataset.ndim - 1)
         corner = tuple(n // chunk * chunk for n, chunk in zip((row, *first), dataset.chunks, strict=True))
         if dataset.id.get_chunk_info_by_coord(corner).byte_offset is None:
-            raise NotWrittenError(f"The pixels of this image were never written into {Path(place.file).name}.")
+            raise NotWrittenError(why(Cause.NEVER_WRITTEN, dataset=Path(place.file).name))
     return np.asarray(dataset[(row, *part)])

@@ -20,7 +20,7 @@ from iota.processes import awaiting
 from iota.processes.program import output_of, run_program
 from iota.processes.question import AnsweringProcess, CrashError, NoAnswerError, Question
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from iota.params.counterparts import COUNTERPARTS, FOUND, OWN_DEFAULTS
 from iota.params.from_target import value_used, words_in
 
 # Recorded with IOTA before there was a table; the same with DIALS 3.12 and 3.30.
-RECORDED = json.loads((Path(__file__).parents[1] / "fixtures" / "backend_of_iota_2.json").read_text())
+RECORDED = json.loads((Path(__file__).parents[2] / "fixtures" / "backend_of_iota_2.json").read_text())
 OWN = {name for counterpart in COUNTERPARTS for name in counterpart.own}
 
 

@@ -1,0 +1,138 @@
+"""Records of ledgers that earlier versions wrote, and answers with the names that these used.
+
+Version 1 had a sentence for the reason, ``mosaicity_deg`` for the half-width mosaicity, and ``epv_A3`` for a volume in
+1/A^3.  A sentence that follows from a template of today gets the cause and its values; any other is kept as text.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from iota.causes import IN_LOG, Cause, Outcome, Values
+from iota.causes.templates import Value, filled_in, pieces
+from iota.records import FORMAT_VERSION, FrameResult, Lattice
+
+_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?(?:e[-+]?\d+)?|inf|nan)"
+_MOST_REMEMBERED = 20_000  # sentences; those with numbers may all differ
+_EARLIER: dict[Outcome, list[tuple[Cause, str]]] = {  # templates that are not used any more
+    "failed_triage": [(Cause.TOO_MANY_SPOTS, "{n_spots:d} spots are more than the {maximum:d} that are allowed.")],
+    "failed_indexing": [
+        (Cause.RMSD_TOO_HIGH, "The best lattice is off the spots by {rmsd_px:.1f} px (indexing.stills.rmsd_min_px).")
+    ],
+}
+
+
+def converted(record: FrameResult) -> FrameResult:
+    """The same record with the fields of today; changes it. One of today is left as it is."""
+    if record.version >= FORMAT_VERSION:
+        return record
+    if record.old_reason:  # not by a function: there may be millions
+        record.cause, values = cause_of(record.old_reason, record.outcome)
+        record.values, record.old_reason = values.copy(), ""
+    for lattice in record.lattices:
+        lattice.half_mosaicity_deg, lattice.old_mosaicity_deg = lattice.old_mosaicity_deg, None
+    for point in record.grid:
+        point.half_mosaicity_deg, point.old_mosaicity_deg = point.old_mosaicity_deg, None
+        point.epv_per_A3, point.old_epv_A3 = point.old_epv_A3, None
+        if point.old_reason:
+            point.cause, values = cause_of(point.old_reason, "failed_indexing")
+            point.values, point.old_reason = values.copy(), ""
+    record.version = FORMAT_VERSION
+    return record
+
+
+def with_old_names(record: FrameResult) -> FrameResult:
+    """The same record, which also answers under the names of version 1 when it is encoded; changes it."""
+    record.old_reason = record.reason
+    name_as_before(record.lattices)
+    for point in record.grid:
+        point.old_reason = point.reason
+        point.old_mosaicity_deg, point.old_epv_A3 = point.half_mosaicity_deg, point.epv_per_A3
+    return record
+
+
+def name_as_before(lattices: Iterable[Lattice]) -> None:
+    """Let lattices answer under the names of version 1, too, when they are encoded."""
+    for lattice in lattices:
+        lattice.old_mosaicity_deg = lattice.half_mosaicity_deg
+
+
+@lru_cache(maxsize=_MOST_REMEMBERED)
+def cause_of(sentence: str, outcome: Outcome) -> tuple[Cause, Values]:
+    """The cause whose template gives exactly this sentence, with its values; if none does, the sentence as text.
+
+    Args:
+        sentence: of a record of version 1.
+        outcome: of the record; causes of this outcome come first.
+    """
+    for cause, template, expression in _expressions(outcome):
+        match = expression.fullmatch(sentence)
+        if match is not None:
+            values = _values(template, match.groups())
+            if filled_in(template, values) == sentence:
+                return cause, values
+    return Cause.OTHER, {"text": sentence}
+
+
+@lru_cache
+def _expressions(outcome: Outcome) -> list[tuple[Cause, str, re.Pattern[str]]]:
+    """Templates as expressions: those of an outcome first, and of these the ones with the most words of their own."""
+    found = list(_EARLIER.get(outcome, []))
+    causes = sorted(Cause, key=lambda cause: (cause.outcome != outcome, -len(_own_words(cause.template))))
+    found += [(cause, cause.template) for cause in causes if len(_own_words(cause.template)) >= _FEWEST_WORDS]
+    return [(cause, template, re.compile(_expression(template), re.DOTALL)) for cause, template in found]
+
+
+_FEWEST_WORDS = 10  # letters; with fewer, as in "{file}: {text}", other sentences would do as well
+
+
+def _own_words(template: str) -> str:
+    return "".join(piece.words for piece in pieces(template))
+
+
+def _expression(template: str) -> str:
+    """What matches the sentences of a template, with a group for each value."""
+    parts = []
+    for piece in pieces(template):
+        parts.append(re.escape(piece.words))
+        if piece.name == "see":
+            parts.append(re.escape(IN_LOG))
+        elif piece.choices:
+            parts.append(f"({'|'.join(re.escape(one).replace(_STAR, _NUMBER) for one in piece.choices)})")
+        elif piece.name:
+            parts.append(f"({_NUMBER}(?: {_NUMBER})*)" if piece.format else "(.+?)")
+    return "".join(parts)
+
+
+_STAR = re.escape("*")
+
+
+def _values(template: str, found: Sequence[str]) -> Values:
+    values: Values = {}
+    places = [piece for piece in pieces(template) if piece.name not in ("", "see")]
+    for piece, text in zip(places, found, strict=True):
+        if piece.name not in values:
+            values[piece.name] = _chosen(piece.choices, text) if piece.choices else _value(text, piece.format)
+    return values
+
+
+def _chosen(choices: list[str], text: str) -> int:
+    """The number for which these words stand."""
+    number = re.search(_NUMBER, text)
+    if number is not None and text not in choices:
+        return int(number[0])
+    return choices.index(text) + (0 if len(choices) > 2 else 1)
+
+
+def _value(text: str, form: str) -> Value:
+    if not form:
+        return text
+    numbers = text.split()
+    if len(numbers) > 1:
+        return [float(x) for x in numbers]
+    if form == "d":
+        return int(text)
+    return float(text) if math.isfinite(float(text)) else text
