@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from made_runs import blank, hit, lattice, made_run, write
 
-from iota.analysis.table.columns import COLUMNS
+from iota.analysis.table.columns import COLUMNS, OLD_NAMES
 from iota.api import open_run, runs, start
 from iota.errors import RunFolderError, UsageError
 from iota.runs import RunFolder, read_state
@@ -33,7 +33,7 @@ def test_a_run_is_opened_by_number_or_folder(folder, tmp_path, monkeypatch):
 
 def test_frames_are_a_table_with_words_and_units(folder):
     frames = open_run(folder.path).frames()
-    assert list(frames.columns) == ["frame", "name", *COLUMNS]
+    assert list(frames.columns) == ["frame", "name", *COLUMNS, *OLD_NAMES]
     assert frames["frame"].tolist() == [
         "/data/series_master.h5#1",
         "/data/run 1/img_00001.cbf",
@@ -62,7 +62,7 @@ def test_lattices_are_a_table_that_knows_its_frames(folder):
 def test_no_frames_are_a_table_too(tmp_path):
     run = open_run(made_run(tmp_path, []).path)
     assert len(run.frames()) == len(run.lattices()) == 0
-    assert list(run.frames(names=False).columns) == list(COLUMNS)
+    assert list(run.frames(names=False).columns) == [*COLUMNS, *OLD_NAMES]
     assert run.summary().n_finished == 0
 
 

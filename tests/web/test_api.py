@@ -68,7 +68,10 @@ def test_a_run_in_detail(run, ask):
     assert detail["info"]["versions"]["DIALS"] == "3.12"
     assert detail["summary"]["counts"] == {"integrated": 5, "failed_triage": 15}
     assert detail["summary"]["consensus"]["space_group"] == "P 43 21 2"
-    assert detail["table"]["reasons"] == ["… spots found; at least … are needed."]
+    assert detail["table"]["reasons"] == [f"… {spots} found; at least … are needed." for spots in ("spot", "spots")]
+    assert detail["table"]["causes"] == ["too_few_spots"] * 2
+    (failure,) = detail["summary"]["failures"]
+    assert (failure["cause"], failure["n"], failure["codes"]) == ("too_few_spots", 15, [1, 0])
     assert detail["table"]["symmetries"] == ["tP P 43 21 2"]
     assert (detail["table"]["n_rows"], detail["table"]["progress"], detail["problem"]) == (20, 1.0, "")
 
@@ -93,7 +96,9 @@ def test_records_some_at_a_time(run, ask):
         ({"outcome": "crashed"}, []),
         ({"where": "d_min_A<=2.8"}, [0, 4, 8]),
         ({"where": ["n_spots>=10", "n_spots<13"]}, [10, 11]),
-        ({"reason": "… spots found; at least … are needed.", "limit": 3}, [1, 2, 3]),
+        ({"reason": "… spots found; at least … are needed.", "limit": 3}, [2, 3, 5]),
+        ({"cause": "too_few_spots", "limit": 3}, [1, 2, 3]),
+        ({"cause": "no_lattice"}, []),
         ({"text": "IMG_0000"}, [1, 2, 3, 5, 6, 7, 9]),
         ({"sort": "-d_min_A", "outcome": "integrated"}, [16, 12, 8, 4, 0]),
         ({"sort": "d_min_A", "limit": 6}, [0, 4, 8, 12, 16, 1]),
@@ -140,7 +145,10 @@ def test_columns_as_arrow(run, ask):
     table = pa.ipc.open_stream(io.BytesIO(answer.content)).read_all()
     assert table["outcome"].to_pylist()[:2] == ["integrated", "failed_triage"]
     assert table["d_min_A"].to_pylist()[:2] == [2.0, None]
-    assert table["reason"].to_pylist()[:2] == [None, "… spots found; at least … are needed."]
+    assert table["reason"].to_pylist()[:3] == [
+        None,
+        *(f"… {x} found; at least … are needed." for x in ("spot", "spots")),
+    ]
     assert table["finished"].to_pylist()[3] == 1.79e9 + 3
     assert table.schema.field("d_min_A").metadata == {b"label": b"Resolution", b"unit": "Å".encode()}
 

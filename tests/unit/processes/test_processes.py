@@ -18,7 +18,7 @@ import tomllib
 from iota.errors import BackendError
 from iota.processes import awaiting
 from iota.processes.program import output_of, run_program
-from iota.processes.question import AnsweringProcess, CrashError, NoAnswerError, Question
+from iota.processes.question import AnsweringProcess, CrashError, FailureError, LateError, NoAnswerError, Question
 
 ROOT = Path(__file__).parents[3]
 
@@ -68,13 +68,13 @@ def test_one_process_answers_many_questions_and_a_new_one_takes_its_place():
         (
             question(made_up_answers.fail),
             3,
-            NoAnswerError,
+            FailureError,
             "Doubling failed (KeyError: 'nothing of this name'). Ask another.",
         ),
         (
             question(made_up_answers.hang, str, seconds=1),
             "",
-            NoAnswerError,
+            LateError,
             "Doubling was ended after 1 s. Ask another.",
         ),
         (
@@ -117,7 +117,7 @@ def test_one_process_answers_many_questions_and_a_new_one_takes_its_place():
         (
             replace(question(made_up_answers.double), function="no_such_module:double"),
             3,
-            NoAnswerError,
+            FailureError,
             "Doubling failed (ModuleNotFoundError: No module named 'no_such_module'). Ask another.",
         ),
     ],

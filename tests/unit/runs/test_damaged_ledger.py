@@ -12,6 +12,7 @@ from iota.analysis.summary import summary_of
 from iota.analysis.table.table import RunTable
 from iota.processing.conclusion import conclude_again
 from iota.processing.run import Run
+from iota.records import FORMAT_VERSION
 from iota.report.make import read_source
 from iota.runs import Ledger, RunFolder, iterate_ledger, ledger, read_ledger
 from iota.runs.ledger import remove_records
@@ -20,7 +21,7 @@ from iota.web.projects.projects import Projects
 
 _RESULTS = [blank(0), hit(1), blank(2), hit(3), blank(4)]
 _GOOD = [msgspec.json.encode(result) for result in _RESULTS]
-_LATER = msgspec.json.encode(msgspec.structs.replace(blank(1), version=2))
+_LATER = msgspec.json.encode(msgspec.structs.replace(blank(1), version=FORMAT_VERSION + 1))
 _ENCODED = _GOOD[1]  # an integrated one
 DAMAGE = {  # lines; how many records, how many lines that are none, and how many records of frames that have one
     "a torn line": ([_GOOD[0], _GOOD[1][:40], _GOOD[2]], 2, 1, 0),

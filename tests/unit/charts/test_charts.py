@@ -10,6 +10,7 @@ from matplotlib.text import Text
 from iota.analysis.intensities.merged import CurvePoint, Shell
 from iota.analysis.summary import summary_of
 from iota.analysis.table.table import RunTable
+from iota.causes import Cause
 from iota.charts.description import Axis, Bar, Bars, Cells, Chart, Line, Row, Rows, Segment, Swatch, Upright
 from iota.charts.figures_of_run import write_merging_figure, write_run_figures
 from iota.charts.files import Sheet, figure_of
@@ -24,7 +25,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 GRID = [
     GridPoint(area=3, height=2, signal=2, n_spots=30, n_indexed=20, is_chosen=True),
     GridPoint(area=4, height=2, signal=2, n_spots=25, n_indexed=20),
-    GridPoint(area=3, height=4, signal=4, n_spots=5, reason="too few"),
+    GridPoint(area=3, height=4, signal=4, n_spots=5, cause=Cause.TOO_FEW_SPOTS),
 ]
 SHELLS = [
     Shell(d_max_A=9.0 / k, d_min_A=9.0 / (k + 1), n_observations=10, n_unique=9, n_possible=10, completeness=1 - k / 20,
