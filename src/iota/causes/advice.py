@@ -20,7 +20,7 @@ GAIN = Hint("Set the detector gain, or have it estimated (image_import.estimate_
 NEW_MASK = Hint("Make a new mask from an image of this detector.", "image_import.mask")
 BAD_PIXELS = Hint("Mask the bad pixels.", "image_import.mask")
 INSTALL_FILTER = Hint(
-    "Install the filter, then run these images again; iota.doctor says which are missing and gives the command."
+    "Install the filter, then run these images again; iota.doctor lists those that are missing and prints the command."
 )
 PERMISSION = Hint("Ask the owner of the files for permission to read them.")
 MOVED = Hint("The images were moved or deleted.")

@@ -38,7 +38,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="iota.doctor",
         description="Say what was found on this machine - DIALS and its version, Python packages, compiled modules,\n"
-        "HDF5 filters, batch systems, PRIME, viewers - and how to mend what was not.",
+        "HDF5 filters, batch systems, PRIME, viewers - and how to fix what is missing.",
         epilog="exit status\n  0 runs can work, 1 they cannot, 2 wrong use\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -15,7 +15,7 @@ DEFINITIONS = Question(
     Definitions,
     "Loading DIALS",
     seconds=180,  # a cold network file system needs most of it
-    advice="iota.doctor says what it finds.",
+    advice="Run iota.doctor to find out why.",
 )
 
 

@@ -96,7 +96,7 @@ class _Words(tokenizer.word_iterator):  # type: ignore[misc]
             raise ParameterError(f"A script cannot include others{_where(word)}: give their parameters themselves.")
         if name.startswith(".") and name[1:] not in _HARMLESS:
             raise ParameterError(
-                f"A script gives values only, but this one says {name}{_where(word)}: leave that out"
+                f"A script gives values only, but this one says {name}{_where(word)}: remove it"
                 " (dials.stills_process -c -a 0 prints parameters without it)."
             )
 

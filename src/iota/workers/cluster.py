@@ -198,7 +198,9 @@ class ClusterWorkers:
             logger.warning("Gone from the queue before it began, and submitted again: job %s.", ids)
             self._cluster.loop.add_callback(self._forget, [name for name, _ in gone])
         elif self._connected():
-            logger.warning("Gone from the queue before it began: job %s. The run goes on with the jobs it has.", ids)
+            logger.warning(
+                "Job %s was removed from the queue before it started. The run continues with the others.", ids
+            )
         else:
             last = gone[-1][1]
             self._give_up(

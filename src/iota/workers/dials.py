@@ -63,7 +63,7 @@ def ask(question: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T
     except ImportError as error:
         raise BackendError(f"DIALS cannot be loaded: {error}. iota.doctor explains how to fix this.") from error
     except TimeoutError as error:
-        raise BackendError(f"DIALS did not answer within {_SECONDS:g} s. iota.doctor says what it finds.") from error
+        raise BackendError(f"DIALS did not answer within {_SECONDS:g} s. Run iota.doctor to find out why.") from error
     except _CrashError as error:
         try:
             _answer_of(os.getpid)

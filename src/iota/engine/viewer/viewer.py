@@ -28,7 +28,8 @@ def show(arguments: Sequence[str]) -> None:
         from iota.engine.backend.literal_pickles import read_literally
         from iota.engine.images import image  # noqa: F401
     except ImportError as error:
-        raise BackendError(f"The viewer of DIALS cannot start ({error}). iota.doctor says what is missing.") from error
+        problem = f"The viewer of DIALS cannot start ({error}). Run iota.doctor to see what is missing."
+        raise BackendError(problem) from error
     if not wx.App.IsDisplayAvailable():
         raise BackendError("There is no display for the viewer of DIALS. With ssh, connect with ssh -X.")
     read_literally("dials.command_line.image_viewer")

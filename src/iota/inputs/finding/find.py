@@ -214,7 +214,7 @@ class _Search:
             else:
                 self._tell(folder, foreign.sentence_of(len(names), names[0]))
         if not n_images and not walk.unreadable and not walk.foreign:
-            self._tell(path, f"the folder holds no image, nor do those in it: looked for {kinds.LOOKED_FOR}.")
+            self._tell(path, f"the folder and its subfolders contain no image: looked for {kinds.LOOKED_FOR}.")
         return "folder"
 
     def _take_file(self, path: str) -> Kind:
@@ -234,7 +234,7 @@ class _Search:
             self._tell(path, f"the file cannot be read ({error.strerror}), and its name is not that of an image.")
             return "nothing"
         if content in ("text", "empty"):
-            what = "is empty" if content == "empty" else "is text, but no list of paths"
+            what = "is empty" if content == "empty" else "is text, but not a list of paths"
             self._tell(path, f"the file {what}: looked for an image, or for one path in each line.")
             return "nothing"
         self._add(path, self._resolved(path), is_hdf5=content == "hdf5", named=True)

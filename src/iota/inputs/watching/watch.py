@@ -243,7 +243,7 @@ class Watcher:
                 return True
             if content in ("text", "empty"):
                 if content == "text":
-                    self._tell(path, "the file is text, but no list of paths yet: looked for one path in each line.")
+                    self._tell(path, "the file is text, but not yet a list of paths (one path per line).")
                 return False
             is_hdf5 = content == "hdf5"
         resolved = os.path.realpath(path)

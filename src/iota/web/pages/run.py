@@ -157,7 +157,7 @@ class _Header:
         self._bar.set_value(n_finished / n_frames if n_frames else 0)
         n_hits, n_integrated = self._hits_of(state, is_read=is_read)
         self._count.set_text(f"{n_finished:,} of {n_frames:,} frames")
-        waiting = f", {state.n_waiting:,} more wait" if state.n_waiting else ""  # for the lattice, or for a worker
+        waiting = f", {state.n_waiting:,} queued" if state.n_waiting else ""  # for the lattice, or for a worker
         self._hits.set_text(f"{n_hits:,} hits, {n_integrated:,} integrated{waiting}")
         self._tell_rate(state, n_finished, at_work)
         table = self._live.table

@@ -198,7 +198,7 @@ class InputList:
                 try:
                     text = (await event.file.read()).decode("utf-8")
                 except UnicodeDecodeError:
-                    notify_error(f"{event.file.name} is no list of paths: drop a text file here.")
+                    notify_error(f"{event.file.name} is not a list of paths. Drop a text file here.")
                     return
                 box.set_value(f"{box.value or ''}{text}")
 
