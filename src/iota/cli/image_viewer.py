@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if warning:
         print(f"iota.image_viewer: {warning}", file=sys.stderr)
     try:
-        from iota.engine.viewer.viewer import show  # imports DIALS
+        from iota.engine.viewer.viewer import show  # imports DIALS, 1.2 s: not for --help
 
         show(options.arguments)
     except IotaError as error:

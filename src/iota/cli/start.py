@@ -23,7 +23,7 @@ def run() -> int:
     try:
         if _needs_dials():
             dials.start()
-        from iota.cli.run import main
+        from iota.cli.run import main  # 0.3 s, in which the process that has DIALS starts
     except KeyboardInterrupt:
         sys.stderr.write("iota.run: stopped before processing began.\n")
         return 130
@@ -33,9 +33,9 @@ def run() -> int:
 def doctor() -> int:
     """Run ``iota.doctor``; returns its exit status."""
     try:
-        from iota.cli.doctor import main
+        from iota.cli.doctor import main  # needs packages that may be missing
     except ModuleNotFoundError as error:
-        from iota.requirements.locks import compare, install_command
+        from iota.requirements.locks import compare, install_command  # only to say which are missing
 
         missing = ", ".join(compare().missing) or str(error.name).partition(".")[0]
         sys.stderr.write(

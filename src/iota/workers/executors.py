@@ -97,7 +97,7 @@ def job_script_text(mp: Any, run_folder: Path) -> str:
 def _with_dask() -> tuple[Any, Any]:
     """Import what speaks to batch systems, ``batch`` and ``cluster``; they need optional packages."""
     try:
-        from iota.workers import batch, cluster
+        from iota.workers import batch, cluster  # need dask, an optional package
     except ImportError as error:
         raise BackendError(
             f"Batch systems need dask-jobqueue, which cannot be imported ({error}). Choose mp.method=multiprocessing,"

@@ -333,13 +333,13 @@ def test_an_image_that_changes_is_read_again(pixels, eight, tmp_path):
     copy = tmp_path / "img_1.nxs"
     copy.write_bytes(eight.read_bytes())
     source = {"path": str(copy), "index": 0}
-    before = ask(pixels, "region", source=source, panel=0, fast=100, slow=100)[0]["counts"][8][8]
+    before = ask(pixels, "region", source=source, panel=0, fast=100, slow=100)[0].counts[8][8]
     changed = tmp_path / "changed.nxs"
     changed.write_bytes(eight.read_bytes())
     with h5py.File(changed, "r+") as file:
         file["entry/data/data"][0, 100, 100] = before + 5
     changed.replace(copy)
-    assert ask(pixels, "region", source=source, panel=0, fast=100, slow=100)[0]["counts"][8][8] == before + 5
+    assert ask(pixels, "region", source=source, panel=0, fast=100, slow=100)[0].counts[8][8] == before + 5
 
 
 # -- the processes

@@ -130,14 +130,14 @@ def _is_there(name: str) -> bool:
 
 def _filters() -> tuple[dict[str, bool], Package]:
     """Decode data of each kind, in the way of all processes that read images."""
-    from iota import hdf5_filters as filters  # h5py is there, as was just seen
-    from iota.hdf5 import plugin_problem as problem
+    from iota import hdf5, hdf5_filters  # need h5py, which is there, as was just seen
 
+    problem = hdf5.plugin_problem
     try:
         version = "" if problem == "not installed" else importlib.metadata.version("hdf5plugin")
     except importlib.metadata.PackageNotFoundError:
         version = ""
-    return {kind.name: filters.can_read(kind) for kind in filters.KINDS}, Package(version, error=problem)
+    return {kind.name: hdf5_filters.can_read(kind) for kind in hdf5_filters.KINDS}, Package(version, error=problem)
 
 
 def _hiding(packages: dict[str, Package]) -> list[str]:

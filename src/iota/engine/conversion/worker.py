@@ -19,6 +19,6 @@ def run(task: ConvertTask) -> str:
     """Save one image; returns why it could not be."""
     if _conversion is None:
         raise RuntimeError("start() has not been called in this process")
-    from iota.engine.conversion.convert import convert
+    from iota.engine.conversion.convert import convert  # imports DIALS, 1.2 s
 
     return convert(_conversion, task.frame, Path(task.path))

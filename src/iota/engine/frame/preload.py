@@ -32,7 +32,7 @@ with imported_later("sklearn.cluster", "pandas"):
             import_module(_name)
 
 with contextlib.suppress(Exception):
-    from iota.engine.spots.strong_pixels import warm_up
+    from iota.engine.spots.strong_pixels import warm_up  # compiled code, 0.1 s
 
     warm_up()
 

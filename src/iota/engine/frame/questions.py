@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from iota.engine.frame.config import EngineConfig
 from iota.engine.preparation.prepared import Prepared
@@ -11,18 +12,22 @@ from iota.params import Parameters
 from iota.records import FrameRef, Settings
 
 
+def _answers() -> ModuleType:
+    from iota.engine.frame import answers  # imports DIALS, 1.2 s, in the process that is asked
+
+    return answers
+
+
 def is_backend_name(name: str) -> bool:
     """Whether the installed backend has a parameter of this full name."""
-    from iota.engine.backend import parameters as backend
-
-    return backend.is_backend_name(name)
+    answer: bool = _answers().is_backend_name(name)
+    return answer
 
 
 def nearest_name(name: str) -> str | None:
     """Name of the backend's parameter that is most like a misspelt one; None where none is near."""
-    from iota.engine.backend import parameters as backend
-
-    return backend.nearest_name(name)
+    answer: str | None = _answers().nearest_name(name)
+    return answer
 
 
 def target_text(parameters: Parameters) -> tuple[str, list[str]]:
@@ -31,16 +36,13 @@ def target_text(parameters: Parameters) -> tuple[str, list[str]]:
     Raises:
         ParameterError: a name or value in the target is not understood by the installed DIALS.
     """
-    from iota.engine.backend import parameters as backend
-
-    return backend.target_text(parameters), parameters.remarks
+    return _answers().target_text(parameters), parameters.remarks
 
 
 def with_lines(target: str, lines: Sequence[str]) -> str:
-    """A target with some parameters set otherwise."""
-    from iota.engine.backend import parameters as backend
-
-    return backend.with_lines(target, lines)
+    """A target in which some parameters are set differently."""
+    answer: str = _answers().with_lines(target, lines)
+    return answer
 
 
 def prepare(parameters: Parameters, frames: Sequence[FrameRef], folder: Path) -> Prepared:
@@ -49,17 +51,15 @@ def prepare(parameters: Parameters, frames: Sequence[FrameRef], folder: Path) ->
     Raises:
         UsageError: a mask cannot be used, or what was asked for needs images and there are none.
     """
-    from iota.engine.backend import parameters as backend
-    from iota.engine.preparation import preparation
-
-    return preparation.prepare(backend.target_text(parameters), parameters.values.image_import, frames, folder)
+    target = _answers().target_text(parameters)
+    answer: Prepared = _answers().prepare(target, parameters.values.image_import, frames, folder)
+    return answer
 
 
 def dials_version() -> str:
     """Version of the installed DIALS."""
-    from iota.engine.backend import installation
-
-    return installation.dials_version()
+    answer: str = _answers().dials_version()
+    return answer
 
 
 def check_engine(config: EngineConfig) -> None:
@@ -68,20 +68,15 @@ def check_engine(config: EngineConfig) -> None:
     Raises:
         BackendError: a file that the parameters name, such as a mask or a geometry, cannot be used.
     """
-    from iota.engine.frame.tasks import make_engine
-
-    make_engine(config)
+    _answers().make_engine(config)
 
 
 def given_lattice(target: str) -> tuple[bool, str | None]:
     """Whether a target holds a unit cell, and its space group or None."""
-    from iota.engine.backend import ladder
-
-    return ladder.lattice_is_given(target), ladder.given_space_group(target)
+    return _answers().lattice_is_given(target), _answers().given_space_group(target)
 
 
 def settings_to_try(target: str) -> list[Settings]:
     """Settings to try in turn on a crystal whose cell nobody knows."""
-    from iota.engine.backend import ladder
-
-    return ladder.ladder(target)
+    answer: list[Settings] = _answers().ladder(target)
+    return answer

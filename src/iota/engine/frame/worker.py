@@ -43,7 +43,7 @@ def start(config: EngineConfig) -> None:
         scratch.mkdir(parents=not scratch.is_relative_to(config.run_folder), exist_ok=True)
         tempfile.tempdir = tempfile.mkdtemp(prefix="worker_", dir=config.scratch)  # DIALS and others use it, too
         config = msgspec.structs.replace(config, scratch=tempfile.tempdir)
-    from iota.engine.frame import tasks  # imports DIALS
+    from iota.engine.frame import tasks  # imports DIALS, 1.2 s, in the process of the worker
 
     _run = partial(tasks.run_in, tasks.make_engine(config))
     if config.accelerate:

@@ -14,7 +14,7 @@ def show(arguments: Sequence[str]) -> None:
 
     DIALS 3.12 draws at fractions of pixels, which wxPython 4.1 and later refuse with a TypeError: the viewer dies as
     soon as there are reflections to draw.  Such calls are repeated with whole numbers.  Pickles, which files of a run
-    may be or name, are read by a literal list, as everywhere (:mod:`iota.engine.backend.literal_pickles`).
+    may be or name, are read by a literal list, as everywhere (:mod:`iota.engine.viewer.guarded`).
 
     Raises:
         BackendError: there is no wxPython, or no display.
@@ -24,15 +24,12 @@ def show(arguments: Sequence[str]) -> None:
         import wx
         from dials.command_line import image_viewer
 
-        from iota.engine.backend import dials_files  # noqa: F401 - it and the next have DIALS read pickles in that way
-        from iota.engine.backend.literal_pickles import read_literally
-        from iota.engine.images import image  # noqa: F401
+        from iota.engine.viewer import guarded  # noqa: F401 - imports DIALS, which may be broken
     except ImportError as error:
         problem = f"The viewer of DIALS cannot start ({error}). Run iota.doctor to see what is missing."
         raise BackendError(problem) from error
     if not wx.App.IsDisplayAvailable():
         raise BackendError("There is no display for the viewer of DIALS. With ssh, connect with ssh -X.")
-    read_literally("dials.command_line.image_viewer")
     for name in dir(wx.DC):
         method = getattr(wx.DC, name)
         if name.startswith("Draw") and callable(method):

@@ -140,3 +140,4 @@ class Ordered(msgspec.Struct, frozen=True):
     id: str
     """Id of the run."""
     folder: str
+    """The run folder."""
