@@ -1,4 +1,4 @@
-"""Cells as lattices: reduction, and the setting of a lattice that is closest to another cell.
+"""Cells as lattices: reduction, whether two are the same lattice, and the setting that is closest to another cell.
 
 Niggli reduction jumps between equivalent settings if parameters are noisy, so cells are compared through the unimodular
 transformations between them, never by their parameters alone.

@@ -1,4 +1,4 @@
-"""How far cells differ, and the tolerances within which they count as one.
+"""How far cells in the same setting differ, and the tolerances within which they count as one.
 
 All cells here are in one setting. :func:`iota.crystallography.lattices.closest_setting` compares cells as lattices.
 """

@@ -1,4 +1,4 @@
-"""Lattices as points, which are near each other exactly if the lattices are.
+"""Lattices as points (vonorms): near each other exactly if the lattices are similar, in whatever settings.
 
 Niggli reduction jumps: two measurements of one cell may come out in settings whose parameters differ much.  What never
 jumps are the *vonorms* of a lattice (Conway & Sloane, Proc. R. Soc. Lond. A (1992) 436, 55): each of the seven classes

@@ -1,4 +1,4 @@
-"""Writes the CrystFEL stream of an export, with its geometry and cell files."""
+"""Writes the files of an export to CrystFEL, frame by frame: stream, geometry, cell."""
 
 from __future__ import annotations
 

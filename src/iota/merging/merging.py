@@ -26,7 +26,7 @@ from iota.crystallography.space_groups import bravais_symbol
 from iota.engine.backend.installation import dials_version
 from iota.engine.merging import scaling as dials
 from iota.errors import UsageError
-from iota.merging.indexing_ways import tell_ways_apart
+from iota.merging.indexing_ambiguity import resolve_ambiguity
 from iota.merging.merge_folders import MergeFolder, new_merge_folder
 from iota.merging.merge_programs import check_engine, prime_command, run_command, xia2_command
 from iota.params.merging import MERGING
@@ -153,9 +153,9 @@ def _with_dials(
     prefix = "combined"
     if merging.ambiguities and values.resolve_ambiguity:
         crystal = (merging.unit_cell, merging.space_group, merging.d_min_A)
-        told = tell_ways_apart(place, merging.ambiguities, crystal, values, step)
-        merging.commands += told.commands
-        merging.reindexed, merging.n_unclear = told.counts, told.n_unclear
+        resolved = resolve_ambiguity(place, merging.ambiguities, crystal, values, step)
+        merging.commands += resolved.commands
+        merging.reindexed, merging.n_unclear = resolved.counts, resolved.n_unclear
         prefix = "reindexed"
     elif merging.ambiguities:
         merging.remarks.append("The indexing ambiguity was not resolved, so the intensities appear twinned.")

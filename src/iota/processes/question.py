@@ -1,4 +1,4 @@
-"""A typed question that a process of its own answers, within limits; its crash costs that question and is a sentence.
+"""A typed question that a process of its own answers, in limited time and memory; a crash costs that question only.
 
 A question is defined once, in the package that answers it, by a module that does not load what the answer needs. Who
 asks imports the definition.

@@ -1,4 +1,4 @@
-"""Job scripts and resource requests for batch systems: Slurm, LSF, PBS, Torque, SGE, HTCondor.
+"""What a job of workers asks of Slurm, LSF, PBS, Torque, SGE or HTCondor: script, resources; starts nothing.
 
 Only ``iota.workers.executors`` and ``iota.workers.cluster`` import this module, because Dask is optional.
 """

@@ -1,4 +1,4 @@
-"""Workers in jobs of a batch system, submitted by Dask according to demand.
+"""Workers in jobs of a batch system (Slurm and others), started through Dask, as many as there is work for.
 
 A job holds one Dask worker, and that a pool of processes like the one on this machine: a frame that crashes or hangs
 costs that frame only.  A job that is lost costs no frame: the coordinator has those in flight tried once more.

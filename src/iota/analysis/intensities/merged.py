@@ -1,4 +1,4 @@
-"""Statistics of merged intensities in shells: CC1/2, Rsplit, completeness, multiplicity (table 1).
+"""Computes table 1: CC1/2, Rsplit, completeness and multiplicity of merged intensities in resolution shells.
 
 Observations of stills are merged with equal weights: what a still records of a reflection varies by far more than its
 counting statistics, so weights from these are wrong (Kirian et al., Acta Cryst. A (2011) 67, 131).  The scatter of the

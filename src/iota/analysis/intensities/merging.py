@@ -1,4 +1,4 @@
-"""The record of a merging, ``merge.json``, and table 1 as text."""
+"""The record of a merging, ``merge.json``, and the lines of table 1 as text; its numbers are from ``merged``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes CrystFEL streams (format 2.3): cells, orientations, peaks, intensities (the partiality is not given).
+"""The text of CrystFEL streams (format 2.3), image by image: cell, orientation, peaks, intensities; no partiality.
 
 What is written in which frame and unit is in ``docs/decisions/0015-hand-over-files.md``.
 

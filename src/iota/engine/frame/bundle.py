@@ -1,4 +1,4 @@
-"""Processes several blanks per message, to save communication between processes.
+"""Processes several frames per message for as long as they are blanks, to save communication.
 
 Imported without DIALS, and by the processes that have it.
 """

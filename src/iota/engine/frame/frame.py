@@ -1,4 +1,4 @@
-"""Processes one frame: import, triage, spots, indexing, refinement, integration, filter."""
+"""Processes one frame: import, spots, triage (blank or not), indexing, refinement, integration, filter."""
 
 from __future__ import annotations
 

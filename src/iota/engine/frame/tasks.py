@@ -1,4 +1,4 @@
-"""Executes the tasks of a worker with DIALS: screening, scouting, processing."""
+"""Executes a worker's tasks with DIALS: screening (spots only), scouting (indexing to learn the cell), processing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Searches for images in a separate process."""
+"""Searches for images in a separate process, within limits of time, memory and number of names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds where each image of an HDF5 file is stored: file, dataset and position, or why it cannot be read.
+"""Finds the file, dataset and position of each image of an HDF5 file, or why it has none (data file missing).
 
 Nothing is read but names, links and shapes, so that it takes a few milliseconds, and a third of one for each file that
 a master points to. An image keeps its number while files are missing, too short or still to come.

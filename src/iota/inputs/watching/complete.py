@@ -1,4 +1,4 @@
-"""Whether an image file is completely written, judged by its declared sizes and end marks.
+"""Whether an image file is still being written, judged by its content: declared sizes and end marks.
 
 A program that copies slowly may pause for any time, so a size that has not changed for a while proves nothing.
 Formats: CBF (X-Binary-Size and the closing boundary), SMV (HEADER_BYTES, SIZE1, SIZE2, TYPE), MarCCD (frame header at

@@ -1,4 +1,4 @@
-"""Image files that may be incomplete: they wait until they are completely written."""
+"""Files that may still be being written: they wait until complete by their content, or long unchanged."""
 
 from __future__ import annotations
 

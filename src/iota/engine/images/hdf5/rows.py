@@ -1,4 +1,4 @@
-"""Reads the pixels of an image from its HDF5 dataset.
+"""Reads the pixels of one image from the data files and datasets in which the map of images has it.
 
 A file is open only while an image is read (0.3 ms): what is written into an open file may not be seen, and HDF5 refuses
 to open a file that the same process has open with other settings, as dxtbx does now and then.

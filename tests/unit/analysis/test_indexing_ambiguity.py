@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cctbx import sgtbx
 
-from iota.analysis.intensities.indexing_ways import UNCLEAR, settle_ways
+from iota.analysis.intensities.indexing_ambiguity import UNCLEAR, assign_indexing
 from iota.crystallography.indices import reindexed, unique_reflections
 from iota.crystallography.metric_symmetry import indexing_ambiguities
 
@@ -42,7 +42,7 @@ def test_twelve_hundred_lattices_follow_two_hundred_of_which_some_are_wrong(spac
     known[:200] = way[:200]
     known[:10] = (way[:10] + 1) % len(unique)
     start = time.process_time()
-    settled = settle_ways(unique, lattice, intensity, d_A, known)
+    settled = assign_indexing(unique, lattice, intensity, d_A, known)
     assert time.process_time() - start < 10  # 0.3 to 0.9 s
     wrong = settled.way != way
     assert wrong.mean() < 0.005
@@ -54,14 +54,14 @@ def test_the_first_way_stays_that_of_the_known_ones():
     unique, lattice, intensity, d_A, way = _stills("P 6", HEXAGONAL, 200, 300)
     known = np.full(200, -1)
     known[:50] = 1 - way[:50]
-    settled = settle_ways(unique, lattice, intensity, d_A, known)
+    settled = assign_indexing(unique, lattice, intensity, d_A, known)
     assert np.array_equal(settled.way, 1 - way)
 
 
 def test_a_lattice_does_not_agree_with_itself():
     unique, lattice, _, d_A, way = _stills("P 6", HEXAGONAL, 300, 60)
     nothing = np.random.default_rng(2).exponential(1.0, len(lattice))
-    settled = settle_ways(unique, lattice, nothing, d_A, way, most_passes=1)
+    settled = assign_indexing(unique, lattice, nothing, d_A, way, most_passes=1)
     assert 0.35 < (settled.way == way).mean() < 0.65  # by chance half; with its own share in the mean nearly all
     assert np.count_nonzero(settled.clarity < UNCLEAR) > 150
 

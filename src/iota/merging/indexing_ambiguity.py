@@ -1,4 +1,4 @@
-"""Resolves the indexing ambiguity for all lattices of a run before merging."""
+"""Resolves the indexing ambiguity of a run: by dials.cosym for the strongest lattices, then by correlation for all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from iota.analysis.intensities.indexing_ways import UNCLEAR, settle_ways
+from iota.analysis.intensities.indexing_ambiguity import UNCLEAR, assign_indexing
 from iota.crystallography.indices import reindexed, unique_reflections
 from iota.crystallography.space_groups import without_screw_axes
 from iota.engine.merging import scaling as dials
@@ -25,7 +25,7 @@ Ints = npt.NDArray[np.int64]
 Step = Callable[[str], AbstractContextManager[None]]
 
 
-class ToldApart(NamedTuple):
+class ResolvedAmbiguity(NamedTuple):
     """What was found, for the record."""
 
     commands: list[list[str]]
@@ -33,13 +33,13 @@ class ToldApart(NamedTuple):
     n_unclear: int  # lattices for which the operator is uncertain
 
 
-def tell_ways_apart(
+def resolve_ambiguity(
     place: MergeFolder,
     others: Sequence[str],
     crystal: tuple[tuple[float, ...], str, float],
     values: Any,
     step: Step,
-) -> ToldApart:
+) -> ResolvedAmbiguity:
     """Write ``reindexed.expt`` and ``.refl``: the lattices of ``combined``, consistently indexed.
 
     dials.cosym resolves the ambiguity for the strongest lattices; all others are assigned by their correlation with
@@ -88,10 +88,10 @@ def tell_ways_apart(
             raise BackendError(f"dials.cosym did not resolve the indexing ambiguity. See {place.path / 'cosym.log'}.")
     with step(f"Resolving the indexing ambiguity of all {n_lattices} lattices"):
         used = (numbers >= 0).all(axis=0) & (seen.partiality >= values.min_partiality)
-        settled = settle_ways(numbers[:, used], seen.lattice[used], seen.intensity[used], d_A, known)
+        settled = assign_indexing(numbers[:, used], seen.lattice[used], seen.intensity[used], d_A, known)
         dials.write_reindexed(folder, [ways[k] for k in settled.way])
     counts = np.bincount(settled.way, minlength=len(ways)).tolist()
-    return ToldApart(
+    return ResolvedAmbiguity(
         [command],
         {way: n for way, n in zip(ways, counts, strict=True) if n},
         int(np.count_nonzero(settled.clarity < UNCLEAR)),

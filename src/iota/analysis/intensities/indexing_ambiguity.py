@@ -1,4 +1,4 @@
-"""Resolves the indexing ambiguity: compares the intensities of each lattice with those of all others.
+"""Finds the indexing solution of each lattice among those possible, by correlation with intensities of all others.
 
 Some lattices whose ways are known make a reference; each lattice gets the way in which it correlates best with that,
 all lattices make the next reference, and so on until nothing changes. Brehm & Diederichs (Acta Cryst. D70 (2014) 101)
@@ -30,7 +30,7 @@ class Settled(NamedTuple):
     clarity: Floats  # lead of the best correlation over the next, in its standard deviations, `[n_lattices]`
 
 
-def settle_ways(
+def assign_indexing(
     unique: Ints, lattice: Ints, intensity: Floats, d_A: Floats, known: Ints, most_passes: int = _MOST_PASSES
 ) -> Settled:
     """Find the ways of indexing that agree best; which of them is the first one is left as ``known`` has it.
