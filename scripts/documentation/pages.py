@@ -31,7 +31,9 @@ def problems(root: Path = ROOT) -> Iterator[str]:
 def main() -> int:
     """Print what is wrong; returns the exit status."""
     found = list(problems())
-    print(*found, sep="\n") if found else print("All pages can be reached; their links, options and parameters are valid.")
+    print(*found, sep="\n") if found else print(
+        "All pages can be reached; their links, options and parameters are valid."
+    )
     return 1 if found else 0
 
 

@@ -147,7 +147,7 @@ def test_a_box_selects_dims_the_others_and_is_saved(show, results, run):
     page.get_by_role("button", name="Save list").click()
     page.get_by_label("Name").fill("good ones!")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("cannot name a list")).to_be_visible()
+    expect(page.get_by_text("is not a valid name for a list")).to_be_visible()
     page.get_by_role("button", name="Save list").click()
     page.get_by_label("Name").fill("boxed")
     page.get_by_role("button", name="Save", exact=True).click()

@@ -146,9 +146,9 @@ def test_crashed_images_of_a_finished_run_are_processed_again_when_asked(tmp_pat
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--resume", 1, "--retry", "integrated"], "--retry integrated: it takes crashed, timed_out, failed_import"),
-        (["--resume", 1, "--retry", ""], "it takes crashed, timed_out, failed_import, joined by commas"),
-        (["--retry", "crashed", "images"], "--retry goes with a run that is resumed"),
+        (["--resume", 1, "--retry", "integrated"], "--retry integrated: it accepts crashed, timed_out, failed_import"),
+        (["--resume", 1, "--retry", ""], "it accepts crashed, timed_out, failed_import, joined by commas"),
+        (["--retry", "crashed", "images"], "--retry can only be used with --resume"),
     ],
 )
 def test_what_cannot_be_processed_again_is_a_sentence(tmp_path, words, sentence):
@@ -166,7 +166,7 @@ def test_a_run_whose_folder_is_moved_away_ends_and_writes_nothing_in_its_place(t
         (folder.path / "dials").mkdir(parents=True)
         folder.ledger.touch()
     assert run.wait(60) == 1
-    assert "001 was renamed, deleted or replaced while the run went on" in (tmp_path / "stderr.txt").read_text()
+    assert "001 was renamed, deleted or replaced during the run" in (tmp_path / "stderr.txt").read_text()
     assert [path.name for path in folder.path.rglob("*")] == (["frames.jsonl", "dials"] if comes_back else [])
     assert not comes_back or folder.ledger.stat().st_size == 0
     assert folder.path.exists() == comes_back

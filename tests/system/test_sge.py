@@ -48,7 +48,7 @@ def test_jobs_that_are_deleted_while_they_wait_end_the_run_with_a_sentence(lysoz
         [number] = jobs(folder, "queued")
         assert succeeds("qdel", number)
     assert run.wait(60) == 2, said(tmp_path)
-    assert "were gone from the queue of sge 3 times before they began" in said(tmp_path)
+    assert "disappeared from the queue of sge 3 times before they started" in said(tmp_path)
     assert "Traceback" not in said(tmp_path)
     assert status(folder) == "failed"
     assert n_finished(folder) == 0

@@ -111,7 +111,7 @@ def test_stopping_the_run_takes_its_jobs_out_of_the_queue(lysozyme, tmp_path):
 def test_job_that_slurm_refuses_ends_the_run_with_its_words(lysozyme, tmp_path):
     done = command("iota.run", lysozyme, *WORKERS, "mp.queue=no_such_queue", "--silent", cwd=tmp_path, timeout=60)
     assert done.returncode == 2
-    assert "slurm refused the job" in done.stderr
+    assert "slurm rejected the job" in done.stderr
     assert "invalid partition" in done.stderr
     assert "Traceback" not in done.stderr
 

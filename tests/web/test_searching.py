@@ -57,16 +57,16 @@ async def test_images_are_counted_with_what_stands_in_the_way(images):
     assert "no file or folder matches" in found.sources[2].problems[0]
     chosen = await Turns(1).ask(CHOOSE_IMAGES, ChooseImages([str(images)], "2-3", 100))
     assert [frame.path for frame in chosen.frames] == [str(images / f"img_{k}.cbf") for k in (1, 2)]
-    with pytest.raises(NoAnswerError, match="write it like"):
+    with pytest.raises(NoAnswerError, match="use the form"):
         await Turns(1).ask(CHOOSE_IMAGES, ChooseImages([str(images)], "some", 100))
 
 
 @pytest.mark.parametrize(
     ("limit", "names", "words"),
     [
-        ({}, 20, "The search was ended at 20 names or images. Name fewer"),
-        ({"seconds": 1}, None, "The search was ended after 1 s. Name fewer"),
-        ({"megabytes": 20}, 2000, "The search was ended at 20 MB of memory. Name fewer"),
+        ({}, 20, "The search was ended at 20 names or images. Give fewer"),
+        ({"seconds": 1}, None, "The search was ended after 1 s. Give fewer"),
+        ({"megabytes": 20}, 2000, "The search was ended at 20 MB of memory. Give fewer"),
     ],
 )
 async def test_each_limit_is_a_sentence(images, limit, names, words):
@@ -85,7 +85,7 @@ async def test_others_wait_for_their_turn_and_a_crowd_is_sent_away(images):
     others = [asyncio.create_task(some.ask(COUNT_IMAGES, CountImages([str(images)]))) for _ in range(10)]
     await asyncio.sleep(0.3)
     assert len(at_work()) == 1
-    with pytest.raises(BusyError, match="10 others are waiting already"):
+    with pytest.raises(BusyError, match="10 others are already waiting"):
         await some.ask(COUNT_IMAGES, CountImages([str(images)]))
     for task in (*others[1:5], first):
         task.cancel()

@@ -255,7 +255,7 @@ def _unreadable(n: int) -> list[Fact]:
     if not n:
         return []
     what = "1 line is" if n == 1 else f"{n:,} lines are"
-    text = f"{what} damaged and not counted; iota.run --resume processes the images without a record again"
+    text = f"{what} damaged and ignored; iota.run --resume reprocesses the images that have no other record"
     return [Fact(name="unreadable", label="Ledger", text=text, values={"n": n})]
 
 
@@ -263,7 +263,10 @@ def _repeated(n: int) -> list[Fact]:
     if not n:
         return []
     what = "1 record is" if n == 1 else f"{n:,} records are"
-    text = f"{what} of frames that already have one, as when two processes write one ledger; each frame counts once"
+    text = (
+        f"{what} of frames that already have one, e.g. because two processes wrote to one ledger;"
+        " each frame is counted once"
+    )
     return [Fact(name="repeated", label="Ledger", text=text, values={"n": n})]
 
 

@@ -20,7 +20,7 @@ GAIN = Hint("Set the detector gain, or have it estimated (image_import.estimate_
 NEW_MASK = Hint("Make a new mask from an image of this detector.", "image_import.mask")
 BAD_PIXELS = Hint("Mask the bad pixels.", "image_import.mask")
 INSTALL_FILTER = Hint(
-    "Install the filter, then run these images again; iota.doctor lists those that are missing and prints the command."
+    "Install the filter, then run these images again; iota.doctor says which are missing and gives the command."
 )
 PERMISSION = Hint("Ask the owner of the files for permission to read them.")
 MOVED = Hint("The images were moved or deleted.")
@@ -30,7 +30,7 @@ NOT_AN_IMAGE = Hint("Remove it from the input; if the format should be readable,
 WAVELENGTH = Hint("Give the wavelength in A: geometry.beam.wavelength=0.98.")
 MASK_IN_FILE = Hint("Correct or delete pixel_mask in the file, and give your own mask.", "image_import.mask")
 DISTANCE = Hint("Set the detector distance in mm.", "image_import.distance")
-OTHER_REFERENCE = Hint("Use a reference geometry of this detector, or none.", "advanced.reference_geometry")
+OTHER_REFERENCE = Hint("Use a reference geometry for this detector, or none.", "advanced.reference_geometry")
 OTHER_GEOMETRY = Hint("Remove the geometry, or use one that fits this detector.", "image_import.distance")
 FRAME_MEMORY = Hint("Allow more memory per image, or use fewer processes.", "mp.frame_memory")
 FEWER_PROCESSES = Hint("Use fewer processes: together they need more memory than the machine has.", "mp.n_processors")

@@ -108,7 +108,7 @@ class Cause(str, Enum):
     IS_DATA_FILE = (
         "is_data_file",
         "failed_import",
-        "This is a data file of {master}: give that one instead.",
+        "This is a data file of {master}; use that file instead.",
         advice.DATA_FILES,
     )
     PICKLE_NOT_OPENED = (
@@ -122,7 +122,7 @@ class Cause(str, Enum):
         "The image is a damaged pickle.",
         advice.COMPARE_WITH_ORIGINAL,
     )
-    NO_SUCH_IMAGE = "no_such_image", "failed_import", "The file holds {n_images:* image|* images} only."
+    NO_SUCH_IMAGE = "no_such_image", "failed_import", "The file contains only {n_images:* image|* images}."
     TOO_MANY_IMAGES = "too_many_images", "failed_import", "The file is not opened: {text}"
     IMPORT_STOPPED = "import_stopped", "failed_import", "The image could not be imported. {see}"
     HEADER_NOT_UNDERSTOOD = (
@@ -174,42 +174,42 @@ class Cause(str, Enum):
     DATA_FILE_LACKS_DATASET = (
         "data_file_lacks_dataset",
         "failed_import",
-        "The data file {file} holds no {dataset}.",
+        "The data file {file} contains no {dataset}.",
         advice.DATA_FILES,
     )
     DATA_FILE_WITHOUT_IMAGES = (
         "data_file_without_images",
         "failed_import",
-        "The data file {file} holds no images in {dataset}.",
+        "The data file {file} contains no images in {dataset}.",
         advice.DATA_FILES,
     )
     DATA_FILE_TOO_SHORT = (
         "data_file_too_short",
         "failed_import",
-        "The data file {file} is shorter than the master says.",
+        "The data file {file} contains fewer images than the master specifies.",
         advice.DATA_FILES,
     )
-    IN_NO_DATA_FILE = "in_no_data_file", "failed_import", "No data file holds this image.", advice.DATA_FILES
+    IN_NO_DATA_FILE = "in_no_data_file", "failed_import", "No data file contains this image.", advice.DATA_FILES
     NO_DATASET = "no_dataset", "failed_import", "The dataset {dataset} is missing."
-    NOT_WRITTEN = "not_written", "failed_import", "The pixels of this image were not written into {file}."
-    NEVER_WRITTEN = "never_written", "failed_import", "The pixels of this image were never written into {dataset}."
+    NOT_WRITTEN = "not_written", "failed_import", "The pixels of this image were not written to {file}."
+    NEVER_WRITTEN = "never_written", "failed_import", "The pixels of this image were never written to {dataset}."
     DEAD_HDF5_LINK = (
         "dead_hdf5_link",
         "failed_import",
-        "The file holds no {target}, to which the link {link} leads.",
+        "The link {link} points to {target}, which is not in the file.",
     )
-    NO_AXIS = "no_axis", "failed_import", "The file holds no {target}, on which {item} depends."
+    NO_AXIS = "no_axis", "failed_import", "The file contains no {target}, on which {item} depends."
     NO_GROUP = (
         "no_group",
         "failed_import",
-        "The file describes no {what}: it has no group {group}.",
+        "The file does not describe the {what}: it has no group {group}.",
         None,
         ("what", "group"),
     )
     NO_IMAGES = (
         "no_images",
         "failed_import",
-        "The file holds no images where NeXus and DECTRIS files have them, in entry/data.",
+        "The file contains no images in entry/data, where NeXus and DECTRIS files store them.",
     )
     NO_FILTER = (
         "no_filter",
@@ -228,13 +228,13 @@ class Cause(str, Enum):
     NO_COUNTS = (
         "no_counts",
         "failed_import",
-        "No pixel of this image holds a count: the detector gave none, or it was lost.",
+        "No pixel of this image has a valid count: the image was not recorded, or was lost.",
     )
     MASK_IN_FILE_SIZE = (
         "mask_in_file_size",
         "failed_import",
-        "The pixel mask in the file is {mask} pixels, the image {image}; correct pixel_mask in the file or delete it,"
-        " and give a mask with image_import.mask.",
+        "The pixel mask in the file has {mask} pixels, but the image has {image}; correct pixel_mask in the file or"
+        " delete it, and give a mask with image_import.mask.",
         advice.MASK_IN_FILE,
     )
     MASK_IN_FILE_ALL = (
@@ -286,7 +286,7 @@ class Cause(str, Enum):
         "other_detector",
         "failed_import",
         "The reference geometry is for a different detector: it has {reference}, but the images have {image}. Give a"
-        " geometry of their detector, or leave advanced.reference_geometry out.",
+        " geometry of their detector, or omit advanced.reference_geometry.",
         advice.OTHER_REFERENCE,
     )
     SIZE_DIFFERS = (
@@ -307,13 +307,13 @@ class Cause(str, Enum):
     NO_DETECTOR_POSITION = (
         "no_detector_position",
         "failed_import",
-        "The header of the file does not say where the detector is: it has neither geometry/translation nor"
+        "The header of the file does not give the position of the detector: it has neither geometry/translation nor"
         " detector_distance, pixel sizes and beam centre.",
     )
     NO_SENSOR_THICKNESS = (
         "no_sensor_thickness",
         "failed_import",
-        "The file gives sensor_thickness without a length: a number with its unit.",
+        "The file gives no usable sensor_thickness: it must be a number with a unit of length.",
     )
     TOO_MANY_AXES = (
         "too_many_axes",
@@ -394,7 +394,7 @@ class Cause(str, Enum):
     CRYSTFEL_NO_WAVELENGTH = (
         "crystfel_no_wavelength",
         "failed_import",
-        "{quantity} is {value:g} {unit} for this image; geometry.beam.wavelength (A) sets one for all images.",
+        "{quantity} is {value:g} {unit} for this image; set one for all images with geometry.beam.wavelength (A).",
     )
 
     # -- triage
@@ -528,7 +528,7 @@ class Cause(str, Enum):
     TOO_FEW_FOR_OUTLIERS = (
         "too_few_for_outliers",
         "failed_indexing",
-        "{n_spots:d} indexed spots are too few to tell outliers.",
+        "{n_spots:d} indexed spots are too few to identify outliers.",
     )
     TOO_FEW_TO_REFINE = (
         "too_few_to_refine",
@@ -622,7 +622,7 @@ class Cause(str, Enum):
     RESOLUTION_UNKNOWN = (
         "resolution_unknown",
         "failed_filter",
-        "The lattice reaches an unknown resolution; {wanted_d_min_A:g} A or better is required.",
+        "The resolution of the lattice is unknown; {wanted_d_min_A:g} A or better is required.",
         advice.LOWER_RESOLUTION,
     )
     FILTER_STOPPED = (
@@ -642,7 +642,7 @@ class Cause(str, Enum):
     MEMORY_LIMIT_READING = (
         "memory_limit_reading",
         "failed_import",
-        "The memory allowed for a frame was not enough (mp.frame_memory).",
+        "Reading the image needed more memory than allowed (mp.frame_memory).",
         advice.FRAME_MEMORY,
     )
     OVER_MEMORY_LIMIT = (

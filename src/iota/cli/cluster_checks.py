@@ -53,7 +53,7 @@ def cluster_checks() -> Iterator[Check]:
     yield from (_batch(system) for system in systems)
     if not systems:
         found = f"no {', '.join(sorted({system.submit for system in _SYSTEMS}))}"
-        yield Check("batch systems", "absent", found, "Only a cluster needs one: runs here use this machine.")
+        yield Check("batch systems", "absent", found, "Only needed on a cluster; runs here use this machine.")
     yield _dask(bool(systems))
     yield _mpi()
 
@@ -65,9 +65,9 @@ def _batch(system: BatchSystem) -> Check:
     try:
         n_jobs = len(numbers_in_queue(system.method))
     except BackendError as error:
-        mend = "Runs on this machine work. For jobs ask who looks after the batch system, or choose another machine."
+        mend = "Runs on this machine will work. To submit jobs, ask the cluster administrator, or use another machine."
         return Check(system.name, "note", f"{found}. {error}", mend)
-    return Check(system.name, "good", f"{found}; it answers, your jobs in it: {n_jobs}")
+    return Check(system.name, "good", f"{found}; responding, with {n_jobs} of your jobs in the queue")
 
 
 def _dask(needed: bool) -> Check:
@@ -77,16 +77,16 @@ def _dask(needed: bool) -> Check:
     missing = [package for package, version in versions.items() if not version]
     if not missing:
         return Check(name, "good", found)
-    mend = f"Jobs need it: scripts/setup-batch, or {install_command(['cluster'])}"
+    mend = f"Needed for jobs: scripts/setup-batch, or {install_command(['cluster'])}"
     if missing == ["cryptography"]:
         mend = f"Without it jobs connect without encryption: {install_command(['cluster'])}"
-    return Check(name, "note" if needed else "absent", f"not there: {', '.join(missing)}", mend)
+    return Check(name, "note" if needed else "absent", f"not installed: {', '.join(missing)}", mend)
 
 
 def _mpi() -> Check:
     path = program("mpirun") or program("mpiexec")
     if path is None:
-        mend = "Only a cluster needs it. On Debian: apt-get install openmpi-bin, then scripts/setup-batch."
+        mend = "Only needed on a cluster. On Debian: apt-get install openmpi-bin, then scripts/setup-batch."
         return Check("MPI", "absent", "no mpirun, mpiexec", mend)
     version = _version("mpi4py")
     if not version:
@@ -94,9 +94,7 @@ def _mpi() -> Check:
         return Check("MPI", "note", f"{path}; no mpi4py", mend)
     library = _mpi_library()
     if library.startswith("error: "):
-        mend = (
-            f"mpi4py and {path} are not of one kind, or the MPI library is not found: see the documentation of mpi4py."
-        )
+        mend = f"mpi4py and {path} use different MPI libraries, or none is found: see the documentation of mpi4py."
         return Check("MPI", "note", f"{path}; mpi4py {version} does not load ({library[7:]})", mend)
     return Check("MPI", "good", f"{path}; mpi4py {version} with {library}; mp.method=mpi")
 
@@ -106,7 +104,7 @@ def _mpi_library() -> str:
     try:
         done = output_of([*python(), "-c", _MPI_PROBE], _MPI_SECONDS)
     except TimeoutError:
-        return f"error: not within {_MPI_SECONDS} s"
+        return f"error: no answer within {_MPI_SECONDS} s"
     if done.returncode == 0:
         return done.stdout.strip()
     return "error: " + next(iter(done.stderr.strip().splitlines()[-1:]), f"status {done.returncode}")

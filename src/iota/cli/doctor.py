@@ -37,9 +37,9 @@ def make_parser() -> argparse.ArgumentParser:
     """Make the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="iota.doctor",
-        description="Say what was found on this machine - DIALS and its version, Python packages, compiled modules,\n"
-        "HDF5 filters, batch systems, PRIME, viewers - and how to fix what is missing.",
-        epilog="exit status\n  0 runs can work, 1 they cannot, 2 wrong use\n",
+        description="Report what is installed on this machine (DIALS and its version, Python packages, compiled\n"
+        "modules, HDF5 filters, batch systems, PRIME, viewers) and how to install what is missing.",
+        epilog="exit status\n  0 images can be processed, 1 they cannot, 2 usage error\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"IOTA {iota.__version__}")
@@ -94,7 +94,7 @@ def _dials(installation: Installation) -> Check:
     place = installation.packages["dials"].path
     if _version(installation.dials_version) < (3, 12):
         return Check(
-            "DIALS", "note", f"{installation.dials_version} ({place})", "IOTA is tried with DIALS 3.12 to 3.30."
+            "DIALS", "note", f"{installation.dials_version} ({place})", "IOTA is tested with DIALS 3.12 to 3.30."
         )
     return Check("DIALS", "good", f"{installation.dials_version} ({place})")
 
@@ -111,19 +111,19 @@ def _compiled(installation: Installation) -> Check:
     if not installation.needs_mono_sim and "xfel_mono_sim_ext" in missing:
         missing.remove("xfel_mono_sim_ext")  # this DIALS does not ask for it
     if not missing:
-        return Check("compiled modules", "good", "all that are asked for")
+        return Check("compiled modules", "good", "all that are needed")
     words = []
     if "xfel_mono_sim_ext" in missing:
         words.append(
-            "xfel_mono_sim_ext: nothing to do, IOTA puts an empty one in its place when it runs (DIALS imports it for"
-            " every candidate lattice and uses nothing of it)."
+            "xfel_mono_sim_ext: nothing to do, IOTA substitutes an empty module at run time (DIALS imports it for every"
+            " candidate lattice but does not use it)."
         )
     if {"sx_clustering_ext", "sx_merging_ext"} & set(missing):
         words.append("sx_*: cctbx.xfel.merge does not run here.")
     if any(name.startswith("prime") for name in missing):
         words.append("prime_*: PRIME does not run here.")
     if words[1:] or not words[0].startswith("xfel"):
-        words.append("A DIALS from conda-forge, CCP4 or Phenix has them.")
+        words.append("They are part of DIALS from conda-forge, CCP4 or Phenix.")
     return Check("compiled modules", "note", f"missing: {', '.join(missing)}", " ".join(words))
 
 
@@ -151,7 +151,7 @@ def _h5py(installation: Installation) -> Check:
 
 def _uninstall(names: list[str]) -> str:
     which = " and ".join(names)
-    return f"It hides the {which} that DIALS was made for: {sys.executable} -m pip uninstall {' '.join(names)}."
+    return f"It hides the {which} with which DIALS was built: {sys.executable} -m pip uninstall {' '.join(names)}."
 
 
 _OF_EIGER = ("bitshuffle", "LZ4", "Zstandard")
@@ -168,7 +168,7 @@ def _filters(installation: Installation) -> Check:
     found = f"missing: {', '.join(missing)}{'; read: ' + ', '.join(read) if read else ''} ({origin})"
     again = [] if plugin.error == "not installed" else ["--force-reinstall"]
     most = any(name.startswith(_OF_EIGER) for name in missing)
-    files = "most files of Eiger and Jungfrau detectors" if most else "only files compressed this way"
+    files = "most files from Eiger and Jungfrau detectors" if most else "only files compressed this way"
     return Check("HDF5 filters", "note", found, f"{install_command(['filters'], *again)}; {files} need it.")
 
 
@@ -176,26 +176,26 @@ def _prime(installation: Installation) -> Check:
     if not installation.has_prime:
         return Check("PRIME", "absent", "not part of this DIALS", "Merge with cctbx.xfel.merge or xia2.ssx instead.")
     if "prime_ext" in installation.missing_compiled:
-        mend = "Its compiled part, prime_ext, is missing: merge elsewhere with the prime.phil that each run leaves."
-        return Check("PRIME", "note", "there, but it stops before merging", mend)
-    return Check("PRIME", "good", "there")
+        mend = "Its compiled module prime_ext is missing: use the prime.phil of a run with a complete PRIME."
+        return Check("PRIME", "note", "installed, but cannot merge", mend)
+    return Check("PRIME", "good", "installed")
 
 
 def _cores() -> Check:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Check("cores", "good", f"{cores}; a run takes {max(1, cores * 3 // 4)} of them unless -n says otherwise")
+    return Check("cores", "good", f"{cores}; a run uses {max(1, cores * 3 // 4)} of them unless -n is given")
 
 
 def _viewer(dials_version: str) -> Check:
     path = program("dials.image_viewer")
     if path is None:
-        return Check("image viewer", "absent", "no dials.image_viewer", "Only looking at images needs it.")
+        return Check("image viewer", "absent", "no dials.image_viewer", "Only needed for viewing images.")
     try:
         wx = importlib.metadata.version("wxPython")
     except importlib.metadata.PackageNotFoundError:
-        return Check("image viewer", "note", path, "It needs wxPython, which this Python does not have.")
+        return Check("image viewer", "note", path, "It needs wxPython, which is not installed.")
     if _version(wx) >= (4, 2) and (0,) < _version(dials_version) < (3, 13):
-        mend = "With wxPython 4.2 it stops when it draws reflections: iota.image_viewer is the same, mended."
+        mend = "With wxPython 4.2 it crashes when it draws reflections; iota.image_viewer corrects this."
         return Check("image viewer", "note", path, mend)
     return Check("image viewer", "good", path)
 
@@ -207,7 +207,7 @@ def _display() -> Check:
     if sys.platform == "darwin":
         return Check("display", "good", "that of macOS")
     return Check(
-        "display", "absent", "neither DISPLAY nor WAYLAND_DISPLAY is set", "Only the image viewer needs one: ssh -X."
+        "display", "absent", "neither DISPLAY nor WAYLAND_DISPLAY is set", "Only needed for the image viewer: ssh -X."
     )
 
 
@@ -231,7 +231,9 @@ def _show(checks: Sequence[Check], ready: bool) -> None:
     if ready:
         console.print(Text("IOTA can process images here.", style="bold"))
     else:
-        console.print(Text("IOTA cannot process images here until what is marked WRONG is mended.", style="bold red"))
+        console.print(
+            Text("IOTA cannot process images here until the problems marked WRONG are fixed.", style="bold red")
+        )
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ examples
       iota.export 3 format=dials frames=integration/003/uc_cluster_1.lst lattices=consensus
 
 exit status
-  0 done, 2 wrong use or input, or no integrated lattices, 130 interrupted
+  0 done, 2 usage or input error, or no integrated lattices, 130 interrupted
 """
 
 

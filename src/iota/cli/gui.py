@@ -24,25 +24,25 @@ from iota.web.access.browser_page import BrowserPage
 from iota.web.access.running import running_server
 
 _DESCRIPTION = """\
-The graphical interface of IOTA: a small server on this machine, and a page in the browser. Runs go on when the page is
-closed or the server ends.
+The graphical interface of IOTA: a small server on this machine, and a page in the browser. Runs continue when the page
+is closed or the server is stopped.
 """
 _EXAMPLES = """\
 examples
   iota                                   an empty start page; runs are written below the current folder
   iota ./images/                         with these images
   iota iota.param                        with the parameters of a script
-  iota script.param mp.n_processors=8    with a script, and some of it changed
+  iota script.param mp.n_processors=8    with a script, and some of its parameters changed
   iota --watch /data/visit -n 16         ready to process images as they arrive
-  iota --address                         another address of the server that is running, for one more browser
+  iota --address                         a new address of the running server, for another browser
 
 from another machine
   ssh -L 8765:127.0.0.1:8765 beamline, start iota --no-browser there, and open the address that it prints here.
   It works once, within an hour; iota --address prints another.
-  Behind a proxy (nginx, jupyter-server-proxy) say how people see the server: --base-url https://host/iota
+  Behind a proxy (nginx, jupyter-server-proxy), give the public address: --base-url https://host/iota
 
 exit status
-  0 the server was stopped, 2 wrong use, or there is no port for it
+  0 the server was stopped, 2 usage error, or no port is available
 """
 
 
@@ -59,23 +59,25 @@ def make_parser() -> argparse.ArgumentParser:
         "arguments",
         nargs="*",
         metavar="SCRIPT | PATH | name=value",
-        help="what fills the start page: scripts (.param, .phil), images, folders, lists, parameters",
+        help="initial contents of the start page: scripts (.param, .phil), images, folders, lists, parameters",
     )
     parser.add_argument("-n", "--nproc", type=int, metavar="N", help="number of processes for runs")
-    parser.add_argument("-w", "--watch", action="store_true", help="monitor mode is on")
+    parser.add_argument("-w", "--watch", action="store_true", help="turn monitor mode on")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     asked = parser.add_mutually_exclusive_group()
     asked.add_argument(
         "--address",
         action="store_true",
-        help="print a new address of the server that runs in this folder; it lets one browser in, within an hour",
+        help="print a new address of the server running in this folder; it can be opened once, within an hour",
     )
     asked.add_argument(
-        "--token", action="store_true", help="print the token that programs send to the server that runs in this folder"
+        "--token",
+        action="store_true",
+        help="print the token with which programs access the server running in this folder",
     )
-    parser.add_argument("--port", type=int, default=0, help="port (default: that of last time, or the first free one)")
+    parser.add_argument("--port", type=int, default=0, help="port (default: the one used last, or the first free one)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
-    parser.add_argument("--base-url", default="", metavar="URL", help="address under which a proxy shows the server")
+    parser.add_argument("--base-url", default="", metavar="URL", help="public address of the server behind a proxy")
     parser.add_argument("--version", action="version", version=f"IOTA {iota.__version__}")
     return parser
 
@@ -103,7 +105,7 @@ def _serve(options: argparse.Namespace) -> int:
     arguments = [*options.arguments]
     if options.nproc is not None:
         if options.nproc < 1:
-            raise UsageError("-n needs a number of processes, 1 or more.")
+            raise UsageError("-n must be 1 or more processes.")
         arguments.append(f"mp.n_processors={options.nproc}")
     if options.watch:
         arguments.append("gui.monitor_mode=True")
@@ -138,8 +140,10 @@ def _tell(url: str, address: str) -> None:
     is_seen = _is_file_for_others(sys.stdout)
     lines = [f"IOTA {iota.__version__}: {url if is_seen else address}"]
     if is_seen:
-        lines.append("Others can read this output, so the address is not complete: iota --address prints one that is.")
-    lines.append(f"Runs are written below {Path.cwd()}. Ctrl-C ends the server; runs go on.")
+        lines.append(
+            "This output can be read by others, so the address is incomplete: iota --address prints a complete one."
+        )
+    lines.append(f"Runs are written below {Path.cwd()}. Ctrl-C stops the server; runs continue.")
     for line in lines:
         console.print(f" {line}", markup=False, soft_wrap=True)
 

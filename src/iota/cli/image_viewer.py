@@ -11,14 +11,14 @@ from iota.errors import IotaError
 from iota.installation import predecessor_warning
 
 _DESCRIPTION = """\
-Open dials.image_viewer, with a correction for versions of wxPython with which it ends as soon as reflections are drawn.
+Open dials.image_viewer, with a correction for versions of wxPython with which it crashes when it draws reflections.
 """
 _EXAMPLES = """\
 example
   iota.image_viewer integration/001/dials/img_1_integrated.expt integration/001/dials/img_1_integrated.refl
 
 exit status
-  0 the window was closed, 2 wrong use, or no display, viewer or DIALS available
+  0 the window was closed, 2 usage error, or no display, viewer or DIALS available
 """
 
 

@@ -41,7 +41,7 @@ examples
       iota.merge 3 integration/003/merge/001/merge.phil
 
 exit status
-  0 done, 2 wrong use or input, or the merging program failed or cannot be run, 130 interrupted
+  0 done, 2 usage or input error, or the merging program failed or cannot be run, 130 interrupted
 """
 
 

@@ -39,7 +39,7 @@ examples
       iota.run images/ --random 50
   Reprocess the images that failed in run 1, with a search for the best spot-finding settings for each image:
       iota.run integration/001/not_integrated.lst --ha14
-  Process the images of run 3 that crashed or took too long again:
+  Reprocess the images of run 3 that crashed or timed out:
       iota.run --resume 3 --retry crashed,timed_out
   During data collection, until no new images have arrived for ten minutes:
       iota.run /data/visit --watch gui.monitor_mode_timeout=True gui.monitor_mode_timeout_length=600
@@ -47,7 +47,7 @@ examples
       iota.run --analyze 3 analysis.clustering.flag_on=True
 
 exit status
-  0 done, 1 nothing was integrated, 2 wrong use or input, 130 interrupted
+  0 done, 1 nothing was integrated, 2 usage or input error, 130 interrupted
 """
 
 

@@ -17,8 +17,8 @@ def package_check(found: Comparison | None = None) -> Check:
         return Check(_NAME, "bad", f"not installed: {', '.join(found.missing)}{also}", how_to_install(found))
     if differing:
         number = f"{len(found.differing)} of {found.n_compared}"
-        mend = f"No need to act while all works. For the tested versions: {install_command(found.groups)}"
-        return Check(_NAME, "note", f"{number} in other versions than this IOTA was tested with: {differing}", mend)
+        mend = f"Only act on this if there are problems. To get the tested versions: {install_command(found.groups)}"
+        return Check(_NAME, "note", f"{number} in versions with which this IOTA was not tested: {differing}", mend)
     return Check(_NAME, "good", f"{found.n_compared}, as this IOTA was tested with them (lock files: {found.kind})")
 
 

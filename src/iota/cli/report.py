@@ -34,7 +34,7 @@ examples
       iota.report 3 --quick
 
 exit status
-  0 done, 2 wrong use or input, 130 interrupted
+  0 done, 2 usage or input error, 130 interrupted
 """
 _WRITERS = {".html": html_text, ".md": markdown_text}
 
@@ -93,7 +93,7 @@ def _outputs(folder: RunFolder, output: str | None) -> list[Path]:
         return [folder.path / f"report{ending}" for ending in _WRITERS]
     path = Path(output).expanduser().absolute()
     if path.suffix not in _WRITERS:
-        raise UsageError(f"--output {output} ends neither with .html nor with .md, so its format is not known.")
+        raise UsageError(f"--output {output} must end in .html or .md.")
     return [path]
 
 

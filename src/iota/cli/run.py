@@ -81,7 +81,7 @@ def _run(options: argparse.Namespace, terminal: Terminal, command_line: list[str
     if options.analyze is not None:
         return _analyze(options, terminal)
     if options.retry is not None and not options.resume:
-        raise UsageError("--retry goes with a run that is resumed: --resume RUN --retry crashed.")
+        raise UsageError("--retry can only be used with --resume, e.g. --resume RUN --retry crashed.")
     if options.resume:
         return _execute_or_submit(_resumed(options, terminal), options, terminal)
     with terminal.step("Starting DIALS") if not options.default else contextlib.nullcontext():
@@ -141,7 +141,7 @@ def _last_run(assignments: Sequence[str]) -> Path:
     output = Path(read([], assignments).values.output or ".")
     runs = [path for path in (output / "integration").glob("*") if path.name.isdigit()]
     if not runs:
-        raise UsageError(f"There is no run in {output.absolute() / 'integration'}; name one: --analyze FOLDER.")
+        raise UsageError(f"There is no run in {output.absolute() / 'integration'}; specify one: --analyze FOLDER.")
     return max(runs, key=lambda path: int(path.name)).absolute()
 
 
@@ -239,7 +239,7 @@ def _outcomes_to_retry(words: str | None) -> list[Outcome]:
     named = [] if words is None else [word.strip() for word in words.split(",") if word.strip()]
     found = [outcome for outcome in CAN_RETRY if outcome in named]
     if words is not None and (not found or len(found) != len(set(named))):
-        raise UsageError(f"--retry {words}: it takes {', '.join(CAN_RETRY)}, joined by commas.")
+        raise UsageError(f"--retry {words}: it accepts {', '.join(CAN_RETRY)}, joined by commas.")
     return found
 
 

@@ -34,7 +34,7 @@ Simulates diffraction stills of randomly oriented crystals from the numbers give
 the truth: the orientation of each crystal in truth_frames.jsonl, the true intensities in truth_<form>.hkl, all settings
 in truth.json. Without options: 36 frames of lysozyme on a detector of one megapixel, 20 % of them blank."""
 
-_EXIT_STATUS = "Exit status: 0 done, 2 wrong use or a folder that is not empty, 130 interrupted."
+_EXIT_STATUS = "Exit status: 0 done, 2 usage error or a folder that is not empty, 130 interrupted."
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -103,7 +103,7 @@ def make_parser() -> argparse.ArgumentParser:
         type=float,
         default=frames.blank_fraction,
         metavar="X",
-        help="fraction of frames without crystal",
+        help="fraction of frames without a crystal",
     )
     group.add_argument(
         "--weak-fraction", type=float, default=frames.weak_fraction, metavar="X", help="fraction of very weak frames"
@@ -171,7 +171,7 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         "--format", choices=FORMATS, default=None, help="cbf: one file per frame; nxs: one file; None: cbf if possible"
     )
     parser.add_argument("--force", action="store_true", help="replace simulated frames in DIR")
-    parser.add_argument("--silent", action="store_true", help="no progress and no summary")
+    parser.add_argument("--silent", action="store_true", help="print neither progress nor summary")
 
 
 def experiment_from_options(options: argparse.Namespace) -> Experiment:
@@ -239,7 +239,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"iota.simulate: {error}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
-        print(f"iota.simulate: interrupted; {options.folder} contains part of the frames.", file=sys.stderr)
+        print(f"iota.simulate: interrupted; {options.folder} contains some of the frames.", file=sys.stderr)
         return 130
     if not options.silent:
         print(_summary(dataset, seconds))

@@ -38,7 +38,7 @@ The line __RESULTS__ contains, in this order: number of spots, spots with satura
 the failure}.
 
 exit status
-  0 done, 1 no diffraction or no lattice found, 2 wrong use or input, 130 interrupted
+  0 done, 1 no diffraction or no lattice found, 2 usage or input error, 130 interrupted
 """
 
 
@@ -63,8 +63,10 @@ def make_parser() -> argparse.ArgumentParser:
         "--action", choices=("spotfind", "index", "integrate"), default="index", help="last step (default: index)"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object per line instead of text")
-    parser.add_argument("--index", type=int, default=1, metavar="N", help="image in a multi-image file, from 1")
-    parser.add_argument("--min_bragg", type=int, metavar="N", help="minimum number of spots of a hit")
+    parser.add_argument(
+        "--index", type=int, default=1, metavar="N", help="number of the image in a multi-image file, counted from 1"
+    )
+    parser.add_argument("--min_bragg", type=int, metavar="N", help="minimum number of spots for a hit")
     parser.add_argument("--paramfile", type=Path, metavar="SCRIPT", help="script with parameters of IOTA")
     parser.add_argument("--output_dir", type=Path, metavar="DIR", help="folder for the files and logs of DIALS")
     parser.add_argument(
@@ -106,7 +108,7 @@ def _run(options: argparse.Namespace) -> int:
     if geometry is not None:
         assignments.append(f"image_import.crystfel_geometry={Path(geometry).absolute()}")
     if not images:
-        raise UsageError("Name an image.")
+        raise UsageError("No image was given.")
     if options.min_bragg is not None:
         assignments.append(f"data_selection.image_triage.minimum_Bragg_peaks={options.min_bragg}")
     parameters, target = single_image.read_parameters([options.paramfile] if options.paramfile else [], assignments)

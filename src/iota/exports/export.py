@@ -54,7 +54,7 @@ def export_run(run: RunFolder, values: Any, step: Step) -> tuple[Export, Path]:
     """
     formats = list(values.format)
     if not formats:
-        raise UsageError("No format is chosen. export.format takes dials, crystfel and lists, joined by +.")
+        raise UsageError("No format was chosen. export.format accepts dials, crystfel and lists, joined by +.")
     only = set(read_list(Path(values.frames))) if values.frames else None
     consensus = _consensus(run, only)
     if consensus is None:
@@ -141,7 +141,7 @@ def _new_folder(run: RunFolder) -> Path:
     try:
         return new_staging_folder(above)
     except OSError as error:
-        raise RunFolderError(f"No folder can be made in {above}: {error.strerror}.") from error
+        raise RunFolderError(f"No folder can be created in {above}: {error.strerror}.") from error
 
 
 def _write(
@@ -183,7 +183,7 @@ def _write(
         raise BackendError(unreadable[0])
     if unreadable:
         images = "1 image" if len(unreadable) == 1 else f"{len(unreadable)} images"
-        export.remarks.append(f"{images} left out, with files that cannot be read: {unreadable[0]}")
+        export.remarks.append(f"{images} excluded, because their files cannot be read: {unreadable[0]}")
     export.n_frames = len(written)
     export.n_chunks = stream.n_chunks if stream is not None else 0
     if "lists" in values.format:
@@ -207,8 +207,8 @@ _WHATS = {
     "run.cell": "CrystFEL unit cell",
     "integrated.lst": "integrated images, for iota.run and iota.merge",
     "crystfel.lst": "integrated images, for CrystFEL",
-    ".expt": "experiments of DIALS",
-    ".refl": "integrated reflections of DIALS",
+    ".expt": "DIALS experiments",
+    ".refl": "integrated reflections, for DIALS",
 }
 
 

@@ -91,5 +91,5 @@ def _data_lines(first: FrameRef) -> list[str]:
         return []
     dataset = stack_of_images(first.path)
     if dataset is None:
-        return ["; Where the pixels are in the files is not said here: complete it for indexamajig."]
+        return ["; The location of the pixels in the files is missing here; add it before using indexamajig."]
     return [f"data = {dataset}", "dim0 = %", "dim1 = ss", "dim2 = fs"]

@@ -68,7 +68,7 @@ def new_merge_folder(run: RunFolder) -> Iterator[MergeFolder]:
         state = MergeState(status="merging")
         _write(path, state)
     except OSError as error:
-        raise RunFolderError(f"No folder can be made in {above}: {error.strerror}.") from error
+        raise RunFolderError(f"No folder can be created in {above}: {error.strerror}.") from error
     try:
         with _heart_beats(path, state):
             yield MergeFolder(path, path / _WORK)

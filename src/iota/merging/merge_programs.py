@@ -31,16 +31,18 @@ def check_engine(engine: str) -> None:
     """
     if engine == "prime":
         if importlib.util.find_spec("prime") is None:
-            raise BackendError("PRIME is not installed here. It comes with Phenix; merging.engine=dials works without.")
+            raise BackendError(
+                "PRIME is not installed here. It comes with Phenix; merging.engine=dials does not need it."
+            )
         if importlib.util.find_spec("prime_ext") is None:
             raise BackendError(
                 "PRIME is installed but lacks its compiled module prime_ext, as in Debian's cctbx, so it cannot merge."
-                " The prime.phil of the run can be used where PRIME is complete; merging.engine=dials works here."
+                " Use the prime.phil of the run with a complete PRIME, or merging.engine=dials here."
             )
     if engine == "xia2" and shutil.which("xia2.ssx_reduce") is None:
         raise BackendError(
             "xia2.ssx_reduce is not on the PATH. It comes with CCP4 and with xia2 of conda-forge;"
-            " merging.engine=dials works without."
+            " merging.engine=dials does not need it."
         )
 
 
@@ -61,7 +63,7 @@ def prime_command(
     """
     pickles = [result.lattices[k].files.get("pickle") for result, k in chosen]
     if None in pickles or summary.consensus is None:
-        raise UsageError("PRIME reads integration pickles, and this run wrote none: merging.engine=dials does without.")
+        raise UsageError("PRIME reads integration pickles, but this run wrote none: use merging.engine=dials.")
     paths = [run.path / str(pickle) for pickle in pickles]
     for path in paths:
         check_integration_pickle(path)
@@ -105,4 +107,4 @@ def run_command(command: Sequence[str], folder: MergeFolder, engine: str) -> Non
     log = folder.path / f"{engine}.log"
     run_program(command, folder=folder.work, log=log)
     if not list(folder.work.rglob("*.mtz")):
-        raise BackendError(f"{command[0]} wrote no MTZ file; {log} has its words.")
+        raise BackendError(f"{command[0]} wrote no MTZ file; see {log}.")

@@ -120,8 +120,8 @@ def _progress(run: RunFolder, n_finished: int, merging: Merging) -> None:
     if state is None or state.status == "finished":
         return
     how = "is still in progress" if is_at_work(state) else "was not completed"
-    what = f"{n_finished} of {state.n_frames} images were finished when merging began"
-    merging.remarks.append(f"The run {how}: {what}, and the lattices of those are merged.")
+    what = f"{n_finished} of {state.n_frames} images were finished when merging started"
+    merging.remarks.append(f"The run {how}: {what}, and only their lattices were merged.")
 
 
 def _fitting(

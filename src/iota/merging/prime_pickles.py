@@ -34,7 +34,7 @@ _InPython: Any = pickle._Unpickler
 class _Looking(_InPython):  # type: ignore[misc]
     def find_class(self, module: str, name: str) -> Any:
         if name not in _HELD.get(module, ()):
-            raise pickle.UnpicklingError(f"it holds {module}.{name}")
+            raise pickle.UnpicklingError(f"it contains {module}.{name}")
         return _Nothing
 
 
@@ -45,7 +45,7 @@ def check_integration_pickle(path: Path) -> None:
         UsageError: it cannot be read, or holds something else.
     """
     if "\n" in str(path):
-        raise UsageError(f"PRIME is given a list of paths, and {str(path)!r} is no line of one.")
+        raise UsageError(f"PRIME reads a list of paths, one per line, and {str(path)!r} contains a line break.")
     try:
         with path.open("rb") as file:
             _Looking(file).load()
@@ -53,4 +53,4 @@ def check_integration_pickle(path: Path) -> None:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
     except Exception as error:  # whatever damaged bytes lead to
         why = str(error) if isinstance(error, pickle.UnpicklingError) else "it is damaged"
-        raise UsageError(f"{path} is no integration pickle of a run ({why}), and PRIME does not get it.") from error
+        raise UsageError(f"{path} is not an integration pickle of a run ({why}) and is not passed to PRIME.") from error

@@ -75,10 +75,13 @@ _MOVED: tuple[tuple[str, str], ...] = (
 
 # What can no longer mean anything: beginning of the name, and what to use instead.
 _RETIRED: tuple[tuple[str, str], ...] = (
-    ("cctbx_xfel.selection.select_only", "iota.run --analyze RUN makes lists and summary of a run again"),
-    ("image_triage.grid_search", "cctbx_xfel.grid_search has the settings that are searched, also for weak images"),
-    ("selection_res_limit", "reflections of all resolutions count when the best result of a grid search is chosen"),
-    ("flag_inp_test", "it was for testing the program"),
+    ("cctbx_xfel.selection.select_only", "iota.run --analyze RUN repeats the lists and summary of a run"),
+    ("image_triage.grid_search", "use cctbx_xfel.grid_search, also for weak images"),
+    (
+        "selection_res_limit",
+        "reflections at all resolutions are considered when the best result of a grid search is selected",
+    ),
+    ("flag_inp_test", "it was used for testing the program"),
     (
         "advanced.flip_beamXY",
         "LABELIT had its axes swapped; image_import.flip_beamXY is for headers with swapped axes",
@@ -86,8 +89,8 @@ _RETIRED: tuple[tuple[str, str], ...] = (
     ("advanced.save_tmp_pickles", "only the best result of a grid search is written"),
     ("advanced.clean_up_output", "temporary files are always removed"),
     ("image_conversion.invert_boolean_mask", "image_import.mask is True where pixels are good, as DIALS writes it"),
-    ("advanced.debug", "the folder logs/ of a run has the backend's messages for each image"),
-    ("advanced.experimental", "advanced.acceleration says what may be done differently from the backend"),
+    ("advanced.debug", "the backend's messages for each image are in the folder logs/ of a run"),
+    ("advanced.experimental", "advanced.acceleration determines what may be done differently from the backend"),
 )
 
 # Values that are spelt differently now, by the name of today.

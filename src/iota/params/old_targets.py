@@ -43,7 +43,7 @@ _RENAMED = {"spotfinder.threshold.xds": "spotfinder.threshold.dispersion"}
 
 # What DIALS had and has no more, and what to use instead.
 _GONE = {
-    "verbosity": "the folder logs/ of a run has the backend's messages for each image",
+    "verbosity": "the backend's messages for each image are in the folder logs/ of a run",
     "output.datablock_filename": "IOTA names the files of a run",
     "output.integration_pickle": "IOTA names the files of a run",
 }
@@ -92,7 +92,7 @@ def _gone(name: str) -> tuple[str, str] | None:
     """Parameter or scope that no longer has any effect, and a sentence on it without its name."""
     for old, instead in _HA14.items():
         if _begins(name, old):
-            use = f"use {instead}" if instead else "DIALS needs nothing like it"
+            use = f"use {instead}" if instead else "it is not needed by DIALS"
             return old, f"was a parameter of the HA14 backend and no longer has any effect ({{where}}): {use}."
     for old, instead in _GONE.items():
         if _begins(name, old):

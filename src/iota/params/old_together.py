@@ -109,7 +109,7 @@ def _prefilter_2015(values: Values) -> Meaning:
 
 def _no_group_2015(values: Values) -> Meaning:
     return Meaning(
-        objection="target_space_group had no effect in that version and is left out;"
+        objection="target_space_group had no effect in that version and is ignored;"
         " to index in a space group, use cctbx_xfel.target_space_group"
     )
 
@@ -264,7 +264,7 @@ def leave_out(script: Values) -> tuple[set[str], str]:
     found = {scope: _in_scope(script, scope) for scope in scopes}
     names = others.union(*found.values())
     told = [f"{scope} ({len(found[scope])} parameters)" for scope in scopes if found[scope]] + sorted(others)
-    sentence = f"Left out, since {choice} = {backend} chose the other backend: {', '.join(told)}"
+    sentence = f"Ignored, because {choice} = {backend} chose the other backend: {', '.join(told)}"
     return names, sentence
 
 

@@ -93,10 +93,10 @@ class _Words(tokenizer.word_iterator):  # type: ignore[misc]
     def _check_name(self, word: Any) -> None:
         name = word.value.lstrip("!")
         if name == "include":
-            raise ParameterError(f"A script cannot include others{_where(word)}: give their parameters themselves.")
+            raise ParameterError(f"A script cannot include others{_where(word)}: copy their parameters into it.")
         if name.startswith(".") and name[1:] not in _HARMLESS:
             raise ParameterError(
-                f"A script gives values only, but this one says {name}{_where(word)}: remove it"
+                f"A script can only set values, but this one contains {name}{_where(word)}: remove it"
                 " (dials.stills_process -c -a 0 prints parameters without it)."
             )
 

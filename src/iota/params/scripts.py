@@ -174,7 +174,7 @@ def _parse_assignment(definition: Any, value: str) -> Any:
     if definition.type.phil_type not in _WORD_LISTS and value[:1] not in ("'", '"') and value not in ("None", "Auto"):
         value = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     elif any(mark in value for mark in ("\n", "{", "}", ";", "#")) and value[:1] not in ("'", '"'):
-        raise ParameterError(f"{definition.full_path()} cannot be {value!r}: it holds a character that PHIL reserves.")
+        raise ParameterError(f"{definition.full_path()} cannot be {value!r}: it contains a character reserved by PHIL.")
     return safe_text.parse(f"{definition.full_path()} = {value}", f"{definition.full_path()}={value}")
 
 
@@ -195,7 +195,7 @@ def _find(name: str) -> Any | None:
     depth = min((full.count(".") for full in ends), default=0)
     ends = [full for full in ends if full.count(".") == depth]
     if len(ends) > 1:
-        raise ParameterError(f"{name} could mean {' or '.join(ends)}: please write more of the name.")
+        raise ParameterError(f"{name} is ambiguous: it could be {' or '.join(ends)}. Give more of the name.")
     return names[ends[0]] if ends else None
 
 

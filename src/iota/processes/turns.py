@@ -41,7 +41,7 @@ class Turns:
         """Wait until fewer than so many are at work."""
         if self._n_at_work >= self._at_once:
             if len(self._waiting) >= _MOST_WAITING * self._at_once:
-                raise BusyError(f"{len(self._waiting)} others are waiting already. Try again in a minute.")
+                raise BusyError(f"{len(self._waiting)} others are already waiting. Try again in a minute.")
             place = asyncio.get_running_loop().create_future()
             self._waiting.append(place)
             try:

@@ -67,7 +67,7 @@ def conclude_again(folder: RunFolder, assignments: Sequence[str] = ()) -> tuple[
         ParameterError: an assignment is not understood.
     """
     if not folder.script.is_file():
-        raise RunFolderError(f"{folder.script} is not there, so this run cannot be analysed.")
+        raise RunFolderError(f"{folder.script} does not exist, so this run cannot be analysed.")
     parameters = read([folder.script], assignments)
     with RunLock(folder):
         frames = read_input_list(folder)

@@ -102,7 +102,7 @@ def _next_folder(parent: Path) -> Path:
     try:
         return new_numbered_folder(parent)
     except OSError as error:
-        raise RunFolderError(f"No folder can be made in {parent}: {error.strerror}.") from error
+        raise RunFolderError(f"No folder can be created in {parent}: {error.strerror}.") from error
 
 
 def _names(options: Any, frames: Sequence[FrameRef], folder: Path) -> list[Path]:
@@ -126,7 +126,7 @@ def _kept_names(frames: Sequence[FrameRef], folder: Path) -> list[Path]:
         paths.append(folder / path.relative_to(top).with_name(f"{path.stem}{number}.pickle"))
     if len(set(paths)) < len(paths):
         raise UsageError(
-            "Several images of one folder have the same name but for their ending; use rename_pickle=auto_filename."
+            "Some images in one folder have names that differ only in their extension; use rename_pickle=auto_filename."
         )
     return paths
 

@@ -148,7 +148,7 @@ def _confirm(
             confirmed = [r for r in answer if isinstance(r, Scouted) and r.unit_cell is not None]
             explained = sum(r.n_indexed for r in confirmed)
             logger.info(
-                "%s %s explains %d of the %d spots that the free lattices of %d frames do.",
+                "%s %s explains %d of the %d spots explained by the unconstrained lattices of %d frames.",
                 symmetry.bravais,
                 cell_text(symmetry.unit_cell, 1),
                 explained,

@@ -217,7 +217,7 @@ def _assignments(text: str) -> Iterator[str]:
     name = name.strip()
     if not equals or not values.split():
         raise ParameterError(
-            f"{text!r} does not say what to try; write for example"
+            f"{text!r} gives no values to try; use e.g."
             ' cctbx_xfel.optimise.parameter="spotfinder.filter.min_spot_size = 2 3 4".'
         )
     if not dials.ask(questions.is_backend_name, name):

@@ -221,7 +221,7 @@ class Run:
             self._lock.check()
             self._state.status = "finished"
         except KeyboardInterrupt:
-            self._state.status, self._state.reason = "aborted", "Stopped by a person or by the batch system."
+            self._state.status, self._state.reason = "aborted", "Stopped by the user or by the batch system."
             raise
         except Exception as error:
             moved_away = self._place.moved_away()

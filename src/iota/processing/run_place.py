@@ -30,6 +30,6 @@ class RunPlace:
         except OSError:  # a file system that is away for a moment; the next write will show
             return ""
         return (
-            f"{self._folder.path} was renamed, deleted or replaced while the run went on, so the run has ended. Put the"
-            " folder back in its place; iota.run --resume then goes on with it."
+            f"{self._folder.path} was renamed, deleted or replaced during the run, so the run has ended. Restore the"
+            " folder, then continue with iota.run --resume."
         )

@@ -18,9 +18,52 @@ from iota.records import FORMAT_VERSION, FrameResult, Lattice
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?(?:e[-+]?\d+)?|inf|nan)"
 _MOST_REMEMBERED = 20_000  # sentences; those with numbers may all differ
 _EARLIER: dict[Outcome, list[tuple[Cause, str]]] = {  # templates that are not used any more
+    "failed_import": [
+        (Cause.IS_DATA_FILE, "This is a data file of {master}: give that one instead."),
+        (Cause.NO_SUCH_IMAGE, "The file holds {n_images:* image|* images} only."),
+        (Cause.DATA_FILE_LACKS_DATASET, "The data file {file} holds no {dataset}."),
+        (Cause.DATA_FILE_WITHOUT_IMAGES, "The data file {file} holds no images in {dataset}."),
+        (Cause.DATA_FILE_TOO_SHORT, "The data file {file} is shorter than the master says."),
+        (Cause.IN_NO_DATA_FILE, "No data file holds this image."),
+        (Cause.NOT_WRITTEN, "The pixels of this image were not written into {file}."),
+        (Cause.NEVER_WRITTEN, "The pixels of this image were never written into {dataset}."),
+        (Cause.DEAD_HDF5_LINK, "The file holds no {target}, to which the link {link} leads."),
+        (Cause.NO_AXIS, "The file holds no {target}, on which {item} depends."),
+        (Cause.NO_GROUP, "The file describes no {what}: it has no group {group}."),
+        (Cause.NO_IMAGES, "The file holds no images where NeXus and DECTRIS files have them, in entry/data."),
+        (Cause.NO_COUNTS, "No pixel of this image holds a count: the detector gave none, or it was lost."),
+        (
+            Cause.MASK_IN_FILE_SIZE,
+            "The pixel mask in the file is {mask} pixels, the image {image}; correct pixel_mask in the file or"
+            " delete it, and give a mask with image_import.mask.",
+        ),
+        (
+            Cause.OTHER_DETECTOR,
+            "The reference geometry is for a different detector: it has {reference}, but the images have {image}."
+            " Give a geometry of their detector, or leave advanced.reference_geometry out.",
+        ),
+        (
+            Cause.NO_DETECTOR_POSITION,
+            "The header of the file does not say where the detector is: it has neither geometry/translation nor"
+            " detector_distance, pixel sizes and beam centre.",
+        ),
+        (Cause.NO_SENSOR_THICKNESS, "The file gives sensor_thickness without a length: a number with its unit."),
+        (
+            Cause.CRYSTFEL_NO_WAVELENGTH,
+            "{quantity} is {value:g} {unit} for this image; geometry.beam.wavelength (A) sets one for all images.",
+        ),
+        (Cause.MEMORY_LIMIT_READING, "The memory allowed for a frame was not enough (mp.frame_memory)."),
+    ],
     "failed_triage": [(Cause.TOO_MANY_SPOTS, "{n_spots:d} spots are more than the {maximum:d} that are allowed.")],
     "failed_indexing": [
-        (Cause.RMSD_TOO_HIGH, "The best lattice is off the spots by {rmsd_px:.1f} px (indexing.stills.rmsd_min_px).")
+        (Cause.RMSD_TOO_HIGH, "The best lattice is off the spots by {rmsd_px:.1f} px (indexing.stills.rmsd_min_px)."),
+        (Cause.TOO_FEW_FOR_OUTLIERS, "{n_spots:d} indexed spots are too few to tell outliers."),
+    ],
+    "failed_filter": [
+        (
+            Cause.RESOLUTION_UNKNOWN,
+            "The lattice reaches an unknown resolution; {wanted_d_min_A:g} A or better is required.",
+        ),
     ],
 }
 
@@ -80,7 +123,7 @@ def cause_of(sentence: str, outcome: Outcome) -> tuple[Cause, Values]:
 @lru_cache
 def _expressions(outcome: Outcome) -> list[tuple[Cause, str, re.Pattern[str]]]:
     """Templates as expressions: those of an outcome first, and of these the ones with the most words of their own."""
-    found = list(_EARLIER.get(outcome, []))
+    found = sorted(_EARLIER.get(outcome, []), key=lambda earlier: -len(_own_words(earlier[1])))
     causes = sorted(Cause, key=lambda cause: (cause.outcome != outcome, -len(_own_words(cause.template))))
     found += [(cause, cause.template) for cause in causes if len(_own_words(cause.template)) >= _FEWEST_WORDS]
     return [(cause, template, re.compile(_expression(template), re.DOTALL)) for cause, template in found]

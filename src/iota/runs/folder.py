@@ -163,7 +163,7 @@ class RunFolder:
                 (path / name).mkdir()
         except OSError as error:
             raise RunFolderError(
-                f"No run folder can be made in {runs}: {error.strerror}. Choose another place with output=FOLDER."
+                f"No run folder can be created in {runs}: {error.strerror}. Choose another place with output=FOLDER."
             ) from error
         return cls(path)
 
@@ -223,6 +223,6 @@ def replace_text(path: Path, text: str) -> None:
 def cannot_write(path: Path, error: OSError) -> str:
     """Sentence for a file of a run that cannot be written."""
     return (
-        f"{path} cannot be written: {error.strerror}. What was finished is kept; when that is mended,"
-        " iota.run --resume RUN goes on."
+        f"{path} cannot be written: {error.strerror}. Finished images are kept; once this is fixed,"
+        " continue with iota.run --resume RUN."
     )

@@ -129,7 +129,7 @@ def write_named_list(place: Path, name: str, frames: Iterable[FrameRef]) -> Path
     """
     stem = name.strip().removesuffix(".lst")
     if not stem or not all(letter.isalnum() or letter in "._-" for letter in stem) or stem.startswith("."):
-        raise UsageError(f"{name.strip()!r} cannot name a list: letters, digits, dots, - and _ can be used.")
+        raise UsageError(f"{name.strip()!r} is not a valid name for a list; use letters, digits, dots, - and _.")
     if stem in _OWN_LISTS or stem.startswith("uc_cluster_"):
         raise UsageError(f"{stem}.lst is a list of the run itself. Choose another name.")
     path = place / f"{stem}.lst"

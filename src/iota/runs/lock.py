@@ -113,8 +113,8 @@ class RunLock:
                 self._look()
         if self._lost:
             raise LostRunError(
-                f"Run {self._folder.path} was taken over by {self._lost} while this process gave no sign of life, or"
-                " because its lock file was deleted. This process stops; what it finished is kept."
+                f"Run {self._folder.path} was taken over by {self._lost} while this process was unresponsive, or"
+                " because its lock file was deleted. This process stops; finished images are kept."
             )
 
     def __enter__(self) -> RunLock:
@@ -173,9 +173,9 @@ class RunLock:
         silent_s = time.time() - last_sign
         if abs(silent_s) < STALE_AFTER_S:
             raise RunFolderError(
-                f"Run {self._folder.path} was being processed by {process} {max(0, round(silent_s))} s ago. That is"
-                " another machine or container, so whether it still is cannot be seen from here. Stop it there, or, if"
-                f" it is dead, try again in {round(STALE_AFTER_S - silent_s)} s."
+                f"Run {self._folder.path} was being processed by {process} {max(0, round(silent_s))} s ago. It"
+                " is on another machine or in another container, so its state cannot be determined from here. Stop it"
+                f" there or, if it no longer exists, try again in {round(STALE_AFTER_S - silent_s)} s."
             )
         tell(f"The run was being processed by {process}; waiting {_WATCH_S:.0f} s for a sign of life.")
         before = self._signs()
@@ -201,7 +201,7 @@ class RunLock:
 
     def _busy(self, holder: str) -> RunFolderError:
         return RunFolderError(
-            f"Run {self._folder.path} is being processed by {holder}. Wait until it is over, or stop that first."
+            f"Run {self._folder.path} is being processed by {holder}. Wait until it has finished, or stop it first."
         )
 
     def _close(self) -> None:

@@ -52,14 +52,14 @@ class BatchOptions(msgspec.Struct, frozen=True, kw_only=True):
         log_folder = run_folder / "logs" / "jobs"
         if not _PLAIN_PATH.fullmatch(str(log_folder)):
             raise ParameterError(
-                f"Job scripts cannot hold the path {run_folder}: choose an output folder of letters, digits and"
-                " @+=:,.-_ alone."
+                f"Job scripts cannot contain the path {run_folder}: choose an output folder whose path has only"
+                " letters, digits and @+=:,.-_."
             )
         directives = tuple(_one_line(text, "mp.extra_directives") for text in mp.extra_directives if text)
         if mp.method == "sge" and mp.cores > 1 and not any(re.search(r"-pe\b", text) for text in directives):
             raise ParameterError(
-                "SGE wants to know the parallel environment for mp.cores above 1: add, with the name of yours,"
-                f" mp.extra_directives='-pe smp {mp.cores}' (qconf -spl lists them)."
+                "SGE needs a parallel environment if mp.cores is greater than 1: add"
+                f" mp.extra_directives='-pe smp {mp.cores}', with the name of yours (qconf -spl lists them)."
             )
         return cls(
             system=mp.method,
@@ -90,8 +90,8 @@ def check(options: BatchOptions) -> None:
     program = shlex.split(cluster_class(options).job_cls.submit_command)[0]
     if shutil.which(program) is None:
         raise BackendError(
-            f"mp.method={options.system} needs the command {program}, which is not here: start iota.run on a machine"
-            " that can submit jobs, or choose another mp.method."
+            f"mp.method={options.system} needs the command {program}, which is not available here: start iota.run on a"
+            " machine that can submit jobs, or choose another mp.method."
         )
 
 
@@ -132,9 +132,11 @@ def job_keywords(options: BatchOptions) -> dict[str, Any]:
 
 def _for_condor(keywords: dict[str, Any], options: BatchOptions) -> None:
     if options.queue:
-        raise ParameterError("HTCondor has no queues: leave mp.queue out, and use mp.extra_directives instead.")
+        raise ParameterError("HTCondor has no queues: omit mp.queue, and use mp.extra_directives instead.")
     if any("=" not in text for text in options.directives):
-        raise ParameterError("For HTCondor each of mp.extra_directives is name = value, as in a submit file.")
+        raise ParameterError(
+            "For HTCondor, each of mp.extra_directives must have the form name = value, as in a submit file."
+        )
     pairs = (text.split("=", 1) for text in options.directives)
     keywords["job_extra_directives"] = {name.strip(): value.strip() for name, value in pairs}
     keywords["disk"] = "1 GB"
@@ -160,7 +162,7 @@ def log_name(system: str, worker: str, job_id: str) -> str:
 
 def _one_line(text: str, name: str) -> str:
     if not str(text).isprintable():
-        raise ParameterError(f"{name} holds a line break or another character that no job script can have.")
+        raise ParameterError(f"{name} contains a line break or another character that is not allowed in job scripts.")
     return str(text)
 
 
@@ -169,5 +171,5 @@ def _seconds(walltime: str) -> int:
     found = re.fullmatch(r"(\d+):([0-5]\d)(?::([0-5]\d))?", str(walltime).strip())
     seconds = int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3] or 0) if found else 0
     if seconds < 120:
-        raise ParameterError(f"mp.walltime cannot be {walltime}: write hours and minutes, such as 04:00.")
+        raise ParameterError(f"mp.walltime cannot be {walltime}: give hours and minutes, e.g. 04:00.")
     return seconds

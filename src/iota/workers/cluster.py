@@ -108,7 +108,7 @@ class ClusterWorkers:
             elif not is_there or job.state == "running" or name not in self._cluster.worker_spec:
                 job.state = "ended"
                 if not self._stopped:
-                    logger.info("Job %s has ended; what it had not finished goes on elsewhere.", job.id)
+                    logger.info("Job %s has ended; its unfinished images are processed elsewhere.", job.id)
         return [job for _, job in self._jobs]
 
     def stop(self) -> None:
@@ -161,9 +161,9 @@ class ClusterWorkers:
     def _was_refused(self, why: str) -> bool:
         """Stop the run when the batch system took none of its jobs; returns whether to try again."""
         if self._jobs or self._stopped:
-            logger.warning("A job was refused by %s: %s", self._options.system, why)
+            logger.warning("A job was rejected by %s: %s", self._options.system, why)
             return not self._stopped
-        self._give_up(BackendError(f"{self._options.system} refused the job: {why} iota.run --dry-run shows the job."))
+        self._give_up(BackendError(f"{self._options.system} rejected the job: {why} iota.run --dry-run shows the job."))
         return False
 
     def _connected(self) -> set[Any]:
@@ -195,7 +195,7 @@ class ClusterWorkers:
         self._n_vanished += 1
         ids = ", ".join(job.id for _, job in gone)
         if self._n_vanished < _TRIES:
-            logger.warning("Gone from the queue before it began, and submitted again: job %s.", ids)
+            logger.warning("Removed from the queue before it started, and submitted again: job %s.", ids)
             self._cluster.loop.add_callback(self._forget, [name for name, _ in gone])
         elif self._connected():
             logger.warning(
@@ -205,9 +205,9 @@ class ClusterWorkers:
             last = gone[-1][1]
             self._give_up(
                 BackendError(
-                    f"Jobs were gone from the queue of {last.method} {_TRIES} times before they began, the last one job"
-                    f" {last.id}: somebody takes them out, or they cannot start; {last.log} may say why. Mend that,"
-                    " then iota.run --resume goes on."
+                    f"Jobs disappeared from the queue of {last.method} {_TRIES} times before they started, most"
+                    f" recently job {last.id}: they are being removed, or cannot start; {last.log} may contain the"
+                    " reason. Once this is fixed, continue with iota.run --resume."
                 )
             )
         for _, job in gone:

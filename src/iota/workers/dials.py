@@ -70,8 +70,8 @@ def ask(question: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T
         except _CrashError:
             raise BackendError("DIALS crashes on import. iota.doctor explains how to fix this.") from error
         raise BackendError(
-            "DIALS loads, but crashed while the run was prepared. A file that the parameters name, or one of the first"
-            " images, may be damaged: iota.single_image shows what happens with an image."
+            "DIALS can be loaded, but crashed while the run was being prepared. A file given in the parameters, or one"
+            " of the first images, may be damaged: try an image with iota.single_image."
         ) from error
 
 

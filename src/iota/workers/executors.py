@@ -86,11 +86,11 @@ def job_script_text(mp: Any, run_folder: Path) -> str:
     if mp.method in BATCH_SYSTEMS:
         batch, _ = _with_dask()
         options = batch.BatchOptions.of(mp, run_folder)
-        parts.append(f"# Up to {options.n_jobs} jobs like this, as work demands\n{batch.script(options)}")
+        parts.append(f"# Up to {options.n_jobs} jobs like this, as required\n{batch.script(options)}")
     elif mp.method == "mpi":
-        parts.append("# Processes would be those that mpirun starts, all but the first\n")
+        parts.append("# All processes started by mpirun except the first would process images\n")
     elif not parts:
-        parts.append(f"# {mp.n_processors or default_processes()} processes on this machine, no job\n")
+        parts.append(f"# {mp.n_processors or default_processes()} processes on this machine, no jobs\n")
     return "\n".join(parts)
 
 

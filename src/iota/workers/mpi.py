@@ -92,8 +92,8 @@ def check() -> None:
     """
     if _mpi()[0].size < 2:
         raise UsageError(
-            "mp.method=mpi needs iota.run to be started by MPI with 2 processes or more, such as:"
-            " mpirun -n 9 iota.run ... mp.method=mpi (one coordinates, eight process)."
+            "mp.method=mpi needs iota.run to be started by MPI with at least 2 processes, e.g."
+            " mpirun -n 9 iota.run ... mp.method=mpi (one coordinates, eight process images)."
         )
 
 

@@ -38,7 +38,7 @@ def numbers_in_queue(system: str) -> set[str]:
         raise BackendError(f"{words[0]} cannot be queried for jobs: {error}") from error
     if done.returncode != 0 and _NO_JOB not in done.stderr:
         own_words = " ".join((done.stderr or done.stdout).split())
-        raise BackendError(f"{words[0]} does not say which jobs there are: {own_words}")
+        raise BackendError(f"{words[0]} did not list the jobs: {own_words}")
     return {found[0] for line in done.stdout.splitlines() if (found := _number(line, system))}
 
 

@@ -60,7 +60,7 @@ class SecondTries:
         if len(tasks) > 1 or not isinstance(error, ProcessExpired | JobLostError):
             _pass_on(done, ours)
             return
-        logger.info("A process was lost while it worked on %s, which is tried once more.", tasks[0].frame)
+        logger.info("A process was lost while processing %s, which is tried once more.", tasks[0].frame)
         if getattr(error, "exitcode", -signal.SIGKILL) == -signal.SIGKILL:
             with self._lock:
                 self._waiting.append((tasks, ours))

@@ -63,7 +63,7 @@ def submit_words(mp: Any, command: list[str], run_folder: Path) -> list[str]:
     """
     template = str(mp.submit_command)
     if _COMMAND not in template and _SCRIPT not in template:
-        raise ParameterError(f"mp.submit_command has no {_COMMAND} (or {_SCRIPT}): write it where the command belongs.")
+        raise ParameterError(f"mp.submit_command has no {_COMMAND} (or {_SCRIPT}): put it in place of the command.")
     bare = "\0" + _COMMAND
     words: list[str] = []
     for word in _split(re.sub(rf"(?<!\S){_COMMAND}(?!\S)", lambda _: bare, template), "mp.submit_command"):
@@ -130,9 +130,9 @@ def cancel(mp: Any, job: BatchJob) -> None:
         UsageError: it fails, or how to end the job is not known.
     """
     if not job.id:
-        raise UsageError("The submit command printed no job number, so the job has to be ended by hand.")
+        raise UsageError("The submit command printed no job number, so the job must be ended by hand.")
     if not re.fullmatch(_JOB_NUMBER, job.id):  # an option of the command, for example: job.json may be anybody's
-        raise UsageError(f"job.json of the run holds no job number but {job.id!r}: end the job by hand.")
+        raise UsageError(f"job.json of the run contains {job.id!r} instead of a job number: end the job by hand.")
     words = [word.replace(_JOB_ID, job.id) for word in _split(_killer(mp), "mp.kill_command")]
     _call(words, "mp.kill_command", None)
 
@@ -163,11 +163,13 @@ def _job_path(run_folder: Path) -> Path:
 def _killer(mp: Any) -> str:
     if mp.kill_command:
         if _JOB_ID not in mp.kill_command:
-            raise ParameterError(f"mp.kill_command has no {_JOB_ID}: write it where the number of the job belongs.")
+            raise ParameterError(f"mp.kill_command has no {_JOB_ID}: put it in place of the job number.")
         return str(mp.kill_command)
     program = Path(_split(str(mp.submit_command or "?"), "mp.submit_command")[0]).name
     if program not in _KILLERS:
-        raise ParameterError(f"How to end a job of {program} is not known: give mp.kill_command with {_JOB_ID}.")
+        raise ParameterError(
+            f"The command that ends a job of {program} is not known: set mp.kill_command, with {_JOB_ID}."
+        )
     return f"{_KILLERS[program]} {_JOB_ID}"
 
 
@@ -188,7 +190,7 @@ def _call(words: list[str], name: str, folder: Path | None) -> str:
     try:
         done = output_of(words, _TIME_LIMIT_S, folder=folder, environment=environment)
     except FileNotFoundError as error:
-        raise UsageError(f"{name} cannot be started: there is no program {words[0]} here.") from error
+        raise UsageError(f"{name} cannot be started: there is no program {words[0]}.") from error
     except OSError as error:
         raise UsageError(f"{name} failed ({error}). Try it by hand: {shlex.join(words)}") from error
     if done.returncode != 0:

@@ -104,7 +104,7 @@ def test_an_image_that_comes_while_it_waits(hit, tmp_path):
 
 def test_what_does_not_exist_in_the_file_is_said(hit, tmp_path):
     status, report = _report(hit, "--index", 2, cwd=tmp_path)
-    assert (status, report["outcome"], report["reason"]) == (1, "failed_import", "The file holds 1 image only.")
+    assert (status, report["outcome"], report["reason"]) == (1, "failed_import", "The file contains only 1 image.")
 
 
 @pytest.fixture(scope="module")

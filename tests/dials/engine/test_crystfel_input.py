@@ -242,7 +242,7 @@ def test_what_a_file_lacks_is_a_sentence(folder, tmp_path):
     (tmp_path / "torn.cxi").write_bytes(broken.read_bytes()[:5000])
     with pytest.raises(ImportFailedError, match="The file is damaged or cut short: HDF5 cannot open it"):
         import_models(FrameRef(str(tmp_path / "torn.cxi"), 0), params, tmp_path / "x")
-    with pytest.raises(ImportFailedError, match="holds 6 images only"):
+    with pytest.raises(ImportFailedError, match="contains only 6 images"):
         import_models(FrameRef(str(broken), 6), params, tmp_path / "x")
     with pytest.raises(ImportFailedError, match=r"This is a CXI file, which .* give a CrystFEL geometry"):
         import_models(FrameRef(str(broken), 0), backend.extract(""), tmp_path / "x")

@@ -116,8 +116,8 @@ def test_files_that_a_master_names_where_they_were_written_are_found_beside_it(t
         (lambda data: data.write_bytes(data.read_bytes()[:20_000]), "is damaged or cut short: HDF5 cannot open it."),
         (lambda data: data.write_bytes(b""), "is empty."),
         (lambda data: data.write_text("503 Service Unavailable"), "is not HDF5, or damaged at its beginning."),
-        (lambda data: facility_files.write_stack(data, "else", np.zeros((1, 2, 2), "u2")), "holds no "),
-        (lambda data: _write_number(data), "holds no images in "),
+        (lambda data: facility_files.write_stack(data, "else", np.zeros((1, 2, 2), "u2")), "contains no "),
+        (lambda data: _write_number(data), "contains no images in "),
     ],
     ids=["torn", "empty", "text", "other dataset", "no images"],
 )
@@ -137,7 +137,7 @@ def _write_number(path):
 
 def test_a_short_file_behind_a_virtual_dataset_is_named(tmp_path, taken):
     path = facility_files.virtual(tmp_path, taken, per_file=[2, 4], mapped=5)
-    why = [f"The data file run_00000{k}.h5 is shorter than the master says." for k in (1, 2)]
+    why = [f"The data file run_00000{k}.h5 contains fewer images than the master specifies." for k in (1, 2)]
     reader = Reader(path)
     outcomes = [reader.outcome(k, taken) for k in range(2)] + [
         str(why_not) for k in range(2, 10) if (why_not := reason(reader, k)) is not None
@@ -163,7 +163,7 @@ def test_an_image_that_was_never_written_is_no_blank(tmp_path, taken):
         for k in (0, 1, 3):
             data[k] = pixels[k]
     reader = Reader(path)
-    never = "The pixels of this image were never written into run.nxs."
+    never = "The pixels of this image were never written to run.nxs."
     assert [reader.outcome(k, taken) for k in range(4)] == [True, True, never, True]
 
 

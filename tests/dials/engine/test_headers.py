@@ -173,7 +173,7 @@ def test_an_image_may_have_a_mask_of_its_own(path, right):
 
 def test_a_mask_that_does_not_fit_is_told_with_both_sizes(path):
     files.pixel_mask(path, np.transpose)
-    with pytest.raises(ImportFailedError, match="mask in the file is 619 x 487 pixels, the image 487 x 619"):
+    with pytest.raises(ImportFailedError, match="mask in the file has 619 x 487 pixels, but the image has 487 x 619"):
         _Found(path)
     files.pixel_mask(path, lambda mask: np.ones_like(mask.T))
     with pytest.raises(ImportFailedError, match="masks every pixel"):
@@ -190,7 +190,7 @@ def test_an_image_without_any_count_is_no_blank(path, taken):
     pixels[1] = np.nan
     files.set_value(path, "entry/data/data", pixels)
     assert _Found(path).trusted[0].any()
-    with pytest.raises(ImportFailedError, match="No pixel of this image holds a count"):
+    with pytest.raises(ImportFailedError, match="No pixel of this image has a valid count"):
         _Found(path, 1)
 
 
@@ -352,7 +352,7 @@ def test_masters_of_dectris_are_compared_with_what_they_name_beside_their_geomet
     assert "say 228, 22." in told[0]
     assert "at 110.0 mm, but the distance stated separately is 200.0 mm" in told[1]
     files.set_value(path, "entry/instrument/detector/detectorSpecific/pixel_mask", np.zeros((487, 619), "<u4"))
-    with pytest.raises(ImportFailedError, match="619 x 487 pixels, the image 487 x 619"):
+    with pytest.raises(ImportFailedError, match="619 x 487 pixels, but the image has 487 x 619"):
         _Found(path)
 
 
@@ -426,7 +426,7 @@ def test_a_master_of_dectris_without_a_place_of_the_detector_says_so(tmp_path, t
     path = files.dectris(tmp_path, taken)
     with h5py.File(path, "r+") as file:
         del file[_EIGER]["geometry"], file[_EIGER]["detector_distance"]
-    with pytest.raises(ImportFailedError, match="does not say where the detector is"):
+    with pytest.raises(ImportFailedError, match="does not give the position of the detector"):
         _Found(path)
 
 

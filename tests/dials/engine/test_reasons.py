@@ -39,9 +39,9 @@ WITH_SENTENCE = {
     "text_1.nxs": "The file is not HDF5, despite its name.",
     "gone_1.nxs": "The data file gone.h5 is missing.",
     "torn_1.nxs": "The data file torn.h5 is damaged or cut short: HDF5 cannot open it.",
-    "other_1.nxs": "The data file whole.h5 holds no /elsewhere.",
-    "astray_1.nxs": "The file holds no /nowhere, to which the link /entry/data/data leads.",
-    "bare_1.nxs": "The file describes no detector: it has no group NXdetector.",
+    "other_1.nxs": "The data file whole.h5 contains no /elsewhere.",
+    "astray_1.nxs": "The link /entry/data/data points to /nowhere, which is not in the file.",
+    "bare_1.nxs": "The file does not describe the detector: it has no group NXdetector.",
     "filter_1.nxs": "The file is compressed with HDF5 filter 40001, which is not installed here."
     " Set HDF5_PLUGIN_PATH to the folder of its plugin; the authors of the file know where to get it.",
     "narrow_1.nxs": "The image has 981 x 100 pixels, but the detector in its header has 1 panel of 981 x 1043 pixels.",
@@ -51,7 +51,7 @@ WITH_SENTENCE = {
     " set one for all images with geometry.beam.wavelength (A).",
     "nan_1.nxs": "The file gives no usable wavelength for this image;"
     " set one for all images with geometry.beam.wavelength (A).",
-    "turned_1.nxs": "The pixel mask in the file is 1043 x 981 pixels, the image 981 x 1043;"
+    "turned_1.nxs": "The pixel mask in the file has 1043 x 981 pixels, but the image has 981 x 1043;"
     " correct pixel_mask in the file or delete it, and give a mask with image_import.mask.",
 }
 LEFT_OUT = {"torn_1.nxs", "other_1.nxs", "astray_1.nxs"}  # by a run, since no image can be counted in them

@@ -332,7 +332,7 @@ def test_what_cannot_be_handed_over_gets_a_sentence(exported, run, results):
     for arguments, words in (
         (("1", f"frames={blanks}"), "nothing to export"),
         (("1", "format=xds"), "xds"),
-        (("1", "format=None"), "No format is chosen"),
+        (("1", "format=None"), "No format was chosen"),
         (("1", f"frames={two}", "lattices=consensus", "uc_tolerance=0"), "No lattice is left to export"),
         (("1", "chunk=all"), "no parameter named export.chunk"),
         (("99",), "is not a run folder"),

@@ -56,7 +56,7 @@ def test_the_installed_dials_is_looked_at_in_a_process_of_its_own():
 
 def test_a_coordinator_is_told_why_the_forked_process_has_no_answer(monkeypatch):
     assert dials.ask(questions.dials_version).startswith("DIALS")
-    with pytest.raises(BackendError, match="DIALS loads, but crashed while the run was prepared"):
+    with pytest.raises(BackendError, match="DIALS can be loaded, but crashed while the run was being prepared"):
         dials.ask(os._exit, 3)
     monkeypatch.setattr(dials, "_SECONDS", 2.0)
     with pytest.raises(BackendError, match=r"did not answer within 2 s"):

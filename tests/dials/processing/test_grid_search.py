@@ -207,7 +207,7 @@ def test_what_is_tried_is_all_combinations_of_what_was_named():
     assert len(candidates([], Grid())) == 4
     with pytest.raises(ParameterError, match=r"Did you mean spotfinder.filter.min_spot_size\?"):
         candidates(["spotfinder.filter.min_spotsize = 2"], Grid())
-    with pytest.raises(ParameterError, match="does not say what to try"):
+    with pytest.raises(ParameterError, match="gives no values to try"):
         candidates(["spotfinder.filter.min_spot_size"], Grid())
     with pytest.raises(UsageError, match="100 combinations"):
         candidates([f"spotfinder.filter.{x} = {' '.join(map(str, range(1, 11)))}" for x in ("d_min", "d_max")], Grid())

@@ -63,7 +63,7 @@ def test_numbers_are_written_as_people_do():
     few = [str(why(Cause.TOO_FEW_SPOTS, n_spots=n, minimum=10)) for n in (0, 1, 9)]
     assert few == [f"{spots} found; at least 10 are needed." for spots in ("No spots", "1 spot", "9 spots")]
     assert str(why(Cause.TOO_FEW_SPOTS, n_spots=0, minimum=1)).endswith("at least 1 is needed.")
-    assert str(why(Cause.NO_SUCH_IMAGE, n_images=1)) == "The file holds 1 image only."
+    assert str(why(Cause.NO_SUCH_IMAGE, n_images=1)) == "The file contains only 1 image."
     assert "too high, 12.2 px" in str(why(Cause.RMSD_TOO_HIGH, rmsd_px=12.180555))
     cells = {"unit_cell": (79.2, 79.2, 38.1, 90, 90, 90), "wanted_cell": [50] * 3 + [90] * 3}
     assert str(why(Cause.OTHER_CELL, **cells, tolerance_percent=5.0)) == (

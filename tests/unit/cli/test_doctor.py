@@ -84,7 +84,7 @@ def test_a_newer_numpy_in_the_venv_is_found_out(error, state):
     [
         ("LZ4", Package("", error="not installed"), "hdf5plugin is not installed", "--no-deps -r "),
         ("LZ4", Package("7.1", error="installed without filters"), "7.1 is installed without", "--force-reinstall -r "),
-        ("LZ4", Package("7.1"), "(hdf5plugin 7.1)", "filters.lock; most files of Eiger"),
+        ("LZ4", Package("7.1"), "(hdf5plugin 7.1)", "filters.lock; most files from Eiger"),
         ("ZFP", Package("7.1"), "(hdf5plugin 7.1)", "only files compressed this way"),
     ],
 )
@@ -107,7 +107,7 @@ RICH = Pin("rich", "15.0.0")
         (
             Comparison("debian-12", 58, [(RICH, "14.0")], [], ["run"]),
             "note",
-            "1 of 58 in other versions than this IOTA was tested with: rich 14.0 (tested: 15.0.0)",
+            "1 of 58 in versions with which this IOTA was not tested: rich 14.0 (tested: 15.0.0)",
             "run.lock",
         ),
         (
@@ -176,7 +176,7 @@ def test_batch_systems_are_told_apart_and_asked(programs, tmp_path):
     programs(sbatch="", squeue="echo 7; echo 8", qsub="", qconf="", qstat="echo no master >&2; exit 1")
     found = cluster()
     assert found["Slurm"].state == "good"
-    assert found["Slurm"].found == f"{tmp_path}/sbatch; mp.method=slurm; it answers, your jobs in it: 2"
+    assert found["Slurm"].found == f"{tmp_path}/sbatch; mp.method=slurm; responding, with 2 of your jobs in the queue"
     assert found["SGE"].state == "note"
     assert "no master" in found["SGE"].found
     assert "PBS or Torque" not in found
@@ -253,7 +253,7 @@ def test_no_warning_without_it():
     ],
 )
 def test_a_dials_that_crashes_or_hangs_is_a_finding(monkeypatch, function, seconds, asked, words):
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     bad = replace(installation.LOOK, function=f"made_up_answers:{function}", seconds=seconds)
     monkeypatch.setattr(installation, "LOOK", SimpleNamespace(ask=lambda _: bad.ask(asked)))
     assert look().error == f"Loading DIALS {words}"

@@ -116,7 +116,7 @@ def test_masks_flags_and_bad_regions():
         (PANEL.format("p", 0, 3), "res"),
         ("res = 1e4\n" + PANEL.format("p", 0, 3), "does not give the distance, clen"),
         (HEAD + PANEL.format("p", 0, 3).replace("p/ss = +y\n", ""), "panel p has no ss"),
-        (HEAD + PANEL.format("p", 0, 3) + "p/fs = 1w", "line 13, p/fs = 1w: a direction is written"),
+        (HEAD + PANEL.format("p", 0, 3) + "p/fs = 1w", "line 13, p/fs = 1w: a direction must have"),
         (HEAD + "wavelength = 1.5\n", "no unit is not understood; wavelength must be in m or A"),
         (HEAD + "clen = 1 cm\n", "lengths are in m or mm"),
         (

@@ -32,9 +32,13 @@ def test_module_files_of_the_european_xfel_are_named_once_for_a_folder(tmp_path)
         file["INDEX/trainId"], file["CONTROL/SA1/x"] = np.ones(2), 1.0
         file.create_group("INSTRUMENT")
     modules, other = texts(tmp_path)
-    assert modules.startswith(f"{tmp_path}: 16 detector module files of the European XFEL, such as CORR-R0001-AGIPD00")
+    assert modules.startswith(
+        f"{tmp_path}: 16 detector module files from the European XFEL, such as CORR-R0001-AGIPD00"
+    )
     assert "extra-data-make-virtual-cxi RUN_FOLDER" in modules and "iota.run detector.geom run.cxi" in modules
-    assert other.startswith(f"{tmp_path}/CORR-R0001-DA01-S00000.h5: it is a file of the European XFEL without detector")
+    assert other.startswith(
+        f"{tmp_path}/CORR-R0001-DA01-S00000.h5: it is a file from the European XFEL without detector"
+    )
 
 
 def test_raw_modules_are_to_be_calibrated(tmp_path):
@@ -52,12 +56,12 @@ def test_raw_modules_are_to_be_calibrated(tmp_path):
     [
         (
             {"entry_1/data_1/data": PIXELS, "cxi_version": 140},
-            "a CXI file, which does not say where the detector's panels",
+            "a CXI file, which does not give the positions of the detector panels",
         ),
-        ({"data/data": PIXELS[0], "LCLS/photon_energy_eV": [9e3]}, "an HDF5 file of Cheetah, which does not say"),
-        ({"data/JF06T08V03/data": PIXELS, "general/user": 1}, "a Jungfrau file of SwissFEL"),
-        ({"entry_0000/measurement/data": PIXELS}, "of LImA (ESRF), which .* data = /entry_0000/measurement/data"),
-        ({"1.1/measurement/eiger": PIXELS}, "an HDF5 file of Bliss (ESRF): give the detector files"),
+        ({"data/data": PIXELS[0], "LCLS/photon_energy_eV": [9e3]}, "an HDF5 file from Cheetah, which does not give"),
+        ({"data/JF06T08V03/data": PIXELS, "general/user": 1}, "a Jungfrau file from SwissFEL"),
+        ({"entry_0000/measurement/data": PIXELS}, "from LImA (ESRF), which .* data = /entry_0000/measurement/data"),
+        ({"1.1/measurement/eiger": PIXELS}, "an HDF5 file from Bliss (ESRF): give the detector files"),
         ({"R0042/scan_dat/raymx_data": PIXELS}, "PAL-XFEL.* wavelength = /R0042/scan_dat/photon_wavelength A"),
         ({"measured/frames": PIXELS}, "an HDF5 file with images but without a description .* data = /measured/frames"),
         ({"a/b": np.zeros(5)}, "it is an HDF5 file without images: looked in entry/data"),
@@ -79,6 +83,6 @@ def test_files_that_only_their_name_tells(tmp_path):
         (tmp_path / name).write_bytes(b"\0" * 64)
     two, movie = texts(tmp_path)
     assert "2 raw data of LCLS (XTC), such as a.xtc" in two
-    assert movie.startswith(f"{tmp_path}/c.tvips: it is a movie of a TVIPS camera: convert it")
+    assert movie.startswith(f"{tmp_path}/c.tvips: it is a movie from a TVIPS camera: convert it")
     (one,) = texts(tmp_path / "c.tvips")
     assert one == movie

@@ -130,8 +130,8 @@ def test_images_that_no_file_holds_say_so(tmp_path):
         file["entry/data"].create_virtual_dataset("data", layout)
     assert [str(check(tmp_path / "x.nxs").why(k)) for k in (1, 2, 6)] == [
         "None",
-        "No data file holds this image.",
-        "The file holds 6 images only.",
+        "No data file contains this image.",
+        "The file contains only 6 images.",
     ]
 
 

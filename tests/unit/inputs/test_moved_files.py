@@ -210,7 +210,7 @@ def test_a_folder_that_is_made_again_with_the_same_names_is_told_of(beamline, ca
     beamline.put("one/b.cbf")
     beamline.look().read()
     assert beamline.outcomes == {"a.cbf": "integrated", "b.cbf": "integrated"}
-    assert f"{path.parent}: the folder was made again, with images of the same names" in caplog.text
+    assert f"{path.parent}: the folder was recreated, with images that have the same names" in caplog.text
 
 
 def test_a_file_renamed_when_no_more_images_are_wanted_is_still_found(beamline):

@@ -113,6 +113,6 @@ def test_masters_over_the_same_files_that_come(tmp_path):
     write(tmp_path / "x_000001.h5")
     assert clock.new() == [0, 1, 2, 3]
     assert [str(problem) for problem in clock.watcher.problems] == [
-        f"{tmp_path / 'part.nxs'}: its images are also in {tmp_path / 'all.nxs'}, and are processed once."
+        f"{tmp_path / 'part.nxs'}: its images are also in {tmp_path / 'all.nxs'}, and are processed only once."
     ]
     assert clock.watcher.end() == []

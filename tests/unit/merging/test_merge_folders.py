@@ -113,5 +113,5 @@ def test_merges_of_before_are_done_when_they_have_a_record(run):
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(run):
     (run.path / "merge").write_text("a file")
-    with pytest.raises(RunFolderError, match="No folder can be made"), new_merge_folder(run):
+    with pytest.raises(RunFolderError, match="No folder can be created"), new_merge_folder(run):
         pass

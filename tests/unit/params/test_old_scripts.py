@@ -138,7 +138,7 @@ def test_the_backend_that_was_chosen_gives_the_target_and_the_other_one_is_left_
     new = _read(both + "advanced.integrate_with = cctbx *dials\n")
     assert (new.values.cctbx_xfel.target, new.values.cctbx_xfel.use_fft3d) == (None, False)
     assert new.values.cctbx_xfel.grid_search.type == "by_backend"
-    assert any(remark.startswith("Left out, since advanced.integrate_with = dials") for remark in new.remarks)
+    assert any(remark.startswith("Ignored, because advanced.integrate_with = dials") for remark in new.remarks)
 
 
 def test_the_scope_of_ha14_wins_where_that_backend_was_chosen():

@@ -45,7 +45,7 @@ def test_a_written_script_gives_the_same_parameters_back(tmp_path):
         ("cctbx_xfel.target_unit_cel=1", "Did you mean cctbx_xfel.target_unit_cell"),
         ("mp.n_procesors=2", "Did you mean mp.n_processors"),
         ("wholly_unknown_thing=2", "iota.run -d"),
-        ("flag_on=True", "could mean"),
+        ("flag_on=True", "is ambiguous: it could be"),
         ("mp.n_processors=many", "n_processors"),
         ("mp.n_processors=-1", "n_processors"),
         ("target_unit_cell=79 79 38 90 90 270", "target_unit_cell cannot be 79 79 38 90 90 270"),

@@ -63,8 +63,8 @@ def test_runs_that_go_on_were_killed_or_never_began(tmp_path):
     state = json.loads(killed.state.read_text())
     killed.state.write_text(json.dumps(state | {"heartbeat": 1.0}))
     assert "The run was killed; 1 of 10 frames have been processed. iota.run --resume processes" in _report(killed)[1]
-    stopped = made_run(tmp_path, [], number=3, status="aborted", n_frames=4, reason="Stopped by a person.")
-    assert "The run was stopped; 0 of 4 frames have been processed. Stopped by a person." in _report(stopped)[1]
+    stopped = made_run(tmp_path, [], number=3, status="aborted", n_frames=4, reason="Stopped by the user.")
+    assert "The run was stopped; 0 of 4 frames have been processed. Stopped by the user." in _report(stopped)[1]
 
 
 def test_a_run_of_which_little_is_left(tmp_path):
@@ -260,7 +260,7 @@ def test_the_command_writes_what_is_asked_for(tmp_path, capsys, monkeypatch):
     assert main(["integration/001", "--output", "mine.md", "--quick", "--silent"]) == 0
     assert (tmp_path / "mine.md").read_text().startswith("# IOTA run 001: a made-up run\n")
     assert main(["1", "--output", "mine.pdf"]) == 2
-    assert "ends neither with .html nor with .md" in capsys.readouterr().err
+    assert "must end in .html or .md" in capsys.readouterr().err
     assert main(["7"]) == 2
     assert "is not a run folder" in capsys.readouterr().err
     assert main(["1", "--output", "nowhere/mine.md"]) == 2

@@ -15,8 +15,9 @@ from iota.analysis.failures import failures, rows_of_failure
 from iota.analysis.table.table import RunTable
 from iota.api import Run, open_run
 from iota.causes import Cause
+from iota.causes.templates import filled_in, names_of, pieces
 from iota.records import FORMAT_VERSION, FrameRef, FrameResult
-from iota.runs import Ledger, RunFolder, read_ledger
+from iota.runs import Ledger, RunFolder, earlier_records, read_ledger
 from iota.runs.earlier_records import cause_of
 from iota.web.api.frames import _frame_row
 
@@ -138,6 +139,19 @@ def test_sentences_of_before_get_their_causes_and_values(run):
 def test_spots_beyond_the_maximum_were_a_failure_of_triage():
     found = cause_of("512 spots are more than the 300 that are allowed.", "failed_triage")
     assert found == (Cause.TOO_MANY_SPOTS, {"n_spots": 512, "maximum": 300})
+
+
+EARLIER = [(outcome, *one) for outcome, found in earlier_records._EARLIER.items() for one in found]
+
+
+@pytest.mark.parametrize(("outcome", "cause", "template"), EARLIER, ids=[cause.value for _, cause, _ in EARLIER])
+def test_sentences_that_were_reworded_get_their_causes_and_values(outcome, cause, template):
+    values = {
+        p.name: 3 if p.choices else 4.5 if p.format[-1:] in ("f", "g") else 7 for p in pieces(template) if p.format
+    }
+    values |= {p.name: f"run_{p.name}.h5" for p in pieces(template) if p.name and not p.format}
+    assert cause_of(filled_in(template, values), outcome) == (cause, values)
+    assert set(values) == set(names_of(cause.template))
 
 
 def test_a_ledger_of_both_versions_is_read(run):

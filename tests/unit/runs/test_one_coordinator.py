@@ -114,7 +114,9 @@ def test_a_process_of_another_machine_is_waited_for_and_watched(folder, monkeypa
     elsewhere = ProcessMark("elsewhere", "another boot", os.getpid(), 1)
     state = RunState(status="running", n_frames=3, process=elsewhere, host="elsewhere")
     state.write(folder.state)
-    with pytest.raises(RunFolderError, match=r"process \d+ on elsewhere 0 s ago.*if it is dead, try again in 60 s"):
+    with pytest.raises(
+        RunFolderError, match=r"process \d+ on elsewhere 0 s ago.*if it no longer exists, try again in 60 s"
+    ):
         RunLock(folder).acquire()
     folder.state.write_text(folder.state.read_text().replace(f'"heartbeat": {state.heartbeat}', '"heartbeat": 1.0'))
     told = []

@@ -68,7 +68,7 @@ def test_sets_of_images(tmp_path):
     assert numbers(tmp_path) == ([1, 2, 3, 4, 5], [])
     assert numbers(tmp_path, "2-3,5") == ([2, 3, 5], [])
     assert numbers(tmp_path, "first 2") == ([1, 2], [])
-    assert numbers(tmp_path, most=3) == ([1, 2, 3], ["The first 3 of 5 images are gone through."])
+    assert numbers(tmp_path, most=3) == ([1, 2, 3], ["Only the first 3 of 5 images are shown."])
     listed = tmp_path / "some.lst"
     listed.write_text("img_4.cbf\nimg_1.cbf\n")
     assert numbers(listed) == ([4, 1], [])
@@ -76,7 +76,7 @@ def test_sets_of_images(tmp_path):
     assert not none
     assert "no file or folder matches" in remarks[0]
     for some in ("a few", "1-" + "9" * 5000):
-        with pytest.raises(UsageError, match=r"write it like 3,8,12-20"):
+        with pytest.raises(UsageError, match=r"use the form 3,8,12-20"):
             numbers(tmp_path, some)
     with pytest.raises(UsageError, match="more than 20,000"):
         numbers(tmp_path, "1-999999999")

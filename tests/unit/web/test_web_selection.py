@@ -136,7 +136,7 @@ def test_lists_have_names_that_can_be_files(tmp_path):
     assert path == tmp_path / "good-1.lst"
     assert path.read_text() == "/data/a.cbf\n/data/b.h5#5\n"
     for wrong in ("", "  ", "../x", "a/b", ".hidden", "a b"):
-        with pytest.raises(UsageError, match="cannot name a list"):
+        with pytest.raises(UsageError, match="is not a valid name for a list"):
             write_named_list(tmp_path, wrong, frames)
     for own in ("input", "integrated.lst", "uc_cluster_3", "not_integrated"):
         with pytest.raises(UsageError, match="a list of the run itself"):

@@ -144,7 +144,7 @@ def test_what_a_submit_command_says_when_it_fails_is_passed_on(recorder, run_fol
     recorder("bsub", "mx: No such queue. Job not submitted.", exit_status=255)
     with pytest.raises(UsageError, match="mx: No such queue"):
         submit.submit(mp("method=custom", "submit_command=bsub -q mx <iota_command>"), run_folder)
-    with pytest.raises(UsageError, match="there is no program nosuchprogram here"):
+    with pytest.raises(UsageError, match="there is no program nosuchprogram"):
         submit.submit(mp("method=custom", "submit_command=nosuchprogram <iota_command>"), run_folder)
     assert submit.submitted_job(run_folder) is None
 
@@ -164,14 +164,14 @@ def test_job_is_cancelled(assignments, program, expected, recorder):
 
 def test_cancelling_without_a_known_command_says_what_is_missing():
     values = mp("method=custom", "submit_command=x <iota_command>")
-    with pytest.raises(ParameterError, match=r"give mp\.kill_command"):
+    with pytest.raises(ParameterError, match=r"set mp\.kill_command"):
         submit.cancel(values, submit.BatchJob(id="4711", method="custom"))
 
 
 @pytest.mark.parametrize("number", ["--user=me", "4711 --all", "$(id)", "-1"])
 def test_only_a_number_is_taken_for_that_of_a_job(number, recorder, tmp_path):
     recorder("bkill", "Job is being terminated")
-    with pytest.raises(UsageError, match="no job number"):
+    with pytest.raises(UsageError, match="instead of a job number"):
         submit.cancel(
             mp("method=custom", "submit_command=bsub <iota_command>"), submit.BatchJob(id=number, method="custom")
         )

@@ -81,7 +81,7 @@ def test_nothing_smuggles_a_line_into_a_job_script(tmp_path):
     values.queue = "mx\ntouch /tmp/x"
     with pytest.raises(ParameterError, match="line break"):
         BatchOptions.of(values, tmp_path)
-    with pytest.raises(ParameterError, match="of letters, digits and"):
+    with pytest.raises(ParameterError, match="only letters, digits and"):
         BatchOptions.of(mp("method=slurm"), tmp_path / "a b")
 
 

@@ -137,9 +137,7 @@ def split_geometry(paths: Sequence[str], given: str | None = None) -> tuple[str 
     """
     named = list(dict.fromkeys([*([given] if given else []), *filter(is_geometry_name, paths)]))
     if len(named) > 1:
-        raise UsageError(
-            f"A run has one CrystFEL geometry, but {' and '.join(named)} were given. Leave out all but one."
-        )
+        raise UsageError(f"A run has one CrystFEL geometry, but {' and '.join(named)} were given. Remove all but one.")
     if named:
         read_geometry(named[0])
     return (named[0] if named else None), [path for path in paths if not is_geometry_name(path)]

@@ -61,9 +61,9 @@ def direction(text: str) -> tuple[float, float, float]:
         found[term["axis"]] += float(f"{term['value']}1" if term["value"] in ("", "+", "-") else term["value"])
         end = term.end()
     if not compact or end != len(compact):
-        raise NotUnderstoodError("a direction is written like -0.01x +1.0y +0.0z.")
+        raise NotUnderstoodError("a direction must have the form -0.01x +1.0y +0.0z.")
     if not any(found.values()):
-        raise NotUnderstoodError("this direction has no length.")
+        raise NotUnderstoodError("this direction has zero length.")
     return found["x"], found["y"], found["z"]
 
 

@@ -142,13 +142,15 @@ class _Search:
         if is_geometry_name(text):
             return "geometry"
         if not text.strip():
-            self._tell(text, "name a file, a folder, a wildcard or a list.")
+            self._tell(text, "give a file, a folder, a wildcard or a list.")
             return "nothing"
         path = absolute(text)
         try:
             status = os.stat(path)
         except PermissionError:
-            return self._take_missing(text, path, "it cannot be reached: a folder on its way is closed to you.")
+            return self._take_missing(
+                text, path, "it cannot be accessed: you have no permission for one of the folders in its path."
+            )
         except (OSError, ValueError):  # ValueError: a null character
             return self._take_absent(text, path)
         if stat.S_ISDIR(status.st_mode):
@@ -164,11 +166,11 @@ class _Search:
         if number is not None and number > 0 and (os.path.lexists(name) or kinds.is_image_name(name)):
             return self._take_numbered(text, name, number - 1)
         if os.path.lexists(path):
-            return self._take_missing(text, path, "it is a link that leads nowhere.")
+            return self._take_missing(text, path, "it is a broken link.")
         if glob.has_magic(text):
             return self._take_wildcard(text, path)
         folder = os.path.dirname(path)
-        also = "" if os.path.isdir(folder) else ", nor its folder"
+        also = "" if os.path.isdir(folder) else ", and its folder does not exist either"
         return self._take_missing(text, path, f"there is no such file or folder{also}: looked for {path}.")
 
     def _take_missing(self, text: str, path: str, why: str) -> Kind:
@@ -235,7 +237,7 @@ class _Search:
             return "nothing"
         if content in ("text", "empty"):
             what = "is empty" if content == "empty" else "is text, but not a list of paths"
-            self._tell(path, f"the file {what}: looked for an image, or for one path in each line.")
+            self._tell(path, f"the file {what}: expected an image, or one path per line.")
             return "nothing"
         self._add(path, self._resolved(path), is_hdf5=content == "hdf5", named=True)
         return "master" if content == "hdf5" else "file"
@@ -260,7 +262,7 @@ class _Search:
             else:
                 self.take(f"{lists.place_line(name, folder)}#{number}")
         if not n_lines:
-            self._tell(path, "the list holds no path: looked for one in each line.")
+            self._tell(path, "the list contains no paths: expected one per line.")
         return "list"
 
     def _add(self, path: str, resolved: str, *, is_hdf5: bool | None = None, named: bool = False) -> None:

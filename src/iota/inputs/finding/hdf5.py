@@ -65,7 +65,7 @@ def open_containers(
             n_frames += container.map.n_images if container.map else 1
             progress(n_frames)
         elif container.named and os.path.realpath(beside) not in all_resolved:
-            yield problem_with(container.path, f"it is a data file of {beside}: give that one instead.")
+            yield problem_with(container.path, f"it is a data file of {beside}; use that file instead.")
     yield from _useless(opened)
     yield from _settle(opened)
 
@@ -138,8 +138,8 @@ def taken_text(n_images: int, brings: Which, other: str) -> str:
     """Say in words which images of a master are those of another one."""
     n_taken = n_images - int(np.count_nonzero(brings))
     if n_taken == n_images:
-        return f"all its images are also in {other}, and are processed once."
-    return f"{n_taken} of its {n_images} images are also in {other}, and are processed once."
+        return f"all its images are also in {other}, and are processed only once."
+    return f"{n_taken} of its {n_images} images are also in {other}, and are processed only once."
 
 
 def is_metadata_name(path: str) -> bool:

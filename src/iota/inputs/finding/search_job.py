@@ -120,7 +120,7 @@ def choose_images(question: ChooseImages, tell: Tell | None = None) -> Chosen:
     remarks = [problem.text for problem in found.problems[:5]]
     frames = choose(found.frames, question.some, question.most_chosen)
     if not question.some and len(found.frames) > len(frames):
-        remarks.append(f"The first {len(frames):,} of {len(found.frames):,} images are gone through.")
+        remarks.append(f"Only the first {len(frames):,} of {len(found.frames):,} images are shown.")
     return Chosen(frames, remarks)
 
 
@@ -132,7 +132,7 @@ COUNT_IMAGES = Question(
     seconds=300,
     megabytes=700,
     counted="images",
-    advice="Name fewer folders or a narrower wildcard. iota.run searches without these limits.",
+    advice="Give fewer folders or a narrower wildcard. iota.run searches without these limits.",
     nice=10,  # images and pages come first
 )
 CHOOSE_IMAGES = Question(

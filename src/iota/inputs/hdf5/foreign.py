@@ -42,19 +42,19 @@ class Foreign(NamedTuple):
 
 
 _XFEL = Foreign(
-    "a detector module file of the European XFEL",
-    "detector module files of the European XFEL",
+    "a detector module file from the European XFEL",
+    "detector module files from the European XFEL",
     "make a virtual CXI file of the corrected run with EXtra-data (extra-data-make-virtual-cxi RUN_FOLDER -o run.cxi)"
     " and give that with a CrystFEL geometry: iota.run detector.geom run.cxi",
 )
 _XFEL_RAW = _XFEL._replace(
-    one="a detector module file of the European XFEL with raw data",
-    several="detector module files of the European XFEL with raw data",
+    one="a detector module file from the European XFEL with raw data",
+    several="detector module files from the European XFEL with raw data",
     way="calibrate them first, or use the corrected files in the folder proc, then " + _XFEL.way,
 )
 _XFEL_OTHER = Foreign(
-    "a file of the European XFEL without detector images",
-    "files of the European XFEL without detector images",
+    "a file from the European XFEL without detector images",
+    "files from the European XFEL without detector images",
     "give the run's virtual CXI file, made with EXtra-data (extra-data-make-virtual-cxi RUN_FOLDER -o run.cxi)",
 )
 AGIPD_RAW = Foreign(
@@ -63,33 +63,33 @@ AGIPD_RAW = Foreign(
     "calibrate first: make the virtual CXI file from the corrected data, in the folder proc",
 )
 _CXI = Foreign(
-    "a CXI file, which does not say where the detector's panels are",
-    "CXI files, which do not say where the detector's panels are",
+    "a CXI file, which does not give the positions of the detector panels",
+    "CXI files, which do not give the positions of the detector panels",
     _WITH_GEOMETRY,
 )
 _CHEETAH = Foreign(
-    "an HDF5 file of Cheetah, which does not say where the detector's panels are",
-    "HDF5 files of Cheetah, which do not say where the detector's panels are",
+    "an HDF5 file from Cheetah, which does not give the positions of the detector panels",
+    "HDF5 files from Cheetah, which do not give the positions of the detector panels",
     _WITH_GEOMETRY,
 )
 _SWISSFEL = Foreign(
-    "a Jungfrau file of SwissFEL, which does not say where the detector's modules are",
-    "Jungfrau files of SwissFEL, which do not say where the detector's modules are",
+    "a Jungfrau file from SwissFEL, which does not give the positions of the detector modules",
+    "Jungfrau files from SwissFEL, which do not give the positions of the detector modules",
     "convert it to photons (jungfrau_utils) if it is raw, and " + _WITH_GEOMETRY,
 )
 _LIMA = Foreign(
-    "an HDF5 file of LImA (ESRF), which does not describe the detector as NXmx does",
-    "HDF5 files of LImA (ESRF), which do not describe the detector as NXmx does",
+    "an HDF5 file from LImA (ESRF), which does not describe the detector as NXmx does",
+    "HDF5 files from LImA (ESRF), which do not describe the detector as NXmx does",
     _WITH_GEOMETRY + ", in which data = {data}",
 )
 _BLISS = Foreign(
-    "an HDF5 file of Bliss (ESRF)",
-    "HDF5 files of Bliss (ESRF)",
+    "an HDF5 file from Bliss (ESRF)",
+    "HDF5 files from Bliss (ESRF)",
     "give the detector files to which it points, with a CrystFEL geometry if they are not NXmx",
 )
 _PAL = Foreign(
-    "a raw data file of PAL-XFEL, which does not say where the direct beam is",
-    "raw data files of PAL-XFEL, which do not say where the direct beam is",
+    "a raw data file from PAL-XFEL, which does not give the position of the direct beam",
+    "raw data files from PAL-XFEL, which do not give the position of the direct beam",
     _WITH_GEOMETRY + ", in which data = {run}/scan_dat/raymx_data and wavelength = {run}/scan_dat/photon_wavelength A",
 )
 _PLAIN = Foreign(
@@ -265,16 +265,16 @@ _NAMES = (
     (
         re.compile(r"\.tvips$", re.IGNORECASE),
         Foreign(
-            "a movie of a TVIPS camera",
-            "movies of a TVIPS camera",
+            "a movie from a TVIPS camera",
+            "movies from a TVIPS camera",
             "convert it to SMV or MRC, one file per image",
         ),
     ),
     (
         re.compile(r"\.(dm3|emd|eer)$", re.IGNORECASE),
         Foreign(
-            "a file of an electron microscope that DIALS does not read",
-            "files of an electron microscope that DIALS does not read",
+            "a file from an electron microscope that DIALS does not read",
+            "files from an electron microscope that DIALS does not read",
             "convert it to SMV or MRC, one file per image",
         ),
     ),

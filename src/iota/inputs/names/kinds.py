@@ -26,7 +26,9 @@ _SNIFFED_BYTES = 65536  # beyond every text header of an image, so that binary p
 Content = Literal["hdf5", "text", "binary", "empty"]
 
 LOOKED_FOR = (
-    "files ending in ." + ", .".join(IMAGE_SUFFIXES + HDF5_SUFFIXES) + " or in digits, also packed as .gz or .bz2"
+    "files ending in ."
+    + ", .".join(IMAGE_SUFFIXES + HDF5_SUFFIXES)
+    + " or in digits, optionally compressed (.gz or .bz2)"
 )
 
 

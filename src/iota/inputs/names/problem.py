@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-UNWRITABLE = "the name has a line break or is not UTF-8, so no list could hold it: rename it."
+UNWRITABLE = "the name contains a line break or is not UTF-8, so it cannot be written to a list: rename it."
 
 
 class Problem(msgspec.Struct, frozen=True):

@@ -40,10 +40,10 @@ def ranges_in(text: str, n_frames: int | None) -> list[range]:
         first, dash, last = part.partition("-")
         ends = (first, last if dash else first)
         if not all(end.isdecimal() and len(end) < _MOST_DIGITS for end in ends):
-            raise UsageError(f"{part!r} is not a range of images; write for example 1-5,25,200-250.")
+            raise UsageError(f"{part!r} is not a range of images; use the form 1-5,25,200-250.")
         start, end = map(int, ends)
         if start < 1 or end < start:
-            raise UsageError(f"{part!r} is not a range of images: numbers count from 1 and go up.")
+            raise UsageError(f"{part!r} is not a range of images: numbers start at 1 and must increase.")
         if n_frames is not None and end > n_frames:
             raise UsageError(f"The range {part} goes beyond the last image; there are {n_frames}.")
         ranges.append(range(start - 1, end))
@@ -72,7 +72,7 @@ def select_random(frames: Sequence[FrameRef], number: int, seed: int) -> list[Fr
     if number == 0:
         number = n if n <= 5 else 5 if n <= 50 else n // 10
     if number > n:
-        raise UsageError(f"A random sample of {number} images was asked for, but there are {n} only.")
+        raise UsageError(f"A random sample of {number} images was requested, but there are only {n} only.")
     chosen = random.Random(seed).sample(range(n), number)
     return [frames[k] for k in sorted(chosen)]
 
@@ -102,9 +102,9 @@ def numbers_in(text: str, what: str, most: int) -> list[int]:
         first, dash, last = part.strip().partition("-")
         ends = (first, last if dash else first)
         if not all(end.isdecimal() and len(end) < _MOST_DIGITS for end in ends):
-            raise UsageError(f"{text[:60]} is not a list of {what}; write it like 3,8,12-20.")
+            raise UsageError(f"{text[:60]} is not a list of {what}; use the form 3,8,12-20.")
         named = range(int(ends[0]), int(ends[1]) + 1)
         if len(found) + len(named) > most:
-            raise UsageError(f"{text[:60]} names more than {most:,} {what}.")
+            raise UsageError(f"{text[:60]} contains more than {most:,} {what}.")
         found += named
     return found

@@ -323,7 +323,7 @@ class GrowingFiles:
         if other and (file.path, other) not in self._told:
             self._told.add((file.path, other))
             some = "some of its images" if free.any() else "its images"
-            self._tell(file, f"{some} are also in {other}, and are processed once.")
+            self._tell(file, f"{some} are also in {other}, and are processed only once.")
         for index in np.flatnonzero(free).tolist():
             yield self._frame(file, index)
 

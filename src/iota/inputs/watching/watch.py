@@ -36,7 +36,7 @@ from iota.records import FrameRef, FrameResult
 _EXPECTED_LOOKS = 500  # paths that do not exist yet, looked for in one poll
 _FRESH_LIMIT = 20_000  # names met and not looked at yet, beyond which no folder is listed
 _WRITTEN_ANEW = (
-    "the folder was made again, with images of the same names as before. These are not processed;"
+    "the folder was recreated, with images that have the same names as before. These are not processed;"
     " write them under other names, or start another run."
 )
 _GONE = "there is no such file or folder yet: waiting for it."
@@ -199,7 +199,7 @@ class Watcher:
     def _take(self, text: str, folder: str) -> bool:
         """Take one path as written by a person or in the list of a folder; False if it is not there yet."""
         if not text.strip():
-            self._tell(text, "name a file, a folder, a wildcard or a list.")
+            self._tell(text, "give a file, a folder, a wildcard or a list.")
             return True
         path, number = absolute(lists.place_line(text, folder) if folder else text), None
         status = status_of(path)

@@ -19,7 +19,7 @@ analysis
     threshold = None
       .type = float(value_min=0)
       .help = Maximum distance of a cell from another cell of its cluster (A^2, NCDist of Andrews and Bernstein). \
-              None finds clusters as maxima of density, which resolves forms that differ by 1 %.
+              If None, clusters are found as density maxima, which resolves forms that differ by 1 %.
       .short_caption = Distance threshold
       .expert_level = 1
     n_images = None

@@ -133,7 +133,7 @@ cctbx_xfel
       .expert_level = 1
     seed = None
       .type = int(value_min=0)
-      .help = The same seed selects the same sample. None draws a seed, which is recorded in the script of the run.
+      .help = The same seed selects the same sample. If None, a seed is chosen and recorded in the script of the run.
       .short_caption = Random seed
       .expert_level = 2
     confidence = 0.95
@@ -146,8 +146,8 @@ cctbx_xfel
       .type = str
       .multiple = True
       .help = Parameter of the backend with the values to try, e.g. spotfinder.filter.min_spot_size = 2 3 4. Can be \
-              given several times, in which case all combinations are tried. None tries four points of the grid \
-              search.
+              given several times, in which case all combinations are tried. If None, four points of the grid search \
+              are tried.
       .short_caption = Parameter to vary
       .expert_level = 1
   }

@@ -58,7 +58,7 @@ data_selection
       .expert_level = 0
     seed = None
       .type = int(value_min=0)
-      .help = The same seed selects the same images. None draws a seed, which is recorded in the script of the run.
+      .help = The same seed selects the same images. If None, a seed is chosen and recorded in the script of the run.
       .short_caption = Random seed
       .expert_level = 1
   }

@@ -70,15 +70,15 @@ mp
     .expert_level = 1
   frame_timeout = 600
     .type = float(value_min=1)
-    .help = Processing of an image that takes longer than this (s) is ended and recorded as timed_out, after a second \
-            attempt if it was handed out together with blanks
+    .help = Maximum processing time per image (s). Images that exceed it are recorded as timed_out, after a second \
+            attempt if they were distributed together with blanks.
     .short_caption = Time limit per image
     .expert_level = 1
   frame_memory = 8
     .type = float(value_min=0.5)
-    .help = Processing of an image that needs more memory than this (GB), in addition to what its process already \
-            holds, is ended and recorded as crashed. A process that has grown by more than 0.5 GB plus a quarter of \
-            this is replaced between images.
+    .help = Maximum memory per image (GB), in addition to that already used by its process. Images that exceed it are \
+            recorded as crashed. A process that has grown by more than 0.5 GB plus a quarter of this is replaced \
+            between images.
     .short_caption = Memory limit per image
     .expert_level = 1
 }
