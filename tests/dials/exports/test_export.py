@@ -244,7 +244,7 @@ def test_a_damaged_file_costs_its_image_only(run, results, tmp_path):
     (tmp_path / "integration" / "001" / result.files["reflections"]).write_bytes(b"\x00")
     done = command("iota.export", 1, "format=dials", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 image left out" in done.stdout
+    assert "1 image excluded" in done.stdout
     said = json.loads((tmp_path / "integration" / "001" / "export" / "001" / "export.json").read_text())
     assert said["n_frames"] == len(others)
 
