@@ -71,6 +71,7 @@ _EARLIER: dict[Outcome, list[tuple[Cause, str]]] = {  # templates that are not u
 def converted(record: FrameResult) -> FrameResult:
     """The same record with the fields of today; changes it. One of today is left as it is."""
     if record.version >= FORMAT_VERSION:
+        record.old_reason = ""  # it follows from the cause
         return record
     if record.old_reason:  # not by a function: there may be millions
         record.cause, values = cause_of(record.old_reason, record.outcome)

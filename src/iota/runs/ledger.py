@@ -49,7 +49,9 @@ class Ledger:
             RunFolderError: the file system refuses.
         """
         result.version = FORMAT_VERSION
+        result.old_reason = result.reason  # for people, and for programs that read the file themselves
         line = _encoder.encode(result) + b"\n"
+        result.old_reason = ""
         try:
             written = self._file.write(line)
             if written != len(line):
@@ -228,6 +230,7 @@ def _is_sound(record: FrameResult) -> bool:
         if record.version > FORMAT_VERSION:
             return False
         converted(record)
+    record.old_reason = ""  # it follows from the cause
     return all(is_space_group(x.space_group) and is_possible_cell(x.unit_cell) for x in record.lattices)
 
 
