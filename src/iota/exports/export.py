@@ -37,7 +37,7 @@ Step = Callable[[str], AbstractContextManager[None]]
 
 
 def export_run(run: RunFolder, values: Any, step: Step) -> tuple[Export, Path]:
-    """Write hand-over files of a run into ``export/NNN`` of its folder.
+    """Export a run into ``export/NNN`` of its folder.
 
     Args:
         run: folder of the run.
