@@ -15,7 +15,7 @@ from foreign_words import FOREIGN
 SAID = {
     "cell_vs_group": ["P43212 exit 2", "79.2 79.2 38.1 90 90 90 would fit", "P6122 exit 2", "R3 exit 2"],
     "dls_layout": ["3 images in 1 input", "integrated +3", r"chip_07\.nxs#3$"],
-    "hdf5_aliases": ["processed once", "6 images in 1 input", "integrated +6"],
+    "hdf5_aliases": ["processed only once", "6 images in 1 input", "integrated +6"],
     "hdf5_bitshuffle": ["ok +HDF5 filters", "integrated +2 +100 %"],
     "multipanel_distance": ["integrated +2 +100 %", "integrated +2 +100 %"],
     "nan_pixels": [r"SPOTS +(\d+),.*\nSPOTS +\1,"],

@@ -296,7 +296,7 @@ def test_hostile_and_broken_files_are_sentences(pixels, lysozyme, tmp_path):
         ({"path": str(cut)}, "damaged or cut short"),
         ({"path": str(tmp_path / "gone_1.cbf")}, "There is no such file"),
         ({"path": str(tmp_path / "m.phil")}, "does not recognise"),
-        ({"path": str(path), "index": 4}, "1 image only"),
+        ({"path": str(path), "index": 4}, "contains only 1 image"),
     ):
         with pytest.raises(UsageError, match=words):
             ask(pixels, "open", source=source)
