@@ -19,7 +19,9 @@ import sys
 import iota.engine.frame.preload
 import dxtbx.model.detector_helpers as helpers
 from dials.array_family import flex_ext
+import gc
 print(*(name in sys.modules for name in ("sklearn", "sklearn.cluster", "pandas", "scipy.stats")))
+assert gc.get_freeze_count() > 100_000, "what is imported here is not shared by the processes forked from this one"
 import sklearn.cluster, pandas
 print(helpers.sklearn.cluster.DBSCAN is sklearn.cluster.DBSCAN, flex_ext.pd.DataFrame is pandas.DataFrame)
 """

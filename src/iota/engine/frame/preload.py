@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import sys
 from importlib import import_module
 from types import TracebackType
@@ -35,6 +36,9 @@ with contextlib.suppress(Exception):
     from iota.engine.spots.strong_pixels import warm_up  # compiled code, 0.1 s
 
     warm_up()
+
+gc.collect()
+gc.freeze()  # a collection in a forked process would otherwise write to, and so copy, what all of them share
 
 
 def _without_coordinator(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
