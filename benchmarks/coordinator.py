@@ -124,10 +124,10 @@ def main() -> int:
         to_resume = time.perf_counter() - start
         ok = (n / spent >= WANTED_PER_S, per_frame <= WANTED_BYTES, to_resume <= WANTED_START_S)
         assert again.n_finished == n
-        print(f"{n} frames in {spent:.1f} s: {n / spent:.0f} a second (wanted {WANTED_PER_S}), on one core")
-        print(f"memory: {per_frame:.0f} bytes a frame, paths of the frames included (wanted {WANTED_BYTES})")
-        print(f"resume starts after {to_resume:.1f} s (wanted {WANTED_START_S})")
-        print("as wanted" if all(ok) else "NOT as wanted")
+        print(f"{n} frames in {spent:.1f} s: {n / spent:.0f} per second (required: {WANTED_PER_S}), on one core")
+        print(f"memory: {per_frame:.0f} bytes per frame, including the paths of the frames (required: {WANTED_BYTES})")
+        print(f"a resumed run starts after {to_resume:.1f} s (required: {WANTED_START_S})")
+        print("as required" if all(ok) else "NOT as required")
         return 0 if all(ok) else 1
 
 

@@ -31,32 +31,32 @@ def print_set(console: Console, figures: SetFigures) -> None:
 
     row("frames/s, whole command", lambda p: n / p.seconds, "{:.2f}", 1)
     row("frames/s, without start", lambda p: _per_s(p.frame_s), "{:.2f}", 1)
-    row("CPU s a frame, whole command", lambda p: p.cpu_s / n, "{:.3f}", -1)
-    row("CPU s a frame, without start", lambda p: _positive(p.frame_cpu_s), "{:.3f}", -1)
+    row("CPU s per frame, whole command", lambda p: p.cpu_s / n, "{:.3f}", -1)
+    row("CPU s per frame, without start", lambda p: _positive(p.frame_cpu_s), "{:.3f}", -1)
     row("  read and decode, alone", lambda _: figures.read_cpu_s, "{:.3f}")
     row("start, s", lambda p: p.start_s, "{:.1f}")
     row("start, CPU s", lambda p: p.start_cpu_s, "{:.1f}")
     table.add_section()
     row("frames integrated", lambda p: p.quality.n_integrated, "{:.0f}")
     row(
-        "frames thrown away by triage",
+        "frames discarded by triage",
         lambda p: None if p.run is None else p.run.outcomes.get("failed_triage", 0),
         "{:.0f}",
     )
-    row("reflections an integrated frame", lambda p: p.quality.reflections_per_frame, "{:.0f}")
+    row("reflections per integrated frame", lambda p: p.quality.reflections_per_frame, "{:.0f}")
     known = "truth" if figures.name != "thaumatin" else "given cell"
-    row(f"axes off {known}, %", lambda p: p.quality.cell_error_percent, "{:.3f}")
-    row("orientation off truth, deg", lambda p: p.quality.orientation_error_deg, "{:.4f}")
-    row("lattices that are not true", lambda p: p.quality.n_astray, "{:.0f}")
+    row(f"axes: error relative to {known}, %", lambda p: p.quality.cell_error_percent, "{:.3f}")
+    row("orientation: error, deg", lambda p: p.quality.orientation_error_deg, "{:.4f}")
+    row("wrong lattices", lambda p: p.quality.n_astray, "{:.0f}")
     row("merged CC with truth", lambda p: None if p.merged is None else p.merged.cc, "{:.4f}")
-    row("  reflections seen twice", lambda p: None if p.merged is None else p.merged.n, "{:.0f}")
-    row("  CC of those that all have", lambda p: None if p.merged is None else p.merged.cc_common, "{:.4f}")
+    row("  reflections measured twice or more", lambda p: None if p.merged is None else p.merged.n, "{:.0f}")
+    row("  CC of those common to all", lambda p: None if p.merged is None else p.merged.cc_common, "{:.4f}")
     table.add_section()
     row("first integrated frame after, s", lambda p: None if p.run is None else p.run.first_integrated_s, "{:.1f}")
     row("coordinator, % of CPU", lambda p: None if p.run is None else p.run.coordinator_percent, "{:.1f}")
     row("  once started", lambda p: None if p.run is None else p.run.coordinating_percent, "{:.1f}")
     table.add_section()
-    row("s a frame: read and decode, alone", lambda _: figures.read_s, "{:.4f}")
+    row("s per frame: read and decode, alone", lambda _: figures.read_s, "{:.4f}")
     for stage in _stages(figures):
         row(f"  {stage}", partial(_stage_s, stage), "{:.4f}")
     console.print()

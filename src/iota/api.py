@@ -1,15 +1,15 @@
 """IOTA for scripts and notebooks: open a run, get its frames as tables, follow it live, start one.
 
-It reads run folders and starts the commands that a person would type; no server is needed, and DIALS is not imported.
+It reads run folders and starts the commands that a user would type; no server is needed, and DIALS is not imported.
 
     from iota.api import open_run, start
 
     run = open_run(1)                            # run 1 of this folder, or open_run("integration/001")
-    frames = run.frames()                        # pandas, one row a frame
+    frames = run.frames()                        # pandas, one row per frame
     print(run.summary().consensus.unit_cell)
 
     run = start("/data/images", target_space_group="P43212")
-    for new in run.follow():                     # pandas tables of new frames, until the run is over
+    for new in run.follow():                     # pandas tables of new frames, until the run ends
         print(len(new), run.state.counts)
 """
 
@@ -37,7 +37,7 @@ from iota.web.access.running import RunningServer, running_server
 from iota.web.projects.launch import resume_run, start_run, stop_run
 
 if TYPE_CHECKING:
-    import pandas as pd  # 0.5 s, and not wanted by everybody
+    import pandas as pd  # 0.5 s, and not always needed
 
 __all__ = [
     "Fact",
@@ -61,7 +61,7 @@ Result = TypeVar("Result")
 class Run:
     """A run.  Don't create this directly, get it from :func:`open_run`, :func:`runs` or :func:`start`.
 
-    What it tells is what the run folder said when it was asked; each call reads on where the last one stopped.
+    Results are those in the run folder at the time of the call; each call reads only what was added since the last one.
     """
 
     def __init__(self, folder: RunFolder) -> None:
@@ -69,7 +69,7 @@ class Run:
         self._table = RunTable(folder)
 
     def __repr__(self) -> str:
-        """Return where it is and how far."""
+        """Return number, folder and progress."""
         return f"<Run {self.number} in {self.folder}: {self._status_text()}>"
 
     def _status_text(self) -> str:
@@ -91,7 +91,7 @@ class Run:
 
     @property
     def state(self) -> RunState:
-        """How the run stands: ``status``, ``n_frames``, ``n_finished``, ``counts``, ``doing``, ``reason``.
+        """Status and progress of the run: ``status``, ``n_frames``, ``n_finished``, ``counts``, ``doing``, ``reason``.
 
         Raises:
             RunFolderError: it cannot be read.
@@ -100,14 +100,14 @@ class Run:
 
     @property
     def is_at_work(self) -> bool:
-        """Whether somebody works on the run, or will; False for one that was killed."""
+        """Whether the run is being processed or is queued; False if it was killed."""
         try:
             return iota.runs.state.is_at_work(self.state)
         except RunFolderError:
             made = self._folder.path.stat().st_mtime if self._folder.path.is_dir() else 0.0
             return time.time() - made < _PREPARED_S
 
-    # -- what came out
+    # -- results
 
     def _current(self) -> RunTable:
         self._table.update()
@@ -118,13 +118,13 @@ class Run:
         """All finished frames, one row each, in the order they finished.
 
         Args:
-            names: whether the columns ``frame`` (path, and #N for image N of a file) and ``name`` are wanted; without
-                them a million frames take a fifth of the time.
+            names: whether to include the columns ``frame`` (path, and #N for image N of a file) and ``name``; without
+                them, a million frames take a fifth of the time.
 
         Returns:
             The columns of ``iota.analysis.table.columns``, whose names end with their units: ``outcome``, ``reason``
-            (with … for numbers), ``n_spots``, ``d_min_A``, ``a_A``...; lattice columns are of the best lattice.
-            Columns that were renamed are there under their old names, too: ``mosaicity_deg``.
+            (with … for numbers), ``n_spots``, ``d_min_A``, ``a_A``...; lattice columns refer to the best lattice.
+            Renamed columns are also included under their old names: ``mosaicity_deg``.
 
         Raises:
             RunFolderError: the ledger cannot be read.
@@ -149,7 +149,7 @@ class Run:
         return summary_of(table, max(self.state.n_frames, table.n_rows))
 
     def facts(self) -> list[Fact]:
-        """What the summary says, as log, pages and report show it: name, label, text, numbers and their unit.
+        """Items of the summary, as in log, pages and report: name, label, text, numbers and their unit.
 
         Raises:
             RunFolderError: the ledger or the state cannot be read.
@@ -158,7 +158,7 @@ class Run:
         return [*run_facts(summary), *lattice_facts(summary)]
 
     def record(self, row: int) -> FrameResult:
-        """All that is known of one frame.
+        """The complete record of one frame.
 
         Raises:
             IndexError: there is no such row.
@@ -169,7 +169,7 @@ class Run:
         return self._table.record(row)
 
     def records(self, rows: Sequence[int] | None = None) -> Iterator[FrameResult]:
-        """All that is known of frames, of all or of some rows, one after the other; as :meth:`record`."""
+        """The complete records of all frames, or of some rows, one by one; see :meth:`record`."""
         table = self._current()
         yield from table.records(range(table.n_rows) if rows is None else rows)
 
@@ -183,30 +183,30 @@ class Run:
         text: str = "",
         sort: str = "",
     ) -> list[int]:
-        """Rows of the frames for which all of it holds.
+        """Rows of the frames that meet all conditions.
 
         Args:
             outcomes: any of these.
-            reasons: any of these, as the column ``reason`` has them.
+            reasons: any of these, as in the column ``reason``.
             causes: any of these codes of causes, as in the reference of outcomes, e.g. ``["no_lattice"]``.
             limits: e.g. ``["d_min_A<2.5", "n_spots>=20"]``.
             text: a part of the frame's path or name.
-            sort: a column; with ``-`` before it the largest first.
+            sort: a column; preceded by ``-``, the largest values come first.
 
         Raises:
-            UsageError: there is no such outcome, cause or column, or a limit is not understood.
+            UsageError: there is no such outcome, cause or column, or a limit is invalid.
             RunFolderError: the ledger cannot be read.
         """
         wanted = Wanted(outcomes=outcomes, reasons=reasons, causes=causes, limits=limits, text=text, sort=sort)
         return [int(row) for row in select_rows(self._current(), wanted)]
 
-    # -- while it goes on
+    # -- while it is running
 
     def follow(self, every_s: float = 0.5) -> Iterator[pd.DataFrame]:
-        """Yield tables of frames as they finish, those that are finished already first, until the run is over.
+        """Yield tables of frames as they finish, starting with those already finished, until the run has ended.
 
         Args:
-            every_s: how often to look.
+            every_s: interval between checks (s).
 
         Raises:
             RunFolderError: the run was deleted or replaced while it was followed.
@@ -226,10 +226,10 @@ class Run:
                 time.sleep(every_s)
 
     def wait(self, timeout_s: float | None = None) -> RunState:
-        """Wait until the run is over.
+        """Wait until the run has ended.
 
         Raises:
-            TimeoutError: it is not over after ``timeout_s``.
+            TimeoutError: it has not ended after ``timeout_s``.
         """
         end = None if timeout_s is None else time.monotonic() + timeout_s
         while self.is_at_work:
@@ -247,7 +247,7 @@ class Run:
         _waited_for(stop_run(self._folder))
 
     def finish(self) -> None:
-        """Look for no more images, and end when all are processed (monitor mode).
+        """Stop looking for new images, and end the run when all are processed (monitor mode).
 
         Raises:
             RunFolderError: the folder cannot be written.
@@ -255,10 +255,10 @@ class Run:
         give_order(self._folder, "finish")
 
     def resume(self, retry: Sequence[str] = ()) -> None:
-        """Go on with a run that was stopped or killed.
+        """Resume a run that was stopped or killed.
 
         Args:
-            retry: outcomes of images that are to be processed again, also of a finished run: ``crashed``,
+            retry: outcomes of images that are to be processed again, even in a finished run: ``crashed``,
                 ``timed_out``, ``failed_import``.
 
         Raises:
@@ -272,7 +272,7 @@ def open_run(run: int | str | os.PathLike[str], project: str | os.PathLike[str] 
 
     Args:
         run: its number, or its folder.
-        project: folder below which ``integration/NNN`` is, for a number.
+        project: folder that contains ``integration/NNN``, if a number is given.
 
     Raises:
         RunFolderError: there is no such run.
@@ -282,7 +282,7 @@ def open_run(run: int | str | os.PathLike[str], project: str | os.PathLike[str] 
 
 
 def runs(project: str | os.PathLike[str] = ".") -> list[Run]:
-    """All runs of a project, in the order of their numbers; none when there is no such folder."""
+    """All runs of a project, in the order of their numbers; empty if there is no such folder."""
     found = sorted(Path(project).absolute().glob("integration/*/run.json"), key=lambda path: path.parent.name.zfill(9))
     return [Run(RunFolder(path.parent)) for path in found if path.parent.name.isdigit()]
 
@@ -294,13 +294,13 @@ def start(
     script: str | os.PathLike[str] | None = None,
     **parameters: object,
 ) -> Run:
-    """Start ``iota.run`` as a process of its own, which goes on when this one ends.
+    """Start ``iota.run`` in a separate process, which continues when this one ends.
 
     Args:
-        paths: images, folders, wildcards or lists, one or several, and perhaps a CrystFEL geometry to read them by.
+        paths: one or several images, folders, wildcards or lists, optionally with a CrystFEL geometry.
         project: where ``integration/NNN`` is made.
-        script: an IOTA script to begin with.
-        parameters: as at the command line, by their short names, or by their full ones like this:
+        script: an IOTA script, whose values the parameters override.
+        parameters: as on the command line, by their short names, or by their full names as follows:
             ``start(path, target_space_group="P43212", **{"mp.n_processors": 4})``.
 
     Returns:
@@ -322,14 +322,14 @@ def start(
 
 
 def _phil_text(value: object) -> str:
-    """A value as it is written at the command line."""
+    """A value as it is written on the command line."""
     if isinstance(value, (list, tuple)):
         return " ".join(_phil_text(one) for one in value)
     return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
 
 
 def _waited_for(work: Coroutine[Any, Any, Result]) -> Result:
-    """What a coroutine comes to; in a notebook, where an event loop runs already, too."""
+    """The result of a coroutine, also in a notebook, where an event loop is already running."""
     with ThreadPoolExecutor(max_workers=1) as thread:
         return thread.submit(asyncio.run, work).result()
 

@@ -2,12 +2,12 @@
 
 A frame's failure is never one of these: it is a :class:`iota.records.FrameResult` with an outcome and a reason.
 
-    IotaError               anything a person should read as a sentence, never as a traceback
+    IotaError               anything shown to the user as a sentence, never as a traceback
       UsageError            wrong options, parameters or paths; exit status 2
         ParameterError      a PHIL name or value that is not understood
-        InputError          no image at all in what was given
-        NotFoundError       what was named is not there: a run, a file, an image in it
-        ConflictError       what was asked for does not fit what is there, e.g. a file of that name
+        InputError          the input contains no images
+        NotFoundError       something that was named does not exist: a run, a file, an image in it
+        ConflictError       incompatible with what exists, e.g. a file of that name
       BackendError          DIALS is missing or cannot do what was asked; exit status 2
       RunFolderError        the run folder cannot be written or read (disk full, no permission, another run in it)
 """
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 
 class IotaError(Exception):
-    """Base of all; its text is one or two plain sentences that end with what to do next."""
+    """Base class; the text is one or two plain sentences that end with what to do next."""
 
     exit_status = 2
 
@@ -30,15 +30,15 @@ class ParameterError(UsageError):
 
 
 class InputError(UsageError):
-    """No image at all in what was given."""
+    """The input contains no images."""
 
 
 class NotFoundError(UsageError):
-    """What was named is not there."""
+    """Something that was named does not exist."""
 
 
 class ConflictError(UsageError):
-    """What was asked for does not fit what is there."""
+    """A request is incompatible with existing files or state."""
 
 
 class BackendError(IotaError):

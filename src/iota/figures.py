@@ -1,7 +1,7 @@
 """Matplotlib figures with its default style, whatever matplotlibrc is in the current folder.
 
-matplotlib takes settings from a ``matplotlibrc`` in the current folder, which may be one of somebody else's images:
-colours and sizes, and that texts are set by TeX, with commands of its choice.
+matplotlib reads settings from a ``matplotlibrc`` in the current folder, which may contain somebody else's images: not
+only colours and sizes, but also typesetting by TeX, with arbitrary commands.
 """
 
 from __future__ import annotations

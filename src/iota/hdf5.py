@@ -4,7 +4,7 @@ Import h5py from here and from nowhere else.  hdf5plugin registers its filters w
 be imported: if HDF5 finds the same filters through HDF5_PLUGIN_PATH, it can read with them, but a script that imports
 hdf5plugin later in that process can no longer write with them.
 
-Opaque data are not read: their type is whatever a text in the file says, and no detector writes them.
+Opaque data are not read: their type is given by a text in the file, and no detector writes them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import h5py as h5py
 
 
 def _register() -> str:
-    """Import hdf5plugin; returns why its filters are not there, empty when they are."""
+    """Import hdf5plugin; returns why its filters are not available, empty if they are."""
     logger = logging.getLogger("hdf5plugin")  # what it says of single filters is said by who needs them
     before = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -39,7 +39,7 @@ plugin_problem = _register()  # why there are no filters of hdf5plugin; empty wh
 
 
 def environment_with_filters() -> dict[str, str]:
-    """Environment of programs that are not ours, in which HDF5 finds the filters of hdf5plugin.
+    """Environment for other programs in which HDF5 finds the filters of hdf5plugin.
 
     Its folder comes first: HDF5 1.10 gives up at the first one that does not exist, as its own usually does not.
     """
@@ -60,7 +60,7 @@ def _has_opaque(kind: Any) -> bool:
 
 
 def _without_opaque(read: Callable[..., Any], kind_of: Callable[..., Any]) -> Callable[..., Any]:
-    """A way of h5py to read that refuses opaque data."""
+    """A read function for h5py that refuses opaque data."""
 
     @functools.wraps(read)
     def checked(item: Any, name: Any, *arguments: Any, **named: Any) -> Any:

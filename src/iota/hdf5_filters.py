@@ -16,7 +16,7 @@ from iota.hdf5 import h5py, plugin_problem
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """A way of packing pixels; its name is that of a data set in :data:`_CHUNKS`."""
+    """A kind of compression; its name is that of a dataset in :data:`_CHUNKS`."""
 
     name: str
     number: int  # of the filter, as registered with the HDF Group
@@ -64,7 +64,7 @@ _OF_HDF5 = {1: "gzip", 2: "shuffle", 3: "Fletcher32", 4: "szip", 5: "N-bit", 6: 
 
 
 class Filter(msgspec.Struct, frozen=True):
-    """A filter through which a data set was written."""
+    """A filter with which a dataset was written."""
 
     number: int
     name: str
@@ -75,7 +75,7 @@ class Filter(msgspec.Struct, frozen=True):
 
 @lru_cache
 def can_read(kind: Kind) -> bool:
-    """Whether data of this kind can be decoded here, by decoding some."""
+    """Whether data of this kind can be decoded here, by decoding an example."""
     expected = np.arange(_N_CHUNK) // (_N_CHUNK // 16)
     with h5py.File(io.BytesIO(zlib.decompress(base64.b85decode(_CHUNKS))), "r") as file:
         try:
@@ -85,7 +85,7 @@ def can_read(kind: Kind) -> bool:
 
 
 def filters_of(dataset: Any) -> Iterator[Filter]:
-    """Filters through which an h5py data set was written; none for one whose pixels are in other files."""
+    """Filters with which an h5py dataset was written; none for one whose pixels are in other files."""
     properties = dataset.id.get_create_plist()
     for position in range(properties.get_nfilters()):
         number, _, options, name = properties.get_filter(position)
@@ -102,7 +102,7 @@ def _name(number: int, options: tuple[int, ...], name: bytes) -> str:
 
 
 def missing_filter(dataset: Any) -> Filter | None:
-    """The first filter without which a data set cannot be read here; None if all are there."""
+    """The first missing filter without which a dataset cannot be read; None if all are available."""
     for one in filters_of(dataset):
         if not h5py.h5z.filter_avail(one.number):
             return one

@@ -1,4 +1,4 @@
-"""What the engine says of an image that is looked at, as pages and programs get it: geometry, contrast, marks."""
+"""Answers of the engine about an image that is viewed, as pages and programs get them: geometry, contrast, marks."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Scale(msgspec.Struct, frozen=True):
 
 
 class Contrast(msgspec.Struct, frozen=True):
-    """What a picture shows at first: counts that are white, and black."""
+    """Initial contrast: counts displayed as white, and as black."""
 
     low: float
     high: float
@@ -60,7 +60,7 @@ class Region(msgspec.Struct, kw_only=True):
 
 
 class Marks(msgspec.Struct, kw_only=True):
-    """Positions on panels (px, pixel 0 spans 0 to 1); all lists of one length."""
+    """Positions on panels (px; pixel 0 covers 0 to 1); all lists have the same length."""
 
     panel: list[int] = []
     x: list[float] = []  # fast
@@ -86,7 +86,7 @@ class LatticeMarks(Marks, kw_only=True):
 
 
 class MaskedPixels(msgspec.Struct, kw_only=True):
-    """Pixels that a mask hides, as rectangles for each panel: fast from and to, slow from and to, without the ends."""
+    """Masked pixels as rectangles for each panel: fast from and to, slow from and to, without the ends."""
 
     rectangles: list[list[Rectangle]]
     n_masked: int
@@ -94,7 +94,7 @@ class MaskedPixels(msgspec.Struct, kw_only=True):
 
 
 class SavedMask(msgspec.Struct, kw_only=True):
-    """A mask that was written, and the PHIL of its shapes."""
+    """A saved mask, and the PHIL of its shapes."""
 
     mask: str  # path
     phil: str  # path

@@ -1,4 +1,4 @@
-"""What is installed beside IOTA: the original IOTA, and programs of others."""
+"""Other installed software: the original IOTA, and external programs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def predecessor_warning() -> str | None:
-    """Return a sentence when the original IOTA, distribution ``iota``, is installed in the same place; else None."""
+    """Return a sentence if the original IOTA, distribution ``iota``, is installed in the same place; else None."""
     try:
         other = importlib.metadata.distribution("iota")
     except importlib.metadata.PackageNotFoundError:
@@ -22,6 +22,6 @@ def predecessor_warning() -> str | None:
 
 
 def program(name: str) -> str | None:
-    """Return where a program is: on the PATH, or beside this Python."""
+    """Return the path of a program: on the PATH, or beside this Python."""
     beside = Path(sys.executable).parent / name
     return shutil.which(name) or (str(beside) if os.access(beside, os.X_OK) else None)

@@ -113,7 +113,7 @@ class Lattice(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     domain_size_A: Number | None = None
     """Mosaic domain size (A)."""
     beam_centre_mm: tuple[Number, Number] | None = None
-    """Where the beam meets its panel, or in a gap the plane of the first panel: fast, slow (mm)."""
+    """Position at which the beam hits its panel, or in a gap the plane of the first panel: fast, slow (mm)."""
     beam_centre_px: tuple[Number, Number] | None = None
     """The same in pixels: fast, slow (px); 0.5 is the centre of the first pixel."""
     distance_mm: Number | None = None
@@ -134,7 +134,7 @@ class Lattice(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
 
 
 class _Explained(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
-    """What may have come to nothing, and why."""
+    """Something that may have failed, with the cause."""
 
     cause: Cause | None = None  # None: it succeeded
     values: Values = {}  # of the cause, by the names in its sentence
@@ -142,7 +142,7 @@ class _Explained(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
 
     @property
     def reason(self) -> str:
-        """One sentence, made from cause and values; empty where there is no cause."""
+        """One sentence, made from cause and values; empty if there is no cause."""
         return "" if self.cause is None else self.cause.sentence(self.values)
 
     def explain(self, why: Why | None) -> None:
@@ -151,9 +151,9 @@ class _Explained(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
 
 
 class GridPoint(_Explained, kw_only=True, omit_defaults=True, gc=False):
-    """What one combination of spot-finding settings led to, in a grid search.
+    """Result of one combination of spot-finding settings in a grid search.
 
-    Its cause says why there is no lattice, or why the prefilter drops it.
+    Its cause says why there is no lattice, or why the prefilter rejects it.
     """
 
     area: Count  # least number of pixels of a spot
@@ -179,7 +179,7 @@ class GridPoint(_Explained, kw_only=True, omit_defaults=True, gc=False):
 
 
 class FrameResult(_Explained, kw_only=True, omit_defaults=True, gc=False):
-    """What became of one frame; every input frame ends in exactly one."""
+    """The record of one frame; every input frame has exactly one."""
 
     frame: FrameRef
     """The image."""
@@ -188,9 +188,9 @@ class FrameResult(_Explained, kw_only=True, omit_defaults=True, gc=False):
     outcome: Outcome
     """The outcome."""
     settings: str = ""
-    """With which the lattice was found: given lattice, defaults, determined lattice ..."""
+    """Settings with which the lattice was found: given lattice, defaults, determined lattice ..."""
     remarks: list[str] = []
-    """Sentences about its file or header that a user should know, although it was processed."""
+    """Sentences about its file or header for the user, although it was processed."""
     attempts: list[str] = []
     """One sentence for each setting that was tried without success."""
     seconds: dict[str, Number] = {}
@@ -200,7 +200,7 @@ class FrameResult(_Explained, kw_only=True, omit_defaults=True, gc=False):
     spots_d_min_A: Number | None = None
     """Resolution within which 95 % of the spots lie (A)."""
     lattices: list[Lattice] = []
-    """The lattices found, all of them."""
+    """All lattices found."""
     grid: list[GridPoint] = []
     """Points of a grid search, in the order of the search."""
     files: dict[str, str] = {}
@@ -214,7 +214,7 @@ class FrameResult(_Explained, kw_only=True, omit_defaults=True, gc=False):
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """One way to look for a lattice: words for people, and what it adds to the target of the run."""
+    """Settings for indexing: a label, and the parameters that they add to the target of the run."""
 
     label: str
     """Words for people."""

@@ -1,7 +1,7 @@
 """Atomic writing: a file is written under a hidden temporary name and renamed when it is complete.
 
-Whoever finds a file under its name has all of it, whenever the process that wrote it was killed.  What such a process
-leaves behind is hidden and is removed by the next one that looks into the folder, a day later.
+A file that has its final name is complete, even if the process that wrote it was killed.  Any remains of such a process
+are hidden, and are removed after a day by the next one that uses the folder.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _STALE_S = 24 * 3600.0
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give the path at which a file is to be written; it takes the place of ``path`` when the context ends well.
+    """Provide the path at which a file is to be written; it replaces ``path`` when the context ends without error.
 
     The path ends as ``path`` does and is one of the same folder.  If anything is raised, a full disk say, what was
     written is removed and a file of before stays as it was.  A symbolic link stays one.
@@ -40,7 +40,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a text file that appears, or takes the place of an older one, in one step.
+    """Write a text file that appears, or replaces an older one, in one step.
 
     Raises:
         OSError: the file system refuses; a file of before is as it was.

@@ -28,12 +28,12 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_significant(self) -> bool:
-        """Whether a detector that stands still would seldom seem to move so far."""
+        """Whether so large a change is unlikely for a detector that did not move."""
         return abs(self.change_mm) > self.half_width_mm
 
 
 def drifts(values: Mapping[str, npt.NDArray[np.floating[Any]]]) -> list[Drift]:
-    """Drift along x, y and z; none where there are too few lattices.
+    """Drift along x, y and z; empty if there are too few lattices.
 
     Args:
         values: beam centre and distance of lattices (mm) by column, in the order in which frames were finished,
@@ -55,6 +55,6 @@ def _drift(axis: str, values: npt.NDArray[np.floating[Any]]) -> Drift | None:
 
 
 def _variance_of_median(values: npt.NDArray[np.float64]) -> float:
-    """That of normal values, pi/2 sigma^2/n; sigma is from the median absolute deviation, for strays do not move it."""
+    """Variance pi/2 sigma^2/n of the median of normal values; sigma is from the median absolute deviation (robust)."""
     sigma = 1.4826 * float(np.median(np.abs(values - np.median(values))))
     return np.pi / 2 * sigma**2 / len(values)

@@ -17,14 +17,14 @@ _MINUS = "\N{MINUS SIGN}"
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is known of a run."""
+    """One item of the summary of a run."""
 
     name: str
     """Name for programs."""
     label: str
-    """Label for people."""
+    """Label for users."""
     text: str
-    """The same wherever it is shown."""
+    """Its text, the same wherever it is shown."""
     values: Mapping[str, float] = {}
     """The numbers in the text, at full precision."""
     unit: str = ""
@@ -39,7 +39,7 @@ def run_facts(summary: Summary) -> list[Fact]:
 
 
 def lattice_facts(summary: Summary) -> list[Fact]:
-    """The consensus lattice and others; empty when nothing is integrated."""
+    """The consensus lattice and others; empty if nothing was integrated."""
     consensus = summary.consensus
     if consensus is None:
         return []

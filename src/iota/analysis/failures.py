@@ -40,7 +40,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> Key:
-        """What tells it from others."""
+        """Identifies this failure among all others."""
         return (self.outcome, min(self.codes), self.reason)
 
     @property
@@ -81,7 +81,7 @@ def _failure(table: RunTable, outcome: Outcome, kind: Kind | int, of_code: dict[
 
 
 def rows_of_failure(table: RunTable, failure: Failure) -> npt.NDArray[np.int64]:
-    """Rows of the frames that failed so."""
+    """Rows of the frames with this failure."""
     n_rows = table.n_rows
     is_it = table.column("outcome", stop=n_rows) == OUTCOMES.index(failure.outcome)
     return np.flatnonzero(is_it & np.isin(table.column("reason", stop=n_rows), failure.codes))

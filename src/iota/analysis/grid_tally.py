@@ -36,7 +36,7 @@ class GridTally:
         self.tally: Tally = {}
 
     def count(self) -> None:
-        """Read on; at once when the first hits show that there was no grid search.
+        """Count new records; does nothing if the first hits show that there was no grid search.
 
         Raises:
             RunFolderError: the ledger cannot be read any more.

@@ -1,6 +1,6 @@
 """Hit, indexing and integration rates over time.
 
-Rows that came since are added to counts of before, so that a million rows cost an update nothing but its new ones.
+New rows are added to the existing counts, so that the cost of an update does not depend on the number of earlier rows.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _INTEGRATED = np.array([outcome == "integrated" for outcome in OUTCOMES])
 
 
 class RatesOverTime:
-    """Frames that could be read, hits, indexed and integrated ones in steps of time, which double when too many."""
+    """Counts of readable, hit, indexed and integrated frames per interval; intervals double if there are too many."""
 
     MOST = 4096
 
@@ -53,7 +53,7 @@ class RatesOverTime:
         self.counts = counts
 
     def points(self, most: int = 48) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-        """Steps for people: their edges in seconds since the start, `[n + 1]`, and counts, `[n, 4]`.
+        """Time intervals for display: edges in seconds since the start, `[n + 1]`, and counts, `[n, 4]`.
 
         There are fewer of them where frames are few, for a rate of two frames says nothing.
         """

@@ -26,7 +26,7 @@ from iota.records import NOT_HITS, OUTCOMES, FrameResult, Lattice, Outcome
 
 
 class StageTime(msgspec.Struct, frozen=True, kw_only=True):
-    """What a stage took."""
+    """Time taken by a stage."""
 
     stage: str
     """Name of the stage, as in records."""
@@ -39,7 +39,7 @@ class StageTime(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RateStep(msgspec.Struct, frozen=True, kw_only=True):
-    """Frames of a step in time."""
+    """Counts of frames in one time interval."""
 
     start_s: float
     """Start, relative to the first finished frame (s)."""
@@ -97,7 +97,7 @@ class Summary(msgspec.Struct, kw_only=True):
     drifts: list[Drift] = []
     """Drifts of beam centre and distance."""
     failures: list[Failure] = []
-    """How often each reason occurs; the rarest are left out."""
+    """How often each reason occurs; the rarest are omitted."""
     stages: list[StageTime] = []
     """Processing time by stage."""
     rates: list[RateStep] = []
@@ -107,7 +107,7 @@ class Summary(msgspec.Struct, kw_only=True):
     best_files: dict[str, str] = {}
     """Files of the frame with most integrated reflections: kind -> path relative to the run folder."""
     cell_scale: CellScale | None = None
-    """Scale relative to the given cell, if they differ as they would at a wrong distance."""
+    """Scale of the cells relative to the given one, if they differ as with a wrong distance."""
     settings: dict[str, int] = {}
     """Settings with which the lattice was found -> integrated frames."""
     n_unreadable: int = 0
@@ -134,7 +134,7 @@ class Summary(msgspec.Struct, kw_only=True):
 
     @property
     def n_indexed(self) -> int:
-        """Hits of which a lattice was found, whatever became of it."""
+        """Hits in which a lattice was found, whatever their outcome."""
         return self.n_hits - self.counts.get("failed_indexing", 0)
 
     @property
@@ -160,7 +160,7 @@ class SummaryBuilder:
         self._most_reflections = 0
 
     def add(self, result: FrameResult) -> None:
-        """Take a record."""
+        """Add a record."""
         self._outcomes[result.outcome] += 1
         if result.outcome != "integrated":
             return
@@ -189,7 +189,7 @@ class SummaryBuilder:
         return {outcome: self._outcomes[outcome] for outcome in OUTCOMES if self._outcomes[outcome]}
 
     def summary(self) -> Summary:
-        """Make the summary of what was taken so far."""
+        """Compute the summary of the records added so far."""
         summary = Summary(
             n_frames=self.n_frames,
             counts=self.counts,

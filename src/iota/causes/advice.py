@@ -1,4 +1,4 @@
-"""What to try when frames fail, and which parameter to change; which cause has which advice is in the table."""
+"""What to try when frames fail, and which parameter to change; the table of causes refers to this advice."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from iota.causes.outcomes import Outcome
 
 
 class Hint(NamedTuple):
-    """One sentence, and the parameter that it is about; empty when it is about none."""
+    """One sentence, and the parameter that it is about; empty if there is none."""
 
     sentence: str
     setting: str = ""

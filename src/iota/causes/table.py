@@ -1,7 +1,7 @@
 """All causes: code, outcome, sentence and what to try, in one table.
 
-A code is in ledgers and never changes; its values have the names in the sentence, with units. To add a cause, add a
-line here and raise it with :func:`iota.causes.why`; then run ``scripts/reference``.
+Codes are stored in ledgers and never change; the values have the names in the sentence, with units. To add a cause,
+add a line here and raise it with :func:`iota.causes.why`; then run ``scripts/reference``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Cause(str, Enum):
         return made
 
     def hint(self, outcome: Outcome) -> Hint | None:
-        """What to try when a frame ended with this outcome for this cause."""
+        """What to try if a frame ended with this outcome for this cause."""
         return self._own_hint or advice.OTHERWISE.get(outcome)
 
     @property
@@ -42,7 +42,7 @@ class Cause(str, Enum):
         return self._own_hint is not None
 
     def sentence(self, values: Mapping[str, Value]) -> str:
-        """What people read; the code in words where values are missing, as in a record that was edited."""
+        """The sentence for users; the code in words if values are missing, as in a record that was edited."""
         try:
             return templates.filled_in(self.template, values)
         except (KeyError, ValueError, TypeError, OverflowError):

@@ -1,8 +1,8 @@
-"""Templates of sentences, and what is written for the values they name.
+"""Templates of sentences, and the text of the values that they contain.
 
 A template names values in braces, with a format as Python's ``format()`` takes it, or with words to choose from by a
 number: ``{n_spots:* spot|* spots}`` for one and for more, ``{n_spots:No spots|* spot|* spots}`` for none, one and more;
-``*`` is the number.  ``{see}`` is where the message of DIALS is.
+``*`` is the number.  ``{see}`` says where the message of DIALS is.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class Piece(msgspec.Struct, frozen=True):
 
     @property
     def choices(self) -> list[str]:
-        """Words to choose from by a number; empty where the value is written as it is."""
+        """Words selected by a number; empty if the value is written as it is."""
         return self.format.split("|") if "|" in self.format else []
 
 
 @cache
 def pieces(template: str) -> tuple[Piece, ...]:
-    """A template, taken apart."""
+    """The parts of a template."""
     parts = string.Formatter().parse(template)
     return tuple(Piece(words, name or "", form or "") for words, name, form, _ in parts)
 
@@ -51,7 +51,7 @@ def names_of(template: str) -> list[str]:
 
 
 def clean(values: Mapping[str, object]) -> Values:
-    """Values as a record can hold them."""
+    """Values in the form stored in records."""
     return {name: _clean(value) for name, value in values.items()}
 
 

@@ -9,7 +9,7 @@ from iota.causes.templates import Values, clean
 
 
 class Why(msgspec.Struct, frozen=True):
-    """Why a frame, or a combination of settings, came to nothing; as text it is the sentence. Made by :func:`why`."""
+    """Why a frame, or a combination of settings, failed; its text is the sentence. Made by :func:`why`."""
 
     cause: Cause
     values: Values = {}

@@ -10,7 +10,7 @@ State = Literal["good", "note", "absent", "bad"]
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One thing that was looked at: what was found, and how to mend it. Only ``bad`` keeps runs from working."""
+    """One check: what was found, and how to fix it. Only ``bad`` prevents runs from working."""
 
     name: str
     state: State

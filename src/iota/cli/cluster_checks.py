@@ -1,6 +1,6 @@
 """Checks of ``iota.doctor`` on batch systems, Dask and MPI.
 
-Nobody needs these on one machine, so nothing that is missing is wrong.
+These are not needed on a single machine, so a missing one is not an error.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _SYSTEMS = (
 
 
 def cluster_checks() -> Iterator[Check]:
-    """Yield what was found for each way to use more than one machine."""
+    """Yield the checks of each way to use more than one machine."""
     systems = [system for system in _SYSTEMS if program(system.submit) and program(system.own or system.submit)]
     yield from (_batch(system) for system in systems)
     if not systems:
@@ -111,7 +111,7 @@ def _mpi_library() -> str:
 
 
 def _version(package: str) -> str:
-    """Version of a package; empty when it is not installed."""
+    """Version of a package; empty if it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

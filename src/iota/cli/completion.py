@@ -15,7 +15,7 @@ _PROGRAMS = ("iota.run", "iota.single_image")
 
 
 def complete(parser: argparse.ArgumentParser) -> None:
-    """Answer the shell when it asks for completions, and end the process; else do nothing."""
+    """Answer a request for completions from the shell, and end the process; otherwise, do nothing."""
     for action in parser._actions:
         if action.dest == "arguments":
             action.completer = complete_argument  # type: ignore[attr-defined]  # argcomplete's own way
@@ -23,7 +23,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
 
 
 def complete_argument(prefix: str, **_: Any) -> list[str]:
-    """What a path, a script or a parameter that begins like this may be."""
+    """Possible completions of a path, a script or a parameter."""
     return [*_parameters(prefix, choices()), *FilesCompleter()(prefix)]
 
 
@@ -42,5 +42,5 @@ def _parameters(prefix: str, known: Mapping[str, Iterable[str]]) -> list[str]:
 
 
 def completion_script(shell: str) -> str:
-    """What the start-up file of a shell needs."""
+    """The line for the start-up file of a shell."""
     return str(argcomplete.shellcode(list(_PROGRAMS), shell=shell))

@@ -49,7 +49,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 @ends_when_unread
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns 0 when runs can work here, else 1."""
+    """Run the command; returns 0 if runs can work here, else 1."""
     options = make_parser().parse_args(argv)
     checks = list(all_checks(look()))
     ready = all(check.state != "bad" for check in checks)
@@ -106,7 +106,7 @@ def _stills_process(installation: Installation) -> Check:
 
 
 def _compiled(installation: Installation) -> Check:
-    """Say which compiled modules are missing, and who misses them."""
+    """Report which compiled modules are missing, and which packages need them."""
     missing = list(installation.missing_compiled)
     if not installation.needs_mono_sim and "xfel_mono_sim_ext" in missing:
         missing.remove("xfel_mono_sim_ext")  # this DIALS does not ask for it
@@ -158,7 +158,7 @@ _OF_EIGER = ("bitshuffle", "LZ4", "Zstandard")
 
 
 def _filters(installation: Installation) -> Check:
-    """Say which kinds of compression can be read, and how to get the others."""
+    """Report which kinds of compression can be read, and how to get the others."""
     read = [name for name, is_read in installation.filters.items() if is_read]
     missing = [name for name, is_read in installation.filters.items() if not is_read]
     plugin = installation.hdf5plugin

@@ -135,7 +135,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _tell(url: str, address: str) -> None:
-    """Say where the server is; the word that lets people in goes into no file that others can read."""
+    """Print the address of the server; its word is not written to a file that others can read."""
     console = Console(highlight=False)
     is_seen = _is_file_for_others(sys.stdout)
     lines = [f"IOTA {iota.__version__}: {url if is_seen else address}"]
@@ -157,7 +157,7 @@ def _is_file_for_others(output: TextIO) -> bool:
 
 
 def _has_display() -> bool:
-    """Whether a browser has a place to open in; in a bare terminal it would take over the terminal."""
+    """Whether a browser can open a window; in a bare terminal, it would take over the terminal."""
     return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 

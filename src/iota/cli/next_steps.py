@@ -16,7 +16,7 @@ from iota.runs import RunFolder
 
 
 def command(name: str) -> str:
-    """One of our commands as it must be typed: with its folder if that is not on the PATH."""
+    """A command of IOTA as it must be typed: with its folder if that is not on the PATH."""
     return name if shutil.which(name) else shlex.quote(program(name) or name)
 
 

@@ -9,7 +9,7 @@ _NAME = "Python packages"
 
 
 def package_check(found: Comparison | None = None) -> Check:
-    """Say what is missing, which is wrong, and which versions differ from those of the lock, which is a note."""
+    """Report missing packages (an error) and versions that differ from those of the lock (a note)."""
     found = found or compare()
     differing = ", ".join(f"{pin.name} {here} (tested: {pin.version})" for pin, here in found.differing)
     if found.missing:
@@ -23,7 +23,7 @@ def package_check(found: Comparison | None = None) -> Check:
 
 
 def how_to_install(found: Comparison) -> str:
-    """Say what installs what is missing; what comes with DIALS is in no lock."""
+    """How to install missing packages; those that come with DIALS are in no lock."""
     of_dials = [name for name in found.missing if name in from_dials(found.kind)]
     words = [] if of_dials == found.missing else [f"Install what IOTA needs: {install_command(['run'])}"]
     if of_dials:

@@ -108,7 +108,7 @@ def _run(options: argparse.Namespace, terminal: Terminal, command_line: list[str
 
 
 def _give_order(options: argparse.Namespace, terminal: Terminal) -> int:
-    """Tell a run to stop or to finish; a job that has not begun is taken out of its queue."""
+    """Tell a run to stop or to finish; a job that has not started is removed from its queue."""
     folder = RunFolder.find(options.stop or options.finish)
     give_order(folder, "stop" if options.stop else "finish")
     job = submit.submitted_job(folder.path)
@@ -124,7 +124,7 @@ def _give_order(options: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def _analyze(options: argparse.Namespace, terminal: Terminal) -> int:
-    """Make lists, summary, clusters and charts of a run again."""
+    """Write lists, summary, clusters and charts of a run again."""
     _, assignments, paths = sort_arguments([*filter(None, [options.analyze]), *options.arguments])
     if len(paths) > 1:
         raise UsageError("--analyze takes one run: its number, or its folder.")
@@ -146,7 +146,7 @@ def _last_run(assignments: Sequence[str]) -> Path:
 
 
 def _next_run_folder(parameters: Parameters) -> Path:
-    """What the folder of the next run may be called, before there is one."""
+    """The probable folder of the next run, before it is made."""
     return Path(parameters.values.output, "integration", "NNN")
 
 
@@ -159,7 +159,7 @@ def _show_jobs(parameters: Parameters, terminal: Terminal) -> int:
 def _new_run(
     parameters: Parameters, terminal: Terminal, command_line: list[str], versions: dict[str, str]
 ) -> Run | None:
-    """Prepare a run; None where images are only to be saved as pickles."""
+    """Prepare a run; None if images are only to be saved as pickles."""
     if not parameters.inputs:
         raise UsageError("No images were given. Give a folder, files, a wildcard or a list; see iota.run -h.")
     inputs = _found_inputs(parameters, terminal)
@@ -182,7 +182,7 @@ def _new_run(
 
 
 def _converted(parameters: Parameters, inputs: Inputs, terminal: Terminal) -> tuple[Parameters, Inputs, bool]:
-    """Save the images as pickles; returns what is to be processed then, and whether nothing is."""
+    """Save the images as pickles; returns the inputs for processing, and whether there are none."""
     if parameters.values.gui.monitor_mode:
         raise UsageError("Images cannot be converted to pickles in monitor mode; omit these import options.")
     with terminal.step("Converting images"):
@@ -269,7 +269,7 @@ def _execute(run: Run, terminal: Terminal) -> int:
 
 
 def _with_options(parameters: Parameters, options: argparse.Namespace, paths: Sequence[str]) -> Parameters:
-    """Take the command-line options over into the parameters, with absolute paths: their script repeats them."""
+    """Copy the command-line options into the parameters, with absolute paths, so that the script repeats them."""
     values = parameters.values
     importing = values.image_import
     inputs = [_absolute(path) for path in [*parameters.inputs, *paths]]
@@ -317,7 +317,7 @@ def _absolute(path: str) -> str:
 
 
 def _selected(inputs: Inputs, parameters: Parameters) -> Inputs:
-    """Inputs with the frames that range and random sample leave."""
+    """Inputs reduced to the frames selected by range and random sample."""
     selection = parameters.values.data_selection
     frames: Sequence[FrameRef] = inputs.frames
     if selection.image_range.flag_on and selection.image_range.range:

@@ -175,7 +175,7 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
 
 
 def experiment_from_options(options: argparse.Namespace) -> Experiment:
-    """Settings that the options ask for.
+    """Settings according to the options.
 
     Raises:
         UsageError: the images of the tutorial are asked for, and others as well.

@@ -143,7 +143,7 @@ def _task(image: str, index: int, n_images: int) -> Task:
 
 @contextlib.contextmanager
 def _folder(given: Path | None) -> Iterator[Path]:
-    """Where DIALS writes: the given folder, or one that is removed in the end."""
+    """The folder to which DIALS writes: the given one, or a temporary one."""
     with tempfile.TemporaryDirectory(prefix="iota_") as temporary:
         folder = given or Path(temporary)
         try:
@@ -155,7 +155,7 @@ def _folder(given: Path | None) -> Iterator[Path]:
 
 
 def _wait_for(image: Path, seconds: float, termfile: Path | None) -> None:
-    """Return when the image is there.
+    """Wait until the image exists.
 
     Raises:
         UsageError: it does not come in time, or the waiting was ended.
@@ -214,7 +214,7 @@ def _lines(report: ImageReport) -> Iterator[tuple[str, str]]:
 
 
 def _append_line(report: ImageReport, path: Path) -> None:
-    """Add the line that the image tracker of the predecessor reads."""
+    """Append the line that the image tracker of the original IOTA reads."""
     group = (report.space_group or "NA").replace(" ", "")
     cell = cell_text(report.unit_cell) if report.unit_cell else "NA"
     try:

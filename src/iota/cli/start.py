@@ -1,7 +1,7 @@
-"""Entry points of ``iota.run`` and ``iota.doctor``: start loading DIALS first.
+"""Entry points of ``iota.run`` and ``iota.doctor``, which first start loading DIALS.
 
-For the first, DIALS begins to load in its own process before this one imports anything. The second says what is missing
-even where that is something it needs itself.
+For the former, a separate process starts loading DIALS before this one imports anything. The latter reports what is
+missing even if it needs this itself.
 
 Processes made by ``multiprocessing`` import the program's main module, too, which is one more reason to keep it small.
 """
@@ -47,7 +47,7 @@ def doctor() -> int:
 
 
 def _needs_dials() -> bool:
-    """Whether the command may ask something of DIALS; the shell that wants completions does not."""
+    """Whether the command may need DIALS; shell completion does not."""
     options = (argument.partition("=")[0] for argument in sys.argv[1:])
     return _WITHOUT_DIALS.isdisjoint(options) and "_ARGCOMPLETE" not in os.environ
 

@@ -28,12 +28,12 @@ _PLAIN_EVERY_S = 15.0
 
 
 def plain_console(**words: Any) -> Console:
-    """A console that prints texts as they are: names of folders may look like rich's marks for colours and pictures."""
+    """A console that prints texts unchanged: names of folders may look like rich's markup."""
     return Console(highlight=False, markup=False, emoji=False, **words)
 
 
 class Terminal:
-    """Prints the course of a run; with ``silent`` nothing but errors."""
+    """Shows the progress of a run; with ``silent``, only errors."""
 
     def __init__(self, console: Console | None = None, *, silent: bool = False) -> None:
         self.console = console or plain_console(quiet=silent)
@@ -110,7 +110,7 @@ class ProcessingDisplay:
         self._terminal.note(text)
 
     def progress(self, n_finished: int, n_frames: int, n_waiting: int, counts: dict[Outcome, int], doing: str) -> None:
-        """Show how far the run is."""
+        """Show the progress of the run."""
         self._n_frames = n_frames  # grows in monitor mode
         text = self._text(n_finished, n_waiting, counts, doing)
         if self._progress is not None and self._task is not None:

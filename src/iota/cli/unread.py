@@ -15,7 +15,7 @@ P = ParamSpec("P")
 
 
 def ends_when_unread(main: Callable[P, int]) -> Callable[P, int]:
-    """Let a command end without a word when its output is no longer read; every ``main`` has this.
+    """Make a command end silently when its output is no longer read; every ``main`` has this decorator.
 
     SIGPIPE keeps its meaning for Python: it would also end a server whose browser is closed.
     """
@@ -37,7 +37,7 @@ def ends_when_unread(main: Callable[P, int]) -> Callable[P, int]:
 
 
 def _is_unread() -> bool:
-    """Whether it was our output that broke, not a pipe to another process."""
+    """Whether the broken pipe is our output, not a pipe to another process."""
     output = select.poll()
     output.register(sys.stdout.fileno(), 0)
     return bool(output.poll(0))  # asked for nothing, it tells of errors only

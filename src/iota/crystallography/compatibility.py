@@ -14,7 +14,7 @@ from iota.errors import ParameterError
 
 
 def fitted_cell(cell: Sequence[float], group: Any) -> Cell:
-    """The cell as a space group of cctbx constrains it, where it nearly has that shape.
+    """The cell with the constraints of a space group of cctbx applied, if it nearly fulfils them.
 
     Raises:
         ParameterError: it does not, or no crystal can have this cell.

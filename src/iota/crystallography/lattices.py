@@ -1,7 +1,7 @@
 """Cells as lattices: reduction, whether two are the same lattice, and the setting that is closest to another cell.
 
-Niggli reduction jumps between equivalent settings if parameters are noisy, so cells are compared through the unimodular
-transformations between them, never by their parameters alone.
+Niggli reduction switches between equivalent settings if parameters are noisy, so cells are compared using the
+unimodular transformations between them, never by their parameters alone.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def is_same_lattice(cell: Sequence[float], reference: Sequence[float], tolerance
 
 
 def cells_in_one_setting(cells: Floats, bravais: str) -> Floats:
-    """Cells of one lattice, each in the setting nearest to their middle; those that no exchange of axes brings near go.
+    """Cells of one lattice in the settings closest to their median; cells that no setting brings close are omitted.
 
     Args:
         cells: conventional cells of this Bravais type, `[n, 6]`, n > 0.

@@ -53,7 +53,7 @@ def metric_symmetries(cell: Sequence[float], max_distortion_deg: float = FRAME_D
 
 
 def cell_in_setting_of(cell: Sequence[float], space_group: str, other: str) -> Cell | None:
-    """A conventional cell in the setting of another space group; None where that has another Bravais lattice."""
+    """A conventional cell in the setting of another space group; None if that has another Bravais lattice."""
     infos = [sgtbx.space_group_info(symbol) for symbol in (space_group, other)]
     to_reference = [info.change_of_basis_op_to_reference_setting() for info in infos]
     one, two = (bravais_types.bravais_lattice(group=info.reference_setting().group()) for info in infos)
@@ -66,7 +66,7 @@ def cell_in_setting_of(cell: Sequence[float], space_group: str, other: str) -> C
 def indexing_ambiguities(
     cell: Sequence[float], space_group: str, max_distortion_deg: float = _AMBIGUITY_DISTORTION_DEG
 ) -> list[str]:
-    """Reindexing operators, such as ``y,x,-z``, between orientations that a cell cannot distinguish; often none.
+    """Reindexing operators, such as ``y,x,-z``, between orientations that a cell cannot distinguish; often empty.
 
     There are some where the lattice has a higher symmetry than the crystal, by its point group (as in P 4 or I 2 3) or
     because a cell happens to be that of a higher lattice. They are operators for

@@ -32,7 +32,7 @@ def hermite_matrices(index: int) -> tuple[Ints, ...]:
 
 
 def supercell_index(small: Sequence[float], large: Sequence[float], max_index: int = 4) -> int | None:
-    """How many times the volume of ``small`` its supercell ``large`` has; None if it is none, 1 for the same lattice.
+    """Volume of ``large`` over that of ``small``, if it is a supercell (1: the same lattice); None if it is not.
 
     Args:
         small: primitive cell.

@@ -24,7 +24,7 @@ class Tolerance(NamedTuple):
 
     @property
     def volume(self) -> float:
-        """How far the volumes may differ, relative to that of the reference."""
+        """Maximum difference of the volumes, relative to that of the reference."""
         return _LENGTHS_IN_VOLUME * self.length
 
 
@@ -59,7 +59,7 @@ def are_near(cells: npt.ArrayLike, reference: npt.ArrayLike, tolerance: Toleranc
 
 
 def is_near(cell: Sequence[float], reference: Sequence[float], tolerance: Tolerance) -> bool:
-    """The same for one cell, in a tenth of the time."""
+    """The same for one cell, ten times as fast."""
     return all(abs(x / y - 1.0) <= tolerance.length for x, y in zip(cell[:3], reference[:3], strict=True)) and all(
         abs(x - y) <= tolerance.angle_deg for x, y in zip(cell[3:], reference[3:], strict=True)
     )
@@ -71,7 +71,7 @@ def is_within_fraction(cell: Sequence[float], reference: Sequence[float], fracti
 
 
 def squared_distances(cells: npt.ArrayLike, reference: npt.ArrayLike) -> Floats:
-    """How far cells `[..., 6]` differ from a reference `[6]`, as one number, to find the nearest: `[...]`.
+    """Difference of cells `[..., 6]` from a reference `[6]` as one number, to find the closest: `[...]`.
 
     The sum of squares of relative lengths and of angles (rad), about the square of the strain between the two.
     """

@@ -1,4 +1,4 @@
-"""What the symbol of a space group says."""
+"""Properties of space groups, given by their symbols."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from iota.errors import ParameterError
 
 @lru_cache(maxsize=1000)
 def is_space_group(symbol: str) -> bool:
-    """Whether a symbol is that of a space group."""
+    """Whether a text is the symbol of a space group."""
     try:
         sgtbx.space_group_info(symbol)
     except RuntimeError:

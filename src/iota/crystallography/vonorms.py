@@ -1,10 +1,10 @@
-"""Lattices as points (vonorms): near each other exactly if the lattices are similar, in whatever settings.
+"""Lattices as points (vonorms), which are close to each other if and only if the lattices are similar.
 
-Niggli reduction jumps: two measurements of one cell may come out in settings whose parameters differ much.  What never
-jumps are the *vonorms* of a lattice (Conway & Sloane, Proc. R. Soc. Lond. A (1992) 436, 55): each of the seven classes
-of lattice vectors modulo 2L has a shortest one, and the squared lengths of the seven are continuous functions of the
-metric, whatever basis it is written in.  They determine the lattice.  Sorted, they are coordinates in which a KD tree
-finds neighbours: distances of sorted vonorms never exceed the distance over all pairings of the classes.
+Niggli reduction is discontinuous: two measurements of one cell may result in settings with very different parameters.
+The *vonorms* of a lattice are continuous (Conway & Sloane, Proc. R. Soc. Lond. A (1992) 436, 55): each of the seven
+classes of lattice vectors modulo 2L has a shortest one, and the squared lengths of the seven are continuous functions
+of the metric, whatever basis it is written in.  They determine the lattice.  Sorted, they are coordinates in which a
+KD tree finds neighbours: distances of sorted vonorms never exceed the distance over all pairings of the classes.
 """
 
 from __future__ import annotations

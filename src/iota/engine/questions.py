@@ -1,4 +1,4 @@
-"""Questions that are answered by processes with DIALS, for programs that do without it: forms, reports, the server."""
+"""Questions answered by processes with DIALS, for programs without it: forms, reports, the server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class CountReflections(msgspec.Struct, frozen=True):
 
 
 class CountedReflections(msgspec.Struct, frozen=True):
-    """What was counted is in the folder of the run."""
+    """The counts are in the run folder."""
 
     is_all: bool  # of what there was
 
@@ -42,7 +42,7 @@ COUNT_REFLECTIONS = Question(
 
 
 class ImageRequest(msgspec.Struct, frozen=True):
-    """What is to be done with an image: a method of :class:`iota.engine.viewer.pixels.Pixels`."""
+    """A request about an image: a method of :class:`iota.engine.viewer.pixels.Pixels`."""
 
     do: str
     given: dict[str, Any] = {}

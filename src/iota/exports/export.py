@@ -109,7 +109,7 @@ def _consensus(run: RunFolder, only: set[FrameRef] | None) -> Consensus | None:
 def _wanted_frames(
     run: RunFolder, only: set[FrameRef] | None, values: Any, consensus: Consensus, export: Export
 ) -> Iterator[ExportedFrame]:
-    """Frames to be written, in the order of the ledger; counts lattices that are left out."""
+    """Frames to be written, in the order of the ledger; counts lattices that are excluded."""
     left_out: Counter[str] = Counter()
     tolerance = values.uc_tolerance if values.lattices == "consensus" else None
     for result in iterate_ledger(run.ledger):

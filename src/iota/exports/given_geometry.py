@@ -29,7 +29,7 @@ class GivenGeometry:
 
     @classmethod
     def of_run(cls, run: RunFolder) -> GivenGeometry | None:
-        """The geometry of a run; None where it has none, or one that cannot be read any more."""
+        """The geometry of a run; None if it has none, or one that can no longer be read."""
         try:
             return cls(run.crystfel_geometry)
         except (OSError, UsageError):
@@ -41,7 +41,7 @@ class GivenGeometry:
         return [(panel.name, (panel.min_fs, panel.min_ss)) for panel in self._geometry.panels]
 
     def event(self, frame: FrameRef) -> str:
-        """What CrystFEL calls an image of a file."""
+        """CrystFEL's name of an image of a file."""
         panel = self._geometry.panels[0]
         if "%" not in panel.data and panel.dims.count("%") == 1:
             return f"//{frame.index or 0}"
@@ -54,7 +54,7 @@ class GivenGeometry:
             return f"//{frame.index or 0}"
 
     def text_for(self, geometry: Geometry) -> str:
-        """The text of the geometry: as it was given, or, where the detector was moved, with its panels moved."""
+        """The text of the geometry: unchanged or, if the detector was moved, with its panels moved."""
         return self.text if self._is_at(geometry) else self._moved_text(geometry)
 
     def _is_at(self, geometry: Geometry) -> bool:
@@ -73,7 +73,7 @@ class GivenGeometry:
         return True
 
     def _moved_text(self, geometry: Geometry) -> str:
-        """The given text with other values of what places panels; a line stays where it is, for order has a meaning."""
+        """The given text with new panel positions; the lines keep their order, which is significant."""
         clen_m = geometry.camera_length_m
         values = {panel.name: panel.placing(clen_m) for panel in geometry.panels}
         lines = [f"clen = {clen_m:.9f} m"]

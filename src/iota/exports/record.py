@@ -6,7 +6,7 @@ import msgspec
 
 
 class ExportedFile(msgspec.Struct, frozen=True):
-    """A file, what it is, and of how many of what it is made."""
+    """An exported file: its kind, and how many items it contains."""
 
     name: str
     what: str

@@ -18,7 +18,7 @@ from iota.records import FrameRef
 
 
 class ExportedFrame(NamedTuple):
-    """A frame that is written, and what of it; kept for all frames, so it is small."""
+    """A frame to be written, and its lattices; kept for all frames, so it is small."""
 
     ref: FrameRef
     name: str

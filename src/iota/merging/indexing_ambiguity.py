@@ -26,7 +26,7 @@ Step = Callable[[str], AbstractContextManager[None]]
 
 
 class ResolvedAmbiguity(NamedTuple):
-    """What was found, for the record."""
+    """The result, for the record."""
 
     commands: list[list[str]]
     counts: dict[str, int]  # reindexing operator -> lattices to which it was applied
@@ -99,7 +99,7 @@ def resolve_ambiguity(
 
 
 def _strongest(seen: Any, n_lattices: int, wanted: int) -> Ints:
-    """The lattices with most strong reflections, in order."""
+    """The lattices with the most strong reflections, in order."""
     strong = seen.intensity > _STRONG * np.sqrt(seen.variance)
     n_strong = np.bincount(seen.lattice[strong], minlength=n_lattices)
     return np.sort(np.argsort(-n_strong, kind="stable")[:wanted])

@@ -1,7 +1,7 @@
 """Folders of mergings, ``merge/NNN`` in the run folder, and their status.
 
-A merge works in a hidden folder within its own.  Its results leave that all together when they are complete, and
-``merge.json`` last: where it is, all is.  Logs and the script are there from the beginning.
+A merge works in a hidden folder within its own.  Its results are moved out together when they are complete,
+``merge.json`` last: if it exists, all results do.  Logs and the script are there from the start.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Status = Literal["merging", "done", "stopped", "failed", "interrupted"]
 
 
 class MergeState(msgspec.Struct, kw_only=True):
-    """``state.json`` of a merge; ``interrupted`` is never written, a merge that was killed writes nothing."""
+    """``state.json`` of a merge; ``interrupted`` is never written, since a merge that was killed writes nothing."""
 
     status: Status
     reason: str = ""  # of one that failed or was interrupted
@@ -45,7 +45,7 @@ class MergeState(msgspec.Struct, kw_only=True):
 
 
 class MergeFolder(NamedTuple):
-    """Where a merge keeps its script and logs, and where its results are while they are incomplete."""
+    """Folder for the script and logs of a merge, and for its results while they are incomplete."""
 
     path: Path
     work: Path
@@ -53,7 +53,7 @@ class MergeFolder(NamedTuple):
 
 @contextlib.contextmanager
 def new_merge_folder(run: RunFolder) -> Iterator[MergeFolder]:
-    """Make the next folder for a merge of a run; what became of the merge is written there when the context ends.
+    """Make the next folder for a merge of a run; its status is written there when the context ends.
 
     Results of one that is not done are removed.
 
@@ -87,7 +87,7 @@ def new_merge_folder(run: RunFolder) -> Iterator[MergeFolder]:
 
 
 def merge_state(folder: Path) -> MergeState:
-    """What became of a merge; one whose process is gone was interrupted."""
+    """Status of a merge; one whose process is gone was interrupted."""
     is_whole = (folder / _RECORD).is_file()
     try:
         state = msgspec.json.decode((folder / _STATE).read_bytes(), type=MergeState)
@@ -109,7 +109,7 @@ def merge_folders(run: Path) -> list[Path]:
 
 
 def remove_left_work(run: Path) -> None:
-    """Remove what merges that were killed had not finished."""
+    """Remove the unfinished files of merges that were killed."""
     for folder in merge_folders(run):
         if (folder / _WORK).is_dir() and merge_state(folder).status != "merging":
             shutil.rmtree(folder / _WORK, ignore_errors=True)
@@ -124,7 +124,7 @@ def _is_at_work(state: MergeState) -> bool:
 
 @contextlib.contextmanager
 def _heart_beats(folder: Path, state: MergeState) -> Iterator[None]:
-    """Have the state say every few seconds that the merge is at work, for those who ask on another host."""
+    """Update the heartbeat in the state every few seconds, for processes on other hosts."""
     over = threading.Event()
 
     def beat() -> None:
@@ -142,7 +142,7 @@ def _heart_beats(folder: Path, state: MergeState) -> Iterator[None]:
 
 
 def _publish(folder: Path) -> None:
-    """Give the results their places: each is complete, and the record is last."""
+    """Move the results to their final paths: each is complete, and the record comes last."""
     work = folder / _WORK
     for path in sorted(work.iterdir(), key=lambda path: path.name == _RECORD):
         path.rename(folder / path.name)

@@ -24,7 +24,7 @@ Chosen = Sequence[tuple[FrameResult, int]]  # a frame, and which of its lattices
 
 
 def check_engine(engine: str) -> None:
-    """See that an engine can run.
+    """Check that an engine can run.
 
     Raises:
         BackendError: it cannot; says why and what to do.
@@ -99,7 +99,7 @@ def xia2_command(run: RunFolder, folder: Path, chosen: Chosen, crystal: tuple[st
 
 
 def run_command(command: Sequence[str], folder: MergeFolder, engine: str) -> None:
-    """Run one of these commands in the work folder of the merge, its words in a log beside its script.
+    """Run one of these commands in the work folder of the merge, with its output in a log beside its script.
 
     Raises:
         BackendError: it cannot be started, or wrote no MTZ file.

@@ -114,7 +114,7 @@ def merge_run(run: RunFolder, values: Any, step: Step) -> tuple[Merging, Path]:
 
 
 def _progress(run: RunFolder, n_finished: int, merging: Merging) -> None:
-    """Say it when a run has not finished all its frames."""
+    """The remark for a run that has not finished all its frames."""
     state = read_state(run.state) if run.state.exists() else None
     merging.n_frames_finished, merging.n_frames = n_finished, state.n_frames if state else n_finished
     if state is None or state.status == "finished":
@@ -206,7 +206,7 @@ def _observations(scaled: Any, merging: Merging) -> Observations:
 
 
 def _variances(scaled: Any, data: Observations, merging: Merging) -> Any:
-    """Variances for all scaled observations; those that table 1 does not count keep their own."""
+    """Variances for all scaled observations; those not used in table 1 keep their own."""
     _, number = _numbers(scaled, merging)
     variance = scaled.variance.copy()
     variance[number >= 0] = scatter_variance(data)

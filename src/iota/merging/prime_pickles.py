@@ -21,7 +21,7 @@ _HELD = {  # by what the engine writes
 
 
 class _Nothing:
-    """Stands for every object of a pickle."""
+    """Takes the place of every object in a pickle."""
 
     def __init__(self, *_: Any) -> None: ...
 
@@ -39,7 +39,7 @@ class _Looking(_InPython):  # type: ignore[misc]
 
 
 def check_integration_pickle(path: Path) -> None:
-    """See that a pickle holds what an integration pickle does, without making any of it.
+    """Check that a pickle has the contents of an integration pickle, without constructing any of them.
 
     Raises:
         UsageError: it cannot be read, or holds something else.

@@ -62,7 +62,7 @@ class Counterpart(msgspec.Struct, frozen=True):
         return self.to_backend(*(value_of(values, name) for name in self.own))
 
     def is_changed(self, values: Any, defaults: Any) -> bool:
-        """Whether any of IOTA's parameters in it differs from its default."""
+        """Whether any of its IOTA parameters differs from its default."""
         return any(_differ(value_of(values, name), value_of(defaults, name)) for name in self.own)
 
 
@@ -188,7 +188,7 @@ COUNTERPARTS = (
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A parameter of IOTA with which values for the backend are found in images, instead of being given."""
+    """A parameter of IOTA by which values for the backend are determined from images."""
 
     own: str
     backend: tuple[str, ...]

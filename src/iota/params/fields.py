@@ -97,7 +97,7 @@ class Field(msgspec.Struct, frozen=True):
 
     @property
     def limits(self) -> str:
-        """What the value may be, e.g. ``0 to 1``; empty where there is no limit."""
+        """Limits of the value, e.g. ``0 to 1``; empty if there are none."""
         low, high = self.value_min, self.value_max
         if low is not None and high is not None:
             return f"{low:g} to {high:g}"
@@ -124,7 +124,7 @@ class Group(msgspec.Struct, frozen=True):
                 yield from item.fields()
 
     def group(self, name: str) -> Group | None:
-        """The group of this full name; None where there is none."""
+        """The group of this full name; None if there is none."""
         if name == self.name:
             return self
         for item in self.items:
@@ -155,7 +155,7 @@ def group_of(scopes: Sequence[Any], name: str = "", expert_level: int = 0) -> Gr
 
 
 def _caption_of(objects: Sequence[Any]) -> str:
-    """The caption that its authors wrote, else the name: all of IOTA's have one, of the backend's only some."""
+    """The caption, if it has one, else the name: all IOTA parameters have one, but only some of the backend's."""
     captions = [_one_line(item.short_caption) for item in objects if item.short_caption]
     return captions[0] if captions else str(objects[0].name)
 
@@ -195,7 +195,7 @@ def _block(scope: Any, name: str, expert_level: int) -> Field:
 
 
 def _choices(definition: Any) -> tuple[str, ...]:
-    """Names that can be chosen; None is no name but that nothing is chosen, also where it is listed."""
+    """Names that can be chosen; None means that nothing is chosen, even where it is listed."""
     names = (word.value.lstrip("*") for word in definition.words)
     return tuple(name for name in names if name != "None")
 

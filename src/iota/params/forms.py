@@ -64,7 +64,7 @@ class Form:
     # -- one field
 
     def problem(self, name: str, text: str) -> str | None:
-        """What is wrong with a field's text, as a sentence; None when it is right."""
+        """What is wrong with a field's text, as a sentence; None if it is valid."""
         field = self.fields[name]
         try:
             if field.kind == "block":
@@ -77,7 +77,7 @@ class Form:
         return None
 
     def differs(self, name: str, text: str) -> bool:
-        """Whether a text means something else than the default; a wrong one does."""
+        """Whether a text differs from the default in meaning; an invalid one does."""
         field = self.fields[name]
         if text == field.default:
             return False
@@ -122,7 +122,7 @@ class Form:
     # -- all of them
 
     def problems(self, values: Mapping[str, str]) -> dict[str, str]:
-        """Sentences on all that is wrong, by field; also on cells that do not fit the space group beside them."""
+        """Sentences on all problems, by field, including cells incompatible with the space group beside them."""
         found = {name: problem for name, text in values.items() if (problem := self.problem(name, text))}
         for cell, group in self._pairs:
             cell_text, group_text = (values.get(name, self.fields[name].default) for name in (cell, group))
@@ -133,7 +133,7 @@ class Form:
         return found
 
     def changed(self, values: Mapping[str, str]) -> Values:
-        """Only those values that are not the defaults, in the order of the definitions."""
+        """The values that differ from the defaults, in the order of the definitions."""
         return {name: values[name] for name in self.fields if name in values and self.differs(name, values[name])}
 
     def phil_text(self, values: Mapping[str, str]) -> str:
@@ -159,7 +159,7 @@ class Form:
         return "".join(lines)
 
     def read(self, text: str, source_info: str | None = None) -> tuple[Values, list[Any]]:
-        """Values in a PHIL text that are not the defaults, and what it assigns that no parameter is named like.
+        """Values in a PHIL text that differ from the defaults, and its assignments to unknown names.
 
         Raises:
             ParameterError: the text is no PHIL, or a value is wrong.
@@ -234,7 +234,7 @@ def _words(field: Field, text: str) -> Any:
 
 
 def _sentence(field: Field, text: str, error: BaseException) -> str:
-    """PHIL's objection in words that say what to type."""
+    """PHIL's error message, rewritten to say what to type."""
     said = _first_line(error)
     if field.needs_value and text.lower() in ("", "none"):
         return "A value is needed."

@@ -1,4 +1,4 @@
-"""What the target of a run says in terms of IOTA's parameters, by the table of counterparts and without the backend."""
+"""The target of a run in terms of IOTA's parameters, by the table of counterparts and without the backend."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def own_values(words: Mapping[str, str]) -> dict[str, str]:
 
 
 def value_used(name: str, values: Any, defaults: Any, words: Mapping[str, str]) -> str | None:
-    """Value of one of IOTA's parameters that a run used, whoever gave it, as the text of a form.
+    """Value of one of IOTA's parameters used in a run, whatever its origin, as the text of a form.
 
     None if IOTA cannot express it, or if it is the backend's own default, which is in no target.
 
@@ -88,7 +88,7 @@ def origins(values: Any, words: Mapping[str, str]) -> dict[str, str]:
 
 
 def _same(words: str, others: str) -> bool:
-    """Whether two values are the same but for the digits with which numbers are written."""
+    """Whether two values are the same except for the number of digits."""
     one, other = words.split(), others.split()
     return len(one) == len(other) and all(map(_same_word, one, other))
 
@@ -101,7 +101,7 @@ def _same_word(word: str, other: str) -> bool:
 
 
 def given_lattice(target: Path) -> tuple[Cell, str] | None:
-    """Cell and space group (P 1 if none) that a user gave for a run; None where no cell was given.
+    """Cell and space group (P 1 if none) given by the user for a run; None if no cell was given.
 
     A target that cannot be read gives none: whoever runs it says what is wrong.
     """

@@ -47,7 +47,7 @@ def near_name(name: str, names: Iterable[str], *, outermost: bool = False) -> st
 
 
 def _likeness(name: str, other: str) -> float:
-    """From 0, not near, to 2, the same; up to 1 where the last parts alone are alike."""
+    """Similarity from 0 (none) to 2 (identical); up to 1 if only the last parts are similar."""
     (*scope, last), (*other_scope, other_last) = name.split("."), other.split(".")
     alike = _spelling(last, other_last)
     if alike == 0:

@@ -111,7 +111,7 @@ _VALUES: dict[str, dict[str, str]] = {
 
 
 def current_name(name: str, is_known: Callable[[str], bool]) -> str | None:
-    """Name of today of a parameter; None where there is none.
+    """Current name of a parameter; None if there is none.
 
     Args:
         name: full name in a script.
@@ -121,7 +121,7 @@ def current_name(name: str, is_known: Callable[[str], bool]) -> str | None:
 
 
 def _steps(name: str) -> Iterator[str]:
-    """A name as it was called from version to version."""
+    """The names of a parameter from version to version."""
     for _ in range(len(_MOVED)):  # ends whatever the table holds
         yield name
         moved = next(((old, new) for old, new in _MOVED if _begins(name, old)), None)
@@ -131,12 +131,12 @@ def _steps(name: str) -> Iterator[str]:
 
 
 def backend_name(name: str) -> str | None:
-    """Name in the backend of one of its parameters that IOTA once had; None where there is none."""
+    """Name in the backend of a parameter that IOTA once had itself; None if there is none."""
     return next((new for old, new in _MOVED if name == old and new.startswith("spotfinder.")), None)
 
 
 def retired(name: str) -> tuple[str, str] | None:
-    """Parameter or scope that can no longer mean anything, and what to use instead; None for all others."""
+    """Parameter or scope that no longer has any effect, and what to use instead; None for all others."""
     for step in _steps(name):
         for old, instead in _RETIRED:
             if _begins(step, old):

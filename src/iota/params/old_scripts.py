@@ -12,7 +12,7 @@ from iota.params.old_together import TOGETHER, leave_out
 
 
 class Translated(msgspec.Struct):
-    """What a script of an earlier version says in the words of today."""
+    """A script of an earlier version, translated to current names."""
 
     phil: str = ""  # assignments to IOTA's parameters
     backend: list[tuple[str, str]] = []  # the same for the backend's, as name and value
@@ -20,7 +20,7 @@ class Translated(msgspec.Struct):
 
 
 def is_old_name(name: str, is_known: Callable[[str], bool]) -> bool:
-    """Whether a full name, which is none of today's, was a parameter of an earlier version."""
+    """Whether a full name that no longer exists was a parameter of an earlier version."""
     source = [_Said(name, ["None"], "", None)]
     return bool(
         current_name(name, is_known)
@@ -44,7 +44,7 @@ class _Said(msgspec.Struct):
 
 
 def translate(source: Any, is_known: Callable[[str], bool]) -> Translated:
-    """Translate what a parsed script says in words of earlier versions, and disable it in the script.
+    """Translate the parameters of earlier versions in a parsed script, and disable them in the script.
 
     Args:
         source: PHIL scope of the script; definitions that are translated are disabled in it.
@@ -63,7 +63,7 @@ def translate(source: Any, is_known: Callable[[str], bool]) -> Translated:
 
 
 def _without_other_backend(script: list[_Said], result: Translated) -> list[_Said]:
-    """What is left when the parameters are gone that only the backend had that was not chosen."""
+    """The script without the parameters that apply only to the backend that was not selected."""
     names, sentence = leave_out({said.path: said.value for said in script})
     gone = [said for said in script if said.path in names]
     if gone:
@@ -89,7 +89,7 @@ def _apply_together(rule: Any, script: list[_Said], result: Translated) -> list[
 
 
 def _take_each(script: list[_Said], is_known: Callable[[str], bool], result: Translated) -> list[_Said]:
-    """Translate definitions one by one; return those that mean nothing on their own."""
+    """Translate definitions one by one; return those that have no meaning by themselves."""
     unknown: list[_Said] = []
     moved: dict[tuple[str, str], list[_Said]] = {}  # by old and new scope
     for said in script:
@@ -116,7 +116,7 @@ def _take_each(script: list[_Said], is_known: Callable[[str], bool], result: Tra
 
 
 def _moved_sentence(old: str, new: str, several: Sequence[_Said]) -> str:
-    """On parameters whose scope, or whose name, is another now."""
+    """Sentence on parameters whose scope or name has changed."""
     ends = [said.path[len(old) :] for said in several]
     if len(ends) == 1:
         return f"{old}{ends[0]} is read as {new}{ends[0]} ({_places(several)})."
@@ -134,7 +134,7 @@ def _scopes(old: str, new: str) -> tuple[str, str]:
 
 
 def _tell_retired(script: list[_Said], result: Translated) -> None:
-    """Say once for each parameter or scope that it no longer has any effect; unknown names stay in the script."""
+    """Report each parameter or scope without effect once; unknown names stay in the script."""
     found: dict[tuple[str, str], list[_Said]] = {}
     for said in script:
         entry = retired(said.path)

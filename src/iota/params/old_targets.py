@@ -50,7 +50,7 @@ _GONE = {
 
 
 class TranslatedTarget(msgspec.Struct):
-    """What a target of an earlier version says in the words of today."""
+    """A target of an earlier version, translated to current names."""
 
     phil: str = ""  # parameters under their names of today
     told: list[str] = []  # what to tell people, a sentence each

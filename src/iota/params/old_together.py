@@ -13,7 +13,7 @@ Values = Mapping[str, str]  # by full name in the script
 
 
 class Meaning(msgspec.Struct):
-    """What some parameters mean in the words of today."""
+    """The current meaning of some parameters."""
 
     assignments: list[tuple[str, str]] = []  # name and value
     told: list[str] = []  # names that are told to be read so; none for all
@@ -103,7 +103,7 @@ _PREFILTER_2015 = {
 
 
 def _prefilter_2015(values: Values) -> Meaning:
-    """Cell and tolerance of the prefilter, which stood on their own; without it they did nothing, nor do they now."""
+    """Cell and tolerance of the prefilter, which were separate parameters, without effect if it was off."""
     return Meaning([(_PREFILTER_2015[name], value) for name, value in values.items()])
 
 
@@ -170,7 +170,7 @@ def _input_list(values: Values) -> Meaning:
 
 
 def _prefix(values: Values) -> Meaning:
-    """Names of converted images when one parameter said all: Auto, None or a prefix."""
+    """Names of converted images, when they were given by one parameter: Auto, None or a prefix."""
     ((_, prefix),) = values.items()
     if prefix == "Auto":
         return Meaning([("image_import.rename_pickle", "auto_filename")])
@@ -180,7 +180,7 @@ def _prefix(values: Values) -> Meaning:
 
 
 def _conversion(values: Values) -> Meaning:
-    """Conversion could be forbidden; images were not made square then."""
+    """Conversion could be switched off; images were then not made square."""
     short = {name.rsplit(".", 1)[-1]: value for name, value in values.items()}
     square = short.get("square_mode", "no_modification")
     if short["convert_images"] == "False" or not _given(square):

@@ -73,7 +73,7 @@ def parse(text: str, source_info: str | None = None) -> Any:
 
 
 class _Words(tokenizer.word_iterator):  # type: ignore[misc]
-    """Words as the parser itself takes them, so that nothing is understood in another way than it does."""
+    """Words as the parser itself reads them, so that nothing can be understood differently."""
 
     __slots__ = ("n_variables",)
 
@@ -142,7 +142,7 @@ def _calculated(node: ast.expr) -> int | float:
 
 
 def plain_words(words: Any, path: str, *, several: bool = False, whole: bool = False) -> Any:
-    """Words of a number, or of several, in which nothing is left to evaluate; ``whole`` ones are finite."""
+    """Words of one or several numbers, with nothing left to evaluate; those that are ``whole`` are finite."""
     text = phil.str_from_words(words)
     if not isinstance(text, str):  # None or Auto
         return words
@@ -166,7 +166,7 @@ def plain_words(words: Any, path: str, *, several: bool = False, whole: bool = F
 
 
 def quoted(value: object) -> str:
-    """A value as PHIL text that everybody reads back as it is: ``$`` would name a variable within double quotes."""
+    """A value as PHIL text that is read back unchanged: ``$`` would denote a variable within double quotes."""
     text = str(value)
     return str(tokenizer.quote_python_str("'" if "$" in text else '"', text))
 

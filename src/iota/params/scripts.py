@@ -45,7 +45,7 @@ class Parameters:
         return [path for path in self.values.input if path]
 
     def replaced(self) -> Parameters:
-        """Return the parameters with what was assigned to ``values`` taken over into the scope."""
+        """Return the parameters with the assignments to ``values`` copied into the scope."""
         return Parameters(_master().format(self.values), self.backend_assignments, self.remarks)
 
 
@@ -139,7 +139,7 @@ class _Reading:
         return f"There is no parameter named {item.path} ({where}). {self._nearest(item.path)}"
 
     def _nearest(self, name: str) -> str:
-        """A sentence with the name that is most like a misspelt one, of IOTA or of the backend."""
+        """A sentence with the name closest to a misspelt one, of IOTA or of the backend."""
         ours, theirs = near_name(name, _definitions(), outermost=True), self._nearest_backend_name(name)
         near = near_name(name, filter(None, (ours, theirs))) or ours or theirs
         return f"Did you mean {near}?" if near else "iota.run -d prints all parameters."
@@ -184,7 +184,7 @@ def _definitions() -> dict[str, Any]:
 
 
 def _find(name: str) -> Any | None:
-    """Definition whose full name is, or ends in, ``name``; None where there is none.
+    """Definition whose full name is, or ends in, ``name``; None if there is none.
 
     Of several the one in the outermost scope is meant, if there is one such: target_unit_cell is that of the run.
     """
@@ -237,7 +237,7 @@ def sort_arguments(arguments: Sequence[str]) -> tuple[list[Path], list[str], lis
 
 
 def script_text(parameters: Parameters) -> str:
-    """The complete script of these parameters: given back to ``iota`` or ``iota.run`` it repeats them."""
+    """The complete script of these parameters; ``iota`` or ``iota.run`` repeats them from it."""
     return str(_formatted(parameters).as_str())
 
 

@@ -1,4 +1,4 @@
-"""What IOTA's parameters set in the backend, by the table of counterparts."""
+"""Converts IOTA's parameters to parameters of the backend, by the table of counterparts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from iota.params.counterparts import COUNTERPARTS, FOUND, OF_BACKEND, OF_OWN, OW
 
 
 def phil(own: str, words: str) -> str:
-    """Backend PHIL that gives what a parameter of IOTA sets, by its full name, these words."""
+    """Backend PHIL for a parameter of IOTA, given its full name and these words."""
     return "".join(f"{name} = {words}\n" for name in OF_OWN[own].backend)
 
 
@@ -31,7 +31,7 @@ def backend_phil(values: Any, defaults: Any, *, changed: bool) -> str:
 
 
 def own_defaults_phil() -> str:
-    """IOTA's defaults for what only the backend has a parameter for, as PHIL of the backend."""
+    """IOTA's defaults for parameters that only the backend has, as PHIL of the backend."""
     return "".join(f"{name} = {words}\n" for name, words in OWN_DEFAULTS.items())
 
 
@@ -46,13 +46,13 @@ def set_by(names: Collection[str]) -> dict[str, tuple[str, ...]]:
 
 
 def owners(name: str) -> tuple[str, ...]:
-    """Parameters of IOTA that set a parameter of the backend; empty where none does."""
+    """Parameters of IOTA that set a parameter of the backend; empty if there are none."""
     counterpart = OF_BACKEND.get(name)
     return counterpart.own if counterpart is not None else ()
 
 
 def is_copied(name: str) -> bool:
-    """Whether a run makes a file of its own from the one that IOTA's parameter names."""
+    """Whether a run makes its own copy of the file named by IOTA's parameter."""
     counterpart = OF_BACKEND.get(name)
     return counterpart is not None and counterpart.is_copied
 
@@ -66,7 +66,7 @@ def reset_import(values: Any, defaults: Any) -> None:
 
 
 def help_on(name: str) -> str:
-    """Sentences on how IOTA sets a parameter of the backend; empty where it does not."""
+    """Sentences on how IOTA sets a parameter of the backend; empty if it does not."""
     sentences = []
     if owners(name):
         sentences.append(f"Set by IOTA's {joined(owners(name))}, which takes precedence if changed from its default.")

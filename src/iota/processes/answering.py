@@ -1,7 +1,7 @@
 """The process that answers questions: ``python -m iota.processes.answering MODULE:FUNCTION MEGABYTES NICE``.
 
-Questions are lines of JSON on standard input. When that is closed nobody waits any more, and the process ends, also in
-the midst of its work.
+Questions are lines of JSON on standard input. When this is closed, nobody waits for an answer any more, and the process
+ends at once, even if it is busy.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _limit_memory(n_bytes: int) -> None:
 
 
 def _answer(name: str, line: bytes, tell: Tell, megabytes: int) -> tuple[Said, bytes]:
-    """Have a question answered; whatever goes wrong becomes words."""
+    """Answer a question; any failure becomes a message."""
     try:
         function = pkgutil.resolve_name(name)
         question = msgspec.json.decode(line, type=next(iter(get_type_hints(function).values())))

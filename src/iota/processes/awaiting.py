@@ -1,4 +1,4 @@
-"""Questions of tasks: the event loop goes on while a process answers, and cancelling the task ends the process."""
+"""Questions asked by tasks: the event loop continues while a process answers; cancelling the task ends the process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BURIED_WITHIN_S = 3.0
 
 
 async def ask(question: Question[Asked, Answer], asked: Asked, progress: Tell | None = None) -> Answer:
-    """Have a question answered by a new process, as :meth:`iota.processes.question.Question.ask`.
+    """Get the answer to a question from a new process, as :meth:`iota.processes.question.Question.ask`.
 
     Raises:
         NoAnswerError: there is no answer.

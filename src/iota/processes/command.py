@@ -1,4 +1,4 @@
-"""A command of IOTA in a process of its own: started, followed, ended. It lives on when whoever started it ends."""
+"""A command of IOTA in a separate process: started, followed, ended. It continues when its parent ends."""
 
 from __future__ import annotations
 
@@ -65,23 +65,23 @@ class Command:
 
     @property
     def process_id(self) -> int:
-        """Number of the process."""
+        """Process ID."""
         return self._process.pid
 
     @property
     def exit_status(self) -> int | None:
-        """How it ended, negative for a signal; None as long as it lives."""
+        """Exit status, negative for a signal; None while it is running."""
         return self._process.returncode
 
     @property
     def was_cancelled(self) -> bool:
-        """Whether it ended because somebody wanted it to, and was not killed by others."""
+        """Whether it was ended on request, and not killed by something else."""
         status = self.exit_status
         return status == _STOPPED or (self._is_to_end and status is not None and status < 0)
 
     @property
     def sentence(self) -> str:
-        """Why it did not succeed: its own sentence where it refused, that it was killed, or what it said last."""
+        """Why it failed: its own message if it refused, that it was killed, or the last lines of its output."""
         status, lines, own = self.exit_status, self._lines(), f"{self._name}: "
         if status is not None and status < 0:
             return f"{self._name} {how_it_ended(status)}."
@@ -111,7 +111,7 @@ class Command:
         return self._process.returncode
 
     async def end(self) -> None:
-        """Ask it to end; after a while end it, with the programs that it has started."""
+        """Ask it to end; after a while, kill it and the programs that it has started."""
         if self._process.returncode is not None:
             return
         self._is_to_end = True

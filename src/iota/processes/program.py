@@ -1,4 +1,4 @@
-"""A program of others: run to its end with a log, or asked for a few lines."""
+"""External programs: run to the end with a log, or for a few lines of output."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def run_program(
 def output_of(
     words: Sequence[str], seconds: float, *, folder: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program that says a few lines and ends.
+    """Run a program that prints a few lines and ends.
 
     Args:
         words: of its command line.

@@ -1,4 +1,4 @@
-"""What an asker and the process that answers say to each other: JSON and bytes over pipes; nothing is pickled."""
+"""Messages between the process that asks and the one that answers: JSON and bytes over pipes; nothing is pickled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Tell = Callable[[float], object]  # takes how far the work is, in whatever the q
 
 
 class Said(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the process says: how far it is, and at last the answer or why there is none."""
+    """A message of the answering process: its progress and, finally, the answer or the reason why there is none."""
 
     progress: int | float | None = None
     answer: msgspec.Raw = msgspec.Raw(b"")
@@ -33,7 +33,7 @@ class WithBytes(NamedTuple):
 
 
 class OverLimitError(Exception):
-    """The work would go beyond a limit of what may be looked at; the text is such as "20 names"."""
+    """A limit on the amount of work would be exceeded; the text is such as "20 names"."""
 
 
 def packed(said: Said, body: bytes = b"") -> bytes:

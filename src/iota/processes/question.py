@@ -1,7 +1,7 @@
-"""A typed question that a process of its own answers, in limited time and memory; a crash costs that question only.
+"""A typed question answered by a separate process, within limits of time and memory; a crash costs only that question.
 
-A question is defined once, in the package that answers it, by a module that does not load what the answer needs. Who
-asks imports the definition.
+A question is defined once, in the package that answers it, in a module that does not load what the answer needs. The
+asking process imports the definition.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class CrashError(NoAnswerError):
 
 
 class FailureError(NoAnswerError):
-    """The process failed in a way that nobody expected."""
+    """The process failed in an unexpected way."""
 
 
 class LateError(NoAnswerError):
@@ -54,7 +54,7 @@ class LateError(NoAnswerError):
 
 
 class BusyError(NoAnswerError):
-    """Too many others wait for answers."""
+    """Too many others are waiting for answers."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Question(Generic[Asked, Answer]):
     nice: int = 0  # others come first
 
     def ask(self, asked: Asked, progress: Tell | None = None) -> Answer:
-        """Have a question answered by a new process, and wait for it.
+        """Get the answer to a question from a new process, and wait for it.
 
         Args:
             asked: the question.
@@ -108,7 +108,7 @@ class AnsweringProcess(Generic[Asked, Answer]):
         return self._process is not None and self._process.poll() is None
 
     def ask(self, asked: Asked, progress: Tell | None = None) -> tuple[Answer, bytes]:
-        """Have a question answered; returns the bytes that follow the answer, too.
+        """Get the answer to a question, and the bytes that follow it.
 
         Raises:
             NoAnswerError: there is no answer.
@@ -172,7 +172,7 @@ class AnsweringProcess(Generic[Asked, Answer]):
         raise FailureError(f"{question.work} failed ({said.failure}). {question.advice}".rstrip())
 
     def _crashed(self, error: Exception) -> str:
-        """Sentence on the end of the process, which said nothing that can be read."""
+        """Sentence on a process that ended without a readable message."""
         process, has_ended = self._process, isinstance(error, OSError | EOFError)
         self.end(1.0 if has_ended else 0.0)  # so that its own status is known
         self._listener.join(1.0)
@@ -187,7 +187,7 @@ class AnsweringProcess(Generic[Asked, Answer]):
             logger.warning("%s: %s", self._question.work, "\n".join(self._words))
 
     def kill(self) -> None:
-        """End it at once, whoever waits for its answer."""
+        """Kill it at once, even if its answer is awaited."""
         process = self._process
         if process is not None:
             process.kill()

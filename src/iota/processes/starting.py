@@ -1,4 +1,4 @@
-"""How processes are started, and in which words their ends are told."""
+"""How processes are started, and how their ends are described."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 
 def python() -> list[str]:
-    """Words that start this Python so that it imports nothing from the current folder, which may be anybody's."""
+    """Arguments that start this Python so that it imports nothing from the current folder, which may be anybody's."""
     return [sys.executable, "-P"] if sys.version_info >= (3, 11) else [sys.executable]  # older ones cannot
 
 
 def own_command(name: str) -> list[str]:
-    """Words that start a command of IOTA with this Python: the installed one beside it, else its module."""
+    """Arguments that start a command of IOTA with this Python: the installed one beside it, else its module."""
     beside = Path(sys.executable).with_name(name)
     if beside.exists():
         return [str(beside)]

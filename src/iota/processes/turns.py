@@ -1,4 +1,4 @@
-"""Questions that many may ask at the same time: a few are answered at once, the others wait for their turn."""
+"""Questions that many may ask at the same time: a few are answered at once, the others are queued."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _MOST_WAITING = 10  # for each that is at work
 
 
 class Turns:
-    """Turns of questions, each with a process of its own."""
+    """A queue for questions, each with a separate process."""
 
     def __init__(self, at_once: int) -> None:
-        """Begin with nobody.
+        """Start with an empty queue.
 
         Args:
             at_once: processes at the same time.
@@ -28,7 +28,7 @@ class Turns:
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def ask(self, question: Question[Asked, Answer], asked: Asked, progress: Tell | None = None) -> Answer:
-        """Have a question answered; the process ends when the task that waits is cancelled.
+        """Get the answer to a question; the process ends when the waiting task is cancelled.
 
         Raises:
             NoAnswerError: there is no answer, or too many others wait already.
@@ -38,7 +38,7 @@ class Turns:
 
     @contextlib.asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
-        """Wait until fewer than so many are at work."""
+        """Wait until fewer than the maximum number are running."""
         if self._n_at_work >= self._at_once:
             if len(self._waiting) >= _MOST_WAITING * self._at_once:
                 raise BusyError(f"{len(self._waiting)} others are already waiting. Try again in a minute.")
@@ -69,11 +69,11 @@ class Turns:
 
 
 class Cancelled(Exception):  # noqa: N818 - a person's wish, not an error
-    """Nobody wants to wait for an answer any more."""
+    """The answer is no longer wanted."""
 
 
 class Latest:
-    """One question at a time for one place of a page: a new one ends the one before."""
+    """One question at a time for one part of a page: a new question ends the previous one."""
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
@@ -81,7 +81,7 @@ class Latest:
 
     @property
     def is_at_work(self) -> bool:
-        """Whether somebody waits for an answer."""
+        """Whether an answer is being awaited."""
         return self._task is not None
 
     def cancel(self) -> None:
@@ -91,7 +91,7 @@ class Latest:
             task.cancel()
 
     async def ask(self, question: Question[Asked, Answer], asked: Asked, progress: Tell | None = None) -> Answer:
-        """Have a question answered, as :meth:`Turns.ask`.
+        """Get the answer to a question, as :meth:`Turns.ask`.
 
         Raises:
             Cancelled: it was cancelled, or another one was asked.

@@ -12,7 +12,7 @@ _MOST = 50
 
 
 class Bundles:
-    """One frame at once, and more while nothing but quick blanks comes back.
+    """One frame at a time, and more as long as only quick blanks are returned.
 
     A frame after which a worker's process ended goes alone, and so do those that were bundled with it: which of them it
     was is not known.
@@ -24,7 +24,7 @@ class Bundles:
         self._alone: set[FrameRef] = set()
 
     def take(self, waiting: deque[FrameRef], *, newest_first: bool = False) -> list[FrameRef]:
-        """Take from the front of a queue, or from its end, what one worker gets; the others shall not run dry."""
+        """Take the frames for one worker from the front or the end of a queue, leaving enough for the others."""
         size = max(1, min(self._size, len(waiting) // (2 * self._n_processes)))
         frames: list[FrameRef] = []
         while waiting and len(frames) < size:
@@ -38,7 +38,7 @@ class Bundles:
         return frames
 
     def came_back(self, n_taken: int, reports: Sequence[Report]) -> None:
-        """Learn from what came of a bundle: a worker that was short of time has reported on the first of it only."""
+        """Adapt the size to the reports of a bundle: a worker that ran out of time reports only its first frames."""
         blanks = [report for report in reports if is_blank(report)]
         if len(blanks) < len(reports):
             self._size = 1
@@ -48,7 +48,7 @@ class Bundles:
             self._size = max(self._size, min(n_taken + 1, _MOST))
 
     def failed(self, frames: Iterable[FrameRef]) -> None:
-        """Have each of these go alone when it is taken again."""
+        """Mark these frames to be processed one by one when they are taken again."""
         self._alone.update(frames)
         self._size = 1
 

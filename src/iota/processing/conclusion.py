@@ -22,7 +22,7 @@ from iota.workers.cores import default_processes
 
 
 class Conclusion(msgspec.Struct, kw_only=True):
-    """What is made of the records of a run."""
+    """The results derived from the records of a run."""
 
     summary: Summary
     clusters: list[Cluster] | None = None  # None: they were not asked for
@@ -36,7 +36,7 @@ def conclude(
     frames: Sequence[FrameRef],
     outcomes: Mapping[FrameRef, Outcome],
 ) -> Conclusion:
-    """Write what a run ends with, finished or not.
+    """Write the results of a run, finished or not.
 
     Raises:
         RunFolderError: the folder cannot be written, or its ledger not be read.
@@ -56,7 +56,7 @@ def conclude(
 
 
 def conclude_again(folder: RunFolder, assignments: Sequence[str] = ()) -> tuple[Conclusion, list[DeterminedLattice]]:
-    """Write again what a finished or aborted run ends with.
+    """Write the results of a finished or aborted run again.
 
     Args:
         folder: of the run.

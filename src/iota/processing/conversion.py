@@ -27,7 +27,7 @@ from iota.workers.second_try import SecondTries
 
 
 class Converted(msgspec.Struct, kw_only=True):
-    """What a conversion left behind."""
+    """The results of a conversion."""
 
     folder: Path
     frames: list[FrameRef]  # pickles, and in their places the images that could not be saved
@@ -49,7 +49,7 @@ def is_asked_for(image_import: Any) -> bool:
 def convert_frames(
     parameters: Parameters, frames: Sequence[FrameRef], progress: Callable[[int], None] = lambda done: None
 ) -> Converted:
-    """Save images as pickles with mask and geometry as the parameters say.
+    """Save images as pickles, with mask and geometry according to the parameters.
 
     Args:
         parameters: their import options are what is changed.
@@ -87,7 +87,7 @@ def convert_frames(
 
 
 def without_import_options(parameters: Parameters, gain: float | None = None) -> Parameters:
-    """Parameters for processing the pickles: what the conversion has done is not done again, nor the gain estimated."""
+    """Parameters for processing the pickles: steps done by the conversion, and estimation of the gain, are omitted."""
     options = parameters.values.image_import
     if gain is not None:
         options.estimate_gain, options.gain = False, gain

@@ -1,7 +1,7 @@
 """The coordinator: sends frames to workers, collects their records, writes the ledger.
 
-It knows nothing of pixels, DIALS or what kind of workers there are: they are an object with ``submit(tasks)`` that
-gives a ``concurrent.futures.Future``.
+It does not depend on pixels, DIALS or the kind of workers: these are an object with ``submit(tasks)``, which returns a
+``concurrent.futures.Future``.
 """
 
 from __future__ import annotations
@@ -35,37 +35,37 @@ _POLL_S = 0.1  # how often a feed is asked while workers are at work
 
 
 class Observer(Protocol):
-    """Who is told about a run while it goes on."""
+    """Receives the progress of a run."""
 
     def finished(self, result: FrameResult) -> None:
-        """Take the record of a frame; called once for each."""
+        """Receive the record of a frame; called once for each."""
 
     def determined(self, determination: Determination) -> None:
-        """Take what has been determined; called for each new lattice, and when no more are looked for."""
+        """Receive a determined lattice; called for each one, and when the search for more has ended."""
 
     def tick(self, doing: str, n_waiting: int) -> None:
-        """Take a sign of life, twice a second: what goes on besides processing, and how many hits are unfinished."""
+        """Called twice per second: what is going on besides processing, and how many hits are unfinished."""
 
 
 class Feed(Protocol):
-    """Where frames come from while a run goes on."""
+    """Source of frames during a run."""
 
     def poll(self) -> Sequence[FrameRef]:
         """Frames that are new since the last call, each once."""
 
     def take(self, result: FrameResult) -> bool:
-        """Whether a record counts; if not, the frame comes again, maybe under another name, or the record later."""
+        """Whether a record counts; if not, the frame is queued again, maybe under another name, or it counts later."""
 
     def overdue(self) -> Sequence[FrameResult]:
-        """Records that did not count when they were made, and do now."""
+        """Records that did not count when they were made, but do now."""
 
     @property
     def closed(self) -> bool:
-        """Whether no more will come."""
+        """Whether no more frames will arrive."""
 
 
 class Coordinator:
-    """Takes every frame to exactly one record.
+    """Processes frames so that each gets exactly one record.
 
     With ``rules`` the lattice is determined first: frames are screened in an order that depends only on their names,
     the first hits are used for trial indexing, and other frames with diffraction wait until the lattice is known.
@@ -130,7 +130,7 @@ class Coordinator:
         self._start([frame for frame in frames if not finished or frame not in finished], finished or {})
 
     def run(self) -> None:
-        """Process all frames that have no record; returns when each has one and no more will come."""
+        """Process all frames that have no record; returns when each has one and no more will arrive."""
         last_tick = 0.0
         while True:
             if time.monotonic() - last_tick >= _TICK_S:
@@ -173,7 +173,7 @@ class Coordinator:
         (self._to_screen if self._ongoing is not None or self._newest_first else self._to_process).extend(frames)
 
     def _keep_workers_busy(self) -> None:
-        """Give the workers what is most urgent; one bundle more than there are workers waits in line."""
+        """Give the workers the most urgent tasks; one bundle more than there are workers is queued."""
         while self._in_work <= self._workers.n_processes:
             tasks = self._next_tasks()
             if not tasks:
@@ -183,7 +183,7 @@ class Coordinator:
             future.add_done_callback(lambda done, tasks=tasks: self._done.put((tasks, done)))  # type: ignore[misc]
 
     def _next_tasks(self) -> list[Task]:
-        """What goes to one worker; nothing when there is nothing to do."""
+        """The tasks for one worker; empty if there is nothing to do."""
         if self._to_scout:
             return [self._to_scout.popleft()]
         if self._to_screen:
@@ -200,7 +200,7 @@ class Coordinator:
         return tuple(self._rules.with_lattice(x.label, x.unit_cell, x.space_group) for x in lattices)
 
     def _go_on(self) -> bool:
-        """When nothing is left to do: determine another lattice, or end; returns whether there is more to do."""
+        """When no tasks are left, determine another lattice, or end; returns whether there is more to do."""
         if self._ongoing is not None:
             self._screening.close()
             self._advance_determination()
@@ -215,7 +215,7 @@ class Coordinator:
     # -- what comes back
 
     def _take_reports(self, tasks: Sequence[Task], future: concurrent.futures.Future[list[Report]]) -> None:
-        """Take what came of a bundle; what its worker did not come to, and a bundle that failed, is to be done again.
+        """Take the reports of a bundle; tasks not reached by its worker, and those of a failed bundle, are repeated.
 
         Raises:
             IotaError: no frame is to blame: the worker could not write, or the workers as a whole cannot go on.
@@ -329,7 +329,7 @@ class Coordinator:
 
 
 def _failure(task: Task, error: BaseException) -> Report:
-    """What is reported of a task whose worker did not end well."""
+    """The report of a task whose worker failed."""
     n_tries = 1
     if isinstance(error, LostTwiceError):
         error, n_tries = error.last, 2

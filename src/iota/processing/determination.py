@@ -1,10 +1,10 @@
 """Determines the lattice of an unknown crystal from scouted frames.
 
-A few frames are scouted: indexed with one group of settings after another, the cheap ones first, until enough of them
-agree on a lattice.  A cold result of one frame is never believed: most wrong cells are multiples of the true one, pass
-as success and integrate more reflections than the truth.  Which frames are scouted depends on their names alone, and a
-decision waits for the whole batch, so what is determined depends neither on the order of frames nor on the number of
-workers.  Measured figures: docs/decisions/0002-learning-the-lattice.md.
+A few frames are scouted: indexed with one group of settings after another, the fastest first, until enough of them
+agree on a lattice.  The result for a single frame is not reliable: most wrong cells are multiples of the true one, are
+reported as success, and have more integrated reflections than the true cell.  Which frames are scouted depends on
+their names alone, and a decision waits for the whole batch, so the result depends neither on the order of frames nor
+on the number of workers.  Measured figures: docs/decisions/0002-learning-the-lattice.md.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ EXPLAINS_AS_WELL = 0.9  # share of the spots of the free lattice that a smaller 
 
 @dataclass(frozen=True)
 class DeterminationRules:
-    """What is the same for all lattices that a run may learn."""
+    """Settings shared by all lattices that a run may determine."""
 
     ladder: Sequence[Settings]
     with_lattice: Callable[[str, Cell, str], Settings]  # label, conventional cell, space group
@@ -42,7 +42,7 @@ class DeterminationRules:
     given_space_group: str | None = None
 
     def for_another(self) -> DeterminationRules:
-        """Rules for a further lattice: one block of frames must do, since those that are left are mostly just weak."""
+        """Rules for a further lattice: only one block of frames, since the remaining ones are mostly just weak."""
         return replace(self, max_frames=BLOCK)
 
 
@@ -103,7 +103,7 @@ def determine_lattice(rules: DeterminationRules, number: int = 1, known: Sequenc
 
 
 def _needed(min_agreement: int, n_scouted: int, exhausted: bool) -> int:
-    """How many frames must agree; a run with few hits is content with three quarters of them, but never with one."""
+    """How many frames must agree; for a run with few hits, three quarters of them, but at least two."""
     return min(min_agreement, max(2, -(-3 * n_scouted // 4))) if exhausted else min_agreement
 
 
@@ -124,7 +124,7 @@ def _is_known(cell: Cell, known: Sequence[DeterminedLattice]) -> bool:
 
 
 def _is_same(cell: Cell, known: Cell) -> bool:
-    """Whether a lattice or a multiple of it is known; a form whose axes are a little longer or shorter is another."""
+    """Whether a lattice or a multiple of it is known; a form with slightly different axes is another lattice."""
     if (supercell_index(known, cell) or 1) > 1 or (supercell_index(cell, known) or 1) > 1:
         return True
     return is_same_lattice(cell, known, ONE_FORM)
@@ -162,7 +162,7 @@ def _confirm(
 
 
 def _spots_explained(reports: Sequence[Scouted], members: Sequence[str]) -> int:
-    """Spots that the free lattices of these frames index, with the best settings of each frame."""
+    """Spots indexed by the free lattices of these frames, with the best settings of each frame."""
     most: dict[str, int] = {}
     for report in reports:
         if report.name in members and report.unit_cell is not None:
@@ -185,7 +185,7 @@ def _candidates(rules: DeterminationRules, cell: Cell) -> list[Symmetry]:
 def _determined(
     number: int, symmetry: Symmetry, cell: Cell, confirmed: Sequence[Scouted], best: LatticeGroup, n_scouted: int
 ) -> DeterminedLattice:
-    """Take the median of the confirmed cells, which were refined under the symmetry, in the candidate's setting."""
+    """The median of the confirmed cells, refined with the symmetry, in the candidate's setting."""
     settings = [closest_setting(r.unit_cell, cell) for r in confirmed if r.unit_cell is not None]
     refined = [c for c in settings if c is not None]
     if refined:

@@ -27,14 +27,14 @@ class _Unread(NamedTuple):
 
 
 class Arrived(Protocol):
-    """Who is told of images."""
+    """Receives the images that arrive."""
 
     def __call__(self, frames: Sequence[FrameRef], moved: Sequence[FrameResult] = ()) -> None:
-        """Take images before anybody processes them, some of which are those of ``moved`` under new names."""
+        """Receive images before they are processed; some of them are those of ``moved`` under new names."""
 
 
 class WatchFeed:
-    """Brings new images until none came for a while, or somebody says that none will."""
+    """Supplies new images until none has arrived for a while, or until told that none will."""
 
     def __init__(
         self,
@@ -63,11 +63,11 @@ class WatchFeed:
 
     @property
     def closed(self) -> bool:
-        """Whether no more images will come."""
+        """Whether no more images will arrive."""
         return self._is_ending and not self._unread and not self._overdue
 
     def take(self, result: FrameResult) -> bool:
-        """Say whether a record counts.
+        """Whether a record counts.
 
         False: the file was moved before it was read. It comes again, under its new name, or the record does from
         :meth:`overdue`.
@@ -84,7 +84,7 @@ class WatchFeed:
         return results
 
     def poll(self) -> Sequence[FrameRef]:
-        """Frames that are new since the last call; asks no more than ten times a second."""
+        """Frames that are new since the last call; looks at most ten times per second."""
         now = time.monotonic()
         if self.closed or now < self._next_poll:
             return ()
@@ -107,7 +107,7 @@ class WatchFeed:
         return frames
 
     def _come(self, found: Sequence[FrameRef]) -> list[FrameRef]:
-        """Tell of what was found, and return it: at the end only images that came before and could not be read."""
+        """Report new frames and return them: at the end, only images found before that could not be read."""
         renamed, self._watcher.renamed = self._watcher.renamed, {}
         again = {new: self._unread.pop(old).result for old, new in renamed.items() if old in self._unread}
         frames = [frame for frame in found if not self._is_ending or frame in again or frame in self._unread]
@@ -134,5 +134,5 @@ class WatchFeed:
 
 
 def _is_same(frame: FrameRef, again: dict[FrameRef, FrameResult]) -> bool:
-    """Say whether a frame came again under the name it had."""
+    """Whether a frame was found again under the same name."""
     return frame in again and again[frame].frame == frame

@@ -23,7 +23,7 @@ from iota.workers import dials
 
 
 def engine_config(values: Any, target: str, folder: RunFolder) -> EngineConfig:
-    """What the workers need to know.
+    """The configuration of the workers.
 
     Args:
         values: parameters of IOTA.
@@ -47,7 +47,7 @@ def engine_config(values: Any, target: str, folder: RunFolder) -> EngineConfig:
 
 
 def scratch_folder(values: Any, folder: RunFolder) -> Path:
-    """Where files in the making are: unique to the run, since several may share a folder for such files."""
+    """Folder for temporary files: unique to the run, since several runs may share a parent folder."""
     given = values.advanced.temporary_output_folder
     if not given:
         return folder.path / "tmp"
@@ -56,7 +56,7 @@ def scratch_folder(values: Any, folder: RunFolder) -> Path:
 
 
 def strategy(values: Any, target: str) -> tuple[tuple[Settings, ...], DeterminationRules | None]:
-    """Settings for every frame, and rules for determination where the lattice is not given."""
+    """Settings for every frame, and rules for determining the lattice if it is not given."""
     xfel = values.cctbx_xfel
     has_cell, space_group = dials.ask(questions.given_lattice, target)
     if has_cell:
@@ -77,7 +77,7 @@ def strategy(values: Any, target: str) -> tuple[tuple[Settings, ...], Determinat
 
 
 def check_can_watch(values: Any) -> None:
-    """Check that nothing in the parameters speaks against monitor mode.
+    """Check that the parameters are compatible with monitor mode.
 
     Raises:
         UsageError: they ask for a selection of images that are there already.
@@ -103,7 +103,7 @@ def _lattice_filter(scope: Any) -> LatticeFilter | None:
 
 
 def _pictures(analysis: Any) -> Pictures | None:
-    """Pictures of each frame; None where none are asked for."""
+    """Pictures of each frame; None if none are requested."""
     pictures = Pictures(
         predictions=analysis.viz == "integration", vectors=analysis.viz == "cv_vectors", trumpet=analysis.charts
     )
@@ -111,7 +111,7 @@ def _pictures(analysis: Any) -> Pictures | None:
 
 
 def _grid(values: Any) -> Grid | None:
-    """The grid of spot-finding settings to search for each frame; None where it is not asked for."""
+    """The grid of spot-finding settings to search for each frame; None if no search is requested."""
     kind = values.cctbx_xfel.grid_search.type
     if kind == "by_backend":
         kind = "brute_force" if values.advanced.processing_backend == "ha14" else "no_grid_search"
@@ -119,7 +119,7 @@ def _grid(values: Any) -> Grid | None:
 
 
 def grid_points(values: Any) -> Grid:
-    """The settings of a grid search, whether or not it is asked for."""
+    """The settings of a grid search, whether or not it is requested."""
     search, selection = values.cctbx_xfel.grid_search, values.cctbx_xfel.selection
     before = selection.prefilter
     prefilter = LatticeFilter(

@@ -23,7 +23,7 @@ def write_new_run(
     command_line: Sequence[str],
     versions: dict[str, str],
 ) -> None:
-    """Write the scripts and the list of images of a new run; what is determined once from its images goes into these.
+    """Write the scripts and the list of images of a new run, with values determined once from its images.
 
     Raises:
         UsageError: a mask does not fit the images, or shadow or gain cannot be determined from them.
@@ -47,7 +47,7 @@ def write_new_run(
 
 
 def _kept_geometry(folder: RunFolder, path: str) -> str:
-    """Copy a CrystFEL geometry into the run folder, so that the run stays what it is when the file is changed."""
+    """Copy a CrystFEL geometry into the run folder, so that later changes to the file do not affect the run."""
     try:
         text = Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError as error:

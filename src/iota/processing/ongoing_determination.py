@@ -23,21 +23,21 @@ class Screening:
         self._closed = False
 
     def add(self, frames: Sequence[FrameRef], finished: Iterable[FrameRef] = ()) -> None:
-        """Add frames at the end of the order; those that are finished are no hits to learn from."""
+        """Add frames at the end of the order; finished ones are not used for the determination."""
         self.order.extend(frames)
         self._reports.update(dict.fromkeys(finished))
 
     def close(self) -> None:
-        """No more frames will come."""
+        """No more frames will arrive."""
         self._closed = True
 
     def screened(self, frame: FrameRef, report: Report) -> None:
-        """Take what screening a frame has found."""
+        """Take the result of screening a frame."""
         self._reports[frame] = report if isinstance(report, Screened) else None
 
     @property
     def exhausted(self) -> bool:
-        """Whether all hits have been given out and no more can come."""
+        """Whether all hits have been distributed and no more can arrive."""
         return self._closed and self._next == len(self.order)
 
     def next_hit(self) -> Screened | None:
@@ -51,7 +51,7 @@ class Screening:
 
 
 class OngoingDetermination:
-    """Drives a determination: collects what it asked for and gives it back when it is complete."""
+    """Drives a determination: collects the results that it requests, and passes them on when complete."""
 
     def __init__(self, steps: Steps, screening: Screening, urgent: deque[Task]) -> None:
         self._ongoing = steps
@@ -67,18 +67,18 @@ class OngoingDetermination:
 
     @property
     def doing(self) -> str:
-        """Words for people."""
+        """Label for users."""
         if self.over:
             return ""
         return f"determining the lattice from {self._n_tried}" if self._n_tried else "screening"
 
     def scouted(self, report: Scouted) -> None:
-        """Take what scouting a frame has found."""
+        """Take the result of scouting a frame."""
         self._reports[report.name] = report
         logger.info("%s: trial indexing with %s: %s", report.name, report.settings, _scouting_result(report))
 
     def advance(self) -> None:
-        """Give the determination what it waits for, if that is complete."""
+        """Pass the requested results to the determination, if they are complete."""
         while not self.over:
             answer = self._answer()
             if answer is None:

@@ -38,7 +38,7 @@ class Trial(msgspec.Struct, kw_only=True):
 
 
 class Optimisation(msgspec.Struct, kw_only=True):
-    """What was tried, ``optimisation.json`` in the run folder."""
+    """The settings tried and the results, ``optimisation.json`` in the run folder."""
 
     sample: list[FrameRef]
     seed: int
@@ -49,7 +49,7 @@ class Optimisation(msgspec.Struct, kw_only=True):
 
     @property
     def phil(self) -> str:
-        """What the winner adds to the target."""
+        """The parameters that the winner adds to the target."""
         return "" if self.winner is None else self.trials[self.winner].phil
 
     def sentence(self) -> str:
@@ -85,11 +85,11 @@ class WithMore:
         )
 
     def stop(self) -> None:
-        """Leave the workers to who made them."""
+        """Does nothing: the workers belong to the caller."""
 
 
 class _Tally:
-    """Keeps which frames were integrated, and what was determined."""
+    """Records which frames were integrated, and the determined lattices."""
 
     def __init__(self, tick: Callable[[], None]) -> None:
         self.integrated: dict[FrameRef, bool] = {}
@@ -187,7 +187,7 @@ def judged(
 
 
 def candidates(given: Sequence[str], grid: Grid) -> list[tuple[str, str]]:
-    """What is tried: words and parameters of the backend.
+    """The settings to try: labels and backend parameters.
 
     Args:
         given: parameters of the backend with values to try, as ``name = value value ...``; all combinations are tried.

@@ -51,10 +51,10 @@ _STATE_EVERY_S = 1.0
 
 
 class Display(Protocol):
-    """What a person sees while a run goes on."""
+    """Shows the progress of a run."""
 
     def progress(self, n_finished: int, n_frames: int, n_waiting: int, counts: dict[Outcome, int], doing: str) -> None:
-        """Show how far the run is, how many hits are unfinished and what goes on; called about twice a second."""
+        """Show progress, the number of unfinished hits and the current step; called about twice per second."""
 
     def determined(self, lattice: DeterminedLattice) -> None:
         """Show that a lattice was determined."""
@@ -98,7 +98,7 @@ class Run:
         command_line: Sequence[str],
         versions: dict[str, str],
     ) -> Run:
-        """Write what a new run starts from: scripts, input list, state.
+        """Write the files from which a new run starts: scripts, input list, state.
 
         The scripts repeat the run when they are given back: what the command line changed is in them.
 
@@ -117,7 +117,7 @@ class Run:
         retry: Collection[Outcome] = (),
         tell: Callable[[str], None] = lambda _: None,
     ) -> Run:
-        """Take up a run that was stopped or killed: what is in its ledger stays, the rest is processed.
+        """Resume a run that was stopped or killed: records in its ledger are kept, the other frames are processed.
 
         Args:
             folder: of the run.
@@ -140,7 +140,7 @@ class Run:
         return run
 
     def _take_over(self, retry: Collection[Outcome]) -> None:
-        """Take over what the ledger holds, except for frames that are to be processed again."""
+        """Take over the contents of the ledger, except for frames that are to be processed again."""
         self.n_again = self._remove(retry)
         taken = take_over(self.folder, self._names, files=self._values.gui.monitor_mode)
         self._outcomes, self._counted = taken.outcomes, Counter(taken.outcomes.values())
@@ -160,7 +160,7 @@ class Run:
 
     @property
     def n_finished(self) -> int:
-        """Frames that have their record."""
+        """Number of frames that have a record."""
         return len(self._outcomes)
 
     def execute(self, display: Display, workers: Workers | None = None) -> Summary:
@@ -237,7 +237,7 @@ class Run:
         return self.summary()
 
     def submit(self) -> BatchJob:
-        """Have the run processed by a job, as ``mp.submit_command`` says.
+        """Submit the run as a job, as specified by ``mp.submit_command``.
 
         Raises:
             UsageError: the command fails.
@@ -254,12 +254,12 @@ class Run:
         return job
 
     def log(self, text: str) -> None:
-        """Write into the log that people read, after the run."""
+        """Write to the log for users, after the run."""
         with contextlib.suppress(OSError), self.folder.log.open("a", encoding="utf-8") as file:
             file.write(text + "\n")
 
     def summary(self) -> Summary:
-        """What the run ended with; counts only where that could not be made."""
+        """The final summary; only counts if it could not be computed."""
         return self.conclusion.summary
 
     @property
@@ -269,7 +269,7 @@ class Run:
 
     @property
     def conclusion(self) -> Conclusion:
-        """What the run ended with."""
+        """The final results of the run."""
         if self._conclusion is not None:
             return self._conclusion
         summary = Summary(n_frames=self._n_frames, counts=self.counts)
@@ -285,7 +285,7 @@ class Run:
         return "watching" if self._values.gui.monitor_mode else "running"
 
     def _optimised(self, workers: Workers, settings: tuple[Settings, ...], rules: DeterminationRules | None) -> str:
-        """Find out which settings are best where that is asked for; what they add to the target is written into it."""
+        """Find the best settings, if requested; the parameters that they add to the target are written into it."""
         options = self._values.cctbx_xfel.optimise
         if not options.flag_on or self.folder.optimisation.exists():  # when resumed, they are in the target already
             return ""
@@ -309,7 +309,7 @@ class Run:
         return found.phil
 
     def _feed(self) -> WatchFeed | None:
-        """What brings more images in monitor mode."""
+        """The source of further images in monitor mode."""
         gui = self._values.gui
         if not gui.monitor_mode:
             return None
@@ -329,7 +329,7 @@ class Run:
         )
 
     def _arrived(self, frames: Sequence[FrameRef], moved: Sequence[FrameResult] = ()) -> None:
-        """Take frames into the run before anybody processes them; those of ``moved`` have other names now."""
+        """Add frames to the run before they are processed; those of ``moved`` have other names now."""
         append_input_list(self.folder, frames, [result.frame for result in moved])
         for result in moved:
             self._moved.add(result.frame)
@@ -347,7 +347,7 @@ class Run:
     # -- the coordinator tells
 
     def finished(self, result: FrameResult) -> None:
-        """Take the record of a frame.
+        """Receive the record of a frame.
 
         Raises:
             LostRunError: another process works on the run.
@@ -364,7 +364,7 @@ class Run:
                 self._display.note(sentence)
 
     def determined(self, determination: Determination) -> None:
-        """Keep what was determined, for when the run is resumed, and tell of a new lattice."""
+        """Store a determined lattice, for resuming the run, and report a new one."""
         text = msgspec.json.format(msgspec.json.encode(determination), indent=1).decode()
         self.folder.write_text(self.folder.determined, text + "\n")
         if determination.over:
@@ -381,7 +381,7 @@ class Run:
         self._display.determined(lattice)
 
     def tick(self, doing: str, n_waiting: int) -> None:
-        """Take a sign of life.
+        """Called regularly; updates the state and the display.
 
         Raises:
             KeyboardInterrupt: somebody has ordered the run to stop.
@@ -405,7 +405,7 @@ class Run:
         self._state.write(self.folder.state)
 
     def _jobs(self) -> list[BatchJob]:
-        """The job in which this run is, and those in which its workers are."""
+        """The job of this run, and those of its workers."""
         jobs = [] if self._made is None else self._made.jobs()
         whole = submitted_job(self.folder.path)
         if whole is not None:
@@ -428,7 +428,7 @@ class Run:
             logger.error("%s", error)  # the first error is the one to report
 
     def _forget_moved(self) -> None:
-        """Leave frames out of the list of the run that have other names now."""
+        """Remove frames from the list of the run that have other names now."""
         if self._moved:
             self.frames = [frame for frame in self.frames if frame not in self._moved]
             self._moved.clear()

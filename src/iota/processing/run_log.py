@@ -14,7 +14,7 @@ _TIME = "%Y-%m-%d %H:%M:%S"
 
 
 class RunLog(logging.FileHandler):
-    """Takes what the program logs while a run goes on, and lines on frames, which do without the 0.1 ms of logging."""
+    """Receives the program's log messages during a run, and lines on frames, without the 0.1 ms of logging."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, encoding="utf-8", errors="surrogateescape")
@@ -22,19 +22,19 @@ class RunLog(logging.FileHandler):
         self._second, self._time = -1, ""
 
     def attach(self) -> None:
-        """Take what is logged from now on."""
+        """Start logging to the file."""
         root = logging.getLogger("iota")
         root.setLevel(logging.INFO)
         root.propagate = False
         root.addHandler(self)
 
     def detach(self) -> None:
-        """Take no more, and close the file."""
+        """Stop logging, and close the file."""
         logging.getLogger("iota").removeHandler(self)
         self.close()
 
     def line(self, text: str) -> None:
-        """Write a line now.  What cannot be written is not in the log; the ledger is where a full disk is noticed."""
+        """Write a line now. Lines that cannot be written are lost; a full disk is noticed by the ledger."""
         second = int(time.time())
         if second != self._second:
             self._second, self._time = second, time.strftime(_TIME, time.localtime(second))
@@ -46,7 +46,7 @@ class RunLog(logging.FileHandler):
 
 
 def log_line(result: FrameResult) -> str:
-    """One line on a frame for people, with its reason or its lattices."""
+    """The line of a frame in the log, with its reason or its lattices."""
     seconds = sum(result.seconds.values())
     spots = "" if result.n_spots is None else f"{result.n_spots} spots  "
     head = f"{result.name}  {result.outcome}  {spots}{seconds:.1f} s"

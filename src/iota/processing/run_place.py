@@ -15,11 +15,11 @@ class RunPlace:
         self._ledger: os.stat_result | None = None
 
     def take(self) -> None:
-        """Remember what is there now; call it while the ledger is open."""
+        """Remember the current file; to be called while the ledger is open."""
         self._ledger = self._folder.ledger.stat()
 
     def moved_away(self) -> str:
-        """Sentence if the run is no longer at its path, where nothing must be written then; empty if it is."""
+        """Sentence if the run is no longer at its path, so that nothing may be written there; empty if it is."""
         if self._ledger is None:
             return ""
         try:

@@ -21,7 +21,7 @@ from iota.whole_files import write_whole
 
 
 class Work(msgspec.Struct, frozen=True):
-    """What a process needs to know to report on an image."""
+    """The settings with which a process reports on an image."""
 
     target: str  # parameters of the backend
     folder: str  # for files of DIALS

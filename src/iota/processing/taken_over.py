@@ -1,4 +1,4 @@
-"""What a resumed run takes over from its ledger."""
+"""Reads what a resumed run needs from its ledger."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from iota.runs import FrameNames, RunFolder, iterate_ledger
 
 @dataclass
 class TakenOver:
-    """What the ledger of a run says, without its records."""
+    """The contents of the ledger of a run, without its records."""
 
     outcomes: dict[FrameRef, Outcome] = field(default_factory=dict)
     remarks: set[str] = field(default_factory=set)

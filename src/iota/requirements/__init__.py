@@ -1,1 +1,1 @@
-"""What IOTA is installed with: lock files with versions and hashes, a folder for each DIALS that it is tested with."""
+"""Lock files: the versions and hashes with which IOTA is installed, a folder for each DIALS that it is tested with."""

@@ -1,4 +1,4 @@
-"""The lock files: which of them are for this Python, and in what an installation differs from them.
+"""The lock files: those for this Python, and how an installation differs from them.
 
 Started as a file by ``scripts/setup``, before anything is installed: only the standard library is imported here. It
 prints the folder of the locks for the Python that runs it.
@@ -37,7 +37,7 @@ class Pin(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """An installation beside its locks."""
+    """An installation compared with its locks."""
 
     kind: str
     n_compared: int
@@ -47,7 +47,7 @@ class Comparison(NamedTuple):
 
 
 def read(path: Path) -> list[Pin]:
-    """Read a lock or a list of pins; raise ``ValueError`` for a line that is neither of ours."""
+    """Read a lock or a list of pins; raises ``ValueError`` for any other line."""
     pins: list[Pin] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         text = line.removesuffix("\\").strip()
@@ -73,7 +73,7 @@ def from_dials(kind: str) -> dict[str, str]:
 
 
 def installed(package: str) -> str:
-    """Version of a package; empty when it is not installed."""
+    """Version of a package; empty if it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -88,13 +88,13 @@ def numpy_of_dials() -> str:
 
 
 def kind_here(numpy: str = "") -> str:
-    """Say which locks are for this Python: those that were made for the numpy of its DIALS."""
+    """The locks for this Python: those made for the numpy of its DIALS."""
     numpy = numpy or numpy_of_dials()
     return next((kind for kind in KINDS if from_dials(kind)["numpy"] == numpy), KINDS[-1])
 
 
 def compare(kind: str = "", installed: Callable[[str], str] = installed) -> Comparison:
-    """Compare what is installed with the locks; what nobody has to have is compared where all of it is there.
+    """Compare the installed packages with the locks; optional groups only if all their packages are installed.
 
     A package that IOTA asks for and that comes with DIALS is in no lock, and is missing where it is not there.
     """
@@ -114,7 +114,7 @@ def compare(kind: str = "", installed: Callable[[str], str] = installed) -> Comp
 
 
 def _asked() -> list[str]:
-    """What IOTA itself asks for, extras left out; some of it comes with DIALS and is in no lock."""
+    """Requirements of IOTA itself, without extras; some come with DIALS and are in no lock."""
     try:
         asked = map(_ASKED.match, requires("iota-sx") or ())
     except PackageNotFoundError:  # not installed, only found: its sources are on the path
@@ -123,7 +123,7 @@ def _asked() -> list[str]:
 
 
 def install_command(groups: Sequence[str], *options: str) -> str:
-    """What a person types to install some groups with the versions and hashes of their locks."""
+    """The command that installs some groups with the versions and hashes of their locks."""
     folder = HERE / kind_here()
     locks = [word for group in groups for word in ("-r", str(folder / f"{group}.lock"))]
     return shlex.join([sys.executable, "-m", "pip", "install", "--require-hashes", "--no-deps", *options, *locks])

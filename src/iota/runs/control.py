@@ -27,7 +27,7 @@ def give_order(folder: RunFolder, order: Order) -> None:
 
 
 def _why(folder: RunFolder, error: OSError) -> str:
-    """Why an order cannot be left, and how to end the run without."""
+    """Why an order cannot be written, and how to end the run without one."""
     why = f"{folder.control} cannot be written: {error.strerror}."
     with contextlib.suppress(RunFolderError):
         state = read_state(folder.state)
@@ -37,7 +37,7 @@ def _why(folder: RunFolder, error: OSError) -> str:
 
 
 def read_order(folder: RunFolder) -> Order | None:
-    """The order that waits for a run; None when there is none."""
+    """The pending order for a run; None if there is none."""
     try:
         text = folder.control.read_text(encoding="utf-8").strip()
     except OSError:

@@ -28,7 +28,7 @@ class DeterminedLattice(msgspec.Struct, frozen=True):
 
     @property
     def label(self) -> str:
-        """Words for log and record."""
+        """Label for log and record."""
         return f"determined lattice {self.number}: {self.bravais} {cell_text(self.unit_cell, 1)}"
 
 
@@ -42,7 +42,7 @@ class Determination(msgspec.Struct):
 
 
 def read_determination(folder: RunFolder) -> Determination:
-    """Read what a run has determined; empty if that is nothing.
+    """Read the lattices that a run has determined; empty if there are none.
 
     Raises:
         OSError, msgspec.DecodeError, msgspec.ValidationError: the file cannot be read.

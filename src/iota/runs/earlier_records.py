@@ -1,7 +1,7 @@
-"""Records of ledgers that earlier versions wrote, and answers with the names that these used.
+"""Converts records written by earlier versions, and adds their old names to current ones for programs.
 
 Version 1 had a sentence for the reason, ``mosaicity_deg`` for the half-width mosaicity, and ``epv_A3`` for a volume in
-1/A^3.  A sentence that follows from a template of today gets the cause and its values; any other is kept as text.
+1/A^3.  A sentence that a current template reproduces gets its cause and values; any other is kept as text.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ _EARLIER: dict[Outcome, list[tuple[Cause, str]]] = {  # templates that are not u
 
 
 def converted(record: FrameResult) -> FrameResult:
-    """The same record with the fields of today; changes it. One of today is left as it is."""
+    """Convert a record to the current fields, in place; a current one is not changed."""
     if record.version >= FORMAT_VERSION:
         record.old_reason = ""  # it follows from the cause
         return record
@@ -89,7 +89,7 @@ def converted(record: FrameResult) -> FrameResult:
 
 
 def with_old_names(record: FrameResult) -> FrameResult:
-    """The same record, which also answers under the names of version 1 when it is encoded; changes it."""
+    """Add the names of version 1 to a record, in place, for when it is encoded."""
     record.old_reason = record.reason
     name_as_before(record.lattices)
     for point in record.grid:
@@ -99,7 +99,7 @@ def with_old_names(record: FrameResult) -> FrameResult:
 
 
 def name_as_before(lattices: Iterable[Lattice]) -> None:
-    """Let lattices answer under the names of version 1, too, when they are encoded."""
+    """Add the names of version 1 to lattices, for when they are encoded."""
     for lattice in lattices:
         lattice.old_mosaicity_deg = lattice.half_mosaicity_deg
 
@@ -123,7 +123,7 @@ def cause_of(sentence: str, outcome: Outcome) -> tuple[Cause, Values]:
 
 @lru_cache
 def _expressions(outcome: Outcome) -> list[tuple[Cause, str, re.Pattern[str]]]:
-    """Templates as expressions: those of an outcome first, and of these the ones with the most words of their own."""
+    """Templates as expressions: those of an outcome first, in order of decreasing length of their fixed text."""
     found = sorted(_EARLIER.get(outcome, []), key=lambda earlier: -len(_own_words(earlier[1])))
     causes = sorted(Cause, key=lambda cause: (cause.outcome != outcome, -len(_own_words(cause.template))))
     found += [(cause, cause.template) for cause in causes if len(_own_words(cause.template)) >= _FEWEST_WORDS]
@@ -138,7 +138,7 @@ def _own_words(template: str) -> str:
 
 
 def _expression(template: str) -> str:
-    """What matches the sentences of a template, with a group for each value."""
+    """Regular expression that matches the sentences of a template, with a group for each value."""
     parts = []
     for piece in pieces(template):
         parts.append(re.escape(piece.words))

@@ -21,7 +21,7 @@ _SUBFOLDERS = ("dials", "final", "logs")
 
 
 class RunInfo(msgspec.Struct, kw_only=True):
-    """``run.json``: what was started, where and with which programs; written once."""
+    """``run.json``: what was started, where, and with which program versions; written once."""
 
     command_line: list[str]
     """The command and its arguments."""
@@ -38,7 +38,7 @@ class RunInfo(msgspec.Struct, kw_only=True):
 
 
 def new_numbered_folder(above: Path) -> Path:
-    """Make the folder with the next number, ``NNN``, also when others make some at the same time.
+    """Make the folder with the next number, ``NNN``, even if others are made at the same time.
 
     Raises:
         OSError: it cannot be made.
@@ -69,7 +69,7 @@ def new_staging_folder(above: Path) -> Path:
 
 
 def publish_folder(staging: Path) -> Path:
-    """Rename a folder of complete files to the next number, ``NNN``, in one step: nobody sees a part of it.
+    """Rename a folder of complete files to the next number, ``NNN``, in one step, so that it is never seen incomplete.
 
     Raises:
         OSError: it cannot be renamed.
@@ -106,7 +106,7 @@ class RunFolder:
 
     @property
     def log(self) -> Path:
-        """The log that people read."""
+        """The log for users."""
         return self.path / "iota.log"
 
     @property
@@ -116,7 +116,7 @@ class RunFolder:
 
     @property
     def info(self) -> Path:
-        """What was started."""
+        """How the run was started."""
         return self.path / "run.json"
 
     @property
@@ -131,22 +131,22 @@ class RunFolder:
 
     @property
     def crystfel_geometry(self) -> Path:
-        """The CrystFEL geometry by which the images are read, if there is one: as it was when the run was made."""
+        """The CrystFEL geometry used to read the images, if any, as it was when the run was created."""
         return self.path / "crystfel.geom"
 
     @property
     def control(self) -> Path:
-        """Where orders to a run that goes on are left."""
+        """The folder for orders to a run in progress."""
         return self.path / ".control"
 
     @property
     def optimisation(self) -> Path:
-        """Settings that were tried before the run, if that was asked for."""
+        """Settings that were tried before the run, if requested."""
         return self.path / "optimisation.json"
 
     @property
     def determined(self) -> Path:
-        """Lattices that were determined, once there are some."""
+        """The determined lattices, if any."""
         return self.path / "learnt.json"
 
     @classmethod
@@ -180,7 +180,7 @@ class RunFolder:
 
     @classmethod
     def find(cls, run: str, project: Path = Path()) -> RunFolder:
-        """Open the run that people name by its number in a project, or by its folder.
+        """Open a run given by its number in a project, or by its folder.
 
         Raises:
             RunFolderError: there is no such run.

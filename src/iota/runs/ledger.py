@@ -43,7 +43,7 @@ class Ledger:
             raise RunFolderError(cannot_write(path, error)) from error
 
     def append(self, result: FrameResult) -> None:
-        """Write one record; it is in the hands of the operating system when this returns.
+        """Write one record; the operating system has it when this returns.
 
         Raises:
             RunFolderError: the file system refuses.
@@ -104,7 +104,7 @@ class Piece(NamedTuple):
 
 
 class LedgerReader:
-    """Reads a ledger piece by piece as far as it goes, and later what was added; all readers of ledgers are made of it.
+    """Reads a ledger piece by piece, and later what was added; used by all code that reads ledgers.
 
     A frame counts once, whatever the ledger holds: of several records the first is taken, unless ``keep_repeated``.
     Lines that are no records are skipped.  A half-written last line is left for later.
@@ -125,7 +125,7 @@ class LedgerReader:
         self._tail: bytes | None = None if offset else b""  # last bytes that were read; None: not known
 
     def fits(self, file: BinaryIO) -> bool:
-        """Whether what was read last is still there: not in a ledger that was cut, replaced or edited before it."""
+        """Whether the part read last is unchanged: not if the ledger was cut, replaced or edited before it."""
         if self._tail is None:
             n = min(_TAIL_BYTES, self.offset)
             file.seek(self.offset - n)
@@ -134,11 +134,11 @@ class LedgerReader:
         return file.read(len(self._tail)) == self._tail
 
     def is_unchanged(self, file: BinaryIO) -> bool:
-        """Whether all that was read is still there, byte by byte; 1 s for 2 million frames."""
+        """Whether everything read so far is unchanged, byte by byte; 1 s for 2 million frames."""
         return checksum_of(file, self.offset) == self.checksum
 
     def read(self, file: BinaryIO, n_bytes: int = _PIECE_BYTES) -> Piece | None:
-        """Read complete lines from about so many bytes, one at least; None when there is none."""
+        """Read complete lines from about so many bytes, at least one; None if there is none."""
         file.seek(self.offset)
         checksum = self.checksum
         if self.offset == 0:
@@ -184,7 +184,7 @@ _NOTHING = Piece([], np.zeros(0, np.int64), np.zeros(0, np.uint64))
 
 
 def _decoded(data: bytes) -> tuple[list[FrameResult], npt.NDArray[np.int64], int]:
-    """Records among complete lines, where they begin, and how many lines are none; empty lines do not count."""
+    """Records among complete lines, their offsets, and the number of invalid lines; empty lines do not count."""
     ends = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == 10)
     starts = np.concatenate([np.zeros(1, dtype=np.int64), ends[:-1] + 1])
     if int((ends - starts).max()) <= _LONGEST:
@@ -205,7 +205,7 @@ def _decoded(data: bytes) -> tuple[list[FrameResult], npt.NDArray[np.int64], int
 
 
 def _record(line: bytes) -> FrameResult | None:
-    """The record that a line is; None where it is none, or one of a later version."""
+    """The record in a line; None if it is invalid or of a later version."""
     if len(line) > _LONGEST:
         return None
     try:
@@ -258,7 +258,7 @@ class LedgerRecords:
 
 
 def iterate_ledger(path: Path) -> LedgerRecords:
-    """The records one by one, of each frame one; other lines are skipped and counted.
+    """The records one by one, one for each frame; other lines are skipped and counted.
 
     Raises:
         RunFolderError: the ledger exists but cannot be read.
@@ -291,7 +291,7 @@ def read_ledger(path: Path, offset: int = 0, limit: int = -1) -> tuple[list[Fram
 
 
 def checksum_of(file: BinaryIO, n_bytes: int) -> int:
-    """CRC-32 of the first bytes of a ledger; of all of them when there are fewer."""
+    """CRC-32 of the first bytes of a ledger, or of all if there are fewer."""
     file.seek(0)
     checksum = 0
     while n_bytes > 0 and (data := file.read(min(n_bytes, _PIECE_BYTES))):
@@ -301,7 +301,7 @@ def checksum_of(file: BinaryIO, n_bytes: int) -> int:
 
 
 def remove_records(path: Path, outcomes: Collection[Outcome]) -> int:
-    """Take the records with some outcomes out of a ledger that nobody writes; readers see the old one or the new one.
+    """Remove the records with some outcomes from a ledger not in use; readers see the old or the new one.
 
     Returns:
         How many records were taken out.

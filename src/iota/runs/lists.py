@@ -23,7 +23,7 @@ def write_input_list(folder: RunFolder, frames: Iterable[FrameRef]) -> None:
 
 
 def append_input_list(folder: RunFolder, frames: Iterable[FrameRef], moved: Iterable[FrameRef] = ()) -> None:
-    """Add frames that arrived to ``input.lst``; those in ``moved`` are frames of it no more.
+    """Add new frames to ``input.lst``, and remove those in ``moved``.
 
     Raises:
         RunFolderError: the list cannot be written.
@@ -39,7 +39,7 @@ def append_input_list(folder: RunFolder, frames: Iterable[FrameRef], moved: Iter
 
 
 def _drop_half_line(file: BinaryIO) -> None:
-    """Cut off what a full disk left of the last line: its frame was never processed, and is found again."""
+    """Remove an incomplete last line left by a full disk: its frame was never processed, and is found again."""
     end = file.seek(0, os.SEEK_END)
     file.seek(max(0, end - _LONGEST_LINE))
     tail = file.read()
@@ -48,7 +48,7 @@ def _drop_half_line(file: BinaryIO) -> None:
 
 
 def read_input_list(folder: RunFolder) -> list[FrameRef]:
-    """Frames of a run, in order, without a look at the files.
+    """Frames of a run, in order, without checking the files.
 
     Raises:
         RunFolderError: the list cannot be read.
@@ -57,7 +57,7 @@ def read_input_list(folder: RunFolder) -> list[FrameRef]:
 
 
 def read_list(path: Path) -> list[FrameRef]:
-    """Frames of a list that IOTA wrote, in order, without a look at the files.
+    """Frames of a list written by IOTA, in order, without checking the files.
 
     Raises:
         RunFolderError: the list cannot be read.
@@ -85,12 +85,12 @@ def _frame(line: str) -> FrameRef:
 
 
 def with_recorded(frames: Sequence[FrameRef], recorded: Iterable[FrameRef]) -> list[FrameRef]:
-    """Frames of a list, and behind them those that have a record without being in it, as when it lost its end."""
+    """Frames of a list, followed by those with a record that are not in it, as after losing its end."""
     return list(dict.fromkeys([*frames, *recorded]))
 
 
 def write_outcome_lists(folder: RunFolder, frames: Sequence[FrameRef], outcomes: Mapping[FrameRef, Outcome]) -> None:
-    """Write a list for every outcome, empty ones too, and ``not_integrated.lst`` for all that ended otherwise.
+    """Write a list for every outcome, including empty ones, and ``not_integrated.lst`` for all but integrated frames.
 
     Frames that are not finished are in none of them.
     """
@@ -121,7 +121,7 @@ _OWN_LISTS = frozenset(("input", "not_integrated", *OUTCOMES))
 
 
 def write_named_list(place: Path, name: str, frames: Iterable[FrameRef]) -> Path:
-    """Write a list that a person named, ``NAME.lst``, in a run folder or a project; one of before is replaced.
+    """Write a list named by the user, ``NAME.lst``, in a run folder or a project; an existing one is replaced.
 
     Raises:
         UsageError: the name is none for a file, or that of a list which belongs to the run.

@@ -1,9 +1,9 @@
 """The lock that lets only one coordinator work on a run, also on file systems without locks.
 
-Three things say that a run is taken: the lock of the file system (``flock``) on ``.lock``; the process that is written
-into this file; and the one in ``state.json``.  The first is sure where it works.  Where it does not, as on Lustre
-mounted without it, or when somebody has deleted the file, a process of this machine is looked up, and one of another
-machine is watched: it gives a sign of life every second.
+Three things show that a run is in use: the lock of the file system (``flock``) on ``.lock``; the process recorded in
+this file; and the one in ``state.json``.  The first is reliable where it works.  Where it does not, as on Lustre
+mounted without it, or if the file was deleted, a process on this machine is looked up, and one on another machine is
+watched: it gives a sign of life every second.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _SETTLE_S = 1.0  # without locks of the file system: for another process that to
 
 
 class LostRunError(RunFolderError):
-    """Another process works on the run by now."""
+    """Another process has taken over the run."""
 
 
 class _Claim(msgspec.Struct, frozen=True):
-    """What is written in the lock file."""
+    """The contents of the lock file."""
 
     process: ProcessMark
     token: str  # of one lock
@@ -61,11 +61,11 @@ class RunLock:
 
     @property
     def is_lost(self) -> bool:
-        """Whether another process has taken the run; nothing is to be written into its folder any more."""
+        """Whether another process has taken the run; nothing may be written into its folder any more."""
         return bool(self._lost)
 
     def acquire(self, tell: Callable[[str], None] = lambda _: None) -> None:
-        """Take the run, unless it is held already.
+        """Acquire the run, unless this process already has it.
 
         Args:
             tell: is told when it takes some seconds.
@@ -103,7 +103,7 @@ class RunLock:
         self._keeper.start()
 
     def check(self) -> None:
-        """Find out whether the run is still ours; costs nothing most of the time.
+        """Check whether the run is still ours; usually takes no time.
 
         Raises:
             LostRunError: another process works on it.
@@ -135,7 +135,7 @@ class RunLock:
     # -- taking it
 
     def _refuse_if_taken(self, tell: Callable[[str], None], *, has_lock: bool) -> None:
-        """Look at what claims the run besides the lock of the file system.
+        """Check other claims to the run, besides the lock of the file system.
 
         Raises:
             RunFolderError: another coordinator has the run.
@@ -150,7 +150,7 @@ class RunLock:
             self._gone.add(process)
 
     def _claims(self, *, has_lock: bool) -> Iterator[tuple[ProcessMark, float]]:
-        """Other processes that claim the run, and when they gave their last sign (s since the epoch)."""
+        """Other processes that claim the run, and the times of their last signs of life (s since the epoch)."""
         assert self._file is not None
         claim = _claim(self._file)
         if claim is not None and claim.process != self._own.process:
@@ -165,7 +165,7 @@ class RunLock:
             yield mark, state.heartbeat
 
     def _watch(self, process: ProcessMark, last_sign: float, tell: Callable[[str], None]) -> None:
-        """Find out whether a process of another machine works on the run.
+        """Check whether a process on another machine is working on the run.
 
         Raises:
             RunFolderError: it does, or it did until a moment ago.
@@ -186,7 +186,7 @@ class RunLock:
                 raise self._busy(f"{process}, whose clock differs from the one here")
 
     def _signs(self) -> tuple[int, float]:
-        """What a process that works on the run changes every second."""
+        """The values that a process working on the run changes every second."""
         changed = 0
         with contextlib.suppress(OSError), self._path.open("rb") as file:  # opened: else network file systems remember
             changed = os.fstat(file.fileno()).st_mtime_ns
@@ -212,20 +212,20 @@ class RunLock:
     # -- keeping it
 
     def _keep(self) -> None:
-        """Give signs of life, and look whether the run is still ours; in a thread of its own."""
+        """Give signs of life, and check whether the run is still ours; in a separate thread."""
         while not self._over.wait(_BEAT_S) and not self._lost:
             with contextlib.suppress(OSError):  # a disk that is full or away for a while loses no run
                 self._look()
                 os.utime(self._path)
 
     def _look(self) -> None:
-        """Look whether another process has taken the run, and write the lock file again when it was deleted."""
+        """Check whether another process has taken the run, and restore the lock file if it was deleted."""
         with self._looking:
             self._lost = self._lost or self._taken_by()
             self._looked = time.time()
 
     def _taken_by(self) -> str:
-        """Which process has taken the run, empty for none; a lock file that was deleted or emptied is written again."""
+        """The process that has taken the run, empty if there is none; a deleted or emptied lock file is restored."""
         state = _state(self._folder)
         if state is not None and state.claims_work and state.process not in (None, self._own.process, *self._gone):
             return str(state.process)
@@ -268,7 +268,7 @@ def _flock(file: int) -> bool:
 
 
 def _claim(file: int | None) -> _Claim | None:
-    """What a lock file says; None where it says nothing, or what an earlier version wrote."""
+    """The contents of a lock file; None if it is empty or was written by an earlier version."""
     try:
         return None if file is None else msgspec.json.decode(os.pread(file, 4096, 0), type=_Claim)
     except (OSError, msgspec.DecodeError):

@@ -1,6 +1,6 @@
 """Stores how often each Miller index was measured in a run, by lattice, ``.miller_counts.npz``.
 
-It can be made again from the run's files at any time, so it may be deleted.
+It can be regenerated from the run's files at any time, so it may be deleted.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class LatticeCounts(msgspec.Struct, kw_only=True):
 
 
 class MillerCounts(msgspec.Struct, kw_only=True):
-    """What was counted so far."""
+    """The counts so far."""
 
     lattices: list[LatticeCounts]
     """The most frequent first."""
@@ -57,7 +57,7 @@ class MillerCounts(msgspec.Struct, kw_only=True):
 
     @property
     def version(self) -> int:
-        """Grows with each file that is written for one run."""
+        """Increases with each file written for a run."""
         return self.ledger_bytes
 
 
@@ -99,7 +99,7 @@ def write_miller_counts(folder: Path, found: MillerCounts) -> None:
 
 
 def read_miller_counts(folder: Path) -> MillerCounts | None:
-    """Read the file of a run folder; None when there is none, or none that this version understands."""
+    """Read the file of a run folder; None if there is none, or if this version cannot read it."""
     try:
         with np.load(folder / FILE_NAME, allow_pickle=False) as file:
             head = msgspec.json.decode(file["head"].tobytes(), type=_Head)

@@ -26,7 +26,7 @@ class FrameNames:
             self.give(frame, name)
 
     def add(self, frames: Iterable[FrameRef]) -> None:
-        """Name frames that have no name yet; of several with one stem none gets the short name."""
+        """Name frames that have no name yet; if several have the same stem, none of them gets the short name."""
         short = {frame: _numbered(_stem(frame.path), frame) for frame in frames if frame not in self._names}
         counts = Counter(short.values())
         clashing = []

@@ -11,20 +11,20 @@ import msgspec
 
 
 class ProcessMark(msgspec.Struct, frozen=True):
-    """One process.  Its number alone says little: numbers are used again, and each container counts its own."""
+    """One process.  Its ID alone is not sufficient: IDs are reused, and each container has its own."""
 
     host: str
     """Host name."""
     space: str
-    """Within which process numbers are unique: boot of the machine and namespace; empty if unknown."""
+    """Scope within which process IDs are unique: boot of the machine and namespace; empty if unknown."""
     process_id: int
-    """Process number."""
+    """Process ID."""
     started: int
     """Start of the process (clock ticks since boot)."""
 
     @property
     def lives(self) -> bool | None:
-        """Whether it lives; None where that cannot be seen from here."""
+        """Whether it is alive; None if this cannot be determined from here."""
         if not self.space or self.space != _own_space():
             return None
         try:
@@ -33,7 +33,7 @@ class ProcessMark(msgspec.Struct, frozen=True):
             return None if process_lives(self.process_id) else False
 
     def __str__(self) -> str:
-        """Return what people call it."""
+        """Return a description for users."""
         return f"process {self.process_id} on {self.host}"
 
 
@@ -60,7 +60,7 @@ def _started(process_id: int) -> int:
 
 
 def process_lives(process_id: int) -> bool:
-    """Whether there is a process of this number on this host."""
+    """Whether a process with this ID exists on this host."""
     try:
         os.kill(process_id, 0)
     except ProcessLookupError:

@@ -17,13 +17,13 @@ _encoder = msgspec.json.Encoder()
 
 
 def frame_digests(frames: Iterable[FrameRef]) -> Digests:
-    """64 bits of a hash of each frame, `[n_frames]`; two frames of a run have the same only in theory."""
+    """64 bits of a hash of each frame, `[n_frames]`; collisions within a run are practically impossible."""
     hashes = (hashlib.blake2b(_encoder.encode(frame), digest_size=8).digest() for frame in frames)
     return np.frombuffer(b"".join(hashes), dtype="<u8").astype(np.uint64)
 
 
 class SeenFrames:
-    """A set of digests that grows: 8 bytes a frame, and some microseconds for a handful of frames."""
+    """A growing set of digests: 8 bytes per frame, and some microseconds for a handful of frames."""
 
     def __init__(self, digests: Digests | None = None) -> None:
         self._parts: list[Digests] = []  # sorted, each at least twice as long as the next
@@ -31,7 +31,7 @@ class SeenFrames:
             self._parts.append(np.sort(digests))
 
     def add(self, digests: Digests) -> npt.NDArray[np.bool_]:
-        """Take digests in; returns which of them were not there before, of equal ones the first, `[n]`."""
+        """Add digests; returns which of them are new (only the first of equal ones), `[n]`."""
         is_new = np.zeros(len(digests), dtype=bool)
         is_new[np.unique(digests, return_index=True)[1]] = True
         for part in self._parts:

@@ -34,7 +34,7 @@ class BatchJob(msgspec.Struct, kw_only=True):
 
 
 class RunState(msgspec.Struct, kw_only=True):
-    """Where a run stands."""
+    """The state of a run."""
 
     status: Status
     """Status as the run last wrote it."""
@@ -47,17 +47,17 @@ class RunState(msgspec.Struct, kw_only=True):
     counts: dict[Outcome, int] = {}
     """Finished frames by outcome."""
     doing: str = ""
-    """What the run is doing, for people, e.g. "determining the lattice from 6"."""
+    """What the run is doing, for users, e.g. "determining the lattice from 6"."""
     reason: str = ""
     """Why it was aborted or failed."""
     jobs: list[BatchJob] = []
     """Jobs of a batch system in which it runs."""
     process_id: int = msgspec.field(default_factory=os.getpid)
-    """Process number of the coordinator."""
+    """Process ID of the coordinator."""
     host: str = msgspec.field(default_factory=socket.gethostname)
     """Host of the coordinator."""
     process: ProcessMark | None = None
-    """The same two, in a form that no other process can be mistaken for."""
+    """The coordinator, identified unambiguously across hosts, reboots and containers."""
     started: float = msgspec.field(default_factory=time.time)
     """Start of the coordinator (s since the epoch)."""
     heartbeat: float = 0.0
@@ -67,11 +67,11 @@ class RunState(msgspec.Struct, kw_only=True):
 
     @property
     def claims_work(self) -> bool:
-        """Whether it says that a process works on the run; that process may have been killed."""
+        """Whether, according to the file, a process is working on the run; it may have been killed."""
         return self.status in ("running", "watching")
 
     def write(self, path: Path) -> None:
-        """Replace the state file, with the heartbeat of now.
+        """Replace the state file, with the current time as heartbeat.
 
         Raises:
             RunFolderError: the file system refuses.
@@ -95,7 +95,7 @@ def read_state(path: Path) -> RunState:
 
 
 def is_at_work(state: RunState) -> bool:
-    """Whether somebody works on a run or will: its process lives, or its job waits; False for one that was killed."""
+    """Whether a run is being processed or is queued: its process is alive, or its job waits; False if it was killed."""
     if state.status == "queued":
         return True
     if not state.claims_work:

@@ -52,7 +52,7 @@ def orientation_error_deg(A: npt.ArrayLike, lattices: Sequence[dict[str, Any]]) 
 
 
 def merge(found: Sequence[FoundLattice], asu_hkl: npt.ArrayLike) -> tuple[FloatArray, IntArray]:
-    """Mean intensity and multiplicity [n] of each of ``asu_hkl`` [n, 3]: one scale a lattice, no other correction.
+    """Mean intensity and multiplicity [n] of each of ``asu_hkl`` [n, 3]: one scale per lattice, no other correction.
 
     The lattices' own indices have to be in the asymmetric unit.  Reflections that are not in ``asu_hkl``, such as
     absent ones, count for nothing.

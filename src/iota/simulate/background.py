@@ -51,7 +51,7 @@ class BackgroundMaps:
 
 
 def make_background(detector: Detector, beam: Beam, stop: BeamStop) -> BackgroundMaps:
-    """Maps for one geometry; they cost some tenths of a second and serve all frames."""
+    """Maps for one geometry; they take some tenths of a second and are used for all frames."""
     shape = detector.shape
     air = np.zeros(shape, dtype=np.float32)
     solvent = np.zeros(shape, dtype=np.float32)
@@ -98,7 +98,7 @@ def make_specks(detector: Detector, stop: BeamStop, rng: np.random.Generator) ->
 
 
 def air_scattering(q: FloatArray) -> FloatArray:
-    """Scattering of nitrogen gas at q = 1/d (1/A), in electrons^2 a molecule.
+    """Scattering of nitrogen gas at q = 1/d (1/A), in electrons^2 per molecule.
 
     Elastic part of a diatomic molecule: 2 f**2 (1 + sin(x) / x), x = 2 pi q r (Debye, Ann. Phys. 46 (1915) 809-823).
     Inelastic part of Z electrons with one form factor f / Z each: Z (1 - (f / Z)**2), Raman and Compton's formula in
@@ -122,7 +122,7 @@ def solvent_scattering(q: FloatArray) -> FloatArray:
 
 
 def _shadow(x_mm: FloatArray, y_mm: FloatArray, stop: BeamStop) -> FloatArray:
-    """What the beamstop lets through at laboratory x, y on the detector, 0 to 1, with soft edges."""
+    """Transmission of the beamstop at laboratory x, y on the detector, 0 to 1, with soft edges."""
     disc = _smooth_step(np.hypot(x_mm, y_mm) - stop.radius_mm, stop.edge_mm)
     under_arm = (1.0 - _smooth_step(np.abs(x_mm) - stop.arm_half_width_mm, stop.edge_mm)) * (y_mm > 0)
     return np.asarray(disc * (1.0 - (1.0 - stop.arm_transmission) * under_arm))

@@ -115,7 +115,7 @@ def _make_room(folder: Path, force: bool) -> None:
 
 
 def _remove_simulated(folder: Path) -> None:
-    """Delete what an earlier simulation wrote, by the names that its ``truth.json`` gives, and nothing else."""
+    """Delete the files of an earlier simulation that are named in its ``truth.json``, and nothing else."""
     try:
         truth = json.loads((folder / TRUTH_FILE).read_text(encoding="utf-8"))
         names = [truth["files"].replace("#####", f"{number:05d}") for number in range(1, truth["n_frames"] + 1)]
@@ -151,6 +151,6 @@ def _in_processes(
 
 
 def _leave_signals_to_the_first() -> None:
-    """An interrupt reaches all processes of a terminal: the first one deals with it and ends the others."""
+    """Ignore interrupts, which reach all processes of a terminal: the first one ends the others."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # whatever the first one does with it, which a fork inherits

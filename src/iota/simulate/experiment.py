@@ -60,7 +60,7 @@ class Frames:
 
 @dataclass(frozen=True)
 class Defects:
-    """Bad pixels a million: ``dead`` ones are marked as such in the data, ``hot`` ones count and are not marked."""
+    """Bad pixels per million: ``dead`` ones are marked as such in the data, ``hot`` ones count and are not marked."""
 
     dead_per_million: float = 100.0
     hot_per_million: float = 3.0
@@ -80,7 +80,7 @@ class Experiment:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse what has no meaning."""
+        """Refuse settings without a meaning."""
         for complaint in _complaints(self):
             raise UsageError(complaint)
 

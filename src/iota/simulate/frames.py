@@ -77,7 +77,7 @@ def prepare(experiment: Experiment) -> Prepared:
 
 
 def simulate_frame(experiment: Experiment, index: int) -> tuple[IntImage, FrameTruth]:
-    """Counts [rows, columns] of frame ``index`` (from 0) and what is true about it.
+    """Counts [rows, columns] of frame ``index`` (from 0), and the truth about it.
 
     Gaps are -1 and dead pixels -2. Panels are stacked along the rows. Depends on the settings and the index only.
     """
@@ -100,7 +100,7 @@ def simulate_frame(experiment: Experiment, index: int) -> tuple[IntImage, FrameT
 
 
 def draw_frame(experiment: Experiment, index: int, rng: np.random.Generator) -> tuple[str, list[Lattice]]:
-    """What lies in the beam on frame ``index``: ``blank``, ``weak`` or ``normal``, and its lattices."""
+    """Contents of the beam for frame ``index``: ``blank``, ``weak`` or ``normal``, and its lattices."""
     settings = experiment.frames
     start = _generator(experiment.seed, FRAME_STREAM).random(3)
     place = (start + (index + 1) * np.array([GOLDEN, SILVER, BRONZE])) % 1.0
@@ -135,7 +135,7 @@ def _draw_lattice(experiment: Experiment, place: float, rng: np.random.Generator
 
 
 def _add_lattice(prepared: Prepared, image: FloatImage, smooth: FloatImage, lattice: Lattice) -> LatticeTruth:
-    """Add the expected photons of one lattice to ``image`` and say what stands out of the background ``smooth``."""
+    """Add the expected photons of one lattice to ``image``, and report spots above the background ``smooth``."""
     experiment = prepared.experiment
     crystal, table = experiment.crystals[lattice.form], prepared.reflections[lattice.form]
     found = excite(lattice, table.hkl, experiment.beam, experiment.d_min_A(crystal))
@@ -177,7 +177,7 @@ def _add_lattice(prepared: Prepared, image: FloatImage, smooth: FloatImage, latt
 
 
 def _through_beamstop(prepared: Prepared, spots: Spots, smooth: FloatImage) -> tuple[FloatArray, FloatArray]:
-    """Part of each spot that the beamstop lets through (0 in gaps), and the background a pixel under it."""
+    """Fraction of each spot transmitted by the beamstop (0 in gaps), and the background per pixel under it."""
     n_fast, n_slow = spots.panel.size_px
     column = np.clip(spots.centre_px[:, 0].astype(np.int64), 0, n_fast - 1)
     row = np.clip(spots.centre_px[:, 1].astype(np.int64), 0, n_slow - 1) + spots.panel.row0

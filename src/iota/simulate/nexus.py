@@ -117,7 +117,7 @@ def _describe_detector(group: h5py.Group, detector: Detector) -> None:
 
 
 def _describe_panel(group: h5py.Group, chain: h5py.Group, panel: Panel, distance_mm: float, parent: str) -> None:
-    """A module: which part of the image it is, and where it is."""
+    """A module: its part of the image, and its position."""
     module = _group(group, panel.name, "NXdetector_module")
     module["data_origin"] = np.array([panel.row0, 0])
     module["data_size"] = np.array([panel.size_px[1], panel.size_px[0]])

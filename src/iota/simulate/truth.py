@@ -68,7 +68,7 @@ class FrameTruth:
 
 
 def experiment_truth(experiment: Experiment, n_frames: int, files: str) -> dict[str, Any]:
-    """What ``truth.json`` says: all settings, in the units of their names."""
+    """The contents of ``truth.json``: all settings, in the units of their names."""
     return {
         "format": "iota.simulate truth",
         "version": FORMAT_VERSION,
@@ -105,7 +105,7 @@ def intensities_file(form: str) -> str:
 
 
 def write_intensities(folder: Path, form: str, reflections: Reflections) -> None:
-    """Write h k l I, one unique reflection a line; absent reflections are not listed."""
+    """Write h k l I, one unique reflection per line; absent reflections are not listed."""
     rows = (
         f"{h} {k} {l} {intensity:.6g}\n"
         for (h, k, l), intensity in zip(reflections.asu_hkl, reflections.asu_intensity, strict=True)  # noqa: E741

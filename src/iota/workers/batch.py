@@ -1,4 +1,4 @@
-"""What a job of workers asks of Slurm, LSF, PBS, Torque, SGE or HTCondor: script, resources; starts nothing.
+"""Job scripts and resource requests for workers under Slurm, LSF, PBS, Torque, SGE or HTCondor; starts nothing.
 
 Only ``iota.workers.executors`` and ``iota.workers.cluster`` import this module, because Dask is optional.
 """
@@ -75,7 +75,7 @@ class BatchOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check(options: BatchOptions) -> None:
-    """Find out whether jobs can be submitted here.
+    """Check whether jobs can be submitted here.
 
     Raises:
         BackendError: the batch system is not there.
@@ -104,7 +104,7 @@ def script(options: BatchOptions) -> str:
 
 
 def job_keywords(options: BatchOptions) -> dict[str, Any]:
-    """What dask-jobqueue wants to know."""
+    """Arguments for dask-jobqueue."""
     keywords: dict[str, Any] = {
         "cores": options.cores,
         "processes": 1,
@@ -150,7 +150,7 @@ def cluster_class(options: BatchOptions) -> Any:
 
 
 def log_name(system: str, worker: str, job_id: str) -> str:
-    """What the batch system calls the log of a job."""
+    """The file name of the log of a job, as known to the batch system."""
     number = job_id.split(".")[0]
     return {
         "slurm": f"{JOB_NAME}-{number}.err",

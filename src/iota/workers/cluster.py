@@ -1,7 +1,7 @@
 """Workers in jobs of a batch system (Slurm and others), started through Dask, as many as there is work for.
 
-A job holds one Dask worker, and that a pool of processes like the one on this machine: a frame that crashes or hangs
-costs that frame only.  A job that is lost costs no frame: the coordinator has those in flight tried once more.
+A job contains one Dask worker with a pool of processes like that of a local run: a frame that crashes or hangs
+costs only that frame.  A lost job costs no frame: the frames in progress are tried once more.
 Only ``iota.workers.executors`` imports this module, because Dask is optional.
 """
 
@@ -82,7 +82,7 @@ class ClusterWorkers:
         threading.Thread(target=self._look_after_queue, name="queue", daemon=True).start()
 
     def submit(self, tasks: Sequence[Task]) -> concurrent.futures.Future[list[Report]]:
-        """Queue tasks for one process; the future gives its reports of the first of them, at least of one."""
+        """Queue tasks for one process; the future returns reports of the first of them, at least of one."""
         ours: concurrent.futures.Future[list[Report]] = concurrent.futures.Future()
         ours.set_running_or_notify_cancel()
         if self._refused is not None:
@@ -112,7 +112,7 @@ class ClusterWorkers:
         return [job for _, job in self._jobs]
 
     def stop(self) -> None:
-        """End all jobs, also those that wait in the queue; what they were doing is dropped."""
+        """End all jobs, including queued ones; tasks in progress are discarded."""
         left = ", ".join(job.id for job in self.jobs() if job.state != "ended")
         self._stopped = True
         self._over.set()
@@ -126,7 +126,7 @@ class ClusterWorkers:
             logger.warning("Jobs of this run may be left in the queue (%r): %s", error, left or "none")
 
     def _feed(self) -> int:
-        """Give Dask as many bundles as there are processes now, and return for how many jobs there is work.
+        """Give Dask as many bundles as there are processes, and return the number of jobs for which there is work.
 
         A job that is lost counts against every bundle that Dask has sent to it, begun or not: so it gets none to keep.
         """
@@ -139,7 +139,7 @@ class ClusterWorkers:
             return math.ceil((len(self._waiting) + len(self._in_work)) / self._options.cores)
 
     def _done(self, ours: concurrent.futures.Future[Any]) -> None:
-        """Pass the end of a bundle on; called in a thread of Dask's."""
+        """Pass on the result of a bundle; called in a thread of Dask."""
         with self._lock:
             inner = self._in_work.pop(ours, None)
         if inner is None or ours.done():
@@ -159,7 +159,7 @@ class ClusterWorkers:
         self._jobs.append((name, BatchJob(id=job_id, method=self._options.system, log=str(log))))
 
     def _was_refused(self, why: str) -> bool:
-        """Stop the run when the batch system took none of its jobs; returns whether to try again."""
+        """Stop the run if the batch system accepted none of its jobs; returns whether to try again."""
         if self._jobs or self._stopped:
             logger.warning("A job was rejected by %s: %s", self._options.system, why)
             return not self._stopped
@@ -167,11 +167,11 @@ class ClusterWorkers:
         return False
 
     def _connected(self) -> set[Any]:
-        """Names of the workers that answer."""
+        """Names of the workers that respond."""
         return {worker["name"] for worker in self._cluster.scheduler_info["workers"].values()}
 
     def _look_after_queue(self) -> None:
-        """Submit jobs again that were taken out of the queue, or ended, before they began; in a thread of its own."""
+        """Submit jobs again that were removed from the queue, or ended, before they started; in a separate thread."""
         answers = True
         while not self._over.wait(_ASK_EVERY_S):
             waiting = [(name, job) for name, job in self._jobs if job.state == "queued"]
@@ -191,7 +191,7 @@ class ClusterWorkers:
                 self._vanished(gone)
 
     def _vanished(self, gone: list[tuple[str, BatchJob]]) -> None:
-        """Submit jobs again that are gone before they began, or end the run when that is of no use."""
+        """Submit jobs again that vanished before they started, or end the run if this does not help."""
         self._n_vanished += 1
         ids = ", ".join(job.id for _, job in gone)
         if self._n_vanished < _TRIES:
@@ -214,14 +214,14 @@ class ClusterWorkers:
             job.state = "ended"
 
     async def _forget(self, names: list[str]) -> None:
-        """Have no job under a name, so that one is submitted if there is work for it; in Dask's loop."""
+        """Forget the job of a name, so that one is submitted if there is work for it; in Dask's loop."""
         for name in names:
             job = self._cluster.workers.pop(name, None)
             if job is not None:
                 await job.close()
 
     def _give_up(self, error: BackendError) -> None:
-        """End the run: no task that is left will be done."""
+        """End the run: none of the remaining tasks is executed."""
         self._refused = error
         with self._lock:
             unfinished = [*self._in_work, *(future for _, future in self._waiting)]
@@ -232,7 +232,7 @@ class ClusterWorkers:
 
 
 class _AdaptToWork(Adaptive):  # type: ignore[misc]
-    """As many jobs as there are tasks for; Dask's own rule needs to know how long tasks take."""
+    """As many jobs as there are tasks for; Dask's own rule requires the duration of tasks."""
 
     def __init__(self, cluster: Any, n_jobs_wanted: Callable[[], int], **keywords: Any) -> None:
         self._n_jobs_wanted = n_jobs_wanted
@@ -264,7 +264,7 @@ class _FramePool(WorkerPlugin):  # type: ignore[misc]
 
 
 def _run_in_pool(tasks: Sequence[Task]) -> list[Report]:
-    """Run a bundle of tasks in the job that this is called in."""
+    """Run a bundle of tasks in the current job."""
     frame_pool = distributed.get_worker().plugins[_PLUGIN]
     try:
         return cast("list[Report]", frame_pool.pool.submit(tasks).result())
@@ -307,7 +307,7 @@ def _open_cluster(options: BatchOptions, accepted: Callable[[str, str], None], r
 
 
 def _security() -> Any:
-    """Keys for this run, so that nobody else on the network can connect; None where they cannot be made."""
+    """Keys for this run, so that nobody else on the network can connect; None if they cannot be made."""
     if importlib.util.find_spec("cryptography") is None:
         logger.warning("Workers connect without encryption: install the package cryptography.")
         return None
@@ -315,12 +315,12 @@ def _security() -> Any:
 
 
 def _number(job: BatchJob) -> str:
-    """Number of a job without what a system adds to it."""
+    """Number of a job without the suffix added by some systems."""
     found = re.match(r"\d+", job.id)
     return found[0] if found else job.id
 
 
 def _own_words(error: Exception) -> str:
-    """What a submit command said, without what Dask says about it."""
+    """Output of a submit command, without what Dask adds to it."""
     found = re.search(r"stderr:\n(.+)", str(error), re.DOTALL)
     return " ".join((found[1] if found else str(error)).split()).rstrip(".") + "."

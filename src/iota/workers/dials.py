@@ -1,6 +1,6 @@
 """Forks worker processes from one that has imported DIALS.
 
-The coordinator itself never imports DIALS (1.2 s); what it must know of it, it asks.
+The coordinator itself never imports DIALS (1.2 s); questions about it are answered by this process.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 def start() -> ForkServerContext:
-    """Start the process that imports DIALS, if it does not run yet, and do not wait for it.
+    """Start the process that imports DIALS, if it is not running yet, without waiting for it.
 
     Returns:
         The context of ``multiprocessing`` in which to make processes; they begin as soon as DIALS is there.
@@ -52,7 +52,7 @@ def start() -> ForkServerContext:
 
 
 def ask(question: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
-    """The answer of a function of :mod:`iota.engine.frame.questions`, which is called in a process that has DIALS.
+    """The result of a function of :mod:`iota.engine.frame.questions`, called in a process that has DIALS.
 
     Raises:
         BackendError: DIALS cannot be loaded, crashed, or did not answer in time.
@@ -76,7 +76,7 @@ def ask(question: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T
 
 
 class _CrashError(Exception):
-    """The process that has DIALS ended."""
+    """The process with DIALS has ended."""
 
 
 def _answer_of(question: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
@@ -93,7 +93,7 @@ def _answer_of(question: Callable[P, T], *arguments: P.args, **keywords: P.kwarg
 
 
 def no_more_questions() -> None:
-    """Have nothing in this process look after the one that answers; a later question is answered by another one."""
+    """Detach this process from the one that answers; a later question is answered by another one."""
     if _answering.cache_info().currsize:
         _answering().stop()
         _answering.cache_clear()

@@ -25,7 +25,7 @@ class RunWorkers(Workers, Protocol):
         """Jobs of a batch system that the workers run in; none on this machine."""
 
     def stop(self) -> None:
-        """End all workers; what they were doing is dropped."""
+        """End all workers; tasks in progress are discarded."""
 
 
 class LocalWorkers(LocalPool):
@@ -37,7 +37,7 @@ class LocalWorkers(LocalPool):
 
 
 def check_workers(mp: Any, run_folder: Path) -> None:
-    """Find out whether such workers can be had, before anything is written for them.
+    """Check whether such workers are available, before anything is written for them.
 
     Raises:
         UsageError: the parameters do not fit one another, or how the command was started.
@@ -55,7 +55,7 @@ def check_workers(mp: Any, run_folder: Path) -> None:
 
 
 def make_workers(mp: Any, config: EngineConfig) -> RunWorkers:
-    """Workers as the ``mp`` scope of the parameters asks for them.
+    """Workers as specified by the ``mp`` scope of the parameters.
 
     Raises:
         UsageError: the parameters do not fit one another, or how the command was started.
@@ -71,7 +71,7 @@ def make_workers(mp: Any, config: EngineConfig) -> RunWorkers:
 
 
 def job_script_text(mp: Any, run_folder: Path) -> str:
-    """What would be submitted or started for a run, for people; nothing is written or started.
+    """Description of what would be submitted or started for a run; nothing is written or started.
 
     Raises:
         UsageError: the parameters do not fit one another.
@@ -95,7 +95,7 @@ def job_script_text(mp: Any, run_folder: Path) -> str:
 
 
 def _with_dask() -> tuple[Any, Any]:
-    """Import what speaks to batch systems, ``batch`` and ``cluster``; they need optional packages."""
+    """Import the modules for batch systems, ``batch`` and ``cluster``; they need optional packages."""
     try:
         from iota.workers import batch, cluster  # need dask, an optional package
     except ImportError as error:

@@ -24,7 +24,7 @@ CONSTS.sleep_unit = 0.2
 
 
 class _UntilOutgrown(int):
-    """Pebble's ``max_tasks`` for processes that end, between two bundles, when they hold too much memory.
+    """Pebble's ``max_tasks`` for processes that end, between two bundles, if they use too much memory.
 
     Pebble compares it with the number of bundles that a process has done, in that process, before it takes the next.
     """
@@ -34,7 +34,7 @@ class _UntilOutgrown(int):
 
 
 class LocalPool:
-    """Processes that have DIALS and take one bundle of tasks after another.
+    """Processes with DIALS that execute one bundle of tasks after another.
 
     When a task exceeds its time limit, or its process dies, the future of its bundle raises, and another process takes
     the place; no other bundle notices.  Nor does any when a process that has grown is replaced.
@@ -47,7 +47,7 @@ class LocalPool:
         time_limit_s: float,
         engine: ModuleType = worker,
     ) -> None:
-        """Start the pool; processes are made when there is work.
+        """Start the pool; processes are started when there is work.
 
         Args:
             n_processes: how many.
@@ -67,13 +67,13 @@ class LocalPool:
         )
 
     def submit(self, tasks: Sequence[Task] | Sequence[ConvertTask]) -> concurrent.futures.Future[list[Any]]:
-        """Queue tasks for one process; the future gives its reports of the first of them, at least of one."""
+        """Queue tasks for one process; the future returns reports of the first of them, at least of one."""
         future: concurrent.futures.Future[list[Any]] = self._pool.schedule(
             run_bundle, args=(self._run, tasks), timeout=self.time_limit_s
         )
         return future
 
     def stop(self) -> None:
-        """End all processes; what they were doing is dropped."""
+        """End all processes; tasks in progress are discarded."""
         self._pool.stop()
         self._pool.join()

@@ -1,7 +1,7 @@
 """Workers started by ``mpirun``: rank 0 is the coordinator, each other rank processes frames.
 
-Every process runs its frames in a process of its own, so that a frame that crashes or hangs costs that frame only. A
-process of MPI that dies ends all of them, as MPI has it; the run folder can be resumed.
+Every rank runs its frames in a separate process, so that a frame that crashes or hangs costs only that frame. As usual
+with MPI, the death of one rank ends all of them; the run can be resumed.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
 
 
 def n_ranks() -> int:
-    """How many processes MPI started, 1 without MPI."""
+    """Number of processes started by MPI, 1 without MPI."""
     return max(_environment_number(_SIZES), 1)
 
 
 def is_serving_rank() -> bool:
-    """Whether MPI started this process, and not as the first."""
+    """Whether this process was started by MPI and is not the first."""
     return _environment_number(_RANKS) > 0
 
 
@@ -58,13 +58,13 @@ def serve() -> int:
 
 
 def _end_last(*_: object) -> None:
-    """Let the first process say what it has to: Open MPI kills it the moment another one has followed its SIGTERM."""
+    """Let the first process finish its output: Open MPI kills it as soon as another one has followed its SIGTERM."""
     time.sleep(_END_LAST_S)
     os._exit(128 + signal.SIGTERM)
 
 
 def release(exit_status: int) -> None:
-    """Let the other processes go when the first one ends, whatever it did; without MPI nothing happens.
+    """Release the other processes when the first one ends, for whatever reason; does nothing without MPI.
 
     Where they still work on frames that nobody waits for, they are ended at once.
     """
@@ -84,7 +84,7 @@ def release(exit_status: int) -> None:
 
 
 def check() -> None:
-    """Find out whether there are other processes to serve this one.
+    """Check whether there are other processes to serve this one.
 
     Raises:
         UsageError: there is none.
@@ -101,7 +101,7 @@ class MpiWorkers:
     """Processes that ``mpirun`` started, all but the first."""
 
     def __init__(self, config: EngineConfig, time_limit_s: float) -> None:
-        """Give the other processes what they need to know.
+        """Send the configuration to the other processes.
 
         Raises:
             UsageError: there is no other process.
@@ -117,7 +117,7 @@ class MpiWorkers:
         self._executor = self._context.__enter__()
 
     def submit(self, tasks: Sequence[Task]) -> concurrent.futures.Future[list[Report]]:
-        """Queue tasks for one worker; the future gives its reports of the first of them, at least of one."""
+        """Queue tasks for one worker; the future returns reports of the first of them, at least of one."""
         future: concurrent.futures.Future[list[Report]] = self._executor.submit(_run_in_pool, tasks)
         self._in_work.add(future)
         future.add_done_callback(self._in_work.discard)
@@ -128,7 +128,7 @@ class MpiWorkers:
         return []
 
     def stop(self) -> None:
-        """End all workers, or have them ended by :func:`release` when they are not done."""
+        """End all workers, or let :func:`release` end them if they are busy."""
         global _unfinished
         if self._in_work:
             _unfinished = True

@@ -10,12 +10,12 @@ from iota.records import Report, Task
 
 
 class Workers(Protocol):
-    """What the coordinator needs of workers."""
+    """The interface between the coordinator and workers."""
 
     n_processes: int
 
     def submit(self, tasks: Sequence[Task]) -> concurrent.futures.Future[list[Report]]:
-        """Queue tasks for one worker; the future gives its reports of the first of them, at least of one."""
+        """Queue tasks for one worker; the future returns reports of the first of them, at least of one."""
 
     def stop(self) -> None:
-        """End all workers; what they were doing is dropped."""
+        """End all workers; tasks in progress are discarded."""

@@ -23,7 +23,7 @@ _NO_JOB = "No unfinished job found"  # bjobs calls this a failure in some releas
 
 
 def numbers_in_queue(system: str) -> set[str]:
-    """Numbers of this user's jobs that wait or run, without what a system adds to them (``12`` of ``12.server``).
+    """Numbers of this user's queued and running jobs, without suffixes (``12`` of ``12.server``).
 
     Args:
         system: as in ``mp.method``.
@@ -43,7 +43,7 @@ def numbers_in_queue(system: str) -> set[str]:
 
 
 def _number(line: str, system: str) -> re.Match[str] | None:
-    """The number of the job that a line is about; None for headings and jobs that are over."""
+    """The number of the job in a line; None for headings and finished jobs."""
     columns = line.split()
     if system in ("pbs", "torq") and columns[_STATE_OF_PBS : _STATE_OF_PBS + 1] in (["C"], ["F"]):
         return None

@@ -18,11 +18,11 @@ Submit = Callable[[Sequence[Any]], concurrent.futures.Future[list[Any]]]
 
 
 class JobLostError(Exception):
-    """The job of a batch system, in which a task was done, is gone."""
+    """The batch job in which a task was running is gone."""
 
 
 class LostTwiceError(Exception):
-    """The process of a task was lost, and so was that of its second try."""
+    """The process of a task was lost, and that of its second try as well."""
 
     def __init__(self, last: BaseException) -> None:
         super().__init__(str(last))
@@ -30,7 +30,7 @@ class LostTwiceError(Exception):
 
 
 class SecondTries:
-    """Submits tasks, and a task whose process or job is lost once more.
+    """Submits tasks, and resubmits a task once if its process or job is lost.
 
     Only a task that went alone is to blame, or might be; several that went together are for the caller to take apart.
     Those that were killed (signal 9), or lost with their job, are tried again one at a time: what ended them is mostly
@@ -44,7 +44,7 @@ class SecondTries:
         self._lock = threading.Lock()
 
     def submit(self, tasks: Sequence[Any]) -> concurrent.futures.Future[list[Any]]:
-        """Queue tasks for one process; the future gives what comes of them."""
+        """Queue tasks for one process; the future returns their reports."""
         ours: concurrent.futures.Future[list[Any]] = concurrent.futures.Future()
         ours.set_running_or_notify_cancel()
         self._submit(tasks).add_done_callback(lambda done: self._tried_once(tasks, ours, done))
@@ -69,7 +69,7 @@ class SecondTries:
             self._try_again(tasks, ours, lambda: None)
 
     def _next(self) -> None:
-        """Try one of those again that were killed, if none is being tried."""
+        """Repeat one of the killed tasks, if none is being repeated."""
         with self._lock:
             if self._is_one_in_work or not self._waiting:
                 return

@@ -1,7 +1,6 @@
 """Submits a whole run as one job, with ``mp.submit_command`` for systems that are not built in.
 
-What people write in these commands never reaches a shell of ours: it is split into words, and the words are the
-arguments of a process.
+These commands are never passed to a shell by IOTA: they are split into words, which are the arguments of a process.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _KILLERS = {
 
 
 def is_asked_for(mp: Any) -> bool:
-    """Whether the whole run is to be submitted.
+    """Whether the whole run is to be submitted as a job.
 
     Raises:
         ParameterError: a submit command is asked for and missing.
@@ -77,7 +76,7 @@ def submit_words(mp: Any, command: list[str], run_folder: Path) -> list[str]:
 
 
 def check_own(script: Path) -> None:
-    """See that the script of a run folder is this user's own, since a command that it names is about to be run.
+    """Check that the script of a run folder belongs to this user, since a command in it is about to be run.
 
     Raises:
         UsageError: it is somebody else's.
@@ -114,7 +113,7 @@ def submit(mp: Any, run_folder: Path) -> BatchJob:
 
 
 def submitted_job(run_folder: Path) -> BatchJob | None:
-    """The job that a run folder was submitted as, None where it was not."""
+    """The job as which a run folder was submitted, None if it was not."""
     try:
         job = msgspec.json.decode(_job_path(run_folder).read_bytes(), type=BatchJob)
     except (OSError, msgspec.DecodeError):
@@ -124,7 +123,7 @@ def submitted_job(run_folder: Path) -> BatchJob | None:
 
 
 def cancel(mp: Any, job: BatchJob) -> None:
-    """End a job with ``mp.kill_command``, or with what goes with a well-known submit command.
+    """End a job with ``mp.kill_command``, or with the counterpart of a known submit command.
 
     Raises:
         UsageError: it fails, or how to end the job is not known.
@@ -138,7 +137,7 @@ def cancel(mp: Any, job: BatchJob) -> None:
 
 
 def job_id(text: str) -> str:
-    """The job's number in what a submit command printed; empty where there is none."""
+    """The job number in the output of a submit command; empty if there is none."""
     for pattern in _JOB_IDS:
         found = re.search(pattern, text, re.IGNORECASE)
         if found:
@@ -147,7 +146,7 @@ def job_id(text: str) -> str:
 
 
 def script_path(run_folder: Path) -> Path:
-    """Where the script for ``<iota_script>`` lies."""
+    """Path of the script for ``<iota_script>``."""
     return run_folder / "job.sh"
 
 

@@ -168,6 +168,7 @@ def test_words_to_avoid_are_found_in_pages_and_messages_but_not_in_code(project)
         'print("Rings "\n      f"of ice at {x} A; none foretold.")\n'
     )
     assert list(words.problems(project)) == [
+        "docs/decisions/1.md:1: not 'Rings of ice' but ice rings.",
         "docs/one.md:2: not 'rings of ice' but ice rings.",
         "src/iota/code.py:5: not 'Rings of ice' but ice rings.",
         "src/iota/code.py:5: not 'foretold' but predicted.",

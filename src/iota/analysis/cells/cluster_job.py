@@ -33,7 +33,7 @@ class FoundCluster(msgspec.Struct, kw_only=True):
 
 
 def find_clusters(question: ClusterQuestion, tell: Tell = lambda share: None) -> list[FoundCluster]:
-    """Find clusters in what is finished of a run, saying how far it is.
+    """Cluster the cells of the finished frames of a run, and report progress.
 
     Raises:
         RunFolderError: the run cannot be read, or its lists not be written.

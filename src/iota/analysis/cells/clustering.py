@@ -166,7 +166,7 @@ def _describe(cells: Floats, codes: Codes, symmetries: Symmetries) -> Cluster:
 
 
 class CellClusters:
-    """Cells of a run, also of one that goes on: clustered again each time that they have grown by a tenth."""
+    """Clusters of a run, also while it continues: updated when the number of cells has grown by a tenth."""
 
     def __init__(self, threshold_A2: float | None = None, least: int = 5) -> None:
         self._threshold_A2, self._least = threshold_A2, least
@@ -177,7 +177,7 @@ class CellClusters:
         self._clusters: list[Cluster] = []
 
     def add(self, result: FrameResult) -> None:
-        """Take the lattices of a frame."""
+        """Add the lattices of a frame."""
         if not result.lattices:
             return
         for lattice in result.lattices:
@@ -188,7 +188,7 @@ class CellClusters:
         self._frames.append(result.frame)
 
     def clusters(self) -> list[Cluster]:
-        """Clusters of all cells that there are, or of nine tenths of them, the largest first."""
+        """Clusters of all cells so far, or of at least nine tenths of them, the largest first."""
         if len(self._codes) > _GROWTH * len(self._labels):
             cells, codes = np.array(self._cells).reshape(-1, 6), np.array(self._codes)
             symmetries = list(self._codes_of)
@@ -218,7 +218,7 @@ def cluster_cells(
         progress: called with the share of the work that is done, 0 to 1.
 
     Returns:
-        Clusters, the largest first; none when nothing was integrated.
+        Clusters, the largest first; none if nothing was integrated.
     """
     collected = CellClusters(threshold_A2, least)
     integrated: Iterable[FrameResult] = (result for result in results if result.lattices)

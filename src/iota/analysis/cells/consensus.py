@@ -34,14 +34,14 @@ Floats = npt.NDArray[np.float64]
 
 
 class Candidate(msgspec.Struct, kw_only=True):
-    """Another lattice or symmetry that lattices of a run voted for."""
+    """Another lattice or symmetry that was found in the run."""
 
     bravais: str
     """Bravais symbol, e.g. tP."""
     space_group: str
     """Hermann-Mauguin symbol."""
     n_lattices: int
-    """Lattices that voted for it."""
+    """Lattices of this type and cell."""
     unit_cell: Cell
     """Median (A, degrees)."""
     relation: str
@@ -66,13 +66,13 @@ class Consensus(msgspec.Struct, kw_only=True):
     share_interval: tuple[float, float] = (0.0, 1.0)
     """95 % confidence interval of this fraction (Wilson, J. Am. Stat. Assoc. (1927) 22, 209)."""
     is_close: bool = False
-    """Whether the best candidate may well have as many votes."""
+    """Whether the best candidate is not significantly less frequent."""
     metric_symmetry: str = ""
     """Space group of a higher symmetry that the median cell allows; empty if there is none."""
     metric_cell: Cell | None = None
     """The cell in that symmetry."""
     candidates: list[Candidate] = []
-    """Other lattices, those with the most votes first."""
+    """Other lattices, the most frequent first."""
     n_multiples: int = 0
     """Other lattices that are super- or subcells of it, of index 2 to 4, minus those expected by chance."""
     n_unlike: int = 0
@@ -227,7 +227,7 @@ def _relation(first: Cell, other: Cell) -> str:
 
 
 def _add_metric_symmetry(found: Consensus) -> None:
-    """Say when the median cell allows a higher symmetry than most lattices were indexed in."""
+    """Report a higher symmetry that the median cell allows, if most lattices were indexed in a lower one."""
     best = metric_symmetries(niggli_cell(found.unit_cell, found.space_group), MEDIAN_DISTORTION_DEG)[0]
     if best.bravais != found.bravais and point_group_order(best.space_group) > point_group_order(found.space_group):
         found.metric_symmetry, found.metric_cell = best.space_group, best.unit_cell

@@ -48,7 +48,7 @@ class _Shape:
         return distances
 
     def holds(self, points: Floats) -> npt.NDArray[np.bool_]:
-        """Whether points `[n, d]` are no strays."""
+        """Whether points `[n, d]` are not outliers."""
         inside: npt.NDArray[np.bool_] = self.squared(points) < self.limit
         return inside
 
@@ -140,7 +140,7 @@ def _log_density(near: Floats) -> Floats:
 def _distinct(
     points: Floats, labels: Labels, log_density: Floats, fourth: Floats, reach: float
 ) -> tuple[Labels, dict[int, _Shape]]:
-    """The clusters that are no wider than reach and significant against their surroundings, without their strays."""
+    """The clusters that are narrow enough and significant against their surroundings, without outliers."""
     found = np.full_like(labels, -1)
     free = np.ones(len(points), dtype=bool)  # of clusters that were found
     shapes = {}
@@ -162,7 +162,7 @@ def _distinct(
 
 
 def _chance(points: Floats, shape: _Shape) -> float:
-    """Expected number of such crowds in a density that has no peak.
+    """Expected number of clusters of this kind in a density without a peak.
 
     Where the density has no peak, the number of points within a radius grows as a power of it.  The power follows from
     the surroundings; a point within a larger radius is then one within the radius of the cluster with a known
@@ -184,7 +184,7 @@ def _chance(points: Floats, shape: _Shape) -> float:
 
 
 def _dimension(near: Floats) -> float:
-    """How many directions points spread in (Levina & Bickel, Adv. Neural Inf. Process. Syst. (2004) 17, 777)."""
+    """Number of dimensions in which points spread (Levina & Bickel, Adv. Neural Inf. Process. Syst. (2004) 17, 777)."""
     inverse = np.mean(np.log(near[:, -1:] / near[:, :-1]), axis=1)
     typical = float(np.median(inverse))
     return float(np.clip(1.0 / typical, 1.0, 6.0)) if typical > 0 else 1.0
@@ -193,7 +193,7 @@ def _dimension(near: Floats) -> float:
 def _basins(
     neighbours: npt.NDArray[np.intp], linked_: npt.NDArray[np.bool_], log_density: Floats, prominence: float
 ) -> Labels:
-    """Peak of each point, after peaks without prominence were joined with higher ones."""
+    """Peak of each point, after peaks that are not prominent were merged with higher ones."""
     n, k = neighbours.shape
     own = np.arange(n)
     heights = np.where(linked_, log_density[neighbours], -np.inf)
@@ -229,7 +229,7 @@ def _root(root: list[int], k: int) -> int:
 
 
 def _shape(members: Floats, log_density: Floats) -> _Shape | None:
-    """Centre and spread of a cluster without its strays; None if it has too few members.
+    """Centre and spread of a cluster without its outliers; None if it has too few members.
 
     The spread of few members is nearly that of a ball, since they do not say how it differs in seven directions.
     """
@@ -254,7 +254,7 @@ def _shape(members: Floats, log_density: Floats) -> _Shape | None:
 
 
 def linked(points: Floats, threshold: float) -> Labels:
-    """Cluster points by single linkage: whoever is nearer than the threshold to a member is one.
+    """Cluster points by single linkage: a point closer than the threshold to a member is a member.
 
     Returns:
         Cluster of each point, `[n]`, the largest first.
@@ -280,7 +280,7 @@ def linked(points: Floats, threshold: float) -> Labels:
 
 
 def _linked_pairs(points: Floats, threshold: float) -> Labels:
-    """Single linkage from all pairs of points; needs none of scipy, which takes longer to import than this takes."""
+    """Single linkage from all pairs of points, without scipy, which takes longer to import than this takes."""
     near = np.linalg.norm(points[:, None] - points, axis=2) <= threshold
     first = np.argmax(near, axis=1)  # of the points known to be linked to each
     while True:

@@ -10,7 +10,7 @@ OTHER_TYPE, OTHER_CELL, NO_FILES = "of another Bravais type", "with another unit
 
 
 def reason_to_exclude(result: FrameResult, lattice: Lattice, consensus: Consensus, uc_tolerance: float | None) -> str:
-    """Why a lattice of a frame is left out, in words that follow "lattices"; empty if it is not.
+    """Why a lattice is excluded, in words that follow "lattices"; empty if it is not.
 
     Its cell has to be in the setting of the consensus, so that its indices mean the same reflections.
 

@@ -1,8 +1,8 @@
 """Recognises supercells and subcells of small index.
 
-Without a known cell many frames are indexed with a multiple or a fraction of the true cell.  Each of these cells is
-evidence for the true lattice as much as for itself: the true lattice is the one of which most cells are multiples or
-fractions, while a multiple of it has few other relatives.
+Without a known cell, many frames are indexed with a multiple or a fraction of the true cell.  Each of these cells
+supports the true lattice as much as itself: the true lattice is the one of which most cells are multiples or
+fractions, whereas a multiple of it has few other relatives.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class CellTree:
         return self._near(relatives(metric_tensors(cell)[0]), spread)
 
     def by_chance(self, cell: Cell, spread: float) -> float:
-        """How many cells would be relatives of such a lattice by chance.
+        """Number of cells expected to be relatives of such a lattice by chance.
 
         The mean over lattices strained by several per cent, with the same density of cells but no crystal.
         """

@@ -13,7 +13,7 @@ Z_95 = 1.96  # standard deviations within which 95 % of a normal distribution li
 def wilson_intervals(
     successes: npt.NDArray[np.int64], trials: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Limits of shares within which the true ones lie with 95 %; trials > 0.
+    """Limits of the 95 % confidence intervals of fractions; trials > 0.
 
     Source: Wilson, J. Am. Stat. Assoc. (1927) 22, 209.
     """
@@ -25,7 +25,7 @@ def wilson_intervals(
 
 
 def wilson_interval(n: int, n_all: int) -> tuple[float, float]:
-    """The same for one share; 0 to 1 when nothing was counted."""
+    """The same for one fraction; 0 to 1 if there were no trials."""
     if n_all == 0:
         return 0.0, 1.0
     p = n / n_all
@@ -36,7 +36,7 @@ def wilson_interval(n: int, n_all: int) -> tuple[float, float]:
 
 
 def percent(part: int, whole: int) -> str:
-    """A share as people write it; never 0 % for what is there nor 100 % for what is not all."""
+    """A fraction as text, in percent; never 0 % for a fraction above 0, nor 100 % for one below 1."""
     share = 100 * part / max(whole, 1)
     if 0 < share < 0.1:
         return "<0.1 %"

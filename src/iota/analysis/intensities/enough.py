@@ -24,7 +24,7 @@ _SHAPES = np.geomspace(0.1, 100.0, 41)  # of gamma distributions of rates that a
 
 
 class FramesNeeded(msgspec.Struct, frozen=True, kw_only=True):
-    """Integrated frames, those that are there among them, that a completeness needs; None: no number is enough."""
+    """Integrated frames needed for a completeness, including the present ones; None if no number is sufficient."""
 
     completeness: float
     n_frames: float | None
@@ -32,7 +32,7 @@ class FramesNeeded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Rates(msgspec.Struct, frozen=True):
-    """How often reflections of a shell are seen on a frame: a gamma distribution over reflections."""
+    """How often reflections of a shell are measured per frame: a gamma distribution over reflections."""
 
     n_reflections: int
     mean: float  # observations of a reflection on a frame
@@ -48,12 +48,12 @@ class Growth:
         self.n_frames = len(reaching)
 
     def completeness(self, n_frames: npt.ArrayLike) -> Floats:
-        """Expected completeness after so many integrated frames, as many as there are or fewer or more."""
+        """Expected completeness for a number of integrated frames, smaller or larger than the present one."""
         return _completeness(self._rates, np.asarray(n_frames, dtype=np.float64))
 
     @property
     def completeness_now(self) -> float:
-        """Share of possible reflections that have been seen."""
+        """Fraction of the possible reflections that have been measured."""
         return sum(int(np.count_nonzero(shell)) for shell in self._counts) / sum(len(shell) for shell in self._counts)
 
     def multiplicity(self, n_frames: float) -> float:
@@ -62,7 +62,7 @@ class Growth:
         return n_frames * sum(rates.n_reflections * rates.mean for rates in self._rates) / total
 
     def frames_needed(self, completeness: float) -> FramesNeeded:
-        """Frames for a completeness, with the interval of what chance may do.
+        """Frames needed for a completeness, with a confidence interval.
 
         Chance decides which reflections were hit so far (resampled by reflections), and how far the frames reach that
         were collected and those that are to come (resampled by frames).
@@ -97,7 +97,7 @@ class Growth:
 
 
 def growth(counts: Ints, d_A: Floats, frame_d_min_A: npt.ArrayLike) -> Growth:
-    """Learn from the counts of a run how completeness grows with frames.
+    """Fit the growth of completeness with the number of frames to the counts of a run.
 
     In each of ten resolution shells the rate at which reflections are seen follows a gamma distribution, so counts
     follow a negative binomial one (Fisher, J. Anim. Ecol. (1943) 12, 42), whose shape is fitted by maximum likelihood:

@@ -67,7 +67,7 @@ class Shell(msgspec.Struct, kw_only=True):
 
     @property
     def completeness(self) -> float:
-        """Share of possible reflections that were measured."""
+        """Fraction of the possible reflections that were measured."""
         return self.n_measured / self.n_possible if self.n_possible else 0.0
 
     @property
@@ -92,7 +92,7 @@ class IndexChart(msgspec.Struct, kw_only=True):
 
 
 def run_index_chart(run_folder: Path, space_group: str | None) -> IndexChart | None:
-    """Chart of what was counted so far in a run; None when nothing was.
+    """Index chart of a run from the reflections counted so far; None if there are none.
 
     Args:
         run_folder: where the counts are.
@@ -144,7 +144,7 @@ def index_chart(counted: LatticeCounts, space_group: str | None = None, *, d_min
 
 
 def _resolution(d: npt.NDArray[np.float64], observations: npt.NDArray[np.int64]) -> float:
-    """To which spacing nearly all observations lie (A), rounded down to 0.01 A."""
+    """Resolution that includes nearly all observations (A), rounded down to 0.01 A."""
     order = np.argsort(d)
     sums = np.cumsum(observations[order])
     place = int(np.searchsorted(sums, _OUTLIERS * sums[-1], side="right"))
@@ -209,7 +209,7 @@ def _slice(
 def _shells(
     cell: Cell, group: Any, unique: npt.NDArray[np.int64], multiplicity: npt.NDArray[np.int64], d_min: float
 ) -> tuple[list[Shell], Shell]:
-    """Shells of equal volume, and all in one."""
+    """Shells of equal volume, and the overall shell."""
     possible, d_A = possible_reflections(cell, group, d_min)
     observed = _looked_up(packed_from_hkl(possible), unique, multiplicity)
     number = shell_numbers(d_A, N_SHELLS, d_min)

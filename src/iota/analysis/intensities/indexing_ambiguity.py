@@ -1,8 +1,9 @@
 """Finds the indexing solution of each lattice among those possible, by correlation with intensities of all others.
 
-Some lattices whose ways are known make a reference; each lattice gets the way in which it correlates best with that,
-all lattices make the next reference, and so on until nothing changes. Brehm & Diederichs (Acta Cryst. D70 (2014) 101)
-compare pairs; the mean of all lattices instead makes the work grow with their number.
+The reference is made from some lattices whose operators are known; each lattice is assigned the operator with which it
+correlates best with this reference, all lattices make the next reference, and so on until nothing changes. Brehm &
+Diederichs (Acta Cryst. D70 (2014) 101) compare pairs; with the mean of all lattices instead, the work is proportional
+to their number.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _LARGEST_R = 0.999
 
 
 class Settled(NamedTuple):
-    """The way of each lattice, and how sure that is."""
+    """The reindexing operator of each lattice, and how certain it is."""
 
     way: npt.NDArray[np.int64]  # `[n_lattices]`
     clarity: Floats  # lead of the best correlation over the next, in its standard deviations, `[n_lattices]`
@@ -75,7 +76,7 @@ def _relative(unique: Ints, lattice: Ints, intensity: Floats, d_A: Floats, n_lat
 def _correlations(
     unique: Ints, lattice: Ints, value: Floats, n_unique: int, way: Ints
 ) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Correlation of each lattice in each way with the mean of the others, `[n_ways, n_lattices]`, and of how many."""
+    """Correlation of each lattice with the mean of the others, `[n_ways, n_lattices]`, and the number used."""
     n = len(way)
     used = way[lattice] >= 0
     own = unique[np.maximum(way[lattice], 0), np.arange(len(lattice))][used]

@@ -31,7 +31,7 @@ class Observations(msgspec.Struct, frozen=True):
 
     @property
     def n_lattices(self) -> int:
-        """Lattices, those without an observation among them."""
+        """Number of lattices, including those without observations."""
         return int(self.frame.max(initial=-1)) + 1
 
 
@@ -52,7 +52,7 @@ class Shell(msgspec.Struct, kw_only=True):
 
 
 def scatter_variance(data: Observations, n_shells: int = 10) -> Floats:
-    """Variance of single observations by how those of one reflection scatter, the same for all of it, `[n]`.
+    """Variance of single observations from the scatter within each reflection, equal for all its observations, `[n]`.
 
     A reflection's own scatter is mixed with what is typical of its shell, which stands for it where there is only one.
     """
@@ -76,7 +76,7 @@ def scatter_variance(data: Observations, n_shells: int = 10) -> Floats:
 
 
 def table_one(data: Observations, n_shells: int = 10, seed: int = 1) -> tuple[list[Shell], Shell]:
-    """Table by resolution shells of equal numbers of possible reflections, and its line for all.
+    """Table 1, in resolution shells with equal numbers of possible reflections, and its overall line.
 
     CC1/2 and Rsplit compare two halves of the lattices, drawn at random (White et al., J. Appl. Cryst. (2012) 45, 335).
     """
@@ -110,7 +110,7 @@ def table_one(data: Observations, n_shells: int = 10, seed: int = 1) -> tuple[li
 
 
 class CurvePoint(msgspec.Struct, frozen=True):
-    """What the first lattices of a run give together."""
+    """Quality of the data merged from the first lattices of a run."""
 
     n_lattices: int
     cc_half: float | None
@@ -118,7 +118,7 @@ class CurvePoint(msgspec.Struct, frozen=True):
 
 
 def cumulative(data: Observations, seed: int = 1) -> list[CurvePoint]:
-    """CC1/2 and completeness of more and more lattices, in the order in which they were collected."""
+    """CC1/2 and completeness as functions of the number of lattices, in the order of collection."""
     n = data.n_lattices
     found = []
     for number in np.unique(np.linspace(0, n, _CURVE_POINTS + 1).astype(int))[1:].tolist():
@@ -133,7 +133,7 @@ def cumulative(data: Observations, seed: int = 1) -> list[CurvePoint]:
 
 
 def _means(data: Observations, chosen: npt.NDArray[np.bool_]) -> Floats:
-    """Mean intensity of each unique reflection, nan where none was chosen, `[n_unique]`."""
+    """Mean intensity of each unique reflection, nan if no observation was selected, `[n_unique]`."""
     n = len(data.d_A)
     count = np.bincount(data.unique[chosen], minlength=n)
     total = np.bincount(data.unique[chosen], weights=data.intensity[chosen], minlength=n)
@@ -148,7 +148,7 @@ def _halves(data: Observations, seed: int) -> tuple[Floats, Floats]:
 
 
 def correlation(one: Floats, other: Floats) -> float | None:
-    """Pearson's correlation of reflections that both have; None of fewer than three."""
+    """Pearson correlation of the common reflections; None if there are fewer than three."""
     both = np.isfinite(one) & np.isfinite(other)
     if np.count_nonzero(both) < 3 or one[both].std() == 0 or other[both].std() == 0:
         return None
@@ -156,7 +156,7 @@ def correlation(one: Floats, other: Floats) -> float | None:
 
 
 def r_split(one: Floats, other: Floats) -> float | None:
-    """Disagreement of two halves, corrected for their size; None where they have nothing in common."""
+    """Rsplit of two halves of the data; None if they have no reflections in common."""
     both = np.isfinite(one) & np.isfinite(other)
     total = (one[both] + other[both]).sum() / 2
     return float(np.abs(one[both] - other[both]).sum() / np.sqrt(2) / total) if total > 0 else None

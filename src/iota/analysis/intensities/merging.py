@@ -56,7 +56,7 @@ def merging_facts(merging: Merging) -> list[tuple[str, str]]:
 
 
 def table_rows(merging: Merging) -> list[list[str]]:
-    """Table 1 below ``TABLE_HEAD``, the line for all last; nothing where the engine makes its own."""
+    """Rows of table 1 below ``TABLE_HEAD``, the overall row last; empty if the engine writes a table of its own."""
     if merging.overall is None:
         return []
     return [

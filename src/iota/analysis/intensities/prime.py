@@ -14,7 +14,7 @@ _DALTONS_PER_RESIDUE = 110.0
 
 
 def prime_script(summary: Summary, title: str | None, pickles: Path, output: Path, n_processors: int) -> str | None:
-    """Parameters for ``prime.run`` on the integration pickles of a run; None when nothing was integrated.
+    """Parameters for ``prime.run`` on the integration pickles of a run; None if nothing was integrated.
 
     Cell and space group are those of the consensus lattice; all resolution limits are what half of the lattices reach.
     The number of residues is estimated from the volume of the asymmetric unit at 2.4 A^3/Da, for one space group of the

@@ -14,7 +14,7 @@ class Codes(Generic[Word]):
     """A list of different words in the order of their first appearance, and the position of each."""
 
     def __init__(self, words: Iterable[Word] = ()) -> None:
-        """Begin with words, all different, that have their positions already."""
+        """Start with distinct words, in the order of their codes."""
         self.words: list[Word] = list(words)
         self._codes = {word: code for code, word in enumerate(self.words)}
 

@@ -32,7 +32,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.label} ({self.unit})" if self.unit else self.label
 
     def text(self, value: float) -> str:
-        """One value as text; empty when it is unknown."""
+        """One value as text; empty if it is unknown."""
         return "" if value != value else format(value, self.format)
 
 

@@ -56,7 +56,7 @@ def lattices_table(table: RunTable) -> pd.DataFrame:
 
 
 def _categories(table: RunTable, name: str, codes: Array) -> pd.Categorical:
-    """Words instead of codes; where there is nothing to name, nothing."""
+    """Words instead of codes; empty if there are none."""
     words = [*table.words(name), OTHER]
     positions = np.minimum(codes.astype(np.int32), len(words) - 1)
     positions[codes == NO_CODE] = -1

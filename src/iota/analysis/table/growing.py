@@ -31,7 +31,7 @@ class GrowingColumns:
         return made
 
     def reserve(self, n_rows: int) -> None:
-        """Make room, half as much again as there was at least."""
+        """Make room, growing by at least half."""
         capacity = max(n_rows, _LEAST)
         for name, old in self._arrays.items():
             if len(old) < n_rows:

@@ -23,7 +23,7 @@ _name_decoder = msgspec.json.Decoder(_NameLine)
 
 
 def lines_with(text: str, block: bytes, starts: npt.NDArray[np.int64]) -> Iterator[int]:
-    """Yield which lines of a block have a text in the path or the name of their frame, in whatever case.
+    """Yield which lines of a block contain a text in the path or name of their frame, ignoring case.
 
     Args:
         text: a part of the path or name.

@@ -18,7 +18,7 @@ _MOST_REMEMBERED = 50_000  # causes with numbers may all differ
 
 
 def without_numbers(text: str) -> str:
-    """A text of others with its numbers replaced by …, so that texts which differ in numbers only can be counted."""
+    """A message of other software with its numbers replaced by …, so that similar ones are counted together."""
     return _SEVERAL.sub("…", _NUMBER.sub("…", text))
 
 
@@ -43,7 +43,7 @@ class Reasons:
         self._seen: dict[tuple[object, ...], int] = {}
 
     def codes(self, records: Sequence[FrameResult]) -> list[int]:
-        """Codes of records, new ones included; none where there is no cause, and no more than 65534 are kept."""
+        """Codes of records, new ones included; none if there is no cause, and no more than 65534 are kept."""
         seen = self._seen
         found: list[int] = []
         for record in records:

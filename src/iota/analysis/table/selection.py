@@ -29,7 +29,7 @@ _COMPARISONS: dict[str, _Compare] = {
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wanted of the frames of a run; all of it must hold."""
+    """Conditions on the frames of a run; all of them must be met."""
 
     outcomes: Sequence[str] = ()
     """Any of these; empty: all."""
@@ -46,7 +46,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def select_rows(table: RunTable, wanted: Wanted) -> npt.NDArray[np.int64]:
-    """Rows of the frames that are wanted, in the order that is wanted; frames without a value come last.
+    """Rows of the frames that meet the conditions, in the requested order; frames without a value come last.
 
     Raises:
         UsageError: there is no such outcome, cause or column, or a limit is not understood.

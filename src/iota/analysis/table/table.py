@@ -47,7 +47,7 @@ class RunTable:
     # -- reading
 
     def update(self, limit_s: float | None = None) -> int:
-        """Read on in the ledger.
+        """Read the lines added to the ledger.
 
         Args:
             limit_s: leave off after about this time; :attr:`is_complete` tells whether there is more.
@@ -77,7 +77,7 @@ class RunTable:
         return self.n_rows - before
 
     def _look_at(self, file: BinaryIO) -> None:
-        """Find out whether there is more, and whether the ledger is still the one that was read."""
+        """Check whether the ledger has grown, and whether it is still the one that was read."""
         found = os.fstat(file.fileno())
         seen = (found.st_ino, found.st_size, found.st_mtime_ns)
         if seen == self._seen:
@@ -99,14 +99,14 @@ class RunTable:
             self._n_saved = self.n_rows
 
     def _read_piece(self, file: BinaryIO) -> bool:
-        """Read some complete lines; False when there are no more."""
+        """Read some complete lines; False if there are no more."""
         piece = self._reader.read(file, _CHUNK_BYTES)
         if piece is not None and piece.records:
             self._rows.append(piece)
         return piece is not None
 
     def save(self) -> bool:
-        """Keep the columns beside the ledger, when there are so many new ones that reading them again takes long.
+        """Cache the columns beside the ledger, if there are so many new ones that reading them again takes long.
 
         Returns:
             Whether they were written; False too where the folder cannot be written.
@@ -131,7 +131,7 @@ class RunTable:
 
     @property
     def n_unreadable(self) -> int:
-        """Lines that are no records, or of a later version; they have no row."""
+        """Lines that are not valid records, or of a later version; they have no row."""
         return self._reader.n_unreadable
 
     @property
@@ -146,7 +146,7 @@ class RunTable:
 
     @property
     def progress(self) -> float:
-        """Share of the ledger that was read, 0 to 1."""
+        """Fraction of the ledger that has been read."""
         return 1.0 if self.is_complete else min(1.0, self._reader.offset / max(1, self._n_bytes))
 
     @property
@@ -282,7 +282,7 @@ class RunTable:
         return np.array([known.get(digest, -1) for digest in wanted.tolist()], dtype=np.int64)
 
     def rows_with(self, text: str, limit: int | None = None) -> npt.NDArray[np.int64]:
-        """Rows of frames whose path or name contains a text, in whatever case; the ledger is searched.
+        """Rows of frames whose path or name contains a text, ignoring case; searches the ledger.
 
         Args:
             text: a part of the path or name.

@@ -1,7 +1,7 @@
 """Caches the columns of a run in a file, so that a million frames open at once.
 
-Anybody who has read a large ledger may write it, and anybody may delete it: one that does not fit the ledger any more
-is ignored.  It holds numbers and words, never code.
+Any process that has read a large ledger may write it, and it may be deleted at any time: a cache that does not match
+the ledger is ignored.  It contains numbers and strings, never code.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Cached(NamedTuple):
 
 
 def save(folder: Path, ledger: BinaryIO, cached: Cached) -> bool:
-    """Write the cache; False where that is not possible, which harms nobody."""
+    """Write the cache; False if this is not possible, which has no consequences."""
     rows, reader = cached
     head = _Head(
         version=_VERSION,
@@ -87,7 +87,7 @@ def save(folder: Path, ledger: BinaryIO, cached: Cached) -> bool:
 
 
 def load(folder: Path, ledger: BinaryIO) -> Cached | None:
-    """Read the cache; None when there is none, or when it was not made from this ledger by this version of IOTA."""
+    """Read the cache; None if there is none, or if it was not made from this ledger by this version of IOTA."""
     try:
         with (folder / NAME).open("rb") as opened:
             file = np.load(opened, allow_pickle=False)
@@ -129,7 +129,7 @@ def _fits(head: _Head, ledger: BinaryIO) -> bool:
 
 
 def _is_sound(head: _Head, frames: dict[str, Array], lattices: dict[str, Array]) -> bool:
-    """Whether all columns are as long as each other, and all codes and rows are there."""
+    """Whether all columns have the same length, and all codes and rows exist."""
     n_frames, n_lattices = frames["outcome"].size, lattices["symmetry"].size
     for arrays, dtypes, n in ((frames, FRAME_DTYPES, n_frames), (lattices, LATTICE_DTYPES, n_lattices)):
         if any(arrays[name].shape != (n,) or arrays[name].dtype != dtype for name, dtype in dtypes.items()):

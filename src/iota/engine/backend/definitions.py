@@ -1,6 +1,6 @@
 """Parameters of the installed backend as text, for programs without DIALS.
 
-IOTA's own defaults are in them, so that a form shows what a run does when nothing is changed.
+They include IOTA's own defaults, so that a form shows the values used by a run if nothing is changed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from iota.processes.protocol import Tell
 
 
 def definitions(_: None, tell: Tell) -> Definitions:
-    """Definitions of the installed backend, with types that libtbx knows; what only DIALS can check is text.
+    """Definitions of the installed backend, with types known to libtbx; those that only DIALS can check become text.
 
     The help says which parameters IOTA sets, and from which of its own.
     """

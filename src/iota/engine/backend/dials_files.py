@@ -1,8 +1,8 @@
 """Reads ``.expt`` and ``.refl`` files safely.
 
-DIALS' own way, ``from_file``, takes a file that is neither for a pickle, and would run what is in it; and with an
-``.expt`` it unpickles the masks and tables that the file names: DIALS 3.12 some of them, and DIALS 3.30 all, even where
-it is told not to look at images.
+DIALS' own ``from_file`` treats a file that is neither as a pickle, and would execute its contents; for an ``.expt``, it
+also unpickles the masks and tables that the file names: some of them in DIALS 3.12, all of them in DIALS 3.30, even if
+it is told not to check the images.
 """
 
 from __future__ import annotations

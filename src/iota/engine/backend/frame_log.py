@@ -13,7 +13,7 @@ _BACKEND_LOGGERS = ("dials", "dxtbx", "py.warnings")
 
 @contextlib.contextmanager
 def frame_log() -> Iterator[io.StringIO]:
-    """Collect what DIALS logs and prints while the context lasts; nothing leaks to the terminal or to other frames."""
+    """Collect what DIALS logs and prints within the context; nothing reaches the terminal or other frames."""
     text = io.StringIO()
     handler = logging.StreamHandler(text)
     handler.setFormatter(logging.Formatter("%(message)s"))

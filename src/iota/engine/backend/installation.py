@@ -13,7 +13,7 @@ PRELOADED = "iota.engine.frame.preload"  # what a process imports from which tho
 
 
 def keep_to_one_thread() -> None:
-    """Have this process and those it starts compute in one thread: frames are spread over processes.
+    """Limit this process, and those that it starts, to one thread each: frames are distributed over processes.
 
     Libraries look when they are loaded, so call it before numpy is imported, or before the process is started.
     """

@@ -20,7 +20,7 @@ def known_symmetry_phil(cell: Cell | None, space_group: str | None) -> str:
 
 
 def with_lattice(label: str, cell: Cell, space_group: str, given_space_group: str | None) -> Settings:
-    """Settings for frames of a lattice that was determined; a space group that the user gave stays where it fits.
+    """Settings for frames of a determined lattice; a space group given by the user is kept if it fits.
 
     The cell is turned into the setting of that group, such as P 21 1 1 or R 3 :R.
     """

@@ -1,7 +1,7 @@
 """Indexing settings to try in turn on a crystal of unknown cell, the fastest first.
 
-Measured on real stills of a 152 A cell, the defaults index none, because the largest cell is estimated from distances
-between spots and comes out half as long; see docs/decisions/0002-learning-the-lattice.md.
+On real stills with a cell axis of 152 A, the defaults index none, because the largest cell is estimated from distances
+between spots, and the estimate is half as long; see docs/decisions/0002-learning-the-lattice.md.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SAME_MATTER = {
 
 
 def lattice_is_given(target: str) -> bool:
-    """Whether the user's target holds a unit cell, so that there is no lattice to learn."""
+    """Whether the user's target contains a unit cell, so that no lattice is determined."""
     return backend.extract(target).indexing.known_symmetry.unit_cell is not None
 
 
@@ -39,7 +39,7 @@ def given_space_group(target: str) -> str | None:
 
 
 def ladder(target: str) -> list[Settings]:
-    """Settings to try in turn; what the user gave in the target is never overruled."""
+    """Settings to try in turn; parameters in the user's target are never overridden."""
     given = backend.user_settings(target)
     rungs: dict[str, Settings] = {}
     for label, words in _LADDER:

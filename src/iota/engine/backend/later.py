@@ -12,7 +12,7 @@ from typing import Any
 
 
 class _StandIn(ModuleType):
-    """Stands for a package and one of its modules until something of them is used; then both are imported."""
+    """Takes the place of a package and one of its modules until either is used; then both are imported."""
 
     def __init__(self, package: str, wanted: str) -> None:
         super().__init__(package)
@@ -26,7 +26,7 @@ class _StandIn(ModuleType):
         return getattr(sys.modules[self.__name__], name)
 
     def _step_aside(self) -> None:
-        """Have the next import be a real one."""
+        """Make the next import a real one."""
         for name in (self.__name__, self._wanted):
             if sys.modules.get(name) is self:
                 del sys.modules[name]
@@ -34,7 +34,7 @@ class _StandIn(ModuleType):
 
 @contextlib.contextmanager
 def imported_later(*names: str) -> Iterator[None]:
-    """Have ``import NAME`` cost nothing while this lasts; whoever did it gets the module at the first use of it.
+    """Make ``import NAME`` take no time within the context; the module is imported when it is first used.
 
     ``from NAME import`` is a use.  What is imported already is left alone, and so is what is not installed.
 

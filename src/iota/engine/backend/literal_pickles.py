@@ -22,7 +22,7 @@ _NUMBERS = "biufc"  # kinds of numpy
 
 
 class NotAdmittedError(pickle.UnpicklingError):
-    """What a pickle holds that is not on the list; the text says what, to be put into a sentence."""
+    """A pickle contains something that is not on the list; the text names it, as part of a sentence."""
 
 
 def _latin1(text: Any, _encoding: Any = "latin1") -> bytes:
@@ -130,7 +130,7 @@ _READER = types.SimpleNamespace(**vars(pickle) | {"load": load, "loads": _loads,
 
 
 def read_literally(*modules: str) -> None:
-    """Have modules of others read pickles by the list of this module; those that are not installed are left out."""
+    """Make modules of other packages read pickles by the list of this module; modules not installed are ignored."""
     for name in modules:
         try:
             module: Any = import_module(name)
@@ -141,6 +141,6 @@ def read_literally(*modules: str) -> None:
 
 
 def admit(kind: type) -> None:
-    """Admit one more class, whose instances hold nothing but numbers."""
+    """Admit one more class, whose instances contain only numbers."""
     _ADMITTED[kind.__module__, kind.__name__] = kind
     _STATEFUL.append(kind)

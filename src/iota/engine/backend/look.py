@@ -1,6 +1,6 @@
-"""What this Python finds when it imports DIALS and what goes with it.
+"""Inspects DIALS and its dependencies, as this Python imports them.
 
-It is looked at in a process of its own, so that a broken installation breaks nothing else.
+This is done in a separate process, so that a broken installation does not affect anything else.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Package(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Installation(msgspec.Struct, frozen=True):
-    """What one Python finds when it imports DIALS. Get it from :func:`look`."""
+    """DIALS and its dependencies, as one Python imports them. Get it from :func:`look`."""
 
     packages: dict[str, Package] = {}
     dials_version: str = ""
@@ -63,7 +63,7 @@ LOOK = Question(
 
 
 def look() -> Installation:
-    """Look at DIALS in a process of its own; takes about as long as starting DIALS, 2 s."""
+    """Inspect DIALS in a separate process; takes about as long as starting DIALS, 2 s."""
     try:
         return LOOK.ask(None)
     except NoAnswerError as error:
@@ -71,7 +71,7 @@ def look() -> Installation:
 
 
 def look_here(_: None, tell: Tell) -> Installation:
-    """Import DIALS and all that goes with it into this process and say what was found."""
+    """Import DIALS and its dependencies into this process, and report what was found."""
     packages = {name: _package(name) for name in _PACKAGES}
     filters, hdf5plugin = ({}, Package()) if packages["h5py"].error else _filters()
     version = ""
@@ -141,7 +141,7 @@ def _filters() -> tuple[dict[str, bool], Package]:
 
 
 def _hiding(packages: dict[str, Package]) -> list[str]:
-    """Return compiled packages that come from this venv though DIALS does not."""
+    """Return compiled packages that come from this venv although DIALS does not."""
     if sys.prefix == sys.base_prefix or packages["dials"].path.startswith(sys.prefix):
         return []
     return [name for name in ("numpy", "scipy", "h5py") if packages[name].path.startswith(sys.prefix)]

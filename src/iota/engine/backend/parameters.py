@@ -72,7 +72,7 @@ def is_backend_name(name: str) -> bool:
 
 
 def _source(text: str, source_info: str | None = None) -> Any:
-    """Values in PHIL, from whom they may be; nothing in them is left that the backend's definitions would evaluate.
+    """Values in PHIL from any source; nothing is left in them that the backend's definitions would evaluate.
 
     Raises:
         ParameterError: it is no PHIL, or more than values, or a number is none.
@@ -117,7 +117,7 @@ def _is_of_a_run(target: Path) -> bool:
 
 
 def _overridden(given: Sequence[Any], own: Any) -> list[str]:
-    """Sentences on values that people gave to the backend and that IOTA's own parameters override.
+    """Sentences on values given to the backend that are overridden by IOTA's own parameters.
 
     IOTA's defaults are not told: they are in targets that IOTA wrote.
     """
@@ -141,7 +141,7 @@ def _overridden(given: Sequence[Any], own: Any) -> list[str]:
 
 
 def with_defaults(parameters: Parameters) -> Any:
-    """The backend's scope as it is when no target is given and nothing of IOTA is changed."""
+    """The backend's scope without a target and with IOTA's defaults."""
     return scope().fetch(source=_own_defaults(parameters))
 
 
@@ -154,7 +154,7 @@ def _from_iota(parameters: Parameters, *, changed: bool) -> str:
 
 
 def with_lines(target: str, lines: Sequence[str]) -> str:
-    """A target with some parameters set otherwise."""
+    """A target with some parameters changed."""
     working = scope().fetch(sources=[_source(target), _source("".join(lines))])
     return str(scope().fetch_diff(source=working).as_str())
 
@@ -188,7 +188,7 @@ def _merged(texts: tuple[str, ...]) -> Any:
 
 
 def _read_target(path: Path, remarks: list[str]) -> list[Any]:
-    """Sources of PHIL with what a target says; what it says in words of earlier versions is told."""
+    """PHIL sources equivalent to a target; names of earlier versions in it are reported."""
     try:
         source = safe_text.parse(path.read_text(encoding="utf-8"), f"file {path}")
     except (OSError, UnicodeDecodeError) as error:
@@ -223,7 +223,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def nearest_name(name: str) -> str | None:
-    """Name of the backend's parameter that a misspelt one is near to; None where none is near."""
+    """Name of the backend's parameter closest to a misspelt one; None if none is close."""
     return near_name(name, _names())
 
 

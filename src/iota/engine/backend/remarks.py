@@ -14,7 +14,7 @@ _collected: ContextVar[list[str] | None] = ContextVar("_collected", default=None
 
 
 def remark(sentence: str) -> None:
-    """Add a remark to the record of the frame in work; outside of :func:`collect_remarks` it is dropped."""
+    """Add a remark to the record of the current frame; ignored outside of :func:`collect_remarks`."""
     collected = _collected.get()
     if collected is not None and sentence not in collected:
         collected.append(sentence)
@@ -22,7 +22,7 @@ def remark(sentence: str) -> None:
 
 @contextlib.contextmanager
 def collect_remarks() -> Iterator[list[str]]:
-    """Collect the remarks made while the context lasts, each once, in the order in which they are made."""
+    """Collect the remarks made within the context, each once, in order."""
     remarks: list[str] = []
     token = _collected.set(remarks)
     try:

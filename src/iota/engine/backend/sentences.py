@@ -13,7 +13,7 @@ logger = logging.getLogger("dials.iota")  # goes into the log of the frame, with
 
 
 class FrameError(Exception):
-    """What our own code raises about a frame; the text is a sentence for people."""
+    """Raised by our own code about a frame; the text is a sentence for users."""
 
     def __init__(self, why: Why) -> None:
         super().__init__(why)
@@ -21,7 +21,7 @@ class FrameError(Exception):
 
 
 class SentenceError(FrameError, ValueError):
-    """What is raised of a frame in a stage: its cause becomes that of the frame."""
+    """Raised about a frame in a stage: its cause becomes that of the frame."""
 
 
 # What DIALS 3.12 to 3.30 raises in the steps that stills_process takes; groups are the values, by name.
@@ -88,7 +88,7 @@ _STOPPED: Mapping[str, Cause] = {
 
 
 def why_stopped(error: BaseException, stage: str) -> Why:
-    """What went wrong in a stage.
+    """Why a stage stopped, as a cause.
 
     The message of DIALS goes into the log of the frame; one that is not known is kept as value ``message``, too.
     """
@@ -106,7 +106,7 @@ _LONGEST_MESSAGE = 300  # characters; the whole is in the log of the frame
 
 
 def message_of(error: BaseException) -> str:
-    """What a library raised, on one line of limited length."""
+    """The message of a library's exception, on one line of limited length."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"[:_LONGEST_MESSAGE]
 
 
@@ -128,6 +128,6 @@ def _number_or_text(found: str) -> int | float | str:
 
 
 def log_words(error: BaseException, *, is_known: bool = True) -> None:
-    """Write what a library raised into the log of the frame: its message, and the traceback if it is not known."""
+    """Write a library's exception to the log of the frame: its message, and the traceback if it is not known."""
     words = str(error).strip()
     logger.warning("%s%s", type(error).__name__, f": {words}" if words else "", exc_info=None if is_known else error)

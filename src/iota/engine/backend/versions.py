@@ -49,7 +49,7 @@ def trusts_the_highest() -> bool:
 
 
 def frame_class() -> Any:
-    """Class that makes what integration pickles hold from reflections and an experiment; slow to import."""
+    """Class that makes the contents of integration pickles from reflections and an experiment; slow to import."""
     if find_spec("serialtbx") is not None:
         from serialtbx.util.construct_frame import ConstructFrame
     else:
@@ -58,20 +58,20 @@ def frame_class() -> Any:
 
 
 def largest_rmsd_px(indexing: Any) -> float:
-    """Largest rmsd (px) of a lattice that is accepted: a parameter of stills or, in newer versions, of all indexing."""
+    """Largest RMSD (px) of an accepted lattice: a parameter of stills or, in newer versions, of all indexing."""
     of_stills = float(indexing.stills.rmsd_min_px)
     of_all = getattr(indexing.basis_vector_combinations, "xy_rmsd_threshold", libtbx.Auto)
     return of_stills if of_all is libtbx.Auto or of_stills != _DEFAULT_RMSD_PX else float(of_all)
 
 
 def draws_spots(indexing: Any) -> bool:
-    """Whether indexing is to be tried with spots drawn by chance, which older versions do not know."""
+    """Whether indexing is repeated with randomly selected spots, which older versions do not support."""
     drawing = getattr(indexing.stills, "reflection_subsampling", None)
     return bool(drawing is not None and drawing.enable)
 
 
 def keeps_indexers() -> bool:
-    """Whether ``dials.stills_process`` indexes a frame with what the frame before left behind (after 3.12).
+    """Whether ``dials.stills_process`` reuses the indexer of the previous frame (after 3.12).
 
     Its numbers then depend on the order of frames and on the number of processes; those of IOTA, which begins each
     frame afresh, are the ones it has for a frame alone.

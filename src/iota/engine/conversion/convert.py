@@ -25,7 +25,7 @@ _MASKED = -2  # what a masked or added pixel holds; below the trusted range
 
 
 def convert(conversion: Conversion, frame: FrameRef, path: Path) -> str:
-    """Save one image; returns why it could not be, empty when it was.
+    """Save one image; returns the reason for a failure, empty if it was saved.
 
     Args:
         conversion: what is to be changed.
@@ -88,7 +88,7 @@ def _image(experiment: Any, mask: str | None, conversion: Conversion) -> dict[st
 
 
 def _counts(pixels: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
-    """Whole numbers of a panel's pixels, to be changed at will."""
+    """Integer counts of a panel, as a copy that may be modified."""
     return (np.rint(pixels) if pixels.dtype.kind == "f" else pixels).astype(np.int32)
 
 

@@ -12,7 +12,7 @@ SquareMode = Literal["no_modification", "pad", "crop"]
 
 
 class Conversion(msgspec.Struct, frozen=True):
-    """What is the same for all images of a conversion."""
+    """Settings shared by all images of a conversion."""
 
     target: str  # parameters of the backend; those of geometry and masks count
     links: str  # folder for links to images whose names DIALS cannot take

@@ -16,7 +16,7 @@ def start(conversion: Conversion) -> None:
 
 
 def run(task: ConvertTask) -> str:
-    """Save one image; returns why it could not be."""
+    """Save one image; returns the reason for a failure."""
     if _conversion is None:
         raise RuntimeError("start() has not been called in this process")
     from iota.engine.conversion.convert import convert  # imports DIALS, 1.2 s

@@ -34,7 +34,7 @@ class Composite:
         self.written: list[tuple[Path, int]] = []  # each .expt, and how many lattices it has
 
     def add(self, name: str, experiment: Any, table: Any) -> None:
-        """Take a lattice.
+        """Add a lattice.
 
         Args:
             name: identifier, unique in all that is collected.
@@ -59,7 +59,7 @@ class Composite:
             self.flush()
 
     def flush(self) -> None:
-        """Write what was collected and not written yet."""
+        """Write the lattices collected so far."""
         if not self._tables:
             return
         path = self._folder / f"integrated_{len(self.written) + 1:03d}.expt"

@@ -15,7 +15,7 @@ _MAIN_AXIS = {"monoclinic": (2,), "tetragonal": (4,), "hexagonal": (3, 6)}  # or
 
 
 class LatticeWords(NamedTuple):
-    """What CrystFEL calls a lattice."""
+    """CrystFEL's words for a lattice."""
 
     lattice_type: str
     centering: str

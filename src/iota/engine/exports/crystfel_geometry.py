@@ -36,7 +36,7 @@ class Panel(NamedTuple):
     gain: float
 
     def placing(self, camera_length_m: float) -> dict[str, str]:
-        """What a geometry file says of where it is, if the detector is at a distance."""
+        """The position in a geometry file, for a detector at a given distance."""
         corner = self.corner / self.pixel_m
         return {
             "corner_x": f"{corner[0]:.5f}",
@@ -65,7 +65,7 @@ class Geometry(NamedTuple):
 
     @property
     def camera_length_m(self) -> float:
-        """Mean of the z of the corners of all panels, as CrystFEL counts it."""
+        """Mean z of the corners of all panels, as defined by CrystFEL."""
         return float(np.mean([panel.corner[2] for panel in self.panels]))
 
 
@@ -113,7 +113,7 @@ def _panel(number: int, panel: Any, rotation: Floats) -> Panel:
 
 
 def detector_shift_m(geometry: Geometry, reference: Geometry) -> Floats:
-    """How far along x and y the detector of a frame is from that of the geometry file, `[2]`."""
+    """Shift along x and y of the detector of a frame from that of the geometry file, `[2]`."""
     pairs = zip(geometry.panels, reference.panels, strict=True)
     return np.asarray(np.mean([panel.corner - other.corner for panel, other in pairs], axis=0)[:2])
 
@@ -167,7 +167,7 @@ def geometry_text(geometry: Geometry, data: Sequence[str] = ()) -> str:
 
 
 def _alike(panel: Panel) -> dict[str, str]:
-    """What is most often the same for all panels."""
+    """Lines that are usually the same for all panels."""
     return {"res": f"{1 / panel.pixel_m:.6f}", "adu_per_photon": f"{panel.gain:g}"}
 
 

@@ -1,4 +1,4 @@
-"""What answers the questions of the coordinator (:mod:`iota.engine.frame.questions`), with DIALS."""
+"""Answers the questions of the coordinator (:mod:`iota.engine.frame.questions`), with DIALS."""
 
 from __future__ import annotations
 

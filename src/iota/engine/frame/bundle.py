@@ -1,6 +1,6 @@
 """Processes several frames per message for as long as they are blanks, to save communication.
 
-Imported without DIALS, and by the processes that have it.
+Does not import DIALS; also used by processes without it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ LONGEST_S = 0.1  # a bundle ends before its next task would take it beyond this
 
 
 def run_bundle(run: Callable[[Any], Any], tasks: Sequence[Any]) -> list[Any]:
-    """Do tasks one after another, until one was no blank or time is up.
+    """Execute tasks one after another, until one was not a blank or time is up.
 
     Args:
         run: does one task.
@@ -36,5 +36,5 @@ def run_bundle(run: Callable[[Any], Any], tasks: Sequence[Any]) -> list[Any]:
 
 
 def is_blank(report: object) -> bool:
-    """Whether a frame is done that had no diffraction, and of which no file was written."""
+    """Whether a frame is finished, had no diffraction and left no files."""
     return isinstance(report, FrameResult) and report.outcome == "failed_triage"

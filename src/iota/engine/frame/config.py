@@ -10,7 +10,7 @@ from iota.engine.frame.picture_choice import Pictures
 
 
 class EngineConfig(msgspec.Struct, frozen=True):
-    """What every worker of a run needs to know."""
+    """The configuration that every worker of a run needs."""
 
     target: str
     run_folder: str

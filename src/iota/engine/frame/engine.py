@@ -1,4 +1,4 @@
-"""What all frames of a run share: backend parameters, masks, geometry, output files."""
+"""Shared by all frames of a run: backend parameters, masks, geometry, output files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from iota.records import Settings
 
 
 class Engine:
-    """What is the same for all frames of a run: the backend's parameters and where files go.
+    """Shared by all frames of a run: the parameters of the backend, and where files are written.
 
     A frame gets fresh copies of the parameters, so no frame can change what another one sees.
     """
@@ -57,7 +57,7 @@ class Engine:
         self._other_finders: dict[str, SpotFinder] = {}  # by parameters that differ from those of the run
 
     def check_masks(self, detector: Any) -> None:
-        """See that the masks of the run fit a detector.
+        """Check that the masks of the run match a detector.
 
         Raises:
             SentenceError: one does not; a later frame may have the right detector.
@@ -68,7 +68,7 @@ class Engine:
                 raise SentenceError(why(Cause.MASK_MISFITS, file=path, mask=differs[0], image=differs[1]))
 
     def finder(self, phil: str) -> SpotFinder | None:
-        """Spot finder for further parameters of the backend, made once; None where the backend has to find spots."""
+        """Spot finder with additional backend parameters, made once; None if the backend has to find the spots."""
         if self.spot_finder is None:
             return None
         if phil not in self._other_finders:
@@ -76,7 +76,7 @@ class Engine:
         return self._other_finders[phil]
 
     def with_more(self, phil: str, trial_folder: Path | None = None) -> Engine:
-        """Return an engine with further parameters of the backend; for a trial, with its files in another folder."""
+        """Return an engine with additional backend parameters; for a trial, with its files in another folder."""
         return Engine(
             backend.with_lines(self.target, [phil]),
             trial_folder or self.run_folder,
@@ -91,7 +91,7 @@ class Engine:
         )
 
     def params(self, settings: Settings | None = None) -> Any:
-        """Backend parameters for one frame, with its output kept out of DIALS' composite files."""
+        """Backend parameters for one frame, without DIALS' composite output files."""
         params = backend.extract(self.target, settings.phil if settings else "")
         params.output.composite_output = False
         params.mp.debug.output_debug_logs = False

@@ -36,14 +36,14 @@ class FrameFiles:
         self._beside = f"{UNFINISHED}{secrets.token_hex(6)}_"  # where there is no scratch folder
 
     def _new(self, relative: str) -> Path:
-        """Where a file is made."""
+        """The temporary path of a file."""
         if self.scratch is not None:
             return self.scratch / relative.replace("/", "_")
         final = self._path(relative)
         return final.with_name(self._beside + final.name)
 
     def _complete(self, relative: str) -> None:
-        """Move a file that is complete to where it belongs."""
+        """Move a complete file to its final path."""
         new, final = self._new(relative), self._path(relative)
         try:
             new.replace(final)
@@ -52,7 +52,7 @@ class FrameFiles:
                 shutil.move(new, part)
 
     def check_room(self) -> None:
-        """See whether the files of a frame could be written at all.
+        """Check whether the files of a frame could be written.
 
         Raises:
             RunFolderError: there is no room, or the folder may not be written.
@@ -63,7 +63,7 @@ class FrameFiles:
 
     @property
     def link(self) -> Path:
-        """Where a link to the image goes, if one is needed; it gets a number and the ending of the image."""
+        """Path of the link to the image, if one is needed; it gets a number and the extension of the image."""
         return self.run_folder / "links" / self.name
 
     def _dials(self, what: str) -> str:
@@ -73,7 +73,7 @@ class FrameFiles:
         return self.run_folder / relative
 
     def direct(self, params: Any) -> None:
-        """Tell DIALS where the integrated experiments go; their state after integration comes from nowhere else."""
+        """Set the path for DIALS' integrated experiments, which are available only from this file."""
         params.output.integrated_experiments_filename = str(self._new(self._dials("integrated.expt")))
 
     def read_integrated_experiments(self) -> Any:
@@ -83,7 +83,7 @@ class FrameFiles:
     def keep_integrated(
         self, experiments: Any, integrated: Any, indexed: Any, lattices: Sequence[Lattice], kept: Sequence[int]
     ) -> dict[str, str]:
-        """Write what was integrated and, for each lattice that is kept, an integration pickle."""
+        """Write the integrated lattices and, for each one that is kept, an integration pickle."""
         files = {
             "indexed": self._dials("indexed.refl"),
             "reflections": self._dials("integrated.refl"),
@@ -109,7 +109,7 @@ class FrameFiles:
         return relative
 
     def keep_spots(self, experiments: Any, spots: Any) -> dict[str, str]:
-        """Write the spots of a frame that had diffraction but was not integrated, so that they can be looked at."""
+        """Write the spots of a frame that had diffraction but was not integrated, for the viewers."""
         self._new(self._dials("integrated.expt")).unlink(missing_ok=True)
         files = {"strong": self._dials("strong.refl"), "experiments": self._dials("imported.expt")}
         experiments.as_file(str(self._new(files["experiments"])))
@@ -119,7 +119,7 @@ class FrameFiles:
         return files
 
     def write_log(self, text: str) -> str:
-        """Write the backend's own words for this frame."""
+        """Write the backend's log of this frame."""
         relative = f"logs/{self.name}.log"
         try:
             write_whole(self._path(relative), text)

@@ -27,7 +27,7 @@ class LatticeFilter:
     min_resolution_A: float | None = None
 
     def objection(self, lattice: Lattice) -> Why | None:
-        """Return why the lattice is not kept; None when it is."""
+        """Return why the lattice is rejected; None if it is kept."""
         if self.crystal_system and crystal_system(lattice.space_group) != self.crystal_system:
             found = crystal_system(lattice.space_group).lower()
             return why(Cause.OTHER_CRYSTAL_SYSTEM, found=found, wanted=self.crystal_system.lower())
@@ -50,7 +50,7 @@ class LatticeFilter:
         return None
 
     def without_reflections(self) -> LatticeFilter:
-        """Return the conditions that a lattice can meet before it is integrated."""
+        """Return the conditions that can be checked before integration."""
         return replace(self, min_reflections=None, min_resolution_A=None)
 
     def _cell_fits(self, lattice: Lattice, wanted: Cell) -> bool:

@@ -49,12 +49,12 @@ class FrameFailedError(Exception):
 
     @property
     def outcome(self) -> Outcome:
-        """Where the frame ends."""
+        """The outcome of the frame."""
         return self.failure.outcome
 
     @property
     def why(self) -> Why:
-        """What is the cause."""
+        """The cause."""
         return self.failure.why
 
 
@@ -62,7 +62,7 @@ _WRITING_STAGES = ("integration", "filter")
 
 
 class FrameWork:
-    """One frame in work: the record that grows, and the stages it passes.  As a context it lets go of the pixels."""
+    """A frame being processed: its record so far, and the stages. As a context manager, it releases the pixels."""
 
     def __init__(self, engine: Engine, task: Task) -> None:
         self.engine = engine
@@ -78,7 +78,7 @@ class FrameWork:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let go of the pixels: DIALS leaves cycles that hold the image set, until Python looks for such."""
+        """Release the pixels: DIALS leaves reference cycles that hold the image set until Python's collector runs."""
         self.pixels = None
         for experiment in self.experiments:
             experiment.imageset.clear_cache()
@@ -110,7 +110,7 @@ class FrameWork:
             self.result.seconds[name] = round(spent, 4)
 
     def find_spots(self) -> None:
-        """Import, spot finding and triage: what does not depend on how a lattice is looked for."""
+        """Import, spot finding and triage: the stages that do not depend on how the frame is indexed."""
         params, finder = self.engine.shared_params, self.engine.spot_finder
         file = self._file()
         with self.stage("import"):
@@ -139,7 +139,7 @@ class FrameWork:
             self._find_more_spots(self.engine.grid.most_sensitive.phil)
 
     def _file(self) -> FileId | None:
-        """Which file has the frame's name now, in monitor mode: it may be renamed at any time."""
+        """The file that has the frame's name now, in monitor mode, where it may be renamed at any time."""
         frame = self.result.frame
         if not self.engine.files_grow or frame.index is not None:
             return None
@@ -149,14 +149,14 @@ class FrameWork:
             return None
 
     def _find_more_spots(self, phil: str) -> None:
-        """Give a frame that has too few spots a chance with more sensitive settings."""
+        """Try again to find enough spots, with more sensitive settings."""
         self.spots = self.spots_with(phil)
         self.result.n_spots = len(self.spots)
         self.result.spots_d_min_A = spots_d_min_A(self.spots, self.experiments)
         self.triage(self.spots)
 
     def spots_with(self, phil: str) -> Any:
-        """Spots of the frame, which is imported, as further parameters of the backend find them."""
+        """Spots of the imported frame, found with additional backend parameters."""
         with self.stage("spotfinding"):
             finder = self.engine.finder(phil)
             spots = None if finder is None else finder.find(self.experiments, self.pixels)
@@ -165,7 +165,7 @@ class FrameWork:
         return spots
 
     def triage(self, spots: Any) -> None:
-        """Discard the frame if these spots are too few, or more than are allowed."""
+        """Discard the frame if it has too few spots, or more than allowed."""
         hit_finder = self.engine.shared_params.dispatch.hit_finder
         n_spots, least, most = len(spots), 1, None
         if hit_finder.enable:
@@ -176,7 +176,7 @@ class FrameWork:
             raise FrameFailedError("too_many_spots", why(Cause.TOO_MANY_SPOTS, n_spots=n_spots, maximum=most))
 
     def index(self, settings: Settings, spots: Any = None) -> Indexed:
-        """Find the lattices of the frame with one group of settings; other spots than its own may be given."""
+        """Find the lattices of the frame with one group of settings, from its own spots or others."""
         params = self.engine.params(settings)
         changed = backend.changed(self.engine.target, settings.phil)
         fast = self.engine.accelerate and still_indexer.supports(params, changed)
@@ -216,7 +216,7 @@ class FrameWork:
         return found
 
     def integrate(self, indexed: Indexed, objection: Callable[[Lattice], Why | None] | None = None) -> list[Lattice]:
-        """Refine, integrate and filter what was indexed; write its files and describe its lattices.
+        """Refine, integrate and filter the indexed lattices; write their files and describe them.
 
         A lattice to which ``objection`` says something is dropped, as by the filter of the run.
         """
@@ -249,7 +249,7 @@ class FrameWork:
 
     @contextlib.contextmanager
     def _quick_integration(self, experiments: Any) -> Iterator[None]:
-        """Have the backend integrate from pixels in memory, with quick predictions and masks, where that is allowed."""
+        """Integrate from pixels in memory, with fast predictions and masks, if the parameters allow it."""
         if self.engine.spot_finder is None:
             yield
             return
@@ -290,7 +290,7 @@ class FrameWork:
 
 
 class StepProcessor(Processor):  # type: ignore[misc]  # DIALS has no annotations
-    """DIALS' processor, used step by step; its constructor only prepares output that is not wanted here."""
+    """DIALS' processor, used step by step, without its constructor, which only prepares output."""
 
     def __init__(self, params: Any) -> None:
         self.params = params
@@ -304,7 +304,7 @@ def _index_with_dials(params: Any, experiments: Any, spots: Any) -> tuple[Any, A
 
 
 def process(work: FrameWork) -> FrameResult:
-    """Take a frame all the way, with the first of the task's settings that succeeds."""
+    """Process a frame completely, with the first of the task's settings that succeeds."""
     farthest: Failure | None = None
     try:
         work.find_spots()
@@ -334,7 +334,7 @@ def _farther(first: Failure | None, second: Failure) -> Failure:
 
 
 def screen(work: FrameWork) -> Screened | FrameResult:
-    """Find out whether a frame is worth indexing; a frame that is not is finished with this."""
+    """Determine whether a frame is to be indexed; if not, the frame is finished."""
     try:
         work.find_spots()
     except FrameFailedError as failure:
@@ -343,7 +343,7 @@ def screen(work: FrameWork) -> Screened | FrameResult:
 
 
 def scout(work: FrameWork) -> Scouted:
-    """Index a frame with one group of settings, only to learn its lattice."""
+    """Index a frame with one group of settings, only to determine its lattice."""
     label = work.settings[0].label
     try:
         work.find_spots()

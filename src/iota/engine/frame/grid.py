@@ -23,7 +23,7 @@ class Point(msgspec.Struct, frozen=True, order=True):
 
     @property
     def phil(self) -> str:
-        """The same as parameters of the backend."""
+        """The point as parameters of the backend."""
         values = {
             "min_spot_size": self.area,
             "sigma_background": _BACKGROUND_PER_HEIGHT * self.height,
@@ -33,12 +33,12 @@ class Point(msgspec.Struct, frozen=True, order=True):
 
     @property
     def label(self) -> str:
-        """Words for people."""
+        """Label for users."""
         return f"spot area {self.area}, height {self.height}, signal {self.signal}"
 
 
 class Grid(msgspec.Struct, frozen=True):
-    """What is searched, and by what the best point is chosen.
+    """The search range, and the criterion for the best point.
 
     ``smart`` begins with the nine points around the median and moves to the best of them until none is better;
     ``brute_force`` tries all.
@@ -65,12 +65,12 @@ class Grid(msgspec.Struct, frozen=True):
 
     @property
     def median(self) -> Point:
-        """Where the search begins."""
+        """The starting point of the search."""
         return Point(self.area_median, self.height_median, self.height_median)
 
     @property
     def most_sensitive(self) -> Point:
-        """The point that finds most spots."""
+        """The point that finds the most spots."""
         return Point(self.areas[0], self.heights[0], self.heights[0])
 
     def points(self) -> list[Point]:
@@ -83,7 +83,7 @@ class Grid(msgspec.Struct, frozen=True):
         ]
 
     def around(self, middle: Point) -> list[Point]:
-        """Points of the grid that are next to one, and itself."""
+        """A point of the grid and its neighbours."""
         return [
             point
             for point in self.points()

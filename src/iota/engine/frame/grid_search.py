@@ -1,9 +1,9 @@
 """Grid search: finds the best spot-finding settings for each frame.
 
-The method of Lyubimov et al., J. Appl. Cryst. (2016) 49, 1057, on today's backend.  Every combination of spot area and
-spot height is indexed; of the lattices that pass the prefilter the best is integrated, and the next ones only where
-that fails.  The spot areas of one height share one spot finding, since the least area only drops smaller spots, and
-combinations that find the same spots share one indexing.
+The method of Lyubimov et al., J. Appl. Cryst. (2016) 49, 1057, with the current backend.  Every combination of spot
+area and spot height is indexed; of the lattices that pass the prefilter, the best is integrated, and the next ones
+only if this fails.  Spots are found once for all areas at one height, since the minimum area only removes smaller
+spots, and combinations that find the same spots are indexed once.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class _Candidate:
 
 
 def process(work: FrameWork, grid: Grid) -> FrameResult:
-    """Take a frame all the way with the best spot-finding settings of a grid."""
+    """Process a frame completely with the best spot-finding settings of a grid."""
     try:
         work.find_spots()
         search = GridSearch(work, grid)
@@ -65,7 +65,7 @@ def _passes(grid: Grid) -> Any:
 
 
 class GridSearch:
-    """The search on one frame whose image is imported."""
+    """The search on one imported frame."""
 
     def __init__(self, work: FrameWork, grid: Grid) -> None:
         self._work = work
@@ -86,7 +86,7 @@ class GridSearch:
         return self._ranked(self._candidates.values())
 
     def _climb(self) -> None:
-        """Try what is around the best point, beginning with the median, until it stays the best."""
+        """Search around the best point, starting from the median, until it no longer changes."""
         tried: set[Point] = set()
         middle = self._grid.median
         while True:
@@ -101,7 +101,7 @@ class GridSearch:
             middle = following
 
     def _more_spots(self, middle: Point) -> Point:
-        """One step towards more spots, where nothing has been indexed yet."""
+        """One step towards more spots, if nothing has been indexed yet."""
         grid = self._grid
         return Point(
             max(grid.areas[0], middle.area - 1),
@@ -139,7 +139,7 @@ class GridSearch:
         return spots.select(spots["shoebox"].count_mask_values(MaskCode.Foreground) >= point.area)
 
     def _index(self, spots: Any) -> Indexed | Why:
-        """Index with the settings of the task in turn; those that succeeded once are enough for other spots."""
+        """Index with the settings of the task in turn; settings that succeeded once are used for other spots."""
         key = b"".join(np.ascontiguousarray(part).tobytes() for part in spots["xyzobs.px.value"].parts()[:2])
         if key in self._indexed:
             return self._indexed[key]
@@ -156,7 +156,7 @@ class GridSearch:
         return result
 
     def _objection(self, crystal: Any) -> Why | None:
-        """What the prefilter has against a lattice before it is integrated."""
+        """Why the prefilter rejects a lattice before it is integrated."""
         if self._grid.prefilter is None:
             return None
         space_group = str(crystal.get_space_group().info())
@@ -170,7 +170,7 @@ class GridSearch:
         return self._grid.prefilter.without_reflections().objection(lattice)
 
     def _ranked(self, candidates: Any) -> list[_Candidate]:
-        """Candidates by the criterion, those that find the same lattice once, and with the most spots."""
+        """Candidates ordered by the criterion, each lattice once, with its largest number of spots."""
         most = max((candidate.indexed.n_indexed for candidate in candidates), default=0)
         fit = [c for c in candidates if c.indexed.n_indexed >= _LEAST_SHARE * most]
         return list(_each_once(sorted(fit, key=self._rank)))

@@ -26,7 +26,7 @@ _RINGS_A = (10.0, 6.0, 4.0, 3.0, 2.5, 2.0, 1.7, 1.5)
 
 
 class Drawn(msgspec.Struct, kw_only=True):
-    """What there is to draw of one frame."""
+    """The data for the pictures of one frame."""
 
     name: str
     imported: Any  # experiments with the image
@@ -38,7 +38,7 @@ class Drawn(msgspec.Struct, kw_only=True):
 
 
 def draw(pictures: Pictures, drawn: Drawn, folder: Path) -> None:
-    """Draw what is asked for, as PNG and PDF; what cannot be drawn is in the frame's log and costs nothing else.
+    """Draw the requested pictures as PNG and PDF; failures are only reported in the log of the frame.
 
     Raises:
         OSError: the folder cannot be written.

@@ -42,7 +42,7 @@ gc.freeze()  # a collection in a forked process would otherwise write to, and so
 
 
 def _without_coordinator(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Say nothing of a process that cannot begin since what asked for it is gone, with its semaphores: Ctrl-C."""
+    """Suppress the error of a process that cannot start because its parent has ended (Ctrl-C)."""
     if kind is not FileNotFoundError:
         sys.__excepthook__(kind, error, trace)
 

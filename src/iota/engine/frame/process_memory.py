@@ -21,7 +21,7 @@ class ProcessMemory:
     """The memory of this process; each frame may use the same amount, whatever earlier frames left."""
 
     def __init__(self, frame_GB: float | None) -> None:
-        """Remember where the process begins.
+        """Record the memory used at the start of the process.
 
         Args:
             frame_GB: what one frame may take; None for no limit.
@@ -31,7 +31,7 @@ class ProcessMemory:
         self._is_spoilt = False
 
     def begin_frame(self) -> None:
-        """Make allocations fail once the frame that begins has used its allowance.
+        """Make allocations fail when the frame that starts now has used its allowance.
 
         RLIMIT_DATA applies to the whole process, so it is set again for each frame.
         """
@@ -43,7 +43,7 @@ class ProcessMemory:
         resource.setrlimit(resource.RLIMIT_DATA, (limit if most < 0 else min(limit, most), most))
 
     def ran_out(self) -> Why:
-        """Say that the frame needed too much; the process should not be given another frame."""
+        """Report that the frame needed too much memory; the process should not be given another frame."""
         self._is_spoilt = True
         before, now = self._before_frame, _held_now()
         # what the frame used may have been freed already; the peak of the process still shows it
@@ -101,7 +101,7 @@ def _most_resident_bytes() -> int:
 
 
 def _give_back() -> None:
-    """Have malloc return free memory to the system."""
+    """Make malloc return free memory to the system."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
     if trim is not None:
         trim(0)

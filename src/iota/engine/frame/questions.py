@@ -25,7 +25,7 @@ def is_backend_name(name: str) -> bool:
 
 
 def nearest_name(name: str) -> str | None:
-    """Name of the backend's parameter that is most like a misspelt one; None where none is near."""
+    """Name of the backend's parameter closest to a misspelt one; None if none is close."""
     answer: str | None = _answers().nearest_name(name)
     return answer
 
@@ -46,7 +46,7 @@ def with_lines(target: str, lines: Sequence[str]) -> str:
 
 
 def prepare(parameters: Parameters, frames: Sequence[FrameRef], folder: Path) -> Prepared:
-    """What is made before a run, see :func:`iota.engine.preparation.preparation.prepare`.
+    """Prepare a run, see :func:`iota.engine.preparation.preparation.prepare`.
 
     Raises:
         UsageError: a mask cannot be used, or what was asked for needs images and there are none.
@@ -63,7 +63,7 @@ def dials_version() -> str:
 
 
 def check_engine(config: EngineConfig) -> None:
-    """Find out whether an engine can be made.
+    """Check whether an engine can be made.
 
     Raises:
         BackendError: a file that the parameters name, such as a mask or a geometry, cannot be used.
@@ -72,11 +72,11 @@ def check_engine(config: EngineConfig) -> None:
 
 
 def given_lattice(target: str) -> tuple[bool, str | None]:
-    """Whether a target holds a unit cell, and its space group or None."""
+    """Whether a target contains a unit cell, and its space group or None."""
     return _answers().lattice_is_given(target), _answers().given_space_group(target)
 
 
 def settings_to_try(target: str) -> list[Settings]:
-    """Settings to try in turn on a crystal whose cell nobody knows."""
+    """Settings to try in turn on a crystal of unknown cell."""
     answer: list[Settings] = _answers().ladder(target)
     return answer

@@ -28,7 +28,7 @@ Action = Literal["spotfind", "index", "integrate"]
 
 
 class ImageReport(msgspec.Struct, kw_only=True):
-    """What is known of one image; None where it was not reached or cannot be said."""
+    """Results for one image; None if a stage was not reached or a value is unknown."""
 
     image: str
     action: Action
@@ -57,7 +57,7 @@ class ImageReport(msgspec.Struct, kw_only=True):
 
 
 def report_image(engine: Engine, task: Task, action: Action) -> ImageReport:
-    """Take an image as far as asked for; a failure is in the report."""
+    """Process an image as far as requested; a failure is part of the report."""
     start = time.perf_counter()
     memory = ProcessMemory(None)
     report = ImageReport(image=str(task.frame), action=action, outcome="spots")
@@ -114,7 +114,7 @@ def _n_overloads(spots: Any, detector: Any) -> int:
 
 
 def _find_lattice(report: ImageReport, work: FrameWork, action: Action) -> None:
-    """Index with the first settings that succeed, and integrate if that is wanted."""
+    """Index with the first settings that succeed, and integrate if requested."""
     farthest: Failure | None = None
     for settings in work.settings:
         try:
@@ -143,5 +143,5 @@ def _describe_lattice(report: ImageReport, found: Indexed) -> None:
 
 
 def settings_for(target: str) -> Sequence[Settings]:
-    """Settings to try in turn: the given lattice alone, else those for crystals that nobody knows."""
+    """Settings to try in turn: the given lattice only, or those for unknown crystals."""
     return (Settings("given lattice"),) if ladder.lattice_is_given(target) else tuple(ladder.ladder(target))

@@ -39,7 +39,7 @@ def make_engine(config: EngineConfig) -> Engine:
 
 
 def run_in(engine: Engine, task: Task) -> Report:
-    """Do one task with a given engine, and keep the backend's log of a frame that had diffraction."""
+    """Execute one task with a given engine, and keep the backend's log of a frame that had diffraction."""
     if task.trial:
         return _try(engine, task)
     if task.more:
@@ -63,7 +63,7 @@ def _with_more(engine: Engine, phil: str) -> Engine:
 
 @lru_cache(maxsize=2)
 def _for_trial(engine: Engine, phil: str) -> tuple[Engine, tempfile.TemporaryDirectory[str]]:
-    """Engine whose files nobody wants, and the folder of these, which lasts as long as it is in use."""
+    """Engine with a temporary folder for its files, which is deleted after use."""
     folder = tempfile.TemporaryDirectory(prefix="trial_")
     for name in ("dials", "final", "logs"):
         (Path(folder.name) / name).mkdir()
@@ -71,7 +71,7 @@ def _for_trial(engine: Engine, phil: str) -> tuple[Engine, tempfile.TemporaryDir
 
 
 def _try(engine: Engine, task: Task) -> Report:
-    """Do one task of which only the report is kept."""
+    """Execute one task of which only the report is kept."""
     trial, _ = _for_trial(engine, task.more)
     report = run_in(trial, msgspec.structs.replace(task, more="", trial=False))
     if isinstance(report, FrameResult):

@@ -1,7 +1,7 @@
 """Functions that a worker process calls; imports DIALS only when a task arrives.
 
-Any executor can carry it: give ``start`` as the initializer of its processes, and submit ``run``.  DIALS is imported
-when a process starts, and not with this module: whoever hands out tasks does without.
+It works with any executor: pass ``start`` as the initializer of its processes, and submit ``run``.  DIALS is imported
+when a process starts, and not with this module, since the process that distributes tasks does not need it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def start(config: EngineConfig) -> None:
 
 
 def _die_with_parent() -> None:
-    """Have this process ended when what started it is gone: nobody waits any more for a frame that hangs."""
+    """End this process when its parent has ended, since nobody waits any more for a frame that hangs."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -60,7 +60,7 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3  # malloc.h of gli
 
 
 def _keep_freed_memory() -> None:
-    """Have malloc keep the memory of one image for the next.
+    """Make malloc keep the memory of one image for the next.
 
     Given back to the system and taken again, each of its pages costs a fault: half of the time of a 6-megapixel blank.
     """
@@ -72,7 +72,7 @@ def _keep_freed_memory() -> None:
 
 
 def _take_buffer() -> None:
-    """Have OpenBLAS allocate its memory now: if a limit prevents that later, it retries for ever instead of failing."""
+    """Make OpenBLAS allocate its memory now: if a limit prevents this later, it retries forever instead of failing."""
     import numpy as np
 
     square = np.ones((128, 128))
@@ -80,7 +80,7 @@ def _take_buffer() -> None:
 
 
 def run(task: Task) -> Report:
-    """Do one task; a frame's failure comes back as its record, also if memory ran out."""
+    """Execute one task; a failure of the frame, or lack of memory, is returned as its record."""
     if _run is None:
         raise RuntimeError("start() has not been called in this process")
     _memory.begin_frame()
@@ -91,12 +91,12 @@ def run(task: Task) -> Report:
 
 
 def is_outgrown() -> bool:
-    """Whether this process holds so much memory that another one should do the next task."""
+    """Whether this process uses so much memory that another one should take the next task."""
     return _memory.is_outgrown
 
 
 def failed(task: Task, outcome: Outcome, why: Why) -> Report:
-    """What is reported of a task that came to no end of its own."""
+    """The report of a task that was interrupted."""
     if task.kind == "scout":
         return Scouted(frame=task.frame, name=task.name, settings=task.settings[0].label, reason=str(why))
     result = FrameResult(frame=task.frame, name=task.name, outcome=outcome, finished=round(time.time(), 3))

@@ -1,7 +1,7 @@
 """Images of HDF5 and CXI files described by a CrystFEL geometry, as DIALS experiments.
 
 DIALS' frame is the usual one of dxtbx, with the beam along -z and y up; CrystFEL's has z along the beam. A pixel that
-the geometry calls bad gets a value below the trusted range, so that no part of DIALS or of IOTA needs to know of masks.
+the geometry calls bad gets a value below the trusted range, so that no part of DIALS or IOTA needs to handle masks.
 
 Coordinate frames and signs: docs/explanations/coordinate-frames.md.
 """
@@ -42,7 +42,7 @@ _SATURATED = 2_000_000_000
 
 
 class CrystfelImages:
-    """All that one geometry is needed for. Get it from :func:`crystfel_images`."""
+    """Images and detectors described by one geometry. Get it from :func:`crystfel_images`."""
 
     def __init__(self, geometry: CrystfelGeometry) -> None:
         self.geometry = geometry
@@ -86,7 +86,7 @@ class CrystfelImages:
         return imageset
 
     def _why(self, path: str, index: int) -> Why | None:
-        """Why an image cannot be read; None when it can. Looks again where files may have come since."""
+        """Why an image cannot be read; None if it can. Checks again if files may have arrived since."""
         status = Path(path).stat()
         key = (path, status.st_mtime_ns, status.st_size)
         if self._map is None or self._map[0] != key or self._map[1].why(index):
@@ -116,7 +116,7 @@ class CrystfelImages:
 
 
 class _Reader:
-    """What dxtbx asks for the pixels of a file."""
+    """The reader from which dxtbx gets the pixels of a file."""
 
     def __init__(self, path: str, n_images: int, images: CrystfelImages) -> None:
         self._path, self._n_images, self._images = path, n_images, images
@@ -198,7 +198,7 @@ def dials_panel(
 
 
 def geometry_detector(geometry: CrystfelGeometry, path: str) -> Any:
-    """Detector of a geometry that says itself where it is.
+    """Detector of a geometry that contains the detector distance.
 
     Raises:
         BackendError: its distance is in the files of images.

@@ -1,7 +1,7 @@
 """Reads pixels and bad-pixel masks of HDF5 and CXI files according to a CrystFEL geometry.
 
-Data in memory are cut by panels after the event was read as a whole: a chunk holds an image or a module, and to read it
-once for each of 128 panels would unpack it as often.
+An event is read as a whole and then divided into panels: a chunk contains an image or a module, and reading it
+separately for each of 128 panels would decompress it as often.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _KEPT_MASKS = 8  # files of masks; the geometry allows so many
 
 
 class NotThereError(ImportFailedError):
-    """Something that the geometry promises is not in the file; the text is a sentence."""
+    """Something that the geometry requires is not in the file; the text is a sentence."""
 
 
 class EventReader:

@@ -27,7 +27,7 @@ _FACES_THE_BEAM = 0.99  # cosine between normal and beam beyond which dxtbx mend
 
 
 def update_geometry(params: Any, imageset: Any) -> None:
-    """Change the models of an image set of one image as the parameters say, like DIALS' own import.
+    """Change the models of an image set of one image according to the parameters, like DIALS' own import.
 
     Args:
         params: backend parameters, which are not changed.

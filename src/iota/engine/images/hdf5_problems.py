@@ -15,7 +15,7 @@ _MOST_LOOKED_AT = 2000  # data sets of one file
 
 
 def why_hdf5(path: Path, *, is_pixels: bool, index: int = 0) -> Why | None:
-    """Why an image of a file that can be opened cannot be read; None when nothing is found.
+    """Why an image of a file that can be opened cannot be read; None if no problem is found.
 
     Args:
         path: of the file.
@@ -39,7 +39,7 @@ def _opened(path: Path) -> Any:
 
 
 def _why_file(file: Any) -> Why | None:
-    """Look at what describes the experiment: filters of any data set, links, and the groups that DIALS needs."""
+    """Check the description of the experiment: filters of all datasets, links, and the groups that DIALS needs."""
     classes = set()
     looked_at = 0
 
@@ -73,7 +73,7 @@ def _leads_nowhere(group: Any, depends_on: Any) -> bool:
 
 
 def _why_image(file: Any, index: int, is_pixels: bool) -> Why | None:
-    """Look at the data set that holds an image, and at the links on the way to it."""
+    """Check the dataset that contains an image, and the links to it."""
     found = any(name.startswith("tag-") for name in file)  # of SACLA, which has its images elsewhere
     for group in data_groups(file):
         for key in image_keys(group):
@@ -96,7 +96,7 @@ def _why_image(file: Any, index: int, is_pixels: bool) -> Why | None:
 
 
 def _why_link(group: Any, key: str) -> Why | None:
-    """Follow a link to where it ought to lead."""
+    """Follow a link to its target."""
     link = group.get(key, getlink=True)
     if isinstance(link, h5py.SoftLink) and group.get(key) is None:
         return why(Cause.DEAD_HDF5_LINK, target=link.path, link=f"{group.name}/{key}")
@@ -109,17 +109,17 @@ def _why_link(group: Any, key: str) -> Why | None:
 
 
 def _beside(file: Any, name: str) -> Path:
-    """A file that another one names."""
+    """The path of a file named by another one."""
     return Path(linked_file(file.filename, name))
 
 
 def _why_other(path: Path, name: str) -> Why | None:
-    """Look at a data file; ``name`` is what the master calls it."""
+    """Check a data file; ``name`` is its name in the master."""
     return why_data_file(str(path), name)
 
 
 def why_dataset(dataset: Any, index: int | None) -> Why | None:
-    """Look at the pixels of an image, or of the first one where ``index`` is None, wherever they are."""
+    """Check the pixels of an image, or of the first one if ``index`` is None, wherever they are."""
     problem = _why_filter(dataset)
     if dataset.is_virtual:
         problem = next(
@@ -137,7 +137,7 @@ def why_dataset(dataset: Any, index: int | None) -> Why | None:
 
 
 def _why_source(dataset: Any, source: Any, index: int | None) -> Why | None:
-    """Look at a data set of which a virtual one is made, if the image is in it."""
+    """Check a source of a virtual dataset, if the image is in it."""
     if index is not None and dataset.ndim > 2:
         first, last = source.vspace.get_select_bounds()
         if not first[0] <= index <= last[0]:

@@ -75,7 +75,7 @@ class OpenedFile:
         return self._hdf5
 
     def keep(self, path: str, format_class: Any, imageset: Any) -> None:
-        """Take a file with the image set of one of its images."""
+        """Keep a file with the image set of one of its images."""
         if not self._files_grow:
             self._key, self._format_class, self._imageset = _file_key(path), format_class, imageset
 
@@ -136,7 +136,7 @@ def import_models(
 
 
 def _set_models(imageset: Any, params: Any, reference_detector: Any) -> None:
-    """Models of the image as the parameters and the reference geometry want them."""
+    """Set the models of the image according to the parameters and the reference geometry."""
     try:
         update_geometry(params, _downstream(imageset))
     except SentenceError as error:
@@ -147,7 +147,7 @@ def _set_models(imageset: Any, params: Any, reference_detector: Any) -> None:
 
 
 def _downstream(imageset: Any) -> Any:
-    """The same image set, with a detector that the file places upstream of the sample moved downstream."""
+    """The same image set, with a detector that is upstream of the sample in the file moved downstream."""
     detector = imageset.get_detector(0)
     if bring_downstream(detector, imageset.get_beam(0)):
         imageset.set_detector(detector, 0)
@@ -239,7 +239,7 @@ def _imageset(frame: FrameRef, params: Any, link: Path, opened: OpenedFile | Non
 
 
 def _why_not_recognised(path: Path) -> Why:
-    """Why no format class takes a file."""
+    """Why no format class accepts a file."""
     foreign, master = foreign_file(str(path)), master_beside(str(path))
     if master is not None:
         return why(Cause.IS_DATA_FILE, master=Path(master).name)
@@ -260,7 +260,7 @@ def _crystfel_imageset(geometry: str, path: str, index: int, has_wavelength: boo
 
 
 def _hdf5_imageset(path: str, index: int, opened: OpenedFile, has_wavelength: bool) -> Any:
-    """Image set of an image of an HDF5 master; None where dxtbx has to read it in its own way."""
+    """Image set of an image of an HDF5 master; None if dxtbx has to read it in its own way."""
     images = opened.hdf5(path)
     if images is None:
         return None
@@ -273,7 +273,7 @@ def _hdf5_imageset(path: str, index: int, opened: OpenedFile, has_wavelength: bo
 
 
 def _linked(path: Path, link: Path) -> str:
-    """Link an image under a name that ends with a number; without one neither DIALS nor its viewers open it."""
+    """Link an image under a name that ends with a number, which DIALS and its viewers require."""
     numbered = link.with_name(f"{link.name}_00001{''.join(path.suffixes)}")
     numbered.parent.mkdir(exist_ok=True)
     if not numbered.is_symlink():
@@ -294,7 +294,7 @@ def _check_file(path: Path) -> None:
 
 
 def load_reference_geometry(path: str | None) -> Any:
-    """Detector model of an ``.expt`` file with one detector, or of an image; None when no path is given.
+    """Detector model of an ``.expt`` file with one detector, or of an image; None if no path is given.
 
     Raises:
         BackendError: neither can be read from the path.

@@ -25,7 +25,7 @@ read_literally(
 
 
 def check_pickle(path: Path, start: bytes) -> None:
-    """See that an image, if it is a pickle, compressed or not, holds nothing but numbers.
+    """Check that an image, if it is a pickle, compressed or not, contains only numbers.
 
     Args:
         path: of the image.

@@ -56,7 +56,7 @@ def shape_of(mask: Mask) -> Shape:
 
 
 def check_shape(mask: Mask, detector: Any, what: str) -> None:
-    """See that a mask fits the panels of a detector.
+    """Check that a mask matches the panels of a detector.
 
     Raises:
         UsageError: it does not; the text says both shapes.
@@ -67,13 +67,13 @@ def check_shape(mask: Mask, detector: Any, what: str) -> None:
 
 
 def difference(found: Shape, detector: Any) -> tuple[str, str] | None:
-    """Shapes of a mask and of the panels of a detector, in words; None where the mask fits."""
+    """Shapes of a mask and of the panels of a detector, in words; None if the mask matches."""
     wanted = [panel.get_image_size()[::-1] for panel in detector]
     return None if found == wanted else (_shape_text(found), _shape_text(wanted))
 
 
 def check_something_is_left(mask: Mask, what: str) -> None:
-    """See that a mask does not mask every pixel.
+    """Check that a mask does not mask every pixel.
 
     Raises:
         UsageError: it does.
@@ -89,7 +89,7 @@ def _shape_text(shapes: Sequence[tuple[int, int]]) -> str:
 
 
 def joined(masks: Sequence[Mask]) -> Mask:
-    """Mask of the pixels that all masks look at."""
+    """Combined mask: pixels that are valid in all masks."""
     first, *others = masks
     panels = [panel.deep_copy() for panel in first]
     for other in others:

@@ -34,7 +34,7 @@ class ImportFailedError(FrameError):
 
 
 class NoSuchImageError(ImportFailedError):
-    """The file holds fewer images."""
+    """The file contains fewer images."""
 
 
 @contextlib.contextmanager
@@ -55,7 +55,7 @@ def reading(what: What, path: str, index: int = 0) -> Iterator[None]:
 
 
 def why_unreadable(error: BaseException, path: str | Path, what: What = "pixels", index: int = 0) -> Why:
-    """Find out why an image, or its header, could not be read.
+    """Determine why an image, or its header, could not be read.
 
     The file is examined again: the messages of the libraries do not distinguish a missing filter from a damaged file.
 
@@ -82,7 +82,7 @@ def why_unreadable(error: BaseException, path: str | Path, what: What = "pixels"
 
 
 def why_file(path: Path) -> Why | None:
-    """What keeps a file from being opened; None when nothing does."""
+    """Why a file cannot be opened; None if it can."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -103,7 +103,7 @@ def why_file(path: Path) -> Why | None:
 
 
 def why_contents(path: Path, what: What = "header", index: int = 0) -> Why | None:
-    """What is wrong with the contents of a file that can be opened; None when nothing is found."""
+    """What is wrong with the contents of a file that can be opened; None if nothing is found."""
     ending = path.suffix.lower()
     if h5py.is_hdf5(path) or ending in _HDF5_ENDINGS:
         return why_hdf5(path, is_pixels=what == "pixels", index=index)

@@ -16,7 +16,7 @@ _PIXEL_TOLERANCE = 0.01  # relative; pixel sizes are rounded differently, and de
 
 
 def difference(reference: Any, detector: Any) -> Why | None:
-    """How a reference geometry differs from the detector of the images; None when it fits."""
+    """How a reference geometry differs from the detector of the images; None if it matches."""
     ours, theirs = ([_Kind(panel) for panel in model] for model in (reference, detector))
     if len(ours) == len(theirs) and all(one.is_like(other) for one, other in zip(ours, theirs, strict=True)):
         return None
@@ -24,7 +24,7 @@ def difference(reference: Any, detector: Any) -> Why | None:
 
 
 def put_in_place(reference: Any, detector: Any) -> None:
-    """Give the panels of a detector the places that they have in a reference geometry of the same detector.
+    """Move the panels of a detector to their positions in a reference geometry of the same detector.
 
     Trusted range, masks, names and sensor stay those of the image.
     """
@@ -36,7 +36,7 @@ def put_in_place(reference: Any, detector: Any) -> None:
 
 
 class _Kind:
-    """What makes panels comparable."""
+    """The properties in which panels must agree."""
 
     def __init__(self, panel: Any) -> None:
         self.size = tuple(panel.get_image_size())
@@ -60,5 +60,5 @@ def _text(panels: list[_Kind]) -> str:
 
 
 def _shape(node: Any) -> Any:
-    """Nesting of a hierarchy."""
+    """The structure of a hierarchy."""
     return "panel" if node.is_panel() else [_shape(child) for child in node]

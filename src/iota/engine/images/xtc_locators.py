@@ -1,6 +1,6 @@
 """Refuses locators of LCLS data (XTC), which dxtbx would evaluate.
 
-Any text that is given as an image is taken for a locator at first.
+Any text file that is given as an image is first tried as a locator.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Counts how often each Miller index was measured in a run, in a separate process.
 
-It reads the reflections of integrated frames as the ledger grows, and goes on from what an earlier process counted.
-Memory grows with reciprocal space, never with the number of frames.
+It reads the reflections of integrated frames as the ledger grows, and continues from the counts of an earlier process.
+Memory depends on the volume of reciprocal space, not on the number of frames.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class GroupCounts:
 
     @classmethod
     def of(cls, known: LatticeCounts) -> GroupCounts:
-        """Go on from what was counted before."""
+        """Continue from earlier counts."""
         group = cls(known.space_group, known.unit_cell)
         group.cells = [known.unit_cell] * min(known.n_lattices, _MOST_CELLS)
         group.n_lattices, group.n_reflections = known.n_lattices, known.n_reflections
@@ -59,7 +59,7 @@ class GroupCounts:
         return group
 
     def holds(self, lattice: Lattice) -> bool:
-        """Whether a lattice is of this group."""
+        """Whether a lattice belongs to this group."""
         return lattice.space_group == self.space_group and is_near(lattice.unit_cell, self.reference, ONE_SETTING)
 
     def add(self, lattice: Lattice, hkl: Ints) -> None:
@@ -83,7 +83,7 @@ class GroupCounts:
         self._counts = np.bincount(places, weights=weights, minlength=len(self._keys)).astype(np.int64)
 
     def found(self) -> LatticeCounts:
-        """What was counted so far."""
+        """The counts so far."""
         self._empty_buffer()
         return LatticeCounts(
             space_group=self.space_group,
@@ -106,7 +106,7 @@ class MillerCounter:
         self._spent_s = 0.0  # when the file was written
 
     def _begin(self, known: MillerCounts | None) -> None:
-        """Count on from what is known, or from nothing."""
+        """Continue from the stored counts, or start from zero."""
         self._known_bytes, self._known_checksum = (known.ledger_bytes, known.ledger_checksum) if known else (0, 0)
         self.groups = [GroupCounts.of(lattice) for lattice in known.lattices] if known else []
         self.n_frames = known.n_frames if known else 0
@@ -115,7 +115,7 @@ class MillerCounter:
         self._reader = LedgerReader()  # from the beginning: frames that were counted are not to be counted again
 
     def read_on(self) -> int:
-        """Count what came since, at most some megabytes of the ledger; returns the number of new records."""
+        """Count the frames added since, at most some megabytes of the ledger; returns the number of new records."""
         try:
             with self.folder.ledger.open("rb") as file:
                 if not self._reader.offset and self._known_bytes:
@@ -155,7 +155,7 @@ class MillerCounter:
         return n_new == 0
 
     def _read_what_is_counted(self, file: BinaryIO) -> None:
-        """Read the part of the ledger that an earlier process has counted, unless it is another one by now."""
+        """Read the part of the ledger counted by an earlier process, unless the ledger has been replaced."""
         while self._reader.offset < self._known_bytes:
             left = self._known_bytes - self._reader.offset
             if self._reader.read(file, min(left, _SLICE_BYTES)) is None:
@@ -235,7 +235,7 @@ def _counter(folder: str) -> MillerCounter:
 
 
 def count_reflections(question: CountReflections, tell: Tell) -> CountedReflections:
-    """Count on, mostly ten times as long as it takes to write what was counted.
+    """Continue counting, usually for ten times as long as it takes to write the counts.
 
     Raises:
         RunFolderError: this is no run, its ledger cannot be read, or nothing can be written.

@@ -60,7 +60,7 @@ class Source(NamedTuple):
 
 
 class Scaled(NamedTuple):
-    """Scaled observations; variances are those of counting."""
+    """Scaled observations, with variances from counting statistics."""
 
     hkl: npt.NDArray[np.int32]  # `[n, 3]`
     lattice: npt.NDArray[np.int64]  # `[n]`
@@ -117,7 +117,7 @@ def combine(sources: Sequence[Source], space_group: str, folder: Path) -> None:
 
 
 def run_dials(program: str, arguments: Sequence[str], folder: Path, logs: Path) -> list[str]:
-    """Run a program of DIALS in a folder, its words in ``program.log`` of another; returns its command line.
+    """Run a DIALS program in a folder, with its output in ``program.log`` of another; returns its command line.
 
     Raises:
         BackendError: it failed; with its last words if they are meant for people.
@@ -216,7 +216,7 @@ def write_part(folder: Path, lattices: Ints, name: str) -> None:
 
 
 def changes_of_cosym(folder: Path) -> dict[int, npt.NDArray[np.int64]]:
-    """What dials.cosym did to the Miller indices of lattices of ``combined``, relative to what it did to the first.
+    """How dials.cosym reindexed lattices of ``combined``, relative to the first one.
 
     Returns:
         Number of the lattice to the matrix that its indices (columns) are multiplied with, `[3, 3]`.
@@ -236,7 +236,7 @@ def changes_of_cosym(folder: Path) -> dict[int, npt.NDArray[np.int64]]:
 
 
 def write_reindexed(folder: Path, ways: Sequence[str]) -> None:
-    """Write ``reindexed.expt`` and ``.refl``: the lattices of ``combined``, each indexed in its way (``y,x,-z``)."""
+    """Write ``reindexed.expt`` and ``.refl``: the lattices of ``combined``, each with its operator (``y,x,-z``)."""
     experiments = read_experiments(folder / "combined.expt")
     table = read_reflections(folder / "combined.refl")
     group = experiments[0].crystal.get_space_group()

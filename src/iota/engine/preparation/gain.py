@@ -77,7 +77,7 @@ def regions(counts: Floats, good: npt.NDArray[np.bool_]) -> tuple[Floats, Floats
 
 
 def variance_line(mean: Floats, variance: Floats) -> Line:
-    """Robust fit of a line to variances `[n]` whose errors are in proportion to them."""
+    """Robust fit of a line to variances `[n]` with errors proportional to them."""
     least = 1e-3 * float(np.median(variance))
     order = np.array_split(np.argsort(mean), 10)
     start = np.polyfit([np.median(mean[k]) for k in order], [np.median(variance[k]) for k in order], 1)

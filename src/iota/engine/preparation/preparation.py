@@ -114,7 +114,7 @@ def _check_reference(reference: Any, params: Any, frames: Sequence[FrameRef]) ->
 
 
 def _first_images(params: Any, frames: Sequence[FrameRef], links: Path, reference: Any) -> list[Any]:
-    """Experiments of the first readable frames, as many as are looked at."""
+    """Experiments of the first readable frames, as many as are needed."""
     found: list[Any] = []
     for number, frame in enumerate(frames):
         try:
@@ -181,5 +181,5 @@ _FARTHEST = 10_000  # counts below the trusted range that noise may reach
 
 
 def _below_range(pixels: npt.NDArray[Any], lowest: float) -> npt.NDArray[np.bool_]:
-    """Pixels that readout noise took below the trusted range; without them variances are too small."""
+    """Pixels below the trusted range because of readout noise; without them, variances are too small."""
     return (pixels < lowest) & (pixels > lowest - _FARTHEST) & ~np.isin(pixels, _MARKS)

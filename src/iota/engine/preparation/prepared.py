@@ -13,7 +13,7 @@ _TRIED = 50  # images to open before it is said that none can be read
 
 
 class Prepared(msgspec.Struct, kw_only=True):
-    """What was made for a run."""
+    """The results of the preparation of a run."""
 
     target: str
     gain: float | None = None  # as estimated; None where that was not asked for
@@ -21,6 +21,6 @@ class Prepared(msgspec.Struct, kw_only=True):
 
 
 def looked_at(frames: Sequence[FrameRef]) -> list[FrameRef]:
-    """Frames from which a run is prepared: spread evenly over it, then its first ones, should those be unreadable."""
+    """Frames from which a run is prepared: spread evenly over it, then its first ones in case those are unreadable."""
     spread = frames[:: max(1, len(frames) // LOOKED_AT)]
     return list(dict.fromkeys([*spread, *frames[:_TRIED]]))[:_TRIED]

@@ -1,4 +1,4 @@
-"""Hands an image that was already read to integration, which would otherwise read it again."""
+"""Passes an image that was already read to integration, which would otherwise read it again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dxtbx.imageset import ImageSet
 
 
 class ImageInMemory(ImageSet):  # type: ignore[misc]  # DIALS has no annotations
-    """Image set of one image that knows its counts and which of them are trusted; all else is that of the set."""
+    """Image set of one image with its counts and mask in memory; everything else is that of the original set."""
 
     def __init__(self, imageset: Any, counts: tuple[Any, ...], trusted: tuple[Any, ...]) -> None:
         """Share the models and masks of an image set.
@@ -31,11 +31,11 @@ class ImageInMemory(ImageSet):  # type: ignore[misc]  # DIALS has no annotations
         return self._trusted
 
     def forget(self) -> None:
-        """Let go of pixels and mask, whoever still has the set."""
+        """Release pixels and mask, even if the set is still referenced."""
         self._counts = self._trusted = ()
         forget_mask(self)
 
 
 def forget_mask(imageset: Any) -> None:
-    """Let an image set go of its mask, which the set that it was made from keeps."""
+    """Release the mask of an image set, which is still kept by the set that it was made from."""
     imageset.external_lookup.mask.data = ImageBool()

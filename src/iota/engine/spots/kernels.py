@@ -1,15 +1,15 @@
 """Numba kernels of the spot finder, in the order of :mod:`iota.engine.spots.strong_pixels`.
 
-DIALS' ``dispersion_extended`` threshold asks of every pixel whether the counts in the window around it, 2 k + 1 wide,
-spread more than counts do by chance (index of dispersion).  A pixel can be strong only if that is so for *all* pixels
-nearer than k to it.  So it is enough to ask the centre of each cell of 2 k - 1 by 2 k - 1 pixels: where that is quiet,
-nothing in the cell is strong.  Of six megapixels a quarter of a million are asked, in one pass over the image; what
-remains, some ten cells of a blank, is then done in full.  Newer versions of DIALS let masked pixels pass: where the
-centre of a cell is masked, it is then the middle of what is not masked that is asked.
+DIALS' ``dispersion_extended`` threshold tests for every pixel whether the dispersion of the counts in the window around
+it, 2 k + 1 wide, is higher than expected by chance.  A pixel can be strong only if this is so for *all* pixels closer
+than k to it.  It is therefore sufficient to test the centre of each cell of 2 k - 1 by 2 k - 1 pixels: if the test
+fails, no pixel in the cell is strong.  For six megapixels, a quarter of a million pixels are tested, in one pass over
+the image; the full algorithm is run on the remaining cells, a few tens for a blank.  In newer versions of DIALS, masked
+pixels pass the test: if the centre of a cell is masked, the middle of its unmasked pixels is tested instead.
 
-Sums are of whole numbers and exact, and the comparisons are written in the order of DIALS' own, so they come out alike.
+Sums are exact, since they are integers, and comparisons are made in the order used by DIALS, so the results are equal.
 
-Importing this module imports numba, a quarter of a second; only who processes frames should.
+Importing this module imports numba, which takes a quarter of a second; do this only in processes that need it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BIG = 1 << 24  # counts from here on are left out of all sums, as DIALS does
 
 
 class Panel(NamedTuple):
-    """Counts [rows, columns], 0 where a pixel is always masked and else 1, least and largest trusted count."""
+    """Counts [rows, columns]; 0 for pixels that are always masked, else 1; minimum and maximum trusted count."""
 
     image: npt.NDArray[np.int32]
     valid: npt.NDArray[np.uint8]
@@ -195,7 +195,7 @@ restless_cells = _compiled(_restless_cells)
 
 
 def _mark_spread(panel: Any, rule: Any, cells: Any, state: Any) -> None:
-    """Mark in ``state`` where counts spread, in the cells and as far around them as matters for them."""
+    """Mark high dispersion in ``state``, in the cells and as far around them as is relevant."""
     ny, nx = state.shape
     reach = min(rule.ky, rule.kx) - 1
     stride = 2 * reach + 1
@@ -213,7 +213,7 @@ mark_spread = _compiled(_mark_spread)
 
 
 def _inside_pixels(panel: Any, rule: Any, cells: Any, state: Any, pixels: Any) -> Any:
-    """Write valid pixels of the cells with spreading counts around them to ``pixels``, mark them; returns how many."""
+    """Write valid pixels of cells with high dispersion around them to ``pixels``, and mark them; returns how many."""
     ny, nx = state.shape
     reach = min(rule.ky, rule.kx) - 1
     stride = 2 * reach + 1
@@ -238,7 +238,7 @@ inside_pixels = _compiled(_inside_pixels)
 
 
 def _keep_strong(panel: Any, rule: Any, state: Any, pixels: Any) -> Any:
-    """Move the pixels that stand out of the mean of what is not marked around them to the front; returns how many."""
+    """Move the pixels that exceed the mean of the unmarked ones around them to the front; returns their number."""
     image, valid, lowest, highest = panel
     ny, nx = image.shape
     n = 0
@@ -264,7 +264,7 @@ keep_strong = _compiled(_keep_strong)
 
 
 def _clear(rule: Any, cells: Any, state: Any) -> None:
-    """Undo all marks."""
+    """Remove all marks."""
     reach = min(rule.ky, rule.kx) - 1
     stride = 2 * reach + 1
     n_columns = (state.shape[1] + stride - 1) // stride

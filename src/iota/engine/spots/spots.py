@@ -1,8 +1,8 @@
 """Finds the spots of a frame, with the same result as the backend but faster.
 
-The pixels stay the integers that were read, what is masked on every frame is found out once, and only the
-neighbourhoods in which counts spread are looked at closely (:mod:`iota.engine.spots.strong_pixels`).  From strong
-pixels on it is DIALS' own code that makes spots, measures and filters them.
+Pixels remain the integers that were read, the mask common to all frames is determined once, and only regions of
+high dispersion are examined closely (:mod:`iota.engine.spots.strong_pixels`).  From the strong pixels on, spots are
+made, measured and filtered by DIALS' own code.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class SpotFinder:
 
     @contextlib.contextmanager
     def in_memory(self, imageset: Any, raw: Any) -> Iterator[Any]:
-        """While this lasts, the same image set with its pixels; as it is where they need the backend's corrections.
+        """Context with the same image set and its pixels; unchanged if these need the backend's corrections.
 
         Args:
             imageset: of the image of which the spots were found last.
@@ -156,7 +156,7 @@ class SpotFinder:
 
 
 def _is_able(params: Any) -> bool:
-    """Whether the parameters ask for nothing but what is done here."""
+    """Whether the parameters require only what is implemented here."""
     spotfinder = params.spotfinder
     dispersion = spotfinder.threshold.dispersion
     window = math.prod(2 * k + 1 for k in dispersion.kernel_size)
@@ -176,7 +176,7 @@ def _is_able(params: Any) -> bool:
 
 
 def _whole_numbers(raw: Any) -> list[Image] | None:
-    """Views [rows, columns] of panels; None when they are not integers of 32 bits."""
+    """Views [rows, columns] of panels; None if they are not 32-bit integers."""
     panels = raw if isinstance(raw, tuple) else (raw,)
     if not all(isinstance(panel, flex.int) for panel in panels):
         return None
@@ -184,7 +184,7 @@ def _whole_numbers(raw: Any) -> list[Image] | None:
 
 
 def _is_uncorrected(imageset: Any) -> bool:
-    """Whether the pixels are counts, to be taken as they are."""
+    """Whether the pixels are counts that need no correction."""
     lookup = imageset.external_lookup
     return (
         lookup.gain.data.empty()
@@ -197,7 +197,7 @@ PanelMask = tuple[Mask, int, int]  # where a pixel may be valid, least and large
 
 
 class _Masks:
-    """What is masked on every frame, kept while the detector and its masks stay the same."""
+    """The mask common to all frames, kept as long as the detector and its masks stay the same."""
 
     def __init__(self, spotfinder: Any) -> None:
         self._filter = spotfinder.filter
@@ -208,14 +208,14 @@ class _Masks:
         self._static: list[npt.NDArray[np.bool_]] = []  # before the masks of spot finding
 
     def of(self, imageset: Any, images: Sequence[Image]) -> list[PanelMask] | None:
-        """Masks of the panels; None when the backend masks something else, which changes from frame to frame."""
+        """Masks of the panels; None if the backend masks something that changes from frame to frame."""
         key = self._key_of(imageset)
         if not _same(key, self._key):
             self._key, self._kept = key, self._make(imageset, images, key[2])
         return self._kept
 
     def trusted(self, imageset: Any, images: Sequence[Image]) -> tuple[Any, ...] | None:
-        """What ``get_mask`` of the image set gives; None when only the backend knows."""
+        """The result of ``get_mask`` of the image set; None if only the backend can determine it."""
         kept = self.of(imageset, images)
         if kept is None:
             return None

@@ -74,7 +74,7 @@ class StrongPixels:
 
 
 def warm_up() -> None:
-    """Load what was compiled before, or compile it, so that no frame has to wait for it."""
+    """Load the compiled code, or compile it, so that no frame has to wait for this."""
     image = np.zeros((15, 15), np.int32)
     image[5:8, 5:8] = 50
     for _ in range(8):  # each step that cannot be kept for want of room says so once, and works from then on

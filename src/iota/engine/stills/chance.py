@@ -17,7 +17,7 @@ _FEW = 25  # spots that any free cell can be made to fit
 def may_be_chance(
     n_indexed: int, n_spots: int, rmsd_px: float, spacing_px: float, tolerance: float, cell_is_known: bool
 ) -> bool:
-    """Whether a random lattice may index as many spots of a frame as well as this.
+    """Whether a random lattice may index as many spots of a frame as this one.
 
     Args:
         n_indexed: spots of the lattice.

@@ -39,7 +39,7 @@ class Indexed:
     cell_is_known: bool
 
     def may_be_chance(self, n_spots: int, tolerance: float) -> bool:
-        """Whether a lattice that is none would explain ``n_spots`` as well; see :mod:`iota.engine.stills.chance`."""
+        """Whether a wrong lattice would explain ``n_spots`` as well; see :mod:`iota.engine.stills.chance`."""
         beam, panel = self.experiments[0].beam, self.experiments[0].detector[0]
         crystal = self.experiments[0].crystal
         primitive = crystal.get_unit_cell().change_basis(crystal.get_space_group().z2p_op())
@@ -49,7 +49,7 @@ class Indexed:
 
 
 def index(indexer: Indexer, params: Any, experiments: Any, spots: Any, settings: Settings) -> Indexed:
-    """Index a frame's spots; neither the experiments nor the spots that are given change.
+    """Index a frame's spots; the given experiments and spots are not changed.
 
     Args:
         indexer: does the work.
@@ -80,7 +80,7 @@ def index(indexer: Indexer, params: Any, experiments: Any, spots: Any, settings:
 
 
 def _keep_space_group(experiments: Any, given: Any) -> None:
-    """Give lattices the space group that was known, where DIALS leaves them with the symmetry of its intensities.
+    """Give lattices the known space group, if DIALS has replaced it by the symmetry of its intensities.
 
     It does so when candidates are refined with known symmetry: P 4/m m m for P 43 21 2.
     """
@@ -108,7 +108,7 @@ def _independent(experiments: Any) -> Any:
 
 
 def corrections(found: Indexed, space_group: str | None, find_symmetry: bool) -> list[Settings]:
-    """Settings worth indexing with again, after a frame was indexed without a known cell.
+    """Settings with which to repeat indexing, after a frame was indexed without a known cell.
 
     They name the cell without the multiple that was found in it, and the symmetry that its metric allows: the first
     that explains the spots as well should be taken.

@@ -1,7 +1,7 @@
 """Finds orientations of a crystal of known cell from the spots of one still.
 
-Direct lattice vectors are looked for at the known lengths only: spots are projected onto directions of a hemisphere,
-and a direction is good when all projections are near multiples of 1/length.  Triples of vectors with the known angles
+Direct lattice vectors are searched for at the known lengths only: spots are projected onto directions of a hemisphere,
+and a direction is good if all projections are near multiples of 1/length.  Triples of vectors with the known angles
 are bases of the lattice.  A search at all lengths (fft1d) costs several times as much.
 """
 
@@ -39,7 +39,7 @@ _SPOT_EVIDENCE = -math.log((2 * _EXPLAINED) ** 3)  # that a spot is not explaine
 
 @dataclass(frozen=True)
 class CellSearch:
-    """The cell to look for, as the basis of shortest vectors, and how far a basis may differ from it."""
+    """The cell to search for, as the basis of shortest vectors, and the tolerances for a basis."""
 
     basis: Array  # [3, 3] direct basis vectors by rows, in any orientation (A)
     tolerance: Tolerance
@@ -59,7 +59,7 @@ class CellSearch:
         return is_near(cell_from_basis(basis), self.cell, self.tolerance)
 
     def deviation(self, basis: Array) -> float:
-        """Half the sum of the squared deviations of lengths and angles, in units of what crystals differ by."""
+        """Half the sum of squared deviations of lengths and angles, in units of the variation between crystals."""
         lengths, angles_deg = cell_differences(cell_from_basis(basis), self.cell)
         return float(0.5 * ((lengths / _LENGTH_SIGMA) ** 2).sum() + 0.5 * ((angles_deg / _ANGLE_SIGMA_DEG) ** 2).sum())
 
@@ -116,7 +116,7 @@ def _vectors_of_length(length: float, tolerance: float, q: Array) -> Array:
 
 
 def _apart(directions: npt.NDArray[np.float32], score: npt.NDArray[np.float32]) -> list[int]:
-    """The best directions, none near another."""
+    """The best directions, none of which is close to another."""
     chosen: list[int] = []
     for k in np.argsort(-score)[: 40 * _PEAKS]:
         if all(abs(float(directions[k] @ directions[j])) < math.cos(_APART) for j in chosen):
@@ -228,7 +228,7 @@ class _Kept(NamedTuple):
 
     @property
     def evidence(self) -> float:
-        """How much likelier this basis of the known cell is than chance, as a logarithm."""
+        """Logarithm of how much more likely this basis of the known cell is than chance."""
         return _SPOT_EVIDENCE * self.n_explained - self.deviation
 
 

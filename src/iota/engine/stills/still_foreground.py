@@ -1,8 +1,8 @@
 """Separates foreground and background pixels in shoeboxes.
 
-DIALS transforms the corners of every pixel of every shoebox, with the parallax of each, one by one; that was half the
-time of integration.  The angle from the predicted ray is a smooth function of the position within a shoebox, so here it
-is interpolated from nine points of each.
+DIALS transforms the corners of every pixel of every shoebox, with the parallax of each, one by one, which took half of
+the time of integration.  The angle from the predicted ray is a smooth function of the position within a shoebox, so
+here it is interpolated from nine points of each.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """DIALS' stills indexer with its slow parts replaced; results are unchanged.
 
-The backend refines each candidate lattice four times and the winner four times again, with gradients assembled in
-Python.  Here the same least squares are solved in numpy (:mod:`~iota.engine.stills.still_refinement`), once
-where the backend
-repeats a refinement that has converged.  What it changes and what it gains: docs/decisions/0007-hits.md.
+The backend refines each candidate lattice four times and the best one four more times, with gradients assembled in
+Python.  Here, the same least-squares problem is solved in numpy (:mod:`~iota.engine.stills.still_refinement`), without
+repeating refinements that have converged.  Changes and gains: docs/decisions/0007-hits.md.
 """
 
 from __future__ import annotations
@@ -63,7 +62,7 @@ class _Fit:
     mosaicity: Mosaicity | None = None
 
     def refine(self, kept: npt.NDArray[np.bool_] | None = None) -> None:
-        """Refine on the spots that are kept, from where the last refinement ended."""
+        """Refine against the remaining spots, starting from the last refinement."""
         if kept is not None:
             self.spots, self.rows = self.spots.select(kept), self.rows[kept]
         self.refined = refine(self.a_star, self.spots, self.space_group)
@@ -89,7 +88,7 @@ class _Candidate:
         return f"{self.n_indexed} spots, rmsd {self.rmsd_px:.3f} px, primitive cell {cell}"
 
     def evidence(self, spacing_px: float) -> float:
-        """How much likelier the positions of its spots are with this lattice than by chance, as a logarithm.
+        """Logarithm of how much more likely the spot positions are with this lattice than by chance.
 
         By chance a spot lies anywhere in the area that belongs to one reflection.
         """
@@ -115,7 +114,7 @@ class _KnownLattice:
         return self.search.deviation(np.linalg.inv(np.array(crystal.get_A()).reshape(3, 3)))
 
     def apply_symmetry(self, crystal: Any) -> tuple[Any, Any]:
-        """Stand in for the same method of DIALS' symmetry handler, for crystals in the reduced setting."""
+        """Replaces this method of DIALS' symmetry handler for crystals in the reduced setting."""
         a_star = np.array(crystal.get_A()).reshape(3, 3)
         if not self.search.fits(np.linalg.inv(a_star)):
             return None, None
@@ -140,7 +139,7 @@ class StillIndexer(StillsIndexerBasisVectorSearch):  # type: ignore[misc]  # DIA
             self._known_lattice = _KnownLattice(self._dials_symmetry, params.indexing.known_symmetry)
 
     def find_lattices(self) -> Any:
-        """Find one more lattice; in the list of experiments that is given back there is one for each image set.
+        """Find one more lattice; the returned list of experiments has one for each image set.
 
         A lattice of the known cell that leaves most spots unexplained has to stand comparison with what DIALS finds.
         """
@@ -224,7 +223,7 @@ class StillIndexer(StillsIndexerBasisVectorSearch):  # type: ignore[misc]  # DIA
         return best.crystal, best.n_indexed
 
     def _try(self, model: Any) -> _Candidate:
-        """Index the spots that are left with a candidate lattice and refine it without symmetry."""
+        """Index the remaining spots with a candidate lattice and refine it without symmetry."""
         experiments = self.experiment_list_for_crystal(model)
         left = self.reflections.select(self.reflections["id"] == -1)
         self.index_reflections(experiments, left)
@@ -252,7 +251,7 @@ class StillIndexer(StillsIndexerBasisVectorSearch):  # type: ignore[misc]  # DIA
             fit.mosaicity = self._mosaicity(fit, experiment)
 
     def _inliers(self, fits: list[_Fit]) -> list[npt.NDArray[np.bool_]]:
-        """Which spots of each lattice are no outliers; one distribution for all lattices of the frame."""
+        """Which spots of each lattice are not outliers; one distribution for all lattices of the frame."""
         if not self.params.stills.candidate_outlier_rejection:
             return [np.ones(len(fit.spots), dtype=bool) for fit in fits]
         ends = np.cumsum([len(fit.spots) for fit in fits])[:-1]
@@ -272,7 +271,7 @@ class StillIndexer(StillsIndexerBasisVectorSearch):  # type: ignore[misc]  # DIA
         return found
 
     def refine(self, experiments: Any, reflections: Any) -> tuple[Any, Any]:
-        """Refine the lattices that were found, under their symmetry, with rejection of outliers.
+        """Refine the lattices found, with symmetry constraints and rejection of outliers.
 
         Args:
             experiments: one for each lattice.
@@ -323,7 +322,7 @@ def _crystal(model: Any, fit: _Fit) -> Any:
 
 
 def _predict_positions(experiments: Any, reflections: Any, spherical_relp: bool) -> None:
-    """Fill in the columns that DIALS' refinement leaves behind."""
+    """Fill in the columns that DIALS' refinement adds."""
     predictor = ExperimentsPredictorFactory.from_experiments(
         experiments, force_stills=True, spherical_relp=spherical_relp
     )
@@ -339,7 +338,7 @@ def _predict_positions(experiments: Any, reflections: Any, spherical_relp: bool)
 
 
 def supports(params: Any, changed: frozenset[str]) -> bool:
-    """Whether the indexer here does what the parameters ask for; if not, that of DIALS must be taken.
+    """Whether this indexer supports the parameters; otherwise, that of DIALS must be used.
 
     Args:
         params: backend parameters.

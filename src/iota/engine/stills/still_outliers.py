@@ -17,7 +17,7 @@ _CURVE_MM = np.arange(500) / 500.0  # where the fitted curve is compared with th
 
 
 def inliers(residual_mm: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Which spots lie where a Rayleigh distribution of the distances would put them.
+    """Which spots are consistent with a Rayleigh distribution of the distances.
 
     The procedure of DIALS' still indexer (Sauter & Poon, J. Appl. Cryst. (2010) 43, 611), with its fit and its test of
     the severity, without its loops over spots.

@@ -88,7 +88,7 @@ def near_ewald_sphere(
 def _near_roots(
     alpha: float, beta: Array, gamma: Array, limit: float
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Rows and whole numbers l with |alpha l^2 + 2 beta l + gamma| <= limit, in order of row and l."""
+    """Rows and integers l with |alpha l^2 + 2 beta l + gamma| <= limit, in order of row and l."""
     outer = beta**2 - alpha * (gamma - limit)
     rows = np.flatnonzero(outer >= 0)
     centre, reach = -beta[rows] / alpha, np.sqrt(outer[rows]) / alpha

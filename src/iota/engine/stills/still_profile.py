@@ -1,7 +1,7 @@
 """Faster prediction and shoebox masks for DIALS' integration of stills.
 
-All of ``Processor.integrate`` stays as it is.  It asks the profile model of a crystal for predictions and for the
-foreground of shoeboxes: this module puts a profile model in its place that answers these two questions itself.
+``Processor.integrate`` itself is not changed.  It gets predictions and the foreground of shoeboxes from the profile
+model of a crystal, which this module replaces by one that computes these two itself.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from iota.engine.stills.still_prediction import predict_still
 
 
 class StillProfile:
-    """A profile model of DIALS, with the work on stills done in other ways; all else is passed on.
+    """A profile model of DIALS with faster methods for stills; all other calls are passed on.
 
     It must not refer to its experiment: the way back goes through C++, where Python collects no cycle, and the image
     of the frame would stay in memory with it.
@@ -51,7 +51,7 @@ def _is_still_with_mosaicity(experiment: Any) -> bool:
 
 @contextlib.contextmanager
 def still_profiles() -> Iterator[None]:
-    """While this lasts, the profile models that DIALS makes for stills are :class:`StillProfile`."""
+    """Context in which the profile models that DIALS makes for stills are :class:`StillProfile`."""
     create = ProfileModelFactory.create
 
     def create_still(params: Any, experiments: Any, reflections: Any = None) -> Any:

@@ -50,7 +50,7 @@ class StillSpots:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Where a crystal puts its reflections."""
+    """Predicted positions of the reflections of a crystal."""
 
     xy_mm: Array  # [n, 2]
     delpsi_rad: Array  # [n]
@@ -250,7 +250,7 @@ def constrained(a_star: Array, space_group: Any) -> Array:
 
 
 def b_covariance(b_matrix: Array, refined: Refined) -> Array | None:
-    """Covariance of the elements of DIALS' B matrix (by rows), `[9, 9]`; None when the cell was not refined.
+    """Covariance of the elements of DIALS' B matrix (by rows), `[9, 9]`; None if the cell was not refined.
 
     Args:
         b_matrix: lower triangular, B'B is the reciprocal metric of the refined crystal.

@@ -1,4 +1,4 @@
-"""Has DIALS' viewer read pickles by a literal list, as everywhere (:mod:`iota.engine.backend.literal_pickles`)."""
+"""Makes DIALS' viewer read pickles by a list of permitted contents (:mod:`iota.engine.backend.literal_pickles`)."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from iota.whole_files import write_whole
 
 
 def mask_from_phil(phil: str, imageset: Any) -> Mask:
-    """What ``dials.generate_mask`` makes from these parameters.
+    """The mask that ``dials.generate_mask`` makes from these parameters.
 
     Raises:
         UsageError: DIALS does not take them.
@@ -42,7 +42,7 @@ def _parameters(text: str) -> Any:
 
 
 def whole_mask(phil: str, base: list[str], imageset: Any) -> Mask:
-    """Drawn shapes together with masks from files.
+    """Mask of drawn shapes combined with masks from files.
 
     Args:
         phil: parameters of ``dials.generate_mask``.
@@ -77,7 +77,7 @@ def save_mask(mask: Mask, phil: str, path: Path) -> Path:
 
 
 def shadow_rectangles(counts: list[npt.NDArray[Any]], beam_panel: Any, threshold: float) -> list[tuple[int, Rectangle]]:
-    """The shadow of the beamstop as rectangles: (panel, rectangle); none where there is no shadow.
+    """The shadow of the beamstop as rectangles: (panel, rectangle); empty if there is no shadow.
 
     Args:
         counts: of each panel, `[slow, fast]`.
@@ -95,17 +95,17 @@ def shadow_rectangles(counts: list[npt.NDArray[Any]], beam_panel: Any, threshold
 
 
 def masked_rectangles(mask: Mask) -> list[list[Rectangle]]:
-    """What a mask hides, as rectangles for each panel."""
+    """The masked pixels as rectangles for each panel."""
     return [rectangles_of(~flumpy.to_numpy(panel)) for panel in mask]
 
 
 def n_masked(mask: Mask) -> int:
-    """Number of pixels that a mask hides."""
+    """Number of masked pixels."""
     return sum(panel.count(False) for panel in mask)
 
 
 def rectangles_of(region: npt.NDArray[np.bool_]) -> list[Rectangle]:
-    """Rectangles that together are exactly a region: runs along rows, joined where the next rows have the same run."""
+    """Rectangles that exactly cover a region: runs along rows, joined if the next rows have the same run."""
     edges = np.diff(np.pad(region.astype(np.int8), ((0, 0), (1, 1))), axis=1)
     rows, starts = np.nonzero(edges == 1)
     _, ends = np.nonzero(edges == -1)
@@ -124,7 +124,7 @@ def rectangles_of(region: npt.NDArray[np.bool_]) -> list[Rectangle]:
 
 
 def shapes_in_phil(text: str) -> dict[str, Any]:
-    """What a PHIL of ``dials.generate_mask`` says, as the mask tool of the page keeps it.
+    """The shapes in a PHIL of ``dials.generate_mask``, in the form used by the mask tool of the page.
 
     Returns:
         ``border``, ``d_min``, ``d_max``, ``resolution_ranges`` and ``shapes``: kind, panel and numbers of each.
@@ -158,5 +158,5 @@ def shapes_in_phil(text: str) -> dict[str, Any]:
 
 
 def all_true(detector: Any) -> Mask:
-    """A mask that hides nothing."""
+    """A mask without masked pixels."""
     return tuple(flex.bool(flex.grid(*panel.get_image_size()[::-1]), True) for panel in detector)

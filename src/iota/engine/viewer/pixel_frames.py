@@ -58,7 +58,7 @@ class OpenFrame:
 
     @cached_property
     def trusted(self) -> list[npt.NDArray[np.bool_]]:
-        """What DIALS looks at of each panel, `[slow, fast]`: what ``get_mask`` gives, which reads the image again."""
+        """Pixels of each panel used by DIALS, `[slow, fast]`: ``get_mask``, which reads the image again."""
         if self.imageset.has_dynamic_mask():
             return [flumpy.to_numpy(mask) for mask in self.imageset.get_mask(0)]
         external = self.imageset.external_lookup.mask.data
@@ -75,7 +75,7 @@ class OpenFrame:
 
     @cached_property
     def valid(self) -> list[npt.NDArray[np.bool_]]:
-        """Pixels that hold a count, saturated ones too, which DIALS does not trust, `[slow, fast]`."""
+        """Pixels with a count, including saturated ones, which DIALS does not trust, `[slow, fast]`."""
         return [
             trusted | (counts >= most)
             for trusted, counts, most in zip(self.trusted, self.counts, self.saturation, strict=True)
@@ -83,16 +83,16 @@ class OpenFrame:
 
     @property
     def n_bytes(self) -> int:
-        """Memory that it takes."""
+        """Memory used (bytes)."""
         arrays = (*self.counts, *self.trusted, *self.valid)
         return int(sum(a.nbytes for a in arrays) + sum(pyramid.n_bytes for pyramid in self.pyramids))
 
 
 class OpenFrames:
-    """The frames that were looked at last, up to a number of bytes."""
+    """The frames viewed most recently, up to a number of bytes."""
 
     def __init__(self, links: Path) -> None:
-        """Keep nothing yet.
+        """Start with an empty cache.
 
         Args:
             links: folder for links to images whose names DIALS cannot take.

@@ -82,7 +82,7 @@ def _lab_map(panel: Any) -> tuple[Vector, Vector, Vector]:
 
 
 def _plane_axes(maps: list[tuple[Vector, Vector, Vector]]) -> tuple[Vector, Vector]:
-    """Unit vectors along which pictures go right and down."""
+    """Unit vectors that point right and down in pictures."""
     if len(maps) == 1:
         _, fast, slow = maps[0]
         return _unit(fast), _unit(slow - (slow @ _unit(fast)) * _unit(fast))

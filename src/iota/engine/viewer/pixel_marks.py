@@ -62,7 +62,7 @@ def _lattice(model: Any, table: Any) -> LatticeMarks:
 
 
 def kept_spots(strong: str) -> Spots:
-    """Spots that a run kept of a frame that was not integrated.
+    """Spots stored by a run for a frame that was not integrated.
 
     Raises:
         RunFolderError: the file cannot be read.
@@ -72,7 +72,7 @@ def kept_spots(strong: str) -> Spots:
 
 
 def found_spots(frame: OpenFrame, target: str, indexed: str = "", more: str = "") -> Spots:
-    """Spots that are found with some settings, and the lattice that explains each.
+    """Spots found with some settings, and the lattice that explains each of them.
 
     Args:
         frame: the image.
@@ -104,7 +104,7 @@ def _find(frame: OpenFrame, params: Any) -> Any:
 
 @contextlib.contextmanager
 def _uncached(frame: OpenFrame) -> Iterator[None]:
-    """Have the image set keep no pixels of its own behind this: the frame has them."""
+    """Prevent the image set from caching pixels, which the frame already has."""
     try:
         yield
     finally:
@@ -113,7 +113,7 @@ def _uncached(frame: OpenFrame) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _sentence_of_spot_finding() -> Iterator[None]:
-    """Turn whatever DIALS raises while it finds spots into a UsageError."""
+    """Convert any exception raised by DIALS' spot finding to a UsageError."""
     with frame_log() as log:
         try:
             yield
@@ -125,7 +125,7 @@ def _sentence_of_spot_finding() -> Iterator[None]:
 
 
 def strong_pixels(frame: OpenFrame, target: str, more: str = "") -> list[npt.NDArray[np.int64]]:
-    """Pixels of each panel that stand out of the background, numbered by rows: what spots are made from.
+    """Strong pixels of each panel, numbered by rows, from which spots are made.
 
     Raises:
         UsageError: the settings cannot be read, or nearly everything is strong.

@@ -1,6 +1,6 @@
 """Image tiles at several scales: 16-bit counts, binned by their maximum.
 
-A maximum keeps a spot of one pixel visible on the smallest picture, where a mean would drown it.
+With the maximum, a spot of one pixel remains visible at the smallest scale; with a mean, it would disappear.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Shifted = npt.NDArray[np.uint16]  # count + 1, and 0 where masked: so that a max
 
 
 def scale_of(panels: list[Counts], valid: list[npt.NDArray[np.bool_]]) -> Scale:
-    """How counts fit into 16 bits; for fractions and negative counts the smallest steps that reach 99.99 % of them."""
+    """Scaling of counts to 16 bits; for fractions and negative counts, the smallest steps that reach 99.99 %."""
     if all(panel.dtype.kind in "iu" for panel in panels):
         least = min(int(np.min(p, where=v, initial=0)) for p, v in zip(panels, valid, strict=True))
         return Scale(float(max(least, -30_000)))
@@ -37,7 +37,7 @@ def scale_of(panels: list[Counts], valid: list[npt.NDArray[np.bool_]]) -> Scale:
 
 
 def contrast_of(panels: list[Counts], valid: list[npt.NDArray[np.bool_]]) -> Contrast:
-    """Counts between which background and spots can both be seen."""
+    """Limits of the contrast at which both background and spots are visible."""
     found = np.concatenate([_sample(p, v, _SAMPLES // len(panels)) for p, v in zip(panels, valid, strict=True)])
     if not found.size:
         return Contrast(0.0, 10.0)
@@ -53,7 +53,7 @@ def _sample(panel: Counts, valid: npt.NDArray[np.bool_], n: int) -> npt.NDArray[
 
 
 class Pyramid:
-    """Counts of one panel at all sizes; each is made when it is first asked for."""
+    """Counts of one panel at all scales; each is computed when it is first requested."""
 
     def __init__(self, counts: Counts, valid: npt.NDArray[np.bool_], scale: Scale) -> None:
         """Take the counts.
@@ -74,11 +74,11 @@ class Pyramid:
 
     @property
     def n_bytes(self) -> int:
-        """Memory that it takes."""
+        """Memory used (bytes)."""
         return sum(level.nbytes for level in self._levels)
 
     def level(self, number: int) -> Shifted:
-        """Counts + 1 with 2^number pixels joined each way, 0 where all of them are masked."""
+        """Counts + 1 of blocks of 2^number x 2^number pixels, 0 if all of them are masked."""
         while len(self._levels) <= number:
             self._levels.append(_halved(self._levels[-1]))
         return self._levels[number]

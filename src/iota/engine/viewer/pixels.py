@@ -48,7 +48,7 @@ class Pixels:
         self._frames = OpenFrames(links)
 
     def answer(self, request: ImageRequest) -> WithBytes:
-        """Do what is asked.
+        """Answer a request.
 
         Raises:
             UsageError: there is no such request.
@@ -62,13 +62,13 @@ class Pixels:
         return self._frames.get(given.path, given.index, given.target, given.experiments)
 
     def warm(self) -> tuple[Any, bytes]:
-        """Load what the first image would wait for."""
+        """Load in advance what the first image needs."""
         warm_up()
         parameters("")
         return None, b""
 
     def open(self, source: dict[str, Any]) -> tuple[Any, bytes]:
-        """Geometry and what a picture shows at first."""
+        """Geometry and initial contrast."""
         frame = self._frame(source)
         return {
             "layout": frame.layout,
@@ -89,7 +89,7 @@ class Pixels:
         return None, b"".join(parts)
 
     def thumbnail(self, source: dict[str, Any], size: int) -> tuple[Any, bytes]:
-        """A small picture of the whole, 8 bits a pixel `[rows, columns]`, deflated; 0 is masked, 255 the darkest."""
+        """A thumbnail, 8 bits per pixel `[rows, columns]`, deflated; 0 is masked, 255 the darkest."""
         frame = self._frame(source)
         layout = frame.layout
         step = max(layout.width, layout.height) / min(max(size, 16), 512)
@@ -110,7 +110,7 @@ class Pixels:
         return {"width": columns, "height": rows}, zlib.compress(picture.tobytes(), 1)
 
     def region(self, source: dict[str, Any], panel: int, fast: int, slow: int) -> tuple[Any, bytes]:
-        """Counts of 17 x 17 pixels as they are; None outside of the panel and where a pixel is masked."""
+        """Unscaled counts of 17 x 17 pixels; None outside of the panel and for masked pixels."""
         frame = self._frame(source)
         if not 0 <= panel < len(frame.counts):
             raise NotFoundError(f"The detector has no panel {panel}; panels are 0 to {len(frame.counts) - 1}.")
@@ -134,11 +134,11 @@ class Pixels:
         return pixel_marks.lattices_of(experiments, reflections), b""
 
     def kept_spots(self, strong: str) -> tuple[Any, bytes]:
-        """Spots that a run kept."""
+        """Spots stored by a run."""
         return pixel_marks.kept_spots(strong), b""
 
     def spots(self, source: dict[str, Any], indexed: str = "", more: str = "") -> tuple[Any, bytes]:
-        """Spots that are found with the settings of the run, or others."""
+        """Spots found with the settings of the run, or with others."""
         target = msgspec.convert(source, Source).target
         return pixel_marks.found_spots(self._frame(source), target, indexed, more), b""
 
@@ -160,13 +160,13 @@ class Pixels:
         return found, b""
 
     def mask_file(self, source: dict[str, Any], path: str) -> tuple[Any, bytes]:
-        """What a mask hides."""
+        """The pixels masked by a file."""
         mask = load_mask(Path(path))
         check_shape(mask, self._frame(source).detector, f"The mask {path}")
         return _shown(mask), b""
 
     def mask(self, source: dict[str, Any], phil: str, base: list[str]) -> tuple[Any, bytes]:
-        """What a mask that is being drawn hides."""
+        """The pixels masked by a mask that is being drawn."""
         return _shown(mask_shapes.whole_mask(phil, base, self._frame(source).imageset)), b""
 
     def save_mask(self, source: dict[str, Any], phil: str, base: list[str], path: str) -> tuple[Any, bytes]:
@@ -176,7 +176,7 @@ class Pixels:
         return SavedMask(mask=path, phil=str(text), n_masked=mask_shapes.n_masked(mask)), b""
 
     def mask_shapes(self, path: str) -> tuple[Any, bytes]:
-        """Shapes that a PHIL file of dials.generate_mask names."""
+        """Shapes in a PHIL file of dials.generate_mask."""
         try:
             text = Path(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -220,5 +220,5 @@ def _pixels() -> tuple[Pixels, tempfile.TemporaryDirectory[str]]:
 
 
 def answer(request: ImageRequest, tell: Tell) -> WithBytes:
-    """Do what is asked, with the images that are open."""
+    """Answer a request with the images that are open."""
     return _pixels()[0].answer(request)

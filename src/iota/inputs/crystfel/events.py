@@ -28,13 +28,13 @@ _EVENT = re.compile(r"^(?P<path>.+?)\s+(?P<groups>[^\s]*?)//(?P<indices>[0-9]+(?
 
 
 class Event(NamedTuple):
-    """One image: what stands for the placeholders."""
+    """One image: the values of the placeholders."""
 
     groups: tuple[str, ...]
     indices: tuple[int, ...]
 
     def __str__(self) -> str:
-        """Return what CrystFEL calls it."""
+        """Return CrystFEL's name of the event."""
         return f"{'/'.join(self.groups)}//{'/'.join(map(str, self.indices))}"
 
     def place(self, path: str) -> str:
@@ -68,7 +68,7 @@ class Events:
         return Event(groups, tuple(reversed(indices)))
 
     def number(self, event: Event) -> int | None:
-        """Return the number of an event, from 0; None where the file has no such event."""
+        """Return the number of an event, from 0; None if the file has no such event."""
         before = 0
         for (groups, shape), end in zip(self._blocks, self._ends, strict=True):
             if groups == event.groups:

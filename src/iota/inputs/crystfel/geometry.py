@@ -105,20 +105,20 @@ class CrystfelGeometry(msgspec.Struct, frozen=True):
 
     @property
     def masks_something(self) -> bool:
-        """Whether it says that some pixels are bad."""
+        """Whether it marks any pixels as bad."""
         panels = self.panels
         return bool(self.bad) or any(panel.masks or panel.flags or panel.n_edge or panel.no_index for panel in panels)
 
     @property
     def camera_length_m(self) -> float | None:
-        """Distance along the beam when the file itself says it."""
+        """Distance along the beam, if the file contains it."""
         lengths = {(panel.clen or self.clen) for panel in self.panels}
         values = {q.value for q in lengths if q is not None}
         return values.pop() if len(lengths) == len(values) == 1 else None
 
 
 def is_geometry_name(name: str) -> bool:
-    """Say whether the name is that of a CrystFEL geometry."""
+    """Whether the name is that of a CrystFEL geometry."""
     return name.lower().endswith(GEOMETRY_SUFFIX)
 
 
@@ -200,7 +200,7 @@ def _file(name: str, folder: Path) -> str:
 
 
 class _Parser:
-    """Takes one line after the other."""
+    """Reads the file line by line."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -278,7 +278,7 @@ class _Parser:
             self._unused[f"{name}/{key}"] = None
 
     def geometry(self) -> CrystfelGeometry:
-        """What was taken, if it is complete."""
+        """The geometry read so far, if it is complete."""
         if not self._panels:
             raise NotUnderstoodError("it describes no panels (such as p0/min_fs = 0). Is it really a geometry file?")
         panels = tuple(_panel(name, fields) for name, fields in self._panels.items())

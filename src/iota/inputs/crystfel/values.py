@@ -14,7 +14,7 @@ _ENERGY_UNITS = {"photon_energy": ("eV", "keV", "MeV"), "wavelength": ("m", "A")
 
 
 class NotUnderstoodError(Exception):
-    """What is wrong with a value; the text ends a sentence that says where."""
+    """An invalid value; the text completes a sentence that names the place."""
 
 
 class Quantity(msgspec.Struct, frozen=True):
@@ -27,7 +27,7 @@ class Quantity(msgspec.Struct, frozen=True):
 
 
 def number(text: str) -> float:
-    """A number; underscores and words such as nan are none."""
+    """A number; underscores and words such as nan are not accepted."""
     try:
         value = float(text)
     except ValueError:
@@ -78,7 +78,7 @@ def length(text: str, default_m: float) -> Quantity:
 
 
 def energy(key: str, text: str) -> Quantity:
-    """What makes the wavelength, from ``photon_energy``, ``wavelength`` or ``electron_voltage``."""
+    """The quantity that determines the wavelength, from ``photon_energy``, ``wavelength`` or ``electron_voltage``."""
     word, unit = _split(text)
     known = _ENERGY_UNITS[key]
     if not unit and key == "photon_energy":
@@ -91,7 +91,7 @@ def energy(key: str, text: str) -> Quantity:
 
 
 def wavelength_A(value: float, unit: str) -> float:
-    """Wavelength (A) of an energy or a wavelength in a unit of :func:`energy`; NaN where it makes none."""
+    """Wavelength (A) of an energy or a wavelength in a unit of :func:`energy`; NaN if it makes none."""
     if not value > 0 or not math.isfinite(value):
         return math.nan
     if unit in ("m", "A"):

@@ -30,7 +30,7 @@ Kind = Literal["file", "folder", "list", "wildcard", "master", "geometry", "noth
 
 
 class Source(msgspec.Struct, frozen=True):
-    """One thing that was named, and how many frames it brought; ``nothing`` when it does not exist."""
+    """One of the inputs, and how many frames it contains; ``nothing`` if it does not exist."""
 
     path: str
     kind: Kind
@@ -38,7 +38,7 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class Inputs(msgspec.Struct, frozen=True):
-    """All frames that were found and all that stood in the way. Get it from :func:`find_frames`."""
+    """All frames found, and all problems. Get it from :func:`find_frames`."""
 
     frames: list[FrameRef]
     problems: list[Problem]
@@ -93,7 +93,7 @@ def find_frames(
 
 
 def geometries_among(sources: Sequence[str | Path]) -> list[str]:
-    """Return the CrystFEL geometries among what was named."""
+    """Return the CrystFEL geometries among the inputs."""
     return [str(source) for source in sources if is_geometry_name(str(source))]
 
 
@@ -114,7 +114,7 @@ class _Search:
         self._folders: dict[str, str] = {}  # folder -> the same, resolved
 
     def tell_found(self, n_frames: int) -> None:
-        """Say how many frames are found."""
+        """Report how many frames have been found."""
         if self._most is not None and n_frames > self._most:
             raise OverLimitError(f"{self._most:,} names or images")
         if self._progress is not None:
@@ -138,7 +138,7 @@ class _Search:
         self._events = EventLines(self.geometry)
 
     def take(self, text: str) -> Kind:
-        """Add what one source holds and return what it is."""
+        """Add the contents of one input and return its kind."""
         if is_geometry_name(text):
             return "geometry"
         if not text.strip():
@@ -161,7 +161,7 @@ class _Search:
         return self._take_file(path)
 
     def _take_absent(self, text: str, path: str) -> Kind:
-        """Take a path that leads nowhere as it stands: a numbered image, a wildcard, or something missing."""
+        """Add a path that does not exist as such: a numbered image, a wildcard, or something missing."""
         name, number = lists.split_number(path)
         if number is not None and number > 0 and (os.path.lexists(name) or kinds.is_image_name(name)):
             return self._take_numbered(text, name, number - 1)
@@ -174,7 +174,7 @@ class _Search:
         return self._take_missing(text, path, f"there is no such file or folder{also}: looked for {path}.")
 
     def _take_missing(self, text: str, path: str, why: str) -> Kind:
-        """Tell of a missing path; with the name of an image it is a frame, so that it has its line in the ledger."""
+        """Report a missing path; if its name is that of an image, it becomes a frame, with a line in the ledger."""
         self._tell(text, why)
         if not kinds.is_image_name(path):
             return "nothing"
@@ -220,7 +220,7 @@ class _Search:
         return "folder"
 
     def _take_file(self, path: str) -> Kind:
-        """Take a file that is there: by its name, or by what is in it when the name says nothing."""
+        """Add an existing file: by its name, or by its contents if the name is not sufficient."""
         foreign = foreign_name(path)
         if foreign is not None:
             self._tell(path, foreign.sentence)
@@ -266,7 +266,7 @@ class _Search:
         return "list"
 
     def _add(self, path: str, resolved: str, *, is_hdf5: bool | None = None, named: bool = False) -> None:
-        """Add a whole file unless it was there before; ``named`` when somebody asked for this very file."""
+        """Add a whole file unless it was added before; ``named`` if this file was given explicitly."""
         if resolved in self._seen:
             return
         self._seen.add(resolved)

@@ -20,7 +20,7 @@ from iota.records import FrameRef
 
 
 class Container:
-    """An HDF5 file that was named or found; how many frames it brings is known after :func:`open_containers`."""
+    """An HDF5 file that was named or found; its number of frames is known after :func:`open_containers`."""
 
     __slots__ = ("brings", "map", "named", "path", "picked", "resolved", "unreadable", "useless")
 
@@ -87,7 +87,7 @@ def _open(container: Container, geometry: CrystfelGeometry | None) -> None:
 
 
 def _useless(opened: list[Container]) -> Iterator[Problem]:
-    """Say of which files nothing can be read, once for all files of a folder that are alike."""
+    """Report files that cannot be read, once for all similar files of a folder."""
     alike: dict[tuple[str, Foreign | str], list[str]] = {}
     for container in opened:
         if container.useless is not None:
@@ -103,7 +103,7 @@ def _useless(opened: list[Container]) -> Iterator[Problem]:
 
 
 def _settle(opened: list[Container]) -> Iterator[Problem]:
-    """Decide which of the opened files bring frames, and which."""
+    """Decide which of the opened files provide frames, and which frames."""
     maps = {c.resolved: c.map for c in opened if c.map}
     pointed_at = {
         target
@@ -135,7 +135,7 @@ def _settle(opened: list[Container]) -> Iterator[Problem]:
 
 
 def taken_text(n_images: int, brings: Which, other: str) -> str:
-    """Say in words which images of a master are those of another one."""
+    """Describe which images of a master are also those of another one."""
     n_taken = n_images - int(np.count_nonzero(brings))
     if n_taken == n_images:
         return f"all its images are also in {other}, and are processed only once."
@@ -143,24 +143,24 @@ def taken_text(n_images: int, brings: Which, other: str) -> str:
 
 
 def is_metadata_name(path: str) -> bool:
-    """Say whether a file's name is that of what Diamond writes beside a master: times and masks, no images."""
+    """Whether the name is that of a metadata file written beside a master at Diamond: times and masks, no images."""
     return os.path.basename(path).lower().endswith("_meta.h5")
 
 
 def imageless_sentence(path: str) -> str:
-    """Say of an HDF5 file what it is, in which no image was found."""
+    """Describe an HDF5 file in which no image was found."""
     with open_hdf5(path) as file:
         return imageless_hdf5(file).sentence
 
 
 def missing_text(missing: tuple[str, ...]) -> str:
-    """Say in words which data files of a master are missing."""
+    """Describe which data files of a master are missing."""
     count = "1 data file" if len(missing) == 1 else f"{len(missing)} data files"
     return f"it points to {count} that cannot be found: looked for {missing[0]}{' and others' if missing[1:] else ''}."
 
 
 def master_beside(path: str) -> str | None:
-    """Return the master that a file's name makes it a data file of, when it is there."""
+    """Return the master of a data file, judged by its name, if it exists."""
     folder, name = os.path.split(path)
     stem = data_file_stem(name)
     if stem is None:

@@ -39,7 +39,7 @@ class ChooseImages(msgspec.Struct, frozen=True):
 
 
 class SourceCount(msgspec.Struct, frozen=True):
-    """What one input brings."""
+    """The contents of one input."""
 
     path: str
     kind: Kind
@@ -51,21 +51,21 @@ class SourceCount(msgspec.Struct, frozen=True):
 
 
 class Counted(msgspec.Struct, frozen=True):
-    """What the inputs bring, in the order of the inputs."""
+    """The contents of the inputs, in their order."""
 
     n_frames: int
     sources: list[SourceCount]
 
 
 class Chosen(msgspec.Struct, frozen=True):
-    """The images that are wanted, and what is to be said of them."""
+    """The selected images, and messages about them."""
 
     frames: list[FrameRef]
     remarks: list[str]
 
 
 def count_images(question: CountImages, tell: Tell | None = None) -> Counted:
-    """Count the images of inputs; the answer is small however many there are.
+    """Count the images of inputs; the answer is small, whatever their number.
 
     Raises:
         OverLimitError: there are more names or images than may be looked at.
@@ -93,7 +93,7 @@ def count_images(question: CountImages, tell: Tell | None = None) -> Counted:
 
 
 class _Problems:
-    """What stood in the way, by what was named: of the path itself, else of what lies below it."""
+    """Problems by input: of the path itself, or of anything below it."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self._problems = sorted(problems, key=lambda problem: problem.path)
@@ -109,7 +109,7 @@ class _Problems:
 
 
 def choose_images(question: ChooseImages, tell: Tell | None = None) -> Chosen:
-    """Find images of inputs to go through them.
+    """Find images in the inputs, for browsing.
 
     Raises:
         UsageError: the choice is not understood.

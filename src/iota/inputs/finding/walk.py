@@ -27,7 +27,7 @@ class Walk:
     """
 
     def __init__(self, folder: str, look_at_name: Callable[[], None] = lambda: None) -> None:
-        """Read nothing yet; ``look_at_name`` is called for each entry of a folder, and ends the walk by raising."""
+        """Prepare; ``look_at_name`` is called for each entry of a folder, and ends the walk by raising."""
         self.folder = folder
         self._look_at_name = look_at_name
         self.unreadable: list[tuple[str, str]] = []  # path, reason
@@ -64,7 +64,7 @@ class Walk:
         waiting.append((folder, os.path.realpath(folder), _popped(entries)))
 
     def _matters(self, entry: os.DirEntry[str], folder: str) -> bool:
-        """Say whether the entry is a folder, an image, or a link to one, also to a missing one: its worker says so."""
+        """Whether the entry is a folder, an image, or a link to one, even if its target is missing."""
         self._look_at_name()
         if entry.name.startswith("."):
             return False

@@ -33,11 +33,11 @@ class Foreign(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """Say it of one file; it goes after the path and a colon."""
+        """The message for one file; it follows the path and a colon."""
         return f"it is {self.one}: {self.way}."
 
     def sentence_of(self, n_files: int, example: str) -> str:
-        """Say it once for so many files of a folder, one of which is an example."""
+        """One message for several files of a folder, one of which is given as an example."""
         return f"{n_files} {self.several}, such as {example}: {self.way}."
 
 
@@ -105,7 +105,7 @@ _NO_IMAGES = Foreign(
 
 
 def foreign_hdf5(file: h5py.File) -> Foreign | None:
-    """Format of an open HDF5 file, if it is one that is known not to be read without more."""
+    """Format of an open HDF5 file, if it is one that cannot be read directly."""
     for looks_like in (_european_xfel, _cxi, _swissfel, _esrf, _cheetah, _pal):
         found = looks_like(file)
         if found is not None:
@@ -114,7 +114,7 @@ def foreign_hdf5(file: h5py.File) -> Foreign | None:
 
 
 def imageless_hdf5(file: h5py.File) -> Foreign:
-    """What to say of an open HDF5 file in which no image was found."""
+    """The message for an open HDF5 file in which no image was found."""
     found = foreign_hdf5(file)
     if found is not None:
         return found
@@ -123,7 +123,7 @@ def imageless_hdf5(file: h5py.File) -> Foreign:
 
 
 def foreign_file(path: str) -> Foreign | None:
-    """What to say of a file that could not be read as an image; None where nothing is known of it."""
+    """The message for a file that could not be read as an image; None if nothing is known about it."""
     by_name = foreign_name(path)
     if by_name is not None:
         return by_name
@@ -135,7 +135,7 @@ def foreign_file(path: str) -> Foreign | None:
 
 
 def is_foreign(path: str) -> bool:
-    """Whether a file is of a format that is known not to be read as it is."""
+    """Whether a file is of a format that cannot be read directly."""
     try:
         with open_hdf5(path) as file:
             return foreign_hdf5(file) is not None
@@ -209,7 +209,7 @@ def _pal(file: h5py.File) -> Foreign | None:
 
 
 def _paths(group: h5py.Group, depth: int) -> Iterator[h5py.Group]:
-    """Groups so many levels down."""
+    """Groups at a given level."""
     for name in group:
         child = group.get(name)
         if isinstance(child, h5py.Group):

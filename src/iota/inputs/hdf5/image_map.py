@@ -1,7 +1,7 @@
 """Finds the file, dataset and position of each image of an HDF5 file, or why it has none (data file missing).
 
-Nothing is read but names, links and shapes, so that it takes a few milliseconds, and a third of one for each file that
-a master points to. An image keeps its number while files are missing, too short or still to come.
+Only names, links and shapes are read, which takes a few milliseconds, and a third of a millisecond for each file that
+a master refers to. An image keeps its number while files are missing, too short or still to come.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def read_map(path: str, *, dataset: str | None = None, written_only: bool = Fals
 
 
 def stack_of_images(path: str) -> str | None:
-    """Name of the one dataset of an HDF5 file that holds its images, `[n, slow, fast]`; None where there is none."""
+    """Name of the one dataset of an HDF5 file that holds its images, `[n, slow, fast]`; None if there is none."""
     try:
         found = read_map(path)
     except UNREADABLE:  # not HDF5, or not there any more
@@ -85,16 +85,16 @@ def _named(file: h5py.File, dataset: str) -> Iterator[tuple[h5py.Group, list[str
 
 
 def too_many_text(n_images: int) -> str:
-    """Say of a file that it cannot hold so many images."""
+    """The message for a file that claims an implausible number of images."""
     return f"it claims to hold {n_images:,} images; the limit is {MOST_IMAGES:,}."
 
 
 class TooManyImagesError(ValueError):
-    """A file claims to hold more images than is plausible; the text says how many."""
+    """A file claims to contain an implausible number of images; the text says how many."""
 
 
 class _Held(msgspec.Struct):
-    """What one link leads to."""
+    """The target of a link."""
 
     count: int  # -1: it leads nowhere
     stretches: list[Stretch]
@@ -118,7 +118,7 @@ class _Search:
         self.is_certain = True
 
     def series(self, group: h5py.Group, keys: Sequence[str]) -> ImageMap:
-        """Put the images of several datasets into one row."""
+        """Concatenate the images of several datasets."""
         held = [self._link(group, key, 0) for key in keys]
         model = next((one for one in held if one.shape), _Held(0, []))
         channel = channel_of(group, model.shape)
@@ -155,7 +155,7 @@ class _Search:
         return why(Cause.DATA_FILE_TOO_SHORT, file=os.path.basename(held.file))
 
     def _counts(self, file: h5py.File, held: list[_Held]) -> list[int]:
-        """How many images each of several datasets is to hold, those in missing files among them."""
+        """Number of images that each of several datasets should contain, including those in missing files."""
         counts = [one.count for one in held]
         promised = promised_images(file)
         if promised > MOST_IMAGES:  # as when a detector is told to go on for ever
@@ -242,7 +242,7 @@ class _Search:
             held.stretches.append(msgspec.structs.replace(whole, first=n, count=held.count - n, row=n, why=short))
 
     def _virtual(self, dataset: h5py.Dataset, depth: int) -> list[Stretch]:
-        """What lies behind a virtual dataset."""
+        """The sources of a virtual dataset."""
         sources: dict[tuple[str, str], _Held] = {}
         shape = tuple(map(int, dataset.shape[1:])) if dataset.ndim > 2 else tuple(map(int, dataset.shape))
         found: list[Stretch] = []
@@ -268,7 +268,7 @@ class _Search:
         return found
 
     def _as_it_is(self, dataset: h5py.Dataset) -> list[Stretch]:
-        """Leave a virtual dataset to HDF5, which does not tell that a source is missing."""
+        """Let HDF5 read a virtual dataset; it does not report missing sources."""
         file, name = os.path.realpath(dataset.file.filename), dataset.name
         if dataset.ndim == 2:
             return [Stretch(0, 1, file=file, dataset=name, row=None)]
@@ -336,7 +336,7 @@ def _gaps(counts: list[int]) -> list[tuple[int, int]]:
 
 
 def _share(counts: list[int], places: range, total: int) -> None:
-    """Share images out among files, as many in each as in the first."""
+    """Distribute images over files, as many in each as in the first."""
     size = math.ceil(max(0, total) / len(places))
     for k in places:
         counts[k] = min(size, max(0, total))

@@ -73,7 +73,7 @@ _DATA_FILE: dict[NotOpened, Cause] = {
 
 
 def why_not_opened(path: str) -> NotOpened:
-    """Why a file cannot be opened as HDF5, to follow its name; empty when it can be opened."""
+    """Why a file cannot be opened as HDF5, to follow its name; empty if it can be opened."""
     try:
         if not Path(path).exists():
             return "is missing"
@@ -92,19 +92,19 @@ def why_not_opened(path: str) -> NotOpened:
 
 
 def why_own_file(path: str) -> Why | None:
-    """Why a file cannot be opened as HDF5; None when it can be."""
+    """Why a file cannot be opened as HDF5; None if it can."""
     problem = why_not_opened(path)
     return why(_OWN_FILE[problem]) if problem else None
 
 
 def why_data_file(path: str, name: str) -> Why | None:
-    """Why a data file, which has this name in its master, cannot be opened; None when it can be."""
+    """Why a data file, which has this name in its master, cannot be opened; None if it can be."""
     problem = why_not_opened(path)
     return why(_DATA_FILE[problem], file=name) if problem else None
 
 
 def is_hdf5(path: str) -> bool:
-    """Say whether a file begins as HDF5 does; a block of the user's own before it is not looked for."""
+    """Whether a file begins with the HDF5 signature; a user block before it is not skipped."""
     with Path(path).open("rb") as file:
         return file.read(len(_SIGNATURE)) == _SIGNATURE
 
@@ -124,7 +124,7 @@ def _groups(parent: h5py.Group) -> Iterator[h5py.Group]:
 
 
 def class_of(group: h5py.Group) -> str:
-    """Return the NeXus class of a group; empty where it has none."""
+    """Return the NeXus class of a group; empty if it has none."""
     return text_of(group.attrs.get("NX_class"))
 
 
@@ -155,7 +155,7 @@ def image_keys(group: h5py.Group) -> list[str]:
 
 
 def describes_experiment(file: h5py.File) -> bool:
-    """Say whether a file holds more than pixels."""
+    """Whether a file describes the experiment, in addition to containing pixels."""
     return any(
         class_of(group) in {"NXinstrument", "NXbeam", "NXsample"} or group.name.rsplit("/", 1)[-1] != "data"
         for entry in _groups(file)
@@ -164,7 +164,7 @@ def describes_experiment(file: h5py.File) -> bool:
 
 
 def promised_images(file: h5py.File) -> int:
-    """Return how many images the detector was told to take; 0 where that is not said."""
+    """Return how many images were requested from the detector; 0 if this is not known."""
     numbers = []
     for name in ("nimages", "ntrigger"):
         value = file.get(f"entry/instrument/detector/detectorSpecific/{name}")

@@ -17,7 +17,7 @@ from iota.inputs.hdf5.virtual import Box, Progression, Rows
 
 
 class TooDeepError(ValueError):
-    """A virtual dataset shows parts of parts of images; nobody but HDF5 is to read it."""
+    """A virtual dataset maps parts of parts of images, and is read by HDF5 itself."""
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -68,14 +68,14 @@ class ImageMap(msgspec.Struct, frozen=True, dict=True):
     still_written: frozenset[str] = frozenset()  # files whose datasets may show half an image
 
     def at(self, index: int) -> list[Stretch]:
-        """Where the pixels of an image lie: one stretch, or one for each part of it."""
+        """Location of the pixels of an image: one stretch, or one for each part of it."""
         plain, stepped = self._bands
         end = bisect.bisect_right(plain, index, key=lambda band: band[0].first)
         near = itertools.chain(plain[max(0, end - 1) : end], stepped)
         return [stretch for band in near for stretch in band if stretch.has(index)]
 
     def why(self, index: int) -> Why | None:
-        """Why an image cannot be read; None when it can."""
+        """Why an image cannot be read; None if it can."""
         if not 0 <= index < self.n_images:
             return why(Cause.NO_SUCH_IMAGE, n_images=self.n_images)
         return next((stretch.why for stretch in self.at(index) if stretch.why), None)
@@ -102,7 +102,7 @@ class ImageMap(msgspec.Struct, frozen=True, dict=True):
 
 
 def shown(inner: Stretch, run: Progression, into: Box | None, part: Box | None) -> Stretch:
-    """Images of a dataset as a virtual dataset shows them; raises TooDeepError where it shows parts of parts."""
+    """Images of a dataset as mapped by a virtual dataset; raises TooDeepError if it maps parts of parts."""
     changes: dict[str, Any] = {"into": into, "part": part}
     if inner.into is not None or inner.part is not None:
         if part is not None or (into is not None and inner.into is not None):

@@ -20,7 +20,7 @@ class Taken:
         self._rows: dict[tuple[str, str, Box | None], npt.NDArray[np.int32]] = {}
 
     def rename(self, before: str, path: str, resolved_before: str, resolved: str) -> None:
-        """Follow a file to its new path: what it had taken stays its own."""
+        """Rename a file; the images that it owns remain its own."""
         if before in self._owners:
             self._owners[path] = self._owners.pop(before)
             self._paths[self._owners[path]] = path
@@ -29,7 +29,7 @@ class Taken:
             self._rows[resolved, dataset, part] = self._rows.pop(key)
 
     def claim(self, path: str, found: ImageMap, wanted: Which) -> tuple[Which, str]:
-        """Take images of a file, and return which of them nobody had taken, and who had the first of the others.
+        """Assign images to a file, and return which of them were free, and who owned the first of the others.
 
         Args:
             path: the file.

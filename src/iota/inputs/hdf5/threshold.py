@@ -16,13 +16,13 @@ class Channel(msgspec.Struct, frozen=True):
     n_channels: int
 
     def sentence(self) -> str:
-        """Say which one was taken."""
+        """Describe which channel was used."""
         name = self.name or f"number {self.index + 1}"
         return f"Each image has {self.n_channels} channels (thresholds); {name} is used."
 
 
 def channel_of(group: h5py.Group, shape: tuple[int, ...]) -> Channel | None:
-    """Return the channel to take of images `[channel, slow, fast]`; None where the first axis is no channel.
+    """Return the channel to use of images `[channel, slow, fast]`; None if the first axis is not a channel.
 
     DECTRIS' FileWriter names channels in ``channel`` beside the images, and describes each in a group NAME_channel of
     the detector. The lowest threshold counts all photons; a difference of two does not.

@@ -22,7 +22,7 @@ Rows = npt.NDArray[np.int64]
 
 
 class Mapping(NamedTuple):
-    """What a virtual dataset takes from one dataset. Get them from :func:`mappings`."""
+    """The part of a virtual dataset that comes from one dataset. Get them from :func:`mappings`."""
 
     file: str  # "." is the file of the virtual dataset itself
     dataset: str
@@ -43,7 +43,7 @@ class Progression(NamedTuple):
 
 
 def mappings(dataset: h5py.Dataset) -> Iterator[Mapping | None]:
-    """Yield what a virtual dataset `[images, ...]` takes from where; None for what cannot be said in these terms."""
+    """Yield the sources of a virtual dataset `[images, ...]`; None for selections that cannot be represented."""
     for source in dataset.virtual_sources():
         yield None if "%b" in source.file_name + source.dset_name else _mapping(source, dataset.shape)
 
@@ -111,7 +111,7 @@ def _indices(start: int, stride: int, count: int, block: int, size: int) -> Rows
 
 
 def _box(axes: list[Rows]) -> Box | None:
-    """First and end along each axis; None where there are gaps."""
+    """First and end along each axis; None if there are gaps."""
     box = tuple((int(axis[0]), int(axis[-1]) + 1) for axis in axes if len(axis))
     whole = len(box) == len(axes) and all(
         end - first == len(axis) for (first, end), axis in zip(box, axes, strict=True)

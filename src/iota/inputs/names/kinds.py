@@ -33,12 +33,12 @@ LOOKED_FOR = (
 
 
 def is_image_name(name: str) -> bool:
-    """Say whether a file of this name is taken for an image without a look inside."""
+    """Whether a file of this name is assumed to be an image without opening it."""
     return _IMAGE_NAME.search(name) is not None
 
 
 def is_found_in_folder(name: str) -> bool:
-    """Say whether a folder's file of this name is an image: as before, less hidden files and pickles of another kind.
+    """Whether a file found in a folder is an image by its name; hidden files and other pickles are excluded.
 
     Integration pickles (``int_*.pickle``) and masks lie beside images, and copying programs leave hidden halves
     (``._x.cbf``, ``.x.cbf.Ab3``). Given by name such a file is taken all the same.
@@ -49,12 +49,12 @@ def is_found_in_folder(name: str) -> bool:
 
 
 def is_hdf5_name(name: str) -> bool:
-    """Say whether the name is that of an HDF5 or NeXus file, which can hold many images."""
+    """Whether the name is that of an HDF5 or NeXus file, which can contain many images."""
     return _HDF5_NAME.search(name) is not None
 
 
 def is_list_name(name: str) -> bool:
-    """Say whether the name alone makes the file a list of paths."""
+    """Whether the file is a list of paths, judged by its name."""
     return _LIST_NAME.search(name) is not None
 
 
@@ -65,7 +65,7 @@ def data_file_stem(name: str) -> str | None:
 
 
 def content_of(path: str) -> Content:
-    """Say what the first bytes of a file are. Raises OSError when it cannot be read."""
+    """The kind of a file, judged by its first bytes. Raises OSError if it cannot be read."""
     with Path(path).open("rb") as file:
         head = file.read(_SNIFFED_BYTES)
     if not head:

@@ -31,7 +31,7 @@ def split_number(text: str) -> tuple[str, int | None]:
 
 
 def place_line(path: str, list_folder: str) -> str:
-    """Return where a list's path leads: from the current folder first, then from the folder of the list."""
+    """Resolve a path in a list: relative to the current folder, otherwise to the folder of the list."""
     if os.path.isabs(path) or os.path.lexists(path):
         return path
     beside_list = os.path.join(list_folder, path)
@@ -39,7 +39,7 @@ def place_line(path: str, list_folder: str) -> str:
 
 
 def holds_paths(path: str) -> bool:
-    """Say whether half or more of a text file's first lines name an image or something that is there."""
+    """Whether half or more of a text file's first lines name an image or an existing file."""
     lines = list(islice(read_lines(path), _LINES_LOOKED_AT))
     folder = os.path.dirname(path)
 

@@ -17,7 +17,7 @@ def absolute(text: str) -> str:
 
 
 def can_be_written(path: str) -> bool:
-    """Say whether a text list can hold the path."""
+    """Whether a text list can contain the path."""
     if "\n" in path or "\r" in path:
         return False
     if path.isascii():

@@ -8,7 +8,7 @@ UNWRITABLE = "the name contains a line break or is not UTF-8, so it cannot be wr
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """A path that brought no image, or fewer than it should; ``text`` names it and says what was looked for.
+    """A path without images, or with fewer than expected; ``text`` names it and says what was looked for.
 
     Make one with :func:`problem_with`.
     """

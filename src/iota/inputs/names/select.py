@@ -78,7 +78,7 @@ def select_random(frames: Sequence[FrameRef], number: int, seed: int) -> list[Fr
 
 
 def choose(frames: Sequence[FrameRef], some: str, most: int) -> list[FrameRef]:
-    """The frames that are gone through: ``first 10``, or ``5-20`` counted from 1; all where ``some`` is empty.
+    """The frames to be browsed: ``first 10``, or ``5-20`` counted from 1; all if ``some`` is empty.
 
     Raises:
         UsageError: the choice is not understood, or names more than ``most``.

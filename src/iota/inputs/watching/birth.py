@@ -11,7 +11,7 @@ _MASK_AT, _BTIME_AT = 0, 80  # bytes from the start of struct statx
 
 
 def birth_ns(path: str) -> int | None:
-    """When a file was made (ns since the epoch); None where the system or the file system does not say.
+    """Creation time of a file (ns since the epoch); None if it is not available.
 
     Python's ``os.stat`` does not have it on Linux.
     """

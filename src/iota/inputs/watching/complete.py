@@ -30,7 +30,7 @@ _BZIP2_END = 0x177245385090  # 48 bits, then 32 of checksum, then up to 7 to fil
 
 
 def state_of(fd: int, name: str, size: int, *, thorough: bool = False) -> State:
-    """Say whether an open file of ``size`` bytes is complete; unknown where only time can tell.
+    """Whether an open file of ``size`` bytes is complete; unknown if only time can tell.
 
     Costs one or two short reads. ``thorough`` unpacks a gzip file of unknown content to its end (some 10 ms per MB).
     """
@@ -74,7 +74,7 @@ def _cbf_data_end(head: bytes) -> int | None:
 
 
 def _smv_bytes(head: bytes) -> int | None:
-    """Return the least size of an SMV file with this header."""
+    """Return the minimum size of an SMV file with this header."""
     if not head.startswith(b"{"):
         return None
     fields = {match[1]: match[2] for match in _SMV_FIELD.finditer(head)}
@@ -86,7 +86,7 @@ def _smv_bytes(head: bytes) -> int | None:
 
 
 def _marccd_bytes(head: bytes) -> int | None:
-    """Return the least size of a MarCCD file with this header: TIFF, frame header, pixels."""
+    """Return the minimum size of a MarCCD file with this header: TIFF, frame header, pixels."""
     if not head.startswith(b"II*\0") or len(head) < 4096 or head[1028:1031] != b"MMX":
         return None
     n_fast, n_slow, pixel_bytes = struct.unpack_from("<3I", head, 1024 + 80)

@@ -57,7 +57,7 @@ class GrowingFile:
         self.too_many = ""
 
     def is_there(self) -> bool:
-        """Say whether the path still leads to the file that was met there."""
+        """Whether the path still leads to the same file."""
         try:
             status = os.stat(self.path)
         except OSError:
@@ -65,7 +65,7 @@ class GrowingFile:
         return (status.st_dev, status.st_ino) == self.key
 
     def look(self, now: float, rest_s: float) -> bool:
-        """Find out whether the file or those it points to changed. False if it is gone."""
+        """Check whether the file, or those that it refers to, have changed. False if it is gone."""
         files = self.map.targets if self.map else frozenset()
         signature: Signature = {name: _stamp(name) for name in files | {self.path}}
         if signature[self.path] is None and not os.path.lexists(self.path):
@@ -79,7 +79,7 @@ class GrowingFile:
         return True
 
     def count(self, now: float, rest_s: float, geometry: CrystfelGeometry | None) -> None:
-        """Find the images that are ready, if there may be more of them."""
+        """Find the images that are complete, if there may be more of them."""
         due = now - self.changed_at <= _COARSE_S or not (self.is_final or now - self.changed_at < rest_s)
         if not due and self.counted_at >= self.changed_at:
             return
@@ -106,13 +106,13 @@ class GrowingFile:
             self.ready[int(np.argmin(self.ready)) :] = False
 
     def give_back(self, index: int, frame: FrameRef) -> None:
-        """Have an image come again."""
+        """Allow an image to be queued again."""
         self.unread[index] = frame
         self._set_given(index, False)
         self.is_final = False
 
     def give_up(self, index: int) -> None:
-        """Have an image come no more."""
+        """Do not queue an image again."""
         if self.unread.pop(index, None) is not None:
             self._set_given(index, True)
 
@@ -124,7 +124,7 @@ class GrowingFile:
             self.given_before.add(index)
 
     def settled(self, now: float, settle_s: float) -> Which:
-        """Return which images can be handed over.
+        """Return which images can be queued.
 
         A writer that does not use SWMR may leave a half image for a moment, so only those count that have been there
         for ``settle_s``, or all when the file is at rest for so long.
@@ -141,7 +141,7 @@ class GrowingFile:
         return np.zeros(self.map.n_images, np.bool_)
 
     def new(self, which: Which) -> Which:
-        """Return which of these images are wanted and were not handed over yet."""
+        """Return which of these images are wanted and were not queued yet."""
         if self.is_whole:
             return which & ~self.given
         wanted = np.zeros(len(which), np.bool_)
@@ -212,21 +212,21 @@ class GrowingFiles:
         return file
 
     def was_read(self, result: FrameResult) -> bool:
-        """Say whether a record is that of an image as it was handed over; False if its file was moved before."""
+        """Whether a record is that of an image as it was queued; False if its file was moved before."""
         file = self._by_name.get(result.frame.path)
         if result.outcome != "failed_import" or file is None:
             return True
         return file.path == result.frame.path and os.path.lexists(file.path)
 
     def give_back(self, frame: FrameRef, index: int) -> None:
-        """Have an image whose file was moved come again, when the file is found."""
+        """Queue an image whose file was moved again, when the file is found."""
         file = self._by_name[frame.path]
         file.give_back(index, frame)
         if file.path != frame.path:
             self._wake(file)
 
     def give_up(self, frame: FrameRef, index: int) -> None:
-        """Wait no longer for an image that was given back."""
+        """Stop waiting for an image that was given back."""
         self._by_name[frame.path].give_up(index)
 
     def poll(self, now: float, deadline: float) -> Iterator[FrameRef]:
@@ -285,7 +285,7 @@ class GrowingFiles:
         self._seen.forget(file.resolved)
 
     def _is_part(self, file: GrowingFile, now: float, all_opened: bool) -> bool:
-        """Say whether a file brings no frames now: it is part of another, or may turn out to be."""
+        """Whether a file provides no frames now: it is part of another, or may turn out to be."""
         if file.is_part or file.has_given or file.map is None:
             return file.is_part
         if file.resolved in self._targets and not self._points_back(file):
@@ -301,7 +301,7 @@ class GrowingFiles:
         return file.is_part
 
     def _points_back(self, file: GrowingFile) -> bool:
-        """Say whether a file points to the one that points to it: both are kept."""
+        """Whether two files refer to each other: both are kept."""
         targets = file.map.targets if file.map else frozenset()
         others = (self._files.get(target) for target in targets)
         return any(o is not None and o.map is not None and file.resolved in o.map.targets for o in others)
@@ -313,7 +313,7 @@ class GrowingFiles:
             yield from self._finish(file)
 
     def _take(self, file: GrowingFile, which: Which) -> Iterator[FrameRef]:
-        """Hand over the images among these that were not handed over yet, by this file or one with the same pixels."""
+        """Queue the images among these that were not queued yet, through this file or one with the same pixels."""
         new = file.new(which)
         if file.map is None or not new.any():
             return
@@ -334,7 +334,7 @@ class GrowingFiles:
         return frame
 
     def _finish(self, file: GrowingFile) -> Iterator[FrameRef]:
-        """Hand over what a file at rest holds as far as it can be read, and tell what is missing."""
+        """Queue the readable images of a file that no longer changes, and report the missing ones."""
         if file.map is None:
             if file.too_many:
                 self._tell(file, file.too_many)
@@ -352,7 +352,7 @@ class GrowingFiles:
                 self._tell(file, missing_text(file.map.missing))
 
     def end(self) -> Iterator[FrameRef]:
-        """Yield all images that files promise and that never came."""
+        """Yield all images that files announce but that never arrived."""
         for file in self._files.values():
             if file.map is not None and not file.is_part and (file.has_given or file.is_final):
                 yield from self._take(file, np.ones(file.map.n_images, np.bool_))

@@ -10,7 +10,7 @@ _COMPARED_BYTES = 4096
 
 
 class GrowingList:
-    """Reads the lines that were added since the last look; a line counts when it ends, or when the list is at rest."""
+    """Reads the lines added since the last call; a line counts when it ends, or when the list no longer changes."""
 
     def __init__(self, path: str, rest_s: float) -> None:
         self.path = path
@@ -19,7 +19,7 @@ class GrowingList:
         self._files: list[_ListFile] = []  # the last one has the name; others had it, and may not be read to their end
 
     def poll(self, now: float) -> list[str]:
-        """Return new lines without blank ones and comments, some thousands at most; none when the list is gone."""
+        """Return new lines without blank ones and comments, some thousands at most; none if the list is gone."""
         with contextlib.suppress(OSError):  # gone, or a network that stumbles
             self._open(now)
         for file in list(self._files):
@@ -54,14 +54,14 @@ class _ListFile:
         self._last_line_taken = False
 
     def is_same_as(self, fd: int) -> bool:
-        """Say whether an open file is this one."""
+        """Whether an open file is this one."""
         try:
             return os.path.sameopenfile(self._fd, fd)
         except OSError:  # deleted on the server
             return False
 
     def take(self, fd: int) -> None:
-        """Read from this descriptor of the same file from now on."""
+        """Continue reading from this descriptor of the same file."""
         os.close(self._fd)
         self._fd = fd
 

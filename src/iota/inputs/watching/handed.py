@@ -10,7 +10,7 @@ from iota.records import FrameRef, FrameResult
 
 
 class HandedOver:
-    """Files of one image, from when they are handed over to when their record is there."""
+    """Single-image files, from when they are queued until they have a record."""
 
     def __init__(self, seen: Seen) -> None:
         self._seen = seen
@@ -20,7 +20,7 @@ class HandedOver:
         self._unread: dict[Identity, FrameRef] = {}  # files that were moved or replaced before they were read
 
     def is_new(self, file: Waiting, status: os.stat_result) -> bool:
-        """Say whether a complete file is to be handed over, or has come before under another name."""
+        """Whether a complete file is to be queued, or was queued before under another name."""
         identity = identity_of(status)
         if file.index is None and not self._seen.identify(status):
             if identity in self._awaited:
@@ -30,13 +30,13 @@ class HandedOver:
         return True
 
     def add(self, frame: FrameRef, resolved: str, identity: Identity) -> FrameRef | None:
-        """Take a file that is handed over; return the frame as which it came before, and could not be read."""
+        """Add a queued file; return the frame as which it was queued before, and could not be read."""
         self._files[frame.path] = identity, resolved
         self._awaited.add(identity)
         return self._unread.pop(identity, None)
 
     def was_read(self, result: FrameResult) -> bool:
-        """Say whether a record is that of the file that was handed over under this name, or fails by its own fault."""
+        """Whether a record is that of the file queued under this name, or the failure is the file's own."""
         handed = self._files.get(result.frame.path)
         if handed is None:
             return True
@@ -49,7 +49,7 @@ class HandedOver:
         return True
 
     def settle(self, frame: FrameRef) -> None:
-        """Let go of a file that has its record."""
+        """Forget a file that has its record."""
         handed = self._files.pop(frame.path, None)
         if handed is not None:
             identity, _ = handed
@@ -57,7 +57,7 @@ class HandedOver:
             self._other_names.pop(identity, None)
 
     def give_back(self, frame: FrameRef) -> Waiting | None:
-        """Wait for a file that could not be read to come again; return its other name, if one was met already."""
+        """Wait for a file that could not be read to be found again; return its other name, if already known."""
         identity, resolved = self._files.pop(frame.path)
         self._awaited.discard(identity)
         self._seen.was_not_read(identity)
@@ -67,13 +67,13 @@ class HandedOver:
         return self._other_names.pop(identity, None)
 
     def give_up(self, frame: FrameRef) -> None:
-        """Wait no longer for a file; should it come all the same, it is a new one."""
+        """Stop waiting for a file; if it appears all the same, it is a new one."""
         for identity in [identity for identity, other in self._unread.items() if other == frame]:
             del self._unread[identity]
 
 
 def _leads_to(path: str, identity: Identity) -> bool:
-    """Say whether a path still leads to a file, whose time of change may have been set meanwhile."""
+    """Whether a path still leads to a file, the modification time of which may have changed."""
     try:
         device, (inode, _, _) = identity_of(os.stat(path))
     except OSError:

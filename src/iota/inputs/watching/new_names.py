@@ -14,7 +14,7 @@ _GLOB_SHARE = 10  # a search for folders is followed by so many times its durati
 
 
 class NewName:
-    """A file that was met, of which nothing but the name is known yet."""
+    """A file found, of which only the name is known so far."""
 
     __slots__ = ("by_wildcard", "first", "index", "is_hdf5", "named", "path", "resolved")
 
@@ -39,7 +39,7 @@ class NewName:
 
     @classmethod
     def of(cls, arrival: Arrival) -> NewName:
-        """Make one of a name that turned up in a watched folder."""
+        """Make one from a name found in a watched folder."""
         folder, name = arrival.folder, arrival.name
         path, resolved = (os.path.join(where, name) for where in (folder.path, folder.resolved))
         return cls(path if path != resolved else resolved, resolved, arrival.first, folder.pattern is not None)
@@ -54,7 +54,7 @@ class Wildcard:
         self._next_at = 0.0
 
     def folders(self, now: float) -> list[str]:
-        """Return the folders that there are; none while it is too soon for another search."""
+        """Return the existing folders; none while it is too soon for another search."""
         if not glob.has_magic(self._folder):
             return [self._folder] if os.path.isdir(self._folder) else []
         if now < self._next_at:
@@ -66,7 +66,7 @@ class Wildcard:
 
 
 def status_of(path: str) -> os.stat_result | None:
-    """Status of what a path leads to; None if that is nothing."""
+    """Status of the file to which a path leads; None if there is none."""
     try:
         return os.stat(path)
     except (OSError, ValueError):  # ValueError: a null character

@@ -1,4 +1,4 @@
-"""Files that may still be being written: they wait until complete by their content, or long unchanged."""
+"""Files that may still be written to, until they are complete by their content or have long been unchanged."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Waiting:
 
 
 class Pending:
-    """All files that wait. A file is complete when its content says so, or nothing says no and it is at rest.
+    """All pending files. A file is complete by its content, or if it no longer changes and nothing says otherwise.
 
     One that is incomplete by its content is handed over when it was at rest for ``rest_s``: its worker says what is
     wrong with it.
@@ -46,7 +46,7 @@ class Pending:
         return len(self._files)
 
     def add(self, path: str, resolved: str, index: int | None, now: float) -> Waiting | None:
-        """Let a file wait; return it at once if it is complete and at rest."""
+        """Add a file; return it at once if it is complete and no longer changes."""
         file = Waiting(path, resolved, index)
         if self._look(file, now):
             return file
@@ -62,7 +62,7 @@ class Pending:
                 return
 
     def _look(self, file: Waiting, now: float) -> bool:
-        """Say whether a file is complete; if not it waits on, unless it is gone or is another's second name."""
+        """Whether a file is complete; if not, it remains pending unless it is gone or known under another name."""
         try:
             # Opening, not stat: on NFS only that asks the server for the size.
             fd = os.open(file.path, os.O_RDONLY | os.O_NONBLOCK)

@@ -13,12 +13,12 @@ Identity = tuple[int, FileId]  # device, and what is the same on every machine
 
 
 def key_of(file: FileId) -> int:
-    """What is kept of a file that was read: 28 bytes instead of 160."""
+    """A compact key of a file that was read: 28 bytes instead of 160."""
     return hash(file)
 
 
 def identity_of(status: os.stat_result) -> Identity:
-    """What stays the same when a file is renamed, and is another when a new file gets the inode of a deleted one."""
+    """Identity of a file: unchanged if it is renamed, different for a new file with the inode of a deleted one."""
     return status.st_dev, (status.st_ino, status.st_mtime_ns, status.st_size)
 
 
@@ -61,11 +61,11 @@ class Seen:
             self.add(os.path.realpath(os.path.join(folder, name)))
 
     def names(self, folder: str) -> set[str]:
-        """Return the names met in a folder; the set itself."""
+        """Return the names found in a folder; the set itself."""
         return self._names.setdefault(folder, set())
 
     def __contains__(self, path: str) -> bool:
-        """Say whether a resolved path was met."""
+        """Whether a resolved path was found before."""
         folder, name = os.path.split(path)
         return name in self._names.get(folder, ())
 
@@ -75,13 +75,13 @@ class Seen:
         self.names(folder).add(name)
 
     def forget(self, path: str) -> None:
-        """Forget the name of a file that vanished before it was read, so that it can come again."""
+        """Forget the name of a file that vanished before it was read, so that it can be queued again."""
         folder, name = os.path.split(path)
         self.names(folder).discard(name)
         self._before.get(folder, set()).discard(name)
 
     def was_before(self, path: str, index: int | None = None) -> bool:
-        """Say whether a resolved path, or one image of it, is that of a frame of the earlier search."""
+        """Whether a resolved path, or one image of it, is that of a frame of the earlier search."""
         if index is not None:
             return index in self.images_before.get(path, ())
         folder, name = os.path.split(path)
@@ -99,7 +99,7 @@ class Seen:
         return True
 
     def knows(self, status: os.stat_result) -> bool:
-        """Say whether a file like this one was met."""
+        """Whether this file was found before."""
         identity = identity_of(status)
         return hash(identity) in self._identities or key_of(identity[1]) in self._read_before
 
@@ -108,5 +108,5 @@ class Seen:
         self._identities.add(hash(identity))
 
     def was_not_read(self, identity: Identity) -> None:
-        """Forget the identity of a file that could not be read, so that it can come again."""
+        """Forget the identity of a file that could not be read, so that it can be queued again."""
         self._identities.discard(hash(identity))

@@ -20,7 +20,7 @@ class Series:
         self._next: dict[tuple[str, str, int], int] = {}  # text before, text after, number of digits -> number
 
     def learn(self, names: Sequence[str]) -> None:
-        """Take in new names, in natural order."""
+        """Add new names, in natural order."""
         for name in names:
             if match := _LAST_NUMBER.match(name):
                 digits = match["number"]
@@ -32,7 +32,7 @@ class Series:
             del self._next[next(iter(self._next))]
 
     def come(self, is_there: Callable[[str], bool]) -> Iterator[str]:
-        """Yield the names that follow those known, as long as they are there."""
+        """Yield the names that follow the known ones, as long as they exist."""
         for key, first in self._next.items():
             before, after, width = key
             for number in range(first, first + _MOST):

@@ -1,7 +1,7 @@
 """Monitor mode: yields frames as they appear during a run.
 
-Nothing here relies on messages of the operating system, which do not exist on network file systems: files and folders
-are looked at, in turn and within a budget of time.
+Nothing here relies on notifications from the operating system, which do not exist on network file systems: files and
+folders are polled in turn, within a time budget.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Watcher:
 
     @property
     def expected(self) -> int:
-        """Number of paths that were named, by a person or a list, and do not exist yet."""
+        """Number of paths named by the user or a list that do not exist yet."""
         return len(self._expected)
 
     def poll(self, now: float | None = None) -> list[FrameRef]:
@@ -141,7 +141,7 @@ class Watcher:
         return frames
 
     def was_read(self, result: FrameResult) -> bool:
-        """Say whether a record is that of the file that was handed over; False if that was moved before it was read."""
+        """Whether a record is that of the file that was queued; False if it was moved before it was read."""
         if result.frame.index is not None:
             return self._growing.was_read(result)
         is_read = self._handed.was_read(result)
@@ -150,7 +150,7 @@ class Watcher:
         return is_read
 
     def give_back(self, frame: FrameRef) -> None:
-        """Let a file that was moved before it was read come again, and whatever has its name now."""
+        """Queue a file that was moved before it was read again, and the file that has its name now."""
         if frame.index is not None:
             self._growing.give_back(frame, frame.index)
             return
@@ -162,7 +162,7 @@ class Watcher:
         self._seen.forget(self._absent[frame.path])
 
     def give_up(self, frame: FrameRef) -> None:
-        """Wait no longer for a file that was given back."""
+        """Stop waiting for a file that was given back."""
         if frame.index is not None:
             self._growing.give_up(frame, frame.index)
             return
@@ -189,7 +189,7 @@ class Watcher:
                 self._expected.pop((text, folder), None)
 
     def _look_for_absent(self) -> None:
-        """Look whether there is a file again where one was missing: its disk was away, or another has its name now."""
+        """Check for missing files that have reappeared: the disk was unmounted, or another file has the name now."""
         for path in list(islice(self._absent, _EXPECTED_LOOKS)):
             resolved = self._absent[path] = self._absent.pop(path)  # to the end of the row
             if resolved not in self._seen and os.path.lexists(path):
@@ -197,7 +197,7 @@ class Watcher:
                 self._fresh.append(NewName(path, resolved, False, False))
 
     def _take(self, text: str, folder: str) -> bool:
-        """Take one path as written by a person or in the list of a folder; False if it is not there yet."""
+        """Add one path as typed or as listed in a folder; False if it does not exist yet."""
         if not text.strip():
             self._tell(text, "give a file, a folder, a wildcard or a list.")
             return True
@@ -229,7 +229,7 @@ class Watcher:
         return True
 
     def _take_file(self, path: str, number: int | None) -> bool:
-        """Take a file that is there, by its name or by what is in it; False if that cannot be told yet."""
+        """Add an existing file, by its name or its contents; False if its kind cannot be determined yet."""
         is_hdf5 = kinds.is_hdf5_name(path)
         if not kinds.is_image_name(path):
             try:
@@ -281,7 +281,7 @@ class Watcher:
                     self._tell(folder, f"the folder cannot be reached ({error.strerror}): waiting for it.")
 
     def _meet(self, new: NewName) -> Iterator[FrameRef]:
-        """Find out what a new name is, and yield its frame if it is complete."""
+        """Determine the kind of a new name, and yield its frame if it is complete."""
         status = status_of_link(new.path)
         if status is None:
             self._seen.forget(new.resolved)
@@ -322,7 +322,7 @@ class Watcher:
             self._handed.add(frame, new.resolved, identity_of(status))
 
     def _enter(self, new: NewName) -> None:
-        """Watch a folder that turned up in a watched one; its name may be that of an image."""
+        """Watch a folder found in a watched one; its name may be that of an image."""
         try:
             folder = self._folders.add(new.path)
         except OSError:  # gone again, or closed to us: its parent is listed again in the slow round

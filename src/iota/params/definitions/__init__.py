@@ -1,4 +1,4 @@
-"""The definition text of every IOTA parameter, a module per scope; names and defaults are those of people's scripts."""
+"""The definition text of every IOTA parameter, one module per scope; names and defaults as in existing scripts."""
 
 from __future__ import annotations
 

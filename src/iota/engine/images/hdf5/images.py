@@ -49,11 +49,11 @@ class HDF5Images:
 
     @property
     def map(self) -> ImageMap:
-        """Where its images are."""
+        """The map of its images."""
         return self._reader.map
 
     def why(self, index: int) -> Why | None:
-        """Why an image cannot be read; None when it can. Looks again if files may have come since."""
+        """Why an image cannot be read; None if it can. Checks again if files may have arrived since."""
         found = self.map.why(index)
         if found and self._files_grow:
             before, self._reader.map = len(self._reader), read_map(self.path)
@@ -63,12 +63,12 @@ class HDF5Images:
         return found or self._header.mask_problem
 
     def no_wavelength(self, index: int) -> Why | None:
-        """Why an image has no wavelength; None when it has."""
+        """Why an image has no wavelength; None if it has one."""
         wavelength_A = self._header.wavelength_A(index)
         return None if wavelength_A is None or math.isfinite(wavelength_A) else self._header.no_wavelength(index)
 
     def imageset(self, index: int) -> Any:
-        """Image set of one image, a still with models of its own; those of the image before are forgotten."""
+        """Image set of one image, a still with models of its own; those of the previous image are discarded."""
         for sentence in self._remarks:
             remark(sentence)
         if self._data is None:
@@ -83,7 +83,7 @@ class HDF5Images:
         return imageset
 
     def models(self, index: int) -> tuple[Any, Any]:
-        """Beam and detector of an image, to be changed at will."""
+        """Beam and detector of an image, as copies that may be modified."""
         wavelength_A = self._header.wavelength_A(index)
         beam = copy.deepcopy(self._format.get_beam(index if wavelength_A is None else 0))
         if wavelength_A is not None and math.isfinite(wavelength_A):
@@ -91,7 +91,7 @@ class HDF5Images:
         return beam, copy.deepcopy(self._format.get_detector(index))
 
     def mask(self) -> Any:
-        """What is masked on every image: ``flex.bool`` of each panel in a tuple, or None."""
+        """The mask common to all images: ``flex.bool`` of each panel in a tuple, or None."""
         return self._reader.mask() or tuple(self._format.get_static_mask() or ()) or None
 
     def _make_data(self) -> Any:
@@ -111,7 +111,7 @@ class HDF5Images:
 
 
 def open_images(path: str, files_grow: bool = False) -> HDF5Images | None:
-    """Open a master; None where dxtbx has to read the file in its own way.
+    """Open a master; None if dxtbx has to read the file in its own way.
 
     Raises:
         OSError, RuntimeError, KeyError, ValueError, TypeError: it is damaged.

@@ -1,7 +1,7 @@
 """Adapts groups and axes of NXmx files to what dxtbx expects.
 
-dxtbx finds groups by their class alone, stops at units that NeXus allows, and at a goniometer of which it cannot make
-sense, which does not matter to stills.
+dxtbx finds groups by their class only, and fails on some units that NeXus allows, and on goniometers that it cannot
+interpret, which are irrelevant for stills.
 
 Coordinate frames and signs: docs/explanations/coordinate-frames.md.
 """
@@ -40,7 +40,7 @@ _CLASSES = {
 
 
 def mend_groups(file: h5py.File) -> None:
-    """Give classes, definition, sample and units as dxtbx wants them.
+    """Set classes, definition, sample and units as dxtbx requires.
 
     Raises:
         ImportFailedError: an axis on which the detector's place depends has no value or no unit.
@@ -62,7 +62,7 @@ def mend_groups(file: h5py.File) -> None:
 
 
 def has_modules(entry: h5py.Group) -> bool:
-    """Whether an entry describes a detector as NXmx does, whatever it calls itself."""
+    """Whether an entry describes a detector according to NXmx, whatever its definition says."""
     modules = groups_of_class(entry, "NXinstrument", "NXdetector", "NXdetector_module")
     return any("fast_pixel_direction" in module for module in modules)
 
@@ -77,7 +77,7 @@ def _leave_one_detector(file: h5py.File) -> None:
 
 
 def _free_sample(entry: h5py.Group) -> None:
-    """See that there is a sample, which depends on no goniometer."""
+    """Make sure that there is a sample, and that it does not depend on a goniometer."""
     samples = list(groups_of_class(entry, "NXsample"))
     if not samples:
         samples = [entry.create_group("iota_sample" if "sample" in entry else "sample")]
@@ -88,7 +88,7 @@ def _free_sample(entry: h5py.Group) -> None:
 
 
 def _mend_limits(detector: h5py.Group) -> None:
-    """Take limits of counts out that are no numbers."""
+    """Remove limits of counts that are not numbers."""
     for name in ("saturation_value", "underload_value"):
         item = detector.get(name)
         if isinstance(item, h5py.Dataset) and not (item.size and np.isfinite(_numbers(item)).all()):
@@ -115,7 +115,7 @@ def _mend_axes(file: h5py.File, detector: h5py.Group) -> None:
 
 
 def _share_place(module: h5py.Group) -> None:
-    """Let both directions of a module depend on the same where only one of them says on what."""
+    """Make both directions of a module depend on the same axis if only one of them gives it."""
     axes = [module.get(f"{name}_pixel_direction") for name in ("fast", "slow")]
     said = [axis.attrs.get("depends_on") for axis in axes if isinstance(axis, h5py.Dataset)]
     if len(said) == 2 and (said[0] is None) != (said[1] is None):
@@ -167,7 +167,7 @@ def _is_direction(vector: Any) -> bool:
 
 
 def _replace(file: h5py.File, item: h5py.Dataset, value: float, units: str) -> None:
-    """Put one number in place of a dataset, and keep its attributes."""
+    """Replace a dataset by one number, and keep its attributes."""
     name, attributes = item.name, dict(item.attrs)
     del file[name]
     file[name] = float(value)

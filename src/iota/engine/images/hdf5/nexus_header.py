@@ -38,7 +38,7 @@ _AXES = "iota_positions"
 
 @dataclass
 class Header:
-    """What is known of the images of a master beside dxtbx' models. Get it from :func:`mend`."""
+    """Data on the images of a master that dxtbx' models do not contain. Get it from :func:`mend`."""
 
     wavelengths_A: Floats | None = None  # [n], or [1] for all images, not usable where there is none; None: dxtbx knows
     says_no_wavelength: bool = False  # neither that nor an energy
@@ -58,7 +58,7 @@ class Header:
         return said if _is_usable(np.array(said)) else math.nan
 
     def no_wavelength(self, index: int) -> Why:
-        """Say that an image has no wavelength."""
+        """The failure of an image without a wavelength."""
         said = self._said_A(index)
         if not math.isfinite(said):
             return why(Cause.NO_WAVELENGTH_OF_IMAGE)
@@ -72,7 +72,7 @@ class Header:
 
 
 def mend(target: h5py.File, source: h5py.File, found: ImageMap) -> Header:
-    """Correct the file that stands in for a master, and return what dxtbx cannot know from it.
+    """Correct the stand-in of a master, and return what dxtbx cannot get from it.
 
     Args:
         target: the file that stands in, open for writing.
@@ -97,7 +97,7 @@ def mend(target: h5py.File, source: h5py.File, found: ImageMap) -> Header:
 
 
 def _mend_wavelength(file: h5py.File, detectors: list[h5py.Group], header: Header) -> None:
-    """See that each beam has one usable wavelength, and keep those of single images."""
+    """Make sure that each beam has one valid wavelength, and keep those of single images."""
     beams = list(groups_of_class(file, "NXentry", "NXinstrument", "NXbeam"))
     beams += groups_of_class(file, "NXentry", "NXsample", "NXbeam")
     if any(_has_spectra(beam) for beam in beams):
@@ -121,7 +121,7 @@ def _has_spectra(beam: h5py.Group) -> bool:
 
 
 def _wavelengths_A(beam: h5py.Group) -> Floats | None:
-    """Wavelengths of a beam [n], from energies where there is no usable one; None when it says nothing."""
+    """Wavelengths of a beam [n], from energies where there is no usable one; None if it says nothing."""
     given = _converted(beam.get("incident_wavelength"), _WAVELENGTHS_A, "angstrom")
     energies = next(
         (e for name in _ENERGY_NAMES if (e := _converted(beam.get(name), _ENERGIES_EV, "ev")) is not None), None
@@ -166,7 +166,7 @@ def _is_usable(values: Floats) -> Bools:
 
 
 def _mend_position(detector: h5py.Group, module: h5py.Group) -> None:
-    """Turn an offset of the fast axis into an axis of its own, on which both axes of the module depend.
+    """Convert an offset of the fast axis to a separate axis, on which both axes of the module depend.
 
     The offset is taken as DIALS 3.30 takes it: that of the fast axis, or, where this has none, of the slow one.
     """
@@ -198,7 +198,7 @@ def _mend_position(detector: h5py.Group, module: h5py.Group) -> None:
 
 
 def _depends_on(axis: h5py.Dataset) -> str | None:
-    """Full name of what an axis depends on; None for nothing."""
+    """Full name of the axis on which an axis depends; None if there is none."""
     name = text_of(axis.attrs.get("depends_on"))
     if name in ("", "."):
         return None
@@ -218,7 +218,7 @@ def _offset_mm(axis: h5py.Dataset) -> Floats | None:
 
 
 def _take_mask(detector: h5py.Group, source: h5py.File, found: ImageMap, header: Header) -> None:
-    """Take the mask out of the file, so that dxtbx neither ignores it nor fails on it."""
+    """Remove the mask from the file, so that dxtbx neither ignores it nor fails on it."""
     for name in ("pixel_mask", "detectorSpecific/pixel_mask"):
         link = source.get(f"{detector.name}/{name}", getlink=True)
         if isinstance(link, h5py.ExternalLink) and source.get(f"{detector.name}/{name}") is None:
@@ -261,7 +261,7 @@ def _size(shape: tuple[int, ...]) -> str:
 
 
 def _take_lower_limit(detector: h5py.Group, found: ImageMap, header: Header) -> None:
-    """Integer counts begin at 0 unless the file says otherwise; float pixels may well be negative."""
+    """Set the lower limit of integer counts to 0 unless the file gives one; float pixels may be negative."""
     if "underload_value" in detector or np.dtype(found.dtype).kind not in "iub":
         return
     header.has_lower_limit = False
@@ -286,7 +286,7 @@ def _take_nominal(detector: h5py.Group, header: Header) -> None:
 
 
 def _per_pixel(detector: h5py.Group, axis: str) -> float:
-    """Factor that turns a beam centre into pixels, whatever its unit is."""
+    """Factor that converts a beam centre to pixels, whatever its unit."""
     mm = LENGTHS_MM.get(text_of(detector[f"beam_center_{axis}"].attrs.get("units")).lower())
     size = _converted(detector.get(f"{axis}_pixel_size"), LENGTHS_MM, "m")
     return 1.0 if mm is None or size is None or not size.size or not size[0] else mm / float(size[0])
@@ -296,7 +296,7 @@ def _per_pixel(detector: h5py.Group, axis: str) -> float:
 
 
 def _converted(item: Any, units: dict[str, float], usual: str) -> Floats | None:
-    """Numbers in the unit wanted; NaN where their own is not known, and ``usual`` is what they have without one."""
+    """Numbers in the requested unit; NaN if their own is unknown; ``usual`` is the unit if none is given."""
     values = _numbers(item)
     if values is None or not values.size:
         return None
@@ -304,7 +304,7 @@ def _converted(item: Any, units: dict[str, float], usual: str) -> Floats | None:
 
 
 def _numbers(item: Any) -> Floats | None:
-    """Numbers of a dataset, in one row; None where it is none."""
+    """Numbers of a dataset as a one-dimensional array; None if it does not contain numbers."""
     if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "iuf" or item.shape is None:
         return None
     return np.ravel(np.asarray(item[()], dtype=np.float64))

@@ -26,13 +26,13 @@ class Panels(NamedTuple):
     slices: tuple[Slices, ...]
 
     def cut(self, image: Array) -> list[Array]:
-        """Pixels `[slow, fast]` of each panel, each in one block of memory."""
+        """Pixels `[slow, fast]` of each panel, contiguous in memory."""
         plane = image.reshape(-1, image.shape[-1])
         return [np.ascontiguousarray(plane[one]) for one in self.slices]
 
 
 def panels_of(stand_in: Path, detector: Any, n_rows: int, n_columns: int) -> Panels | None:
-    """Find out where the panels of a detector are in images of so many rows and columns.
+    """Determine the positions of the panels of a detector in images of so many rows and columns.
 
     None where the file says nothing that fits, so that only dxtbx may know.
 
@@ -50,7 +50,7 @@ def panels_of(stand_in: Path, detector: Any, n_rows: int, n_columns: int) -> Pan
 
 
 def _check_shape(slices: Sequence[Slices], n_rows: int, n_columns: int) -> None:
-    """See that images are as large as the modules need; dxtbx cuts them in silence, whichever is larger.
+    """Check that images are as large as the modules require; dxtbx crops silently, whichever is larger.
 
     Of several modules some may have been left out of the header: then there is room for them.
     """

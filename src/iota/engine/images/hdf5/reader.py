@@ -26,7 +26,7 @@ class HDF5Reader:
     """
 
     def __init__(self, path: str, found: ImageMap, panels: Panels, header: Header, bit_depth: int | None) -> None:
-        """Open nothing yet.
+        """Prepare; nothing is opened yet.
 
         Args:
             path: of the master, which is what files of DIALS name.
@@ -52,7 +52,7 @@ class HDF5Reader:
         return tuple(flumpy.from_numpy(panel) for panel in self._panels.cut(self._values(index)))
 
     def mask(self) -> tuple[Any, ...] | None:
-        """What is looked at on every image, ``flex.bool`` of each panel; None where the header knows no mask."""
+        """Valid pixels of all images, ``flex.bool`` of each panel; None if the header contains no mask."""
         if self._header.mask is None:
             return None
         return tuple(flumpy.from_numpy(panel) for panel in self._panels.cut(~self._header.mask))

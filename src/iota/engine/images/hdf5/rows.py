@@ -1,4 +1,4 @@
-"""Reads the pixels of one image from the data files and datasets in which the map of images has it.
+"""Reads the pixels of one image from the data files and datasets given by the image map.
 
 A file is open only while an image is read (0.3 ms): what is written into an open file may not be seen, and HDF5 refuses
 to open a file that the same process has open with other settings, as dxtbx does now and then.
@@ -27,7 +27,7 @@ class NotWrittenError(ImportFailedError):
 
 
 def read_image(found: ImageMap, index: int) -> Array:
-    """Pixels of an image that the map calls readable, `[slow, fast]` or `[module, slow, fast]`, as they are stored.
+    """Pixels of an image that is readable according to the map, `[slow, fast]` or `[module, slow, fast]`, as stored.
 
     Raises:
         NotWrittenError: nothing was written there.

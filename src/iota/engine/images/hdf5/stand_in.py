@@ -1,9 +1,9 @@
 """A small temporary file from which dxtbx reads the models in place of an HDF5 master.
 
-It has all that the master says about the experiment and room for one image. dxtbx opens every data file, or the first,
-to learn about the experiment, and fails if one is missing; it takes the number of goniometer angles as that of images,
-and cannot handle several thresholds. None of this matters for models. Images `[module, slow, fast]`, which only newer
-versions know, become `[module * slow, fast]`.
+It contains the master's description of the experiment, and space for one image. dxtbx opens every data file, or the
+first, to learn about the experiment, and fails if one is missing; it takes the number of goniometer angles as that of
+images, and cannot handle several thresholds. None of this matters for models. Images `[module, slow, fast]`, which
+only newer versions know, become `[module * slow, fast]`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NOT_NEEDED = frozenset({"flatfield", "trimbit", "countrate_correction_table", "
 
 
 def write_stand_in(master: str, found: ImageMap, path: Path) -> Header:
-    """Write the file that stands in for a master, with its header corrected.
+    """Write the stand-in of a master, with its header corrected.
 
     Raises:
         OSError, RuntimeError, KeyError, ValueError: the master is damaged.
@@ -48,7 +48,7 @@ class _Copier:
         self._way: list[int] = []  # addresses of the groups that are open: hard links may go round
 
     def copy(self, source: h5py.Group, target: h5py.Group) -> None:
-        """Copy what is in a group, groups in it and all."""
+        """Copy the contents of a group recursively."""
         _copy_attributes(source, target)
         if source.name == self._found.group:
             self._make_room(source, target)
@@ -103,7 +103,7 @@ class _Copier:
         return True
 
     def _is_stack(self, item: h5py.Dataset, name: str) -> bool:
-        """Whether a dataset holds images, under whatever name."""
+        """Whether a dataset contains images, whatever its name."""
         n_axes = len(self._found.shape)
         return (
             item.ndim > n_axes
@@ -113,7 +113,7 @@ class _Copier:
         )
 
     def _make_room(self, source: h5py.Group, target: h5py.Group) -> None:
-        """Put an image that takes no room where the first one was; NXmx has it under the name of its signal."""
+        """Insert an empty image in place of the first one; NXmx has it under the name of its signal."""
         name = self._found.keys[0]
         if "definition" in source.parent or has_modules(source.parent):
             name = text_of(source.attrs.get("signal")) or "data"
@@ -123,14 +123,14 @@ class _Copier:
 
 
 def _copy_attributes(source: Any, target: Any) -> None:
-    """Copy attributes; a text that is alone in an array leaves it, as dxtbx wants."""
+    """Copy attributes; an array of a single text is converted to this text, as dxtbx requires."""
     for name, value in source.attrs.items():
         is_one_text = isinstance(value, np.ndarray) and value.size == 1 and value.dtype.kind in "SOU"
         target.attrs[name] = value.flat[0] if is_one_text else value
 
 
 def _describe_as(source: h5py.File, target: h5py.File, found: ImageMap) -> None:
-    """Say of the detector what is said of the chosen channel."""
+    """Copy the description of the selected channel to the detector."""
     channel = channel_group(source, found.channel) if found.channel is not None else None
     if channel is None:
         return

@@ -39,7 +39,7 @@ def complete(detector: Any, beam: Any, header: Header) -> list[str]:
 
 
 def _place_by_beam_centre(panel: Any, header: Header) -> list[str]:
-    """Move a panel whose first corner the geometry puts into the beam, as it does where it says nothing."""
+    """Move a panel whose first corner is in the beam, as in files that do not give its position."""
     origin = np.array(panel.get_origin())
     if header.beam_px is None or np.abs(origin[:2]).max() > 1e-9:
         return []
