@@ -1,4 +1,4 @@
-"""Answers of the engine about an image that is viewed, as pages and programs get them: geometry, contrast, marks."""
+"""What the engine returns for an image that is being viewed: geometry, contrast, counts, marks."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Scale(msgspec.Struct, frozen=True):
 
 
 class Contrast(msgspec.Struct, frozen=True):
-    """Initial contrast: counts displayed as white, and as black."""
+    """Initial contrast of a picture: the counts shown as white and as black."""
 
     low: float
     high: float
@@ -60,7 +60,7 @@ class Region(msgspec.Struct, kw_only=True):
 
 
 class Marks(msgspec.Struct, kw_only=True):
-    """Positions on panels (px; pixel 0 covers 0 to 1); all lists have the same length."""
+    """Positions on panels (px, pixel 0 spans 0 to 1); all lists of one length."""
 
     panel: list[int] = []
     x: list[float] = []  # fast
@@ -68,7 +68,7 @@ class Marks(msgspec.Struct, kw_only=True):
 
 
 class Spots(Marks, kw_only=True):
-    """Strong spots; ``lattice`` is the number of the one that explains it, -1 for none."""
+    """Strong spots; ``lattice`` is the number of the lattice that each belongs to, -1 for none."""
 
     n_pixels: list[int] = []
     lattice: list[int] = []
@@ -86,7 +86,7 @@ class LatticeMarks(Marks, kw_only=True):
 
 
 class MaskedPixels(msgspec.Struct, kw_only=True):
-    """Masked pixels as rectangles for each panel: fast from and to, slow from and to, without the ends."""
+    """Pixels that a mask hides, as rectangles on each panel: start and end along fast and slow, ends not included."""
 
     rectangles: list[list[Rectangle]]
     n_masked: int
@@ -94,7 +94,7 @@ class MaskedPixels(msgspec.Struct, kw_only=True):
 
 
 class SavedMask(msgspec.Struct, kw_only=True):
-    """A saved mask, and the PHIL of its shapes."""
+    """A mask that was written, and the PHIL of its shapes."""
 
     mask: str  # path
     phil: str  # path

@@ -111,7 +111,7 @@ def test_spots_are_drawn_on_their_pixels(known_spots, start_server, open_page, p
     page = show(server, open_page, f"path={path}&index=0", width=1280)
     assert page.evaluate("window.devicePixelRatio") == 1
     page.get_by_role("tab", name="Spot finding").click()
-    page.get_by_label("Show what the spot finder sees").check()
+    page.get_by_label("Preview spot finding").check()
     expect(page.get_by_text("strong pixels", exact=False).last).to_contain_text("spots from")
     spots = detector(page, "return [d.marks.previewSpots.panel, d.marks.previewSpots.x, d.marks.previewSpots.y];")
     found = np.array(spots).T
@@ -264,7 +264,7 @@ def test_spots_under_a_drawn_mask_are_said_apart(known_spots, start_server, open
     path, _ = known_spots
     page = show(start_server(tmp_path / "project"), open_page, f"path={path}&index=0")
     page.get_by_role("tab", name="Spot finding").click()
-    page.get_by_label("Show what the spot finder sees").check()
+    page.get_by_label("Preview spot finding").check()
     said = page.get_by_role("status").filter(has_text="spots from")
     expect(said).to_be_visible()
     spots = detector(page, "return [d.marks.previewSpots.panel, d.marks.previewSpots.x, d.marks.previewSpots.y];")
@@ -339,7 +339,7 @@ def test_what_cannot_be_shown_is_a_sentence_and_the_server_goes_on(
     page.wait_for_selector(READY)
     expect(message).to_be_hidden()
     page.goto(f"{server.base}/image")
-    expect(page.get_by_text("No image is named")).to_be_visible()
+    expect(page.get_by_text("No image specified")).to_be_visible()
     page.goto(f"{server.base}/image?path={tmp_path}/nothing_1.cbf")
     expect(message).to_contain_text("nothing_1.cbf")
     page.goto(f"{server.base}/image?run=077&row=0")
@@ -363,7 +363,7 @@ def test_settings_that_were_tried_become_those_of_the_next_run(lysozyme, start_s
     server = start_server(tmp_path / "project")
     page = show(server, open_page, f"path={sorted(lysozyme.glob('*.cbf'))[0]}")
     page.get_by_role("tab", name="Spot finding").click()
-    page.get_by_label("Show what the spot finder sees").check()
+    page.get_by_label("Preview spot finding").check()
     said = page.get_by_role("status").filter(has_text="spots from")
     expect(said).to_be_visible()
     before = detector(page, "return d.marks.previewSpots.panel.length;")

@@ -151,14 +151,14 @@ def test_a_box_selects_dims_the_others_and_is_saved(show, results, run):
     page.get_by_role("button", name="Save list").click()
     page.get_by_label("Name").fill("boxed")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text(f"{n} images are listed in")).to_be_visible()
+    expect(page.get_by_text(f"{n} images were saved to")).to_be_visible()
     listed = (run.path / "boxed.lst").read_text().splitlines()
     assert len(listed) == n
     integrated = {str(result.frame) for result in results if result.lattices}
     assert set(listed) <= integrated
     page.get_by_role("button", name="Exclude").click()
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text(f"{len(results) - n} images are listed in")).to_be_visible()
+    expect(page.get_by_text(f"{len(results) - n} images were saved to")).to_be_visible()
     others = (run.path / "without_selected.lst").read_text().splitlines()
     assert sorted(listed + others) == sorted(str(result.frame) for result in results)
 
@@ -227,7 +227,7 @@ def test_frames_are_sorted_filtered_and_walked_with_keys(show, results):
     page.get_by_role("button", name="Select these").click()
     expect(page.get_by_text(f"{len(blanks)} images: no diffraction")).to_be_visible()
     page.get_by_label("Select frame").first.click()
-    expect(page.get_by_text("1 image: chosen in the table")).to_be_visible()
+    expect(page.get_by_text("1 image: selected in the table")).to_be_visible()
 
 
 def test_pages_of_the_table_come_from_the_server(show, results):
@@ -403,7 +403,7 @@ def test_files_are_handed_over(show, results, run, picture):
     for label in ("DIALS", "CrystFEL", "Lists"):
         card.get_by_text(label, exact=True).click()
     card.get_by_role("button", name="Export").click()
-    expect(page.get_by_text("Tick at least one format.")).to_be_visible()
+    expect(page.get_by_text("Select at least one format.")).to_be_visible()
     card.get_by_text("CrystFEL", exact=True).click()
     card.get_by_role("button", name="Export").click()
     expect(card.get_by_text("Exported.", exact=True)).to_be_visible(timeout=60_000)

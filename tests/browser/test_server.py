@@ -26,7 +26,7 @@ def test_the_printed_address_opens_the_pages_and_no_other_does(start_server, ope
         page.get_by_role("button", name="Dark or light").click()
     for address, sentence in (
         (f"{server.base}/runs", "This is an IOTA server"),
-        (server.printed, "The word in this address was used before"),
+        (server.printed, "The word in this address has already been used"),
     ):
         expect(open_page(address).get_by_text(sentence)).to_be_visible()
     for path in ("/api/runs", "/_nicegui/3.18.0/static/nicegui.js"):

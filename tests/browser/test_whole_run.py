@@ -46,6 +46,7 @@ def test_real_stills_nothing_known_by_clicks_alone(start_server, open_page, pict
     page.get_by_role("tab", name="Log").click()
     page.get_by_placeholder("Search, e.g. the name of an image").fill("0016")
     expect(page.locator(".iota-log mark").first).to_have_text("0016")
+    expect(page.get_by_text(re.compile(r"^\d+ matching lines?$"))).to_be_visible()
 
 
 @pytest.mark.slow

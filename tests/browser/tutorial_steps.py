@@ -123,14 +123,14 @@ def steps_6_to_7_mask(tour: Tour) -> None:
     expect(viewer.locator(".di-title")).to_have_text("lyso_00004.cbf")
     viewer.wait_for_selector(READY)
     viewer.get_by_role("tab", name="Spot finding").click()
-    viewer.get_by_label("Show what the spot finder sees").check()
+    viewer.get_by_label("Preview spot finding").check()
     said = viewer.get_by_text("strong pixels", exact=False).last
     expect(said).to_contain_text("spots from")
     _look_at(viewer, *CIRCLE[:2], 3.2)
     tour.facts["spots_of_a_blank"] = int(re.search(r"([\d,]+) spots", said.inner_text())[1].replace(",", ""))
     assert tour.facts["spots_of_a_blank"] >= 15  # glare, and not one reflection
     tour.take("glare", viewer)
-    viewer.get_by_label("Show what the spot finder sees").uncheck()
+    viewer.get_by_label("Preview spot finding").uncheck()
 
     viewer.get_by_role("tab", name="Mask").click()
     _look_at(viewer, CIRCLE[0], 330, 0.7)

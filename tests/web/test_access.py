@@ -80,7 +80,7 @@ def test_a_word_lets_one_browser_in_once_and_leaves_the_address(client, keys):
     assert browser.get(answer.headers["location"]).json()["path"] == "/run/001"
     again = client().get(f"/?token={word}")
     assert again.status_code == 401
-    assert "used before" in again.text
+    assert "already been used" in again.text
 
 
 def test_words_expire_and_cannot_be_made_up(client, keys, monkeypatch):

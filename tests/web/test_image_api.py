@@ -74,7 +74,7 @@ def test_images_to_go_through(ask, known_run):
     assert checked(ask.post("/api/image/set", params={"run": "001"}), ImageSet)["n"] == 12
     some = ask.post("/api/image/set", params={"run": "001", "rows": "3,10-14"}).json()
     assert (some["n"], some["rows"]) == (3, [3, 10, 11])
-    assert some["remarks"] == ["Rows that run 001 does not have were left out: 3."]
+    assert some["remarks"] == ["Rows that do not exist in run 001 were left out: 3."]
     path = read_ledger(known_run.ledger)[0][0].frame.path
     (frame,) = ask.post("/api/image/set", params={"path": path}).json()["frames"]
     assert frame == {"path": path, "index": None}
@@ -124,7 +124,7 @@ def test_what_is_wrong_has_its_status_and_a_sentence(ask, known_run, tmp_path, m
     with h5py.File(tmp_path / "claims.h5", "w") as file:
         file.create_dataset("entry/data/data", (10**9, 4, 3), "u2", chunks=(1, 4, 3))
     for method, what, query, body, status, kind, words in (
-        ("GET", "open", {}, None, 400, "usage", "Name an image"),
+        ("GET", "open", {}, None, 400, "usage", "Specify an image"),
         ("GET", "open", {"run": "001", "row": 99}, None, 404, "not_found", "has no row 99"),
         ("GET", "open", {"run": "044", "row": 0}, None, 404, "not_found", "There is no run 044"),
         ("GET", "open", {"run": "001", "row": -1}, None, 422, "request", "row: "),
@@ -135,7 +135,7 @@ def test_what_is_wrong_has_its_status_and_a_sentence(ask, known_run, tmp_path, m
         ("GET", "open", {"path": f"{tmp_path}/text_1.cbf"}, None, 400, "usage", "not recognise"),
         ("GET", "open", {"path": f"{tmp_path}/claims.h5", "index": 5}, None, 400, "usage", "hold 1,000,000,000 images"),
         ("POST", "open", {"path": path}, None, 405, "method", "takes GET, not POST"),
-        ("POST", "set", {}, None, 400, "usage", "Name images"),
+        ("POST", "set", {}, None, 400, "usage", "Specify images"),
         ("POST", "set", {"run": "044"}, None, 404, "not_found", "no run 044"),
         ("POST", "set", {"run": "001", "rows": "a-b"}, None, 400, "usage", "not a list of rows"),
         ("POST", "set", {"path": path, "some": "a few"}, None, 400, "usage", "use the form 3,8,12-20"),
@@ -230,5 +230,5 @@ def test_queries_are_declared_and_nothing_else_has_an_effect(ask, known_run):
 async def test_the_page_says_how_to_name_an_image(visit, tmp_path):
     user = await visit(tmp_path)
     await user.open("/image")
-    await user.should_see("No image is named")
+    await user.should_see("No image specified")
     await user.should_see("Choose images...")

@@ -10,7 +10,7 @@ from iota.causes import Cause
 from iota.web.pages import run as page
 
 
-@pytest.mark.parametrize(("n_reasons", "words"), [(41, "and 1 more reason,"), (42, "and 2 more reasons,")])
+@pytest.mark.parametrize(("n_reasons", "words"), [(41, "and 1 more reason;"), (42, "and 2 more reasons;")])
 async def test_reasons_beyond_the_most_that_are_shown_are_counted(visit, tmp_path, n_reasons, words):
     results = [blank(k) for k in range(n_reasons)]
     for k, result in enumerate(results):

@@ -55,7 +55,7 @@ def test_the_command_gives_new_addresses_and_the_token_while_the_server_runs(hom
         assert main([option]) == 2
         said = capsys.readouterr()
         assert said.out == ""
-        assert f"No server of {home} is running" in said.err
+        assert f"No server is running for {home}" in said.err
 
 
 def test_the_server_of_a_project_is_found_among_others_and_a_dead_one_is_not(home):
@@ -72,7 +72,7 @@ def test_the_server_of_a_project_is_found_among_others_and_a_dead_one_is_not(hom
         (home / "state" / "iota" / "servers" / "server-torn-4.json").write_text('{"project": ')
         assert running_server("link").token == one.token
         assert running_server(home / "two").token == two.token
-        with pytest.raises(UsageError, match=r"there is one of \S+one, \S+two\. Go to that folder"):
+        with pytest.raises(UsageError, match=r"one is running for \S+one, \S+two\. Change to that folder"):
             running_server(home / "three")
 
 

@@ -16,7 +16,7 @@ async def test_runs_are_listed_and_their_notes_kept(visit, known_run):
     assert (row["number"], row["n_finished"], row["n_frames"]) == (1, 12, 12)
     assert (row["status_text"], row["can_resume"]) == ("finished", False)
     tables.trigger("note", ["001", " good crystals \n"])
-    await user.should_not_see("Something went wrong")
+    await user.should_not_see("An unexpected error occurred")
     assert read_note(known_run) == "good crystals"
 
 

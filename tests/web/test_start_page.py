@@ -107,7 +107,7 @@ async def test_a_search_that_reaches_a_limit_says_so_and_the_run_may_start(visit
     user = await visit(project, "images")
     await user.open("/")
     await user.should_see("The search was ended at 3 names or images.", retries=100)
-    await user.should_see("Not counted: a run counts them itself")
+    await user.should_see("Not counted; the run will count them")
     assert [row["n"] for row in rows_of(user)] == [None]
     assert run_button(user).enabled
 

@@ -83,12 +83,12 @@ def lattice_facts(summary: Summary) -> list[Fact]:
             Fact(
                 name="multiples",
                 label="Multiples",
-                text=f"{consensus.n_multiples:,} more lattices are supercells or subcells of it (index 2 to 4)",
+                text=_multiples(consensus.n_multiples),
                 values={"n": consensus.n_multiples},
             )
         )
     if (consensus.candidates or consensus.n_multiples) and consensus.n_unlike > 0:
-        text = f"{consensus.n_unlike:,} none of the above"
+        text = f"{consensus.n_unlike:,} {'matches' if consensus.n_unlike == 1 else 'match'} none of the above"
         facts.append(Fact(name="unlike", label="", text=text, values={"n": consensus.n_unlike}))
     if not consensus.candidates and not consensus.n_multiples:
         others = ", ".join(f"{number:,} {bravais}" for bravais, number in summary.other_bravais.items())
@@ -101,6 +101,12 @@ def lattice_facts(summary: Summary) -> list[Fact]:
         text = f"compatible with {consensus.metric_symmetry}: {cell_text(consensus.metric_cell)} (Å, °)"
         facts.append(_cell("metric_cell", "Metric symmetry", consensus.metric_cell, text))
     return facts
+
+
+def _multiples(n: int) -> str:
+    """Text on lattices whose cells are integer multiples or fractions of the consensus."""
+    what = "more lattice is a supercell or subcell" if n == 1 else "more lattices are supercells or subcells"
+    return f"{n:,} {what} of the consensus (index 2 to 4)"
 
 
 def _scale(scale: CellScale) -> Fact:
@@ -254,19 +260,16 @@ def _remarks(summary: Summary) -> list[Fact]:
 def _unreadable(n: int) -> list[Fact]:
     if not n:
         return []
-    what = "1 line is" if n == 1 else f"{n:,} lines are"
-    text = f"{what} damaged and ignored; iota.run --resume reprocesses the images that have no other record"
+    what = "1 line is damaged and was" if n == 1 else f"{n:,} lines are damaged and were"
+    text = f"{what} ignored; iota.run --resume reprocesses the images that have no other record"
     return [Fact(name="unreadable", label="Ledger", text=text, values={"n": n})]
 
 
 def _repeated(n: int) -> list[Fact]:
     if not n:
         return []
-    what = "1 record is" if n == 1 else f"{n:,} records are"
-    text = (
-        f"{what} of frames that already have one, e.g. because two processes wrote to one ledger;"
-        " each frame is counted once"
-    )
+    what = "1 record is a duplicate" if n == 1 else f"{n:,} records are duplicates"
+    text = f"{what}, e.g. because two processes wrote to the same ledger; each frame is counted once"
     return [Fact(name="repeated", label="Ledger", text=text, values={"n": n})]
 
 

@@ -1,4 +1,4 @@
-"""Axes of charts: scales and tick labels."""
+"""Numbers on the axes of charts: conversion of values to pixels, positions of ticks, and tick labels."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def beam_chart(
     pixels = coloured(0.15 + 0.85 * share, np.where(counts > 0, 255, 0).astype(np.uint8))
     circle = []
     if one_index_mm is not None:
-        notes.append(f"misindexed by one: {one_index_mm:.2f} mm")
+        notes.append(f"circle: misindexed by one ({one_index_mm:.2f} mm)")
         circle = [Circle(middle_x, middle_y, one_index_mm)] if one_index_mm < reach * 2**0.5 else []
     return Chart(
         title=title,

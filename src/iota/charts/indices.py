@@ -43,7 +43,7 @@ def slice_chart(part: Slice, largest: int) -> Chart:
         x=x,
         y=y,
         marks=[Cells(_colours(part.multiplicity, largest), x.ends, y.ends)],
-        caption=f"{title}: {percent(n_measured, n_possible)} of {n_possible}",
+        caption=f"{title}: {percent(n_measured, n_possible)} of {n_possible} reflections",
         has_grid=False,
         aspect=part.up_per_A / part.across_per_A,
     )
@@ -86,7 +86,7 @@ def completeness_chart(chart: IndexChart) -> Chart:
         title="Completeness",
         size=(330.0, 200.0),
         x=shell_axis([shell.d_min_A for shell in shells]),
-        y=Axis(label="completeness", unit="%, bars", high=100.0),
+        y=Axis(label="completeness", unit="%; bars", high=100.0),
         right=Axis(label="multiplicity", unit="line", high=1.1 * max([y for _, y in points] + [1.0])),
         marks=[Bars(bars, LATTICES), Line(points=points, width=1.4, has_dots=True, is_on_right=True)],
         caption=f"{words}, multiplicity {total.multiplicity:.1f}",

@@ -25,7 +25,7 @@ def outcome_bar(counts: Mapping[Outcome, int], n_frames: int, width: float = 120
     for outcome in BAR_ORDER:
         n, colour, words = counts.get(outcome, 0), OUTCOME_COLOURS[outcome], OUTCOME_WORDS[outcome]
         if n:
-            tip = f"{words}: {n} of {total} frames. Double-click to list its images."
+            tip = f"{words}: {n} of {total} frames. Double-click to list the images."
             segments.append(Segment(value=n, colour=colour, tip=tip, pick=outcome))
             swatches.append(Swatch(f"{words} {n} ({percent(n, total)})", colour, pick=outcome))
     rest = total - sum(counts.values())

@@ -10,7 +10,7 @@ from iota.charts.axes import number_text
 from iota.charts.colours import coloured
 from iota.charts.description import Axis, Cells, Chart
 
-_KINDS = ((1, "Indexed frames"), (2, "Chosen"))
+_KINDS = ((1, "Frames indexed with each setting"), (2, "Frames for which each setting was chosen"))
 
 
 def heat_maps(points: Mapping[tuple[int, int], Sequence[int]]) -> list[Chart]:
@@ -30,7 +30,10 @@ def _heat_map(points: Mapping[tuple[int, int], Sequence[int]], which: int, title
     heights = sorted({height for _, height in points})
     counts = np.array([[points.get((area, height), (0, 0, 0))[which] for area in areas] for height in heights])
     tips = [
-        [f"area {area} px, height {height}: {n} frames" for area, n in zip(areas, row, strict=True)]
+        [
+            f"area {area} px, height {height}: {n} {'frame' if n == 1 else 'frames'}"
+            for area, n in zip(areas, row, strict=True)
+        ]
         for height, row in zip(heights, counts.tolist(), strict=True)
     ]
     return Chart(
@@ -47,7 +50,7 @@ def _heat_map(points: Mapping[tuple[int, int], Sequence[int]], which: int, title
                 tips=tips,
             )
         ],
-        notes=[f"{title} (frames)"],
+        notes=[title],
         has_grid=False,
     )
 

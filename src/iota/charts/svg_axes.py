@@ -1,4 +1,4 @@
-"""A chart with axes as SVG text."""
+"""Draws a chart with x and y axes (bars, lines, cells, grid, labels) as SVG text."""
 
 from __future__ import annotations
 

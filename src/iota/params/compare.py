@@ -76,5 +76,5 @@ def _lines(
             lines += [f"{name} = {value}{note}" for value in here or ["None"]]
             continue
         lines.append(f"{name} = {', '.join(here) if here else 'the default'}{note}")
-        lines.append(f"    there: {', '.join(there) if there else 'the default'}")
+        lines.append(f"    compared with: {', '.join(there) if there else 'the default'}")
     return lines

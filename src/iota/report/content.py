@@ -167,7 +167,7 @@ def _title(source: Source, info: RunInfo | None, values: Any | None) -> Title:
             for name, version in info.versions.items()
         )
         lines.append(f"Started {started} on {info.host} with {versions}.")
-    lines.append(f"Report of {time.strftime('%Y-%m-%d %H:%M')}, IOTA {iota.__version__}.")
+    lines.append(f"Report written {time.strftime('%Y-%m-%d %H:%M')} by IOTA {iota.__version__}.")
     return Title(f"IOTA run {source.folder.path.name}{description}", lines)
 
 
@@ -178,14 +178,14 @@ def _standing(source: Source) -> str:
     state, summary = source.state, source.summary
     so_far = f"{summary.n_finished:,} of {summary.n_frames:,} frames have been processed"
     if state is None:
-        return f"The state of the run is not on record; {so_far}."
+        return f"The status of the run is not recorded; {so_far}."
     if is_at_work(state):
         return f"The run is in progress; {so_far} and are reported here."
     if state.status in ("running", "watching"):
-        return f"The run was killed; {so_far}. iota.run --resume processes the remaining ones."
+        return f"The run was killed; {so_far}. iota.run --resume processes the remaining frames."
     words = {"finished": "The run is finished", "aborted": "The run was stopped", "failed": "The run failed"}
     reason = f" {state.reason.rstrip('.')}." if state.reason else ""
-    return f"{words.get(state.status, 'The run is waiting')}; {so_far}.{reason}"
+    return f"{words.get(state.status, 'The run is queued')}; {so_far}.{reason}"
 
 
 # -- results
@@ -201,7 +201,7 @@ def _key_numbers(summary: Summary) -> KeyNumbers:
         (f"{summary.n_integrated:,}", integrated),
     ]
     if summary.d_min_A:
-        numbers.append((f"{summary.d_min_A[1]:.2f} Å", "resolution, median"))
+        numbers.append((f"{summary.d_min_A[1]:.2f} Å", "median resolution"))
     if summary.consensus is not None:
         a, b, c = summary.consensus.unit_cell[:3]
         numbers.append((summary.consensus.bravais, f"{a:.2f} {b:.2f} {c:.2f} Å"))
@@ -257,7 +257,7 @@ def _rates_table(summary: Summary) -> Table:
                 percent(integrated, hits) if hits else "",
             ]
         )
-    head = ["time (s)", "frames", "hits", "indexed (of hits)", "integrated (of hits)"]
+    head = ["time (s)", "frames", "hits / frames", "indexed / hits", "integrated / hits"]
     return Table(head=head, rows=rows, numbers=frozenset(range(1, 5)), instead_of_pictures=True)
 
 
@@ -368,7 +368,7 @@ def _repeat(folder: RunFolder, info: RunInfo | None, merged: Merged | None) -> l
             f"cd {shlex.quote(info.working_folder)}",
             " ".join([name, *map(_quoted, words)]),
         ]
-    lines += ["# the same run from its script", f"iota.run {shlex.quote(str(folder.script))}"]
+    lines += ["# rerun from the script", f"iota.run {shlex.quote(str(folder.script))}"]
     if merged is not None:
         lines += ["# merging", f"iota.merge {run} {shlex.quote(merged.folder + '/merge.phil')}"]
     return [Heading("How to reproduce these results"), Code([*lines, "# this report", f"iota.report {run}"])]

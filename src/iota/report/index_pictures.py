@@ -67,7 +67,7 @@ def _words(chart: IndexChart) -> str:
     if chart.n_missing:
         words += f"; the reflections of {chart.n_missing} frames cannot be read"
     if chart.is_cut:
-        words += f"; shown to {chart.d_min_A:.2f} Å only, because this cell has very many reflections"
+        words += f"; limited to {chart.d_min_A:.2f} Å because this cell has very many reflections"
     return words
 
 

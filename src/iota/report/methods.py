@@ -129,7 +129,7 @@ def _indexing(summary: Summary, determined: list[DeterminedLattice]) -> str:
             " used to index all of them."
         )
     if any(label == "given lattice" for label in summary.settings):
-        return "Indexing used the known unit cell and space group."
+        return "The images were indexed using the known unit cell and space group."
     return "Indexing was performed without prior knowledge of the unit cell."
 
 

@@ -59,7 +59,9 @@ def write_private(path: Path, data: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             beside.unlink()
-        raise UsageError(f"{path} cannot be written: {error.strerror}. Set XDG_STATE_HOME to a folder.") from error
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}. Set XDG_STATE_HOME to a writable folder."
+        ) from error
 
 
 class LastPort(msgspec.Struct):
@@ -97,9 +99,11 @@ def _made(folder: Path) -> Path:
             folder.chmod(0o700)
             found = folder.stat()
     except OSError as error:
-        raise UsageError(f"{folder} cannot be made: {error.strerror}. Set XDG_STATE_HOME to another place.") from error
+        raise UsageError(
+            f"{folder} cannot be created: {error.strerror}. Set XDG_STATE_HOME to another folder."
+        ) from error
     if found.st_uid != os.geteuid() or found.st_mode & 0o022:
         raise UsageError(
-            f"{folder} belongs to another user, or others can write to it. Set XDG_STATE_HOME to a place of your own."
+            f"{folder} belongs to another user, or others can write to it. Set XDG_STATE_HOME to a folder of your own."
         )
     return folder

@@ -191,8 +191,8 @@ def _listen(host: str, ports: Sequence[int]) -> socket.socket:
         except OSError as error:
             found.close()
             if error.errno != 98:  # anything but "in use" is the same for all ports
-                raise UsageError(f"{host}:{port} cannot be listened on: {error.strerror}.") from error
+                raise UsageError(f"The server cannot listen on {host}:{port}: {error.strerror}.") from error
             continue
         return found
     one = f"Port {ports[0]} is" if len(ports) == 1 else f"All ports from {ports[0]} to {ports[-1]} are"
-    raise UsageError(f"{one} in use. Choose another with --port, or leave it out.")
+    raise UsageError(f"{one} in use. Choose another with --port, or omit the option.")

@@ -37,8 +37,8 @@ def test_every_command_counts_the_same_frames_and_resume_processes_the_others_ag
         counts[name] = " ".join(done.stdout.split())
     n_left, n_integrated_left = n_frames - 3, n_integrated - 3
     assert f"{n_left} of {n_frames} finished" in counts["analyze"]
-    assert "4 lines are damaged and ignored" in counts["analyze"]
-    assert "1 record is of frames that already have one" in counts["analyze"]
+    assert "4 lines are damaged and were ignored" in counts["analyze"]
+    assert "1 record is a duplicate" in counts["analyze"]
     assert len((run.path / "integrated.lst").read_text().splitlines()) == n_integrated_left
     assert json.loads((run.path / "export/001/export.json").read_text())["n_frames"] == n_integrated_left
     merged = json.loads((run.path / "merge/001/merge.json").read_text())

@@ -91,4 +91,4 @@ def test_the_consensus_is_the_lattice_of_which_most_are_multiples_and_says_how_m
         for fact in lattice_facts(Summary(n_frames=1, counts={}, n_lattices=len(cells), consensus=found))
     }
     assert facts["multiples"].values == {"n": found.n_multiples}
-    assert facts["unlike"].text == f"{found.n_unlike:,} none of the above"
+    assert facts["unlike"].text == f"{found.n_unlike:,} match none of the above"

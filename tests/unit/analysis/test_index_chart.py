@@ -145,5 +145,5 @@ def test_charts_say_what_they_show(counted):
     assert "multiplicity (measurements per reflection)" in svg(colour_bar(largest))
     below = svg(completeness_chart(chart))
     assert "complete to 3.20 Å" in below
-    assert "completeness (%, bars)" in below
+    assert "completeness (%; bars)" in below
     assert "resolution limit of shell (Å)" in below

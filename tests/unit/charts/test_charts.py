@@ -94,14 +94,17 @@ def test_nothing_to_draw_makes_no_folder(tmp_path):
 
 def test_the_heat_maps_count_lattices_and_choices():
     maps = heat_maps({(3, 2): [3, 3, 3], (4, 2): [3, 3, 0], (3, 4): [3, 0, 0]})
-    assert [chart.notes for chart in maps] == [["Indexed frames (frames)"], ["Chosen (frames)"]]
+    assert [chart.notes for chart in maps] == [
+        ["Frames indexed with each setting"],
+        ["Frames for which each setting was chosen"],
+    ]
     assert [chart.marks[0].texts for chart in maps] == [[["3", "3"], ["0", "0"]], [["3", "0"], ["0", "0"]]]
     assert (maps[0].x.title, maps[0].y.title) == ("spot area (px)", "spot height")
     assert maps[0].x.tick_texts(9) == [(0.5, "3"), (1.5, "4")]
 
 
 def test_the_shift_of_a_misindexed_frame_is_that_of_the_longest_axis(run):
-    assert f"misindexed by one: {130.0 / 79.0:.2f} mm" in _charts(run).beam().notes
+    assert f"circle: misindexed by one ({130.0 / 79.0:.2f} mm)" in _charts(run).beam().notes
 
 
 def test_better_resolution_is_to_the_right_on_page_and_in_file(run):

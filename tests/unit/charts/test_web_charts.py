@@ -251,7 +251,7 @@ def test_beam_chart_says_where_and_draws_the_circle_of_misindexing():
     said = texts(picture)
     middle = next(re.match(r"median ([\d.]+), ([\d.]+) mm", text) for text in said if text.startswith("median"))
     assert [float(value) for value in middle.groups()] == pytest.approx([100, 90], abs=0.01)
-    assert "misindexed by one: 0.25 mm" in said
+    assert "circle: misindexed by one (0.25 mm)" in said
     assert {"beam x, fast axis (mm)", "beam y, slow axis (mm)"} <= set(said)
     assert "<circle" in picture
 
@@ -259,7 +259,7 @@ def test_beam_chart_says_where_and_draws_the_circle_of_misindexing():
 def test_heat_map_shows_each_setting():
     picture = svg(spot_settings.heat_maps({(a, h): (9, a * h, 1) for a in (3, 4) for h in (2, 6)})[0])
     said = texts(picture)
-    assert {"6", "8", "18", "24", "spot area (px)", "Indexed frames (frames)"} <= set(said)
+    assert {"6", "8", "18", "24", "spot area (px)", "Frames indexed with each setting"} <= set(said)
 
 
 def test_pictures_are_png():

@@ -133,9 +133,14 @@ spotfinder.filter.d_min = 3
         "spotfinder.filter.d_min = 3",
     ]
     other = tmp_path / "other.phil"
+    other.write_text("spotfinder.filter.d_min = 2\n")
+    assert compare.target_difference(target, other, script)[-2:] == [
+        "spotfinder.filter.d_min = 3",
+        "    compared with: 2",
+    ]
     other.write_text("spotfinder.filter.d_min = 3\n")
     assert all(
-        ("# " in line) == ("minimum" not in line and "there" not in line)
+        ("# " in line) == ("minimum" not in line and "compared with" not in line)
         for line in compare.target_difference(target, other, script)
     )
     assert not any("#" in line for line in compare.target_difference(target))

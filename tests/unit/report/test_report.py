@@ -77,7 +77,7 @@ def test_a_run_of_which_little_is_left(tmp_path):
             '{"version":99,"shape":"unknown"}\n{"frame":'
         )  # as an early version wrote it, a later one, a torn one
     page, text = _report(folder)
-    assert "The state of the run is not on record; 3 of 3 frames have been processed." in text
+    assert "The status of the run is not recorded; 3 of 3 frames have been processed." in text
     assert "2 of 3 finished frames" in text
     assert "cannot be read" in text  # its scripts
     assert page.endswith("</html>\n")
@@ -141,7 +141,7 @@ def test_the_methods_paragraph_says_where_the_unit_cell_is_from(tmp_path):
     unread = blank(3)
     unread.outcome = "failed_import"
     folder = made_run(tmp_path, [hit(0), hit(1), blank(2), unread])
-    assert "Indexing used the known unit cell and space group." in _report(folder)[1]
+    assert "The images were indexed using the known unit cell and space group." in _report(folder)[1]
     folder.determined.write_bytes(msgspec.json.encode(Determination([determined])))
     _, text = _report(folder)
     for sentence in (

@@ -83,6 +83,6 @@ def test_sets_of_images(tmp_path):
 
 
 def test_what_names_no_image_is_a_sentence():
-    for path, words in (("", "Name an image"), ("img.cbf", "absolute"), ("/a\0b", "absolute")):
+    for path, words in (("", "Specify an image"), ("img.cbf", "absolute"), ("/a\0b", "absolute")):
         with pytest.raises(UsageError, match=words):
             at_path(path)

@@ -29,7 +29,7 @@ class BrowserPage:
         to = html.escape(address)
         page = (
             f'<!doctype html><meta charset="utf-8"><title>IOTA</title><meta http-equiv="refresh" content="0; url={to}">'
-            f'<p>This page leads to <a href="{to}">IOTA</a>.</p>\n'
+            f'<p>Redirecting to <a href="{to}">IOTA</a>.</p>\n'
         )
         write_private(self.path, page.encode())
 

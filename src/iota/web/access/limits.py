@@ -21,7 +21,7 @@ _UNREAD_BYTES = 64 * 1024  # of a request that was answered before it had arrive
 _LAST_WORDS_S = 1.0  # for the client to read that answer
 
 _TOO_LARGE = (
-    f"The request is larger than {MOST_BODY_BYTES // 2**20} MB. Give the path of a file instead of what is in it."
+    f"The request is larger than {MOST_BODY_BYTES // 2**20} MB. Give the path of a file instead of its contents."
 )
 _TOO_SLOW = f"The request did not arrive within {_BODY_WITHIN_S:g} s. Send it again."
 

@@ -18,19 +18,20 @@ HEADERS: Mapping[str, str] = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_ANOTHER = "'iota --address', typed in the folder of the project, prints another one."
+_ANOTHER = "Run 'iota --address' in the project folder to print a new address."
 STRANGER = (
-    "This is an IOTA server. Open it with the address that was printed when it was started: that address holds a word"
-    f" that works once. {_ANOTHER} Programs send the header 'Authorization: Bearer TOKEN' with the token that"
+    "This is an IOTA server. Open it with the address that was printed when it was started; that address contains a"
+    f" one-time word. {_ANOTHER} Programs send the header 'Authorization: Bearer TOKEN' with the token that"
     " 'iota --token' prints."
 )
 SPENT = (
-    "The word in this address was used before, is older than an hour, or is that of a server that has ended. If it was"
-    f" new, somebody else may have used it: end the server with Ctrl-C and start it again. Otherwise {_ANOTHER}"
+    "The word in this address has already been used, is older than an hour, or belongs to a server that is no longer"
+    " running. If you have not used this address before, somebody else may have: stop the server with Ctrl-C and start"
+    f" it again. Otherwise: {_ANOTHER}"
 )
 FOREIGN = (
-    "The request comes from a page of another site. If a proxy stands before this server, give the address that people"
-    " see with --base-url."
+    "The request comes from a page on another site. If this server is behind a proxy, give its public address with"
+    " --base-url."
 )
 _KINDS = {401: "no_token", 403: "foreign_origin"}
 
@@ -65,13 +66,13 @@ async def refuse(
         is_link: a page of another site leads here.
     """
     if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008, "reason": "No access."})
+        await send({"type": "websocket.close", "code": 1008, "reason": "Access denied."})
     elif scope["path"].startswith("/api") and "text/html" not in Headers(scope=scope).get("accept", ""):
         body = json.dumps({"error": {"kind": _KINDS[status], "message": sentence, "next": ""}}).encode()
         await answer(send, status, body, [("content-type", "application/json")])
     else:
         script = _COME_BACK if status == 401 else ""
-        way_in = '<p><a href="">Open it</a> if you trust the page that led here.' if status == 403 else ""
+        way_in = '<p><a href="">Continue</a> if you trust the page that linked here.' if status == 403 else ""
         page = (
             f'<!doctype html><html data-outer="{html.escape(outer)}" data-search="{"" if is_link else "yes"}">'
             f"<title>IOTA</title><script>{script}</script>"

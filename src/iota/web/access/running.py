@@ -76,8 +76,8 @@ def running_server(project: str | os.PathLike[str] = ".") -> RunningServer:
         if os.path.realpath(server.project) == wanted:
             return server
     others = ", ".join(sorted({server.project for server in found}))
-    then = f"; there is one of {others}. Go to that folder" if others else ". Type iota to start one"
-    raise UsageError(f"No server of {wanted} is running{then}.")
+    then = f"; one is running for {others}. Change to that folder" if others else ". Type iota to start one"
+    raise UsageError(f"No server is running for {wanted}{then}.")
 
 
 def _running() -> list[RunningServer]:

@@ -36,7 +36,7 @@ def project_folder(projects: Projects, text: str) -> Path:
     for folder in projects.folders:
         if str(folder) == text:
             return folder
-    raise NotFoundError(f"The project {text[:200]} is not one of this server. Open it on the page of runs first.")
+    raise NotFoundError(f"The project {text[:200]} is not open on this server. Open it on the Runs page first.")
 
 
 async def current_run(projects: Projects, run: str) -> LiveRun:
@@ -66,7 +66,8 @@ async def finished_record(live: LiveRun, run: str, row: int) -> FrameResult:
     if not await live.reach(row + 1):
         if live.may_reach(row + 1):
             raise NotYetError(
-                f"Row {row} of run {run} is not finished or read yet. {progress(live)} Ask again in a few seconds."
+                f"Row {row} of run {run} has not been processed or read yet. {progress(live)} Try again in a few"
+                " seconds."
             )
         raise NotFoundError(f"Run {run} has no row {row}. Finished frames: {live.table.n_rows}.")
     with still_the_same(run):
@@ -83,7 +84,7 @@ def still_the_same(run: str) -> Iterator[None]:
     try:
         yield
     except IndexError as error:
-        raise NotYetError(f"Run {run} was replaced while it was read. Ask again in a few seconds.") from error
+        raise NotYetError(f"Run {run} was replaced while being read. Try again in a few seconds.") from error
 
 
 def progress(live: LiveRun) -> str:

@@ -40,13 +40,13 @@ ANSWERS = (
     LoadedShapes,
 )
 _ERRORS = {
-    400: "A value has no meaning here, or a file cannot be used.",
-    404: "What was named does not exist.",
+    400: "A value is invalid, or a file cannot be used.",
+    404: "The requested item does not exist.",
     409: "The request conflicts with existing files, or files of the run cannot be read.",
     422: "A parameter is missing, or has a value of the wrong type.",
-    500: "DIALS crashed or could not do this, or the server failed.",
-    503: "Not there yet, or the server is busy; repeat the request.",
-    504: "The image took too long.",
+    500: "DIALS crashed or could not process the request, or the server failed.",
+    503: "Not available yet, or the server is busy; repeat the request.",
+    504: "Reading the image took too long.",
 }
 
 

@@ -27,30 +27,30 @@ from iota.web.searches.searching import ClientGoneError
 logger = logging.getLogger(__name__)
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
-SEE_DOCS = "See /api/docs for what can be asked."
+SEE_DOCS = "See /api/docs for the available requests."
 _CLIENT_LEFT = 499  # as nginx has it; nobody reads the answer
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """What is wrong: a word for programs, a sentence for people, and what to do next."""
+    """An error: a code for programs, a sentence for users, and what to do next."""
 
     kind: str
-    """A word for programs."""
+    """Code for programs."""
     message: str
-    """A sentence for people: what is wrong."""
+    """What is wrong, as a sentence for users."""
     next: str = ""
     """What to do next."""
 
 
 class ErrorAnswer(msgspec.Struct, frozen=True):
-    """Every answer whose status is 400 or more."""
+    """Every response with status 400 or above."""
 
     error: Problem
-    """What is wrong."""
+    """The error."""
 
 
 class NotYetError(IotaError):
-    """What is asked for will be there soon."""
+    """What was requested is not available yet, but will be soon."""
 
 
 _STATUSES: tuple[tuple[type[IotaError], int, str], ...] = (  # the first that fits

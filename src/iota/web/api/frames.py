@@ -55,10 +55,10 @@ def add_frames(api: APIRouter, projects: Projects) -> None:
         where: Annotated[
             list[str] | None, Query(description="Limits that must all hold, e.g. d_min_A<2.5.", max_length=20)
         ] = None,
-        text: Annotated[str, Query(description="A part of the frame's path or name.", max_length=1000)] = "",
+        text: Annotated[str, Query(description="Part of the path or name of the frame.", max_length=1000)] = "",
         sort: Annotated[
             str,
-            Query(description="A column; with a minus sign before it, the largest values come first.", max_length=40),
+            Query(description="Column to sort by; with a minus sign before it, in descending order.", max_length=40),
         ] = "",
     ) -> Response:
         """Records of the frames that meet all conditions, one page at a time."""
@@ -73,7 +73,7 @@ def add_frames(api: APIRouter, projects: Projects) -> None:
 
     @api.get("/runs/{run}/frames/{row}", responses=answers(FrameRow, errors=(404, 409, 422, 503)))
     async def frame(run: RunId, row: Annotated[int, Path(ge=0, description="Row in the ledger.")]) -> Response:
-        """The record of one frame; if the run will finish or read it soon, the answer waits for it, 5 s at most."""
+        """The record of one frame; if it is about to be finished or read, the response waits up to 5 s."""
         live = await current_run(projects, run)
         return json_answer(_frame_row(row, await finished_record(live, run, row)))
 
@@ -85,13 +85,13 @@ def add_frames(api: APIRouter, projects: Projects) -> None:
         limit: Annotated[int | None, Query(ge=0, description="Maximum number of rows.")] = None,
         generation: Annotated[
             int | None,
-            Query(description="X-Generation of the rows that are known; if it has changed, all rows are returned."),
+            Query(description="X-Generation of the rows already received; if it has changed, all rows are returned."),
         ] = None,
         accept: Annotated[str, Header(include_in_schema=False)] = "",
     ) -> Response:
         """Columns of finished frames: float32, little-endian, row by row `[n_rows, n_names]`, or an Arrow stream.
 
-        X-Rows-From differs from ``since`` if the rows that were known are no longer valid.  In float32, codes and nan
+        X-Rows-From differs from ``since`` if the rows already received are no longer valid.  In float32, codes and nan
         are as in /api/columns, and ``finished`` counts from X-Finished-Zero.
         """
         asked = _column_names(names)
@@ -139,5 +139,5 @@ def _column_names(names: str) -> list[str]:
         if current_name(name) not in COLUMNS:
             raise UsageError(f"There is no column {name[:40]!r}. Columns are {', '.join(COLUMNS)}.")
     if not asked:
-        raise UsageError(f"No column is named. Columns are {', '.join(COLUMNS)}.")
+        raise UsageError(f"No column was requested. Columns are {', '.join(COLUMNS)}.")
     return asked

@@ -1,4 +1,4 @@
-"""Routes of the API for what is drawn over an image: reflections, spots, strong pixels, bad pixels."""
+"""API routes for marks on an image: reflections, spots, strong pixels, bad pixels."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from iota.web.image.frames import Shown
 from iota.web.image.preview_phil import preview_settings
 
 _Again = Annotated[
-    Flag, Query(description="Find spots again although the run has kept them: any value but false, 0, no or off.")
+    Flag, Query(description="Find spots again even if the run has stored them: any value except false, 0, no or off.")
 ]
 _LATTICES = "Each lattice, in the order of its record."
-_PIXELS = "Panel, fast and slow (px) of the middle of each pixel, or of a few that touch."
-_STRONG = "For each panel the number of strong pixels, then their numbers by rows, all in 4 bytes."
+_PIXELS = "Panel, fast and slow (px) of the centre of each pixel, or of a small group of adjacent pixels."
+_STRONG = "For each panel the number of strong pixels, then their indices in row-major order, 4 bytes each."
 
 
 def add_marks(api: APIRouter, images: Images) -> None:
@@ -27,7 +27,7 @@ def add_marks(api: APIRouter, images: Images) -> None:
 
     @api.get("/marks", responses=list_answers(LatticeMarks, _LATTICES, ERRORS))
     async def marks(image: Shown = named) -> Response:
-        """Reflections of each lattice, from the files of the run; an empty list where it has kept none."""
+        """Reflections of each lattice, from the files of the run; an empty list if there are none."""
         return image_json(await images.work(_marks, images, image))
 
     @api.get("/spots", responses=answers(Spots, errors=ERRORS))
@@ -37,13 +37,13 @@ def add_marks(api: APIRouter, images: Images) -> None:
 
     @api.get("/strong", responses=bytes_answers(_STRONG, ERRORS))
     async def strong(image: Shown = named, more: list[str] = settings, v: Version = "") -> Response:
-        """Strong pixels: for each panel how many, then their numbers by rows, all as 32-bit integers."""
+        """Strong pixels: for each panel their number, then their indices in row-major order, as 32-bit integers."""
         _, body = await images.work(images.ask, image, "strong", more="\n".join(more))
         return image_bytes(body, v)
 
     @api.get("/bad-pixels", responses=list_answers(tuple[int, float, float], _PIXELS, ERRORS))
     async def bad_pixels(image: Shown = named) -> Response:
-        """Pixels that DIALS does not trust, apart from gaps."""
+        """Pixels that DIALS treats as untrusted, except gaps between modules."""
         found, _ = await images.work(images.ask, image, "bad_pixels")
         return image_json(found)
 

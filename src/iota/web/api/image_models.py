@@ -1,4 +1,4 @@
-"""What routes for images answer, besides what :mod:`iota.image_answers` has."""
+"""Responses of routes for images, besides those in :mod:`iota.image_answers`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from iota.web.image.mask_phil import MaskDrawing
 
 
 class ImageRecord(msgspec.Struct, kw_only=True):
-    """What the run of an image says of it."""
+    """What the run recorded about an image."""
 
     name: str
     outcome: str
@@ -20,7 +20,7 @@ class ImageRecord(msgspec.Struct, kw_only=True):
 
 
 class OpenedImage(msgspec.Struct, kw_only=True):
-    """An image: its geometry, what a picture of it shows at first, and the record of its run."""
+    """An image: its geometry, initial contrast, and its record in the run."""
 
     path: str
     index: int | None  # in a multi-image file, from 0
@@ -36,13 +36,13 @@ class OpenedImage(msgspec.Struct, kw_only=True):
 
 
 class DrawnMask(MaskedPixels, kw_only=True):
-    """What a drawn mask hides, pixel for pixel, and the PHIL of its shapes for dials.generate_mask."""
+    """Pixels hidden by a drawn mask, and the PHIL of its shapes for dials.generate_mask."""
 
     phil: str
 
 
 class LoadedShapes(msgspec.Struct, frozen=True):
-    """Shapes that a PHIL file of dials.generate_mask names."""
+    """Shapes read from a PHIL file for dials.generate_mask."""
 
     drawing: MaskDrawing
 

@@ -41,12 +41,10 @@ Flag = Annotated[bool, BeforeValidator(_is_yes)]  # of any value that is not a n
 Version = Annotated[
     str, Query(description="Version of the file as returned by open; responses with it can be cached for a day.")
 ]
-_Run = Annotated[str, Query(description="Id of the run that the image is of, with its row.", max_length=40)]
+_Run = Annotated[str, Query(description="Id of the run that contains the image; needs row.", max_length=40)]
 _Row = Annotated[Whole | None, blank_is(None), Query(description="Row of the frame in the ledger of the run, from 0.")]
-_ImagePath = Annotated[str, Query(description="Absolute path of the image, without run and row.", max_length=4096)]
-_Index = Annotated[
-    Whole | None, blank_is(None), Query(description="Number of the image in a multi-image file, from 0.")
-]
+_ImagePath = Annotated[str, Query(description="Absolute path of the image, instead of run and row.", max_length=4096)]
+_Index = Annotated[Whole | None, blank_is(None), Query(description="Index of the image in a multi-image file, from 0.")]
 
 
 class Images:

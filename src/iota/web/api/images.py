@@ -30,8 +30,8 @@ _Size = Annotated[int, blank_is(96), Query(ge=1, le=LARGEST, description="Longer
 _Panel = Annotated[Whole, blank_is(0), Query(description="Number of the panel, from 0.")]
 _Fast = Annotated[Whole, blank_is(0), Query(description="Central pixel along the fast axis, from 0.")]
 _Slow = Annotated[Whole, blank_is(0), Query(description="Central pixel along the slow axis, from 0.")]
-_Rows = Annotated[str, Query(description="Rows of the run to go through, e.g. 3,8-12; all by default.")]
-_Sources = Annotated[str, Query(description="Files, folders, wildcards and lists to go through, one per line.")]
+_Rows = Annotated[str, Query(description="Rows of the run to browse, e.g. 3,8-12; all by default.")]
+_Sources = Annotated[str, Query(description="Files, folders, wildcards and lists to browse, one per line.")]
 _Some = Annotated[
     str, Query(description="Which of their images, e.g. first 10 or 5-20, counted from 1; all by default.")
 ]
@@ -43,15 +43,15 @@ def add_images(api: APIRouter, images: Images) -> None:
 
     @api.get("/open", responses=answers(OpenedImage, errors=ERRORS))
     async def open_image(image: Shown = named) -> Response:
-        """Geometry of an image, and the record of its run."""
+        """Geometry of an image, and its record in the run."""
         return image_json(await images.work(_opened, images, image))
 
     @api.post("/set", responses=answers(ImageSet, errors=(400, 404, 422, 503)))
     async def image_set(
         request: Request,
-        run: Annotated[str, Query(description="Id of a run whose frames are gone through.", max_length=40)] = "",
+        run: Annotated[str, Query(description="Id of a run whose frames are to be browsed.", max_length=40)] = "",
         rows: _Rows = "",
-        path: Annotated[str, Query(description="Path of a file whose images are gone through.", max_length=4096)] = "",
+        path: Annotated[str, Query(description="Path of a file whose images are to be browsed.", max_length=4096)] = "",
         index: Annotated[
             Whole | None,
             blank_is(None),
@@ -60,7 +60,7 @@ def add_images(api: APIRouter, images: Images) -> None:
         sources: _Sources = "",
         some: _Some = "",
     ) -> Response:
-        """Images to go through; files are searched as long as the client waits for the answer."""
+        """Images to browse; the search for files is cancelled if the client disconnects."""
         if run:
             return image_json(await rows_set(live_runs.get(images.projects.folder(run)), run, rows))
         named_sources = [line for line in sources.split("\n") if line]
@@ -81,7 +81,7 @@ def _add_pixels(api: APIRouter, images: Images) -> None:
     async def tiles(image: Shown = named, tiles: _Tiles = "", v: Version = "") -> Response:
         """Counts as tiles of 256 x 256 pixels or less, 16 bits per pixel, 65535 where masked, deflated.
 
-        Each tile has its length before it, in 4 bytes.  At level n a pixel is the maximum of 2^n x 2^n pixels.  A tile
+        Each tile is preceded by its length, in 4 bytes.  At level n a pixel is the maximum of 2^n x 2^n pixels.  A tile
         outside of the panel has length 0.
         """
         return image_bytes(await images.work(_tiles, images, image, _wanted(tiles), cache), v)
@@ -135,7 +135,7 @@ def _tiles(images: Images, image: Shown, wanted: list[Tile], cache: TileCache) -
 def _wanted(text: str) -> list[Tile]:
     names = [name for name in text.split(",") if name]
     if len(names) > _MOST_TILES:
-        raise UsageError(f"{len(names):,} tiles are too many; ask for up to {_MOST_TILES} at a time.")
+        raise UsageError(f"{len(names):,} tiles are too many; request at most {_MOST_TILES} at a time.")
     wanted = []
     for name in names:
         match = _TILE.fullmatch(name)

@@ -27,10 +27,10 @@ _BODY: dict[str, Any] = {
 }
 
 
-_SHADOW = "Rectangles: the panel, and fast from and to, slow from and to (px), without the ends."
+_SHADOW = "Rectangles: panel, then start and end along fast and slow (px); the ends are not included."
 
 _Name = Annotated[str, Query(description="Name of the new file, required: letters, digits, dots and dashes.")]
-_Replace = Annotated[Flag, Query(description="Replace a file of this name: any value but false, 0, no or off.")]
+_Replace = Annotated[Flag, Query(description="Replace an existing file: any value except false, 0, no or off.")]
 _Threshold = Annotated[
     Annotated[float, Field(allow_inf_nan=False)] | None,
     blank_is(None),
@@ -41,7 +41,7 @@ _File = Annotated[
     Query(
         min_length=1,
         max_length=4096,
-        description="Path of a DIALS mask, or of PHIL of dials.generate_mask (.phil, .param, .txt).",
+        description="Path of a DIALS mask, or of a PHIL file for dials.generate_mask (.phil, .param, .txt).",
     ),
 ]
 
@@ -60,7 +60,7 @@ def add_masks(api: APIRouter, images: Images) -> None:
 
     @api.post("/mask", responses=answers(DrawnMask, errors=ERRORS), openapi_extra=_BODY)
     async def mask(image: Shown = named, drawing: MaskDrawing = drawn) -> Response:
-        """What a drawn mask hides, pixel for pixel, and its PHIL."""
+        """Pixels hidden by a drawn mask, and its PHIL."""
         phil = phil_of(drawing)
         found, _ = await images.work(images.ask, image, "mask", phil=phil, base=drawing.base)
         return image_json({**found, "phil": phil})
@@ -69,7 +69,7 @@ def add_masks(api: APIRouter, images: Images) -> None:
     async def save_mask(
         image: Shown = named, drawing: MaskDrawing = drawn, name: _Name = "", replace: _Replace = False
     ) -> Response:
-        """Write a mask into the folder ``masks`` of the project of this server, and its PHIL beside it."""
+        """Write a mask and its PHIL to the folder ``masks`` of the project of this server."""
         path = _path_of(name, images.projects.home / "masks")
         return image_json(await images.work(_save, images, image, drawing, path, replace))
 
@@ -94,7 +94,7 @@ async def _drawing(request: Request) -> MaskDrawing:
 
 def _path_of(name: str, folder: Path) -> Path:
     if not _NAME.fullmatch(name):
-        raise UsageError("Name the mask with letters, digits, dots and dashes.")
+        raise UsageError("Name the mask using only letters, digits, dots and dashes.")
     return folder / f"{name.removesuffix('.pickle')}.pickle"
 
 

@@ -19,7 +19,7 @@ _Line = Annotated[str, Field(max_length=4096, pattern=r"^[^\x00\n]*$")]
 
 
 class StartRequest(BaseModel):
-    """A run to start, as at the command line: a script, what is to be processed, and what is to be different."""
+    """A run to start, as on the command line: a script, inputs, and parameters that override the script."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
@@ -32,11 +32,11 @@ class StartRequest(BaseModel):
     assignments: Annotated[list[_Line], Field(max_length=1000)] = []
     """name=value, as on the command line."""
     project: _Line = ""
-    """One of the projects in the list of runs; empty: that of this server."""
+    """One of the projects in the list of runs; if empty, that of this server."""
 
 
 class FrameRow(FrameResult, kw_only=True, omit_defaults=False):
-    """A record, and its row: all fields are there, those without a value as null or empty."""
+    """A record and its row; all fields are present, those without a value as null or empty."""
 
     row: int
     """Row in the ledger, from 0."""
@@ -50,16 +50,16 @@ class RunList(msgspec.Struct, frozen=True):
 
 
 class TableInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the frames of a run are read, and what their codes stand for."""
+    """How much of a run's ledger has been read, and the meaning of its codes."""
 
     n_rows: int
-    """Frames that are read."""
+    """Number of frames that have been read."""
     n_lattices: int
-    """Lattices that are read."""
+    """Number of lattices that have been read."""
     generation: int
-    """Changes when all rows became invalid because the run was replaced."""
+    """Changes when all rows become invalid because the run was replaced."""
     progress: float
-    """Fraction of the ledger that is read, 0 to 1."""
+    """Fraction of the ledger that has been read, 0 to 1."""
     n_unreadable: int
     """Lines of the ledger that are not records."""
     reasons: list[str]
@@ -78,9 +78,9 @@ class RunDetail(msgspec.Struct, frozen=True, kw_only=True):
     """One run."""
 
     run: RunEntry
-    """Its line in the list of runs."""
+    """Its entry in the list of runs."""
     state: RunState | None
-    """State as the run last wrote it."""
+    """State last written by the run."""
     info: RunInfo | None
     """How it was started."""
     summary: Summary
@@ -88,26 +88,26 @@ class RunDetail(msgspec.Struct, frozen=True, kw_only=True):
     facts: list[Fact]
     """The items of the summary, as log, pages and report show them."""
     table: TableInfo
-    """How far its frames are read."""
+    """How much of its ledger has been read."""
     problem: str = ""
     """Why files of the run cannot be read."""
 
 
 class FramePage(msgspec.Struct, frozen=True, kw_only=True):
-    """Some of the frames that are wanted."""
+    """One page of matching frames."""
 
     total: int
     """Number of matching frames."""
     offset: int
-    """How many of them are left out before these."""
+    """Number of matching frames before these."""
     progress: float
-    """Fraction of the ledger that is read, 0 to 1; below 1, there are more to come."""
+    """Fraction of the ledger that has been read, 0 to 1; below 1, more frames will follow."""
     frames: list[FrameRow]
     """The records."""
 
 
 class ColumnList(msgspec.Struct, frozen=True):
-    """What columns there are, and the outcomes by code."""
+    """The available columns, and the outcomes by code."""
 
     columns: list[Column]
     """Columns of frames and lattices."""
@@ -116,11 +116,11 @@ class ColumnList(msgspec.Struct, frozen=True):
     no_code: int = 65535
     """The code for no value."""
     old_names: dict[str, str] = {}
-    """Names of earlier versions that are still understood -> those of today."""
+    """Names from earlier versions that are still accepted -> current names."""
 
 
 class Versions(msgspec.Struct, frozen=True):
-    """What this server is made of."""
+    """Versions of the components of this server."""
 
     iota: str
     """Version of IOTA."""
@@ -135,7 +135,7 @@ class Versions(msgspec.Struct, frozen=True):
 
 
 class Ordered(msgspec.Struct, frozen=True):
-    """The run that was started or got an order."""
+    """The run that was started or given an order."""
 
     id: str
     """Id of the run."""

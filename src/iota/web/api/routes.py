@@ -36,8 +36,8 @@ from iota.web.projects.projects import Projects
 
 API_VERSION = 1
 _DESCRIPTION = (
-    "Runs, their frames, logs and images. Numbers have their units in their names. Every answer whose status is 400 or"
-    ' more is {"error": {"kind", "message", "next"}}.'
+    "Runs, their frames, logs and images. Names of numbers include their units. Every response with status 400"
+    ' or above is {"error": {"kind", "message", "next"}}.'
 )
 
 

@@ -39,7 +39,7 @@ def add_runs(api: APIRouter, projects: Projects) -> None:
 
     @api.post("/runs", status_code=201, responses=answers(Ordered, 201, errors=(400, 404, 422, 500)))
     async def start(request: StartRequest) -> Response:
-        """Start a run, which continues when the server ends.  What iota.run rejects is answered with its message."""
+        """Start a run, which continues after the server stops.  If iota.run rejects it, its message is returned."""
         home = project_folder(projects, request.project) if request.project else projects.home
         folder = await start_run(request.script, request.target, home, _arguments(request))
         run_id = projects.id_of(folder)
@@ -69,11 +69,11 @@ def add_runs(api: APIRouter, projects: Projects) -> None:
         run: RunId,
         since: Annotated[
             int | None,
-            Query(ge=0, description="Number of bytes that are known; by default, the end of the log is returned."),
+            Query(ge=0, description="Number of bytes already received; by default, the end of the log is returned."),
         ] = None,
         contains: Annotated[str, Query(description="Only lines that contain this text.", max_length=1000)] = "",
     ) -> Response:
-        """The log of a run: its end, what follows a number of bytes, or the lines that contain a text (LogLines)."""
+        """The log of a run: its end, the part after a given byte, or the lines that contain a text (LogLines)."""
         path = projects.folder(run).log
         if contains:
             return json_answer(await asyncio.to_thread(search, path, contains))
@@ -86,7 +86,7 @@ def _arguments(request: StartRequest) -> list[str]:
     """What the command line would be; nothing in it can be an option."""
     for path in request.inputs:
         if path.startswith("-") or is_assignment(path):
-            raise UsageError(f"{path[:200]!r} is not a path. Give paths with their folders, e.g. /data/run1/*.cbf.")
+            raise UsageError(f"{path[:200]!r} is not a path. Give the full path, e.g. /data/run1/*.cbf.")
     for assignment in request.assignments:
         if assignment.startswith("-") or not is_assignment(assignment):
             raise UsageError(f"{assignment[:200]!r} is not an assignment. Write name=value.")

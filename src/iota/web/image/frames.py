@@ -61,14 +61,14 @@ def at_path(path: str, index: int | None = None) -> Shown:
         UsageError: nothing is named, or not by an absolute path.
     """
     if not path:
-        raise UsageError("Name an image: a run and a row, or a path.")
+        raise UsageError("Specify an image by run and row, or by path.")
     if "\0" in path or not Path(path).is_absolute():
         raise UsageError(f"{path[:200]} is not an absolute path.")
     return Shown(frame=FrameRef(path, index))
 
 
 class ImageSet(msgspec.Struct, kw_only=True):
-    """Images to go through: rows of a run, or frames; ``remarks`` are sentences on what was left out."""
+    """Images to browse: rows of a run, or frames; ``remarks`` say what was left out."""
 
     run: str = ""
     n: int = 0
@@ -95,7 +95,7 @@ async def rows_set(live: LiveRun, run: str, rows: str = "") -> ImageSet:
     await live.reach(max(wanted, default=-1) + 1)
     chosen = [row for row in wanted if row < live.table.n_rows or live.may_reach(row + 1)]
     n_left_out = len(wanted) - len(chosen)
-    remark = f"Rows that run {run} does not have were left out: {n_left_out}."
+    remark = f"Rows that do not exist in run {run} were left out: {n_left_out}."
     return ImageSet(run=run, n=len(chosen), rows=chosen, remarks=[remark] if n_left_out else [])
 
 
@@ -112,7 +112,7 @@ async def found_set(path: str, index: int | None = None, sources: Sequence[str] 
         UsageError: nothing is named, a choice is not understood, or the search has reached a limit.
     """
     if not (sources or path):
-        raise UsageError("Name images: a run, a path, or sources.")
+        raise UsageError("Specify images by run, path or sources.")
     named = list(sources) or [path if index is None else f"{path}#{index + 1}"]
     chosen = await image_searches.ask(CHOOSE_IMAGES, ChooseImages(named, some, _MOST_IN_SET))
     return ImageSet(n=len(chosen.frames), frames=chosen.frames, remarks=chosen.remarks)

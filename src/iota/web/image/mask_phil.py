@@ -15,7 +15,7 @@ _N_NUMBERS = {"circle": 3, "rectangle": 4}
 class Shape(msgspec.Struct, frozen=True):
     """One shape on a panel, in its pixels.
 
-    Numbers are those of DIALS: circle x y r; rectangle x0 x1 y0 y1, whose ends do not belong to it; polygon x y x y ...
+    Numbers as in DIALS: circle x y r; rectangle x0 x1 y0 y1, ends not included; polygon x y x y ...
     """
 
     kind: Literal["circle", "rectangle", "polygon"]
@@ -24,7 +24,7 @@ class Shape(msgspec.Struct, frozen=True):
 
 
 class MaskDrawing(msgspec.Struct, frozen=True):
-    """All that the mask tool knows: shapes, edges, limits of resolution (A), and masks from files."""
+    """A mask as drawn: shapes, panel edges, resolution limits (A), and masks from files."""
 
     shapes: list[Shape] = []
     border: int = 0  # px at the edges of each panel

@@ -35,4 +35,4 @@ def open_viewer(image: Shown) -> str:
         if viewer.exit_status is not None:
             raise BackendError(f"dials.image_viewer did not open: {viewer.sentence}")
         time.sleep(0.1)
-    return "dials.image_viewer is open on the screen of the server."
+    return "dials.image_viewer has been opened on the display of the server."

@@ -11,7 +11,7 @@ _BLOCK = 1 << 20
 
 
 class LogText(msgspec.Struct, frozen=True):
-    """A part of a log, whole lines, from ``start`` to ``end`` (bytes)."""
+    """Part of a log, in complete lines, from ``start`` to ``end`` (bytes)."""
 
     text: str
     """The lines."""
@@ -22,12 +22,12 @@ class LogText(msgspec.Struct, frozen=True):
 
 
 class LogLines(msgspec.Struct, frozen=True):
-    """Lines of a log that hold a text, the last 500; ``n_more`` were left out."""
+    """Lines of a log that contain a text: the last 500; ``n_more`` earlier ones are omitted."""
 
     lines: list[str]
     """The lines."""
     n_more: int
-    """Matching lines before these, which are left out."""
+    """Number of matching lines before these, which are omitted."""
 
 
 def read_end(path: Path, n_bytes: int = 65536) -> LogText:

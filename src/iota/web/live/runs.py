@@ -177,7 +177,8 @@ class LiveRun:
         try:
             was_complete = self.table.is_complete
             self.table.update(EVERY_S)
-            self.problem = "" if self.folder.path.is_dir() else f"{self.folder.path} is gone; it was deleted or moved."
+            is_there = self.folder.path.is_dir()
+            self.problem = "" if is_there else f"{self.folder.path} no longer exists; it was deleted or moved."
             changed = changed or not was_complete
             if self.table.is_complete:
                 self.table.save()

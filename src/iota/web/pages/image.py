@@ -39,7 +39,7 @@ def _build(site: Site, request: Request) -> None:
     place = _place(given)
     if not place:
         with ui.column().classes("w-full items-center q-pa-xl gap-3"):
-            ui.label("No image is named").classes("iota-title")
+            ui.label("No image specified").classes("iota-title")
             ui.label("Open one from a run, from the list of inputs on the start page, or from a file.").classes(
                 "iota-muted"
             )
@@ -52,7 +52,7 @@ def _build(site: Site, request: Request) -> None:
 
     async def choose_mask() -> None:
         chosen = await choose_path(
-            str(site.home / "masks"), title="Choose a mask or its PHIL", folders=False, several=False
+            str(site.home / "masks"), title="Choose a mask or a PHIL file", folders=False, several=False
         )
         if chosen:
             image.load_mask(chosen[0])

@@ -39,7 +39,7 @@ async def choose_run(site: Site) -> tuple[str, bool] | None:
     with ui.dialog() as dialog, ui.card().classes("no-shadow").style("width: 860px; max-width: 95vw"):
         ui.label("Recover a run").classes("iota-title")
         table = ui.table(columns=_COLUMNS, rows=rows, row_key="id", selection="single", pagination=10)
-        table.props('dense flat no-data-label="There is no run yet."').classes("w-full iota-table")
+        table.props('dense flat no-data-label="No runs yet."').classes("w-full iota-table")
         what = ui.toggle([_EVERYTHING, _SETTINGS], value=_EVERYTHING).props("dense unelevated no-caps")
 
         def submit() -> None:

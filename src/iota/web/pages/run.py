@@ -32,9 +32,9 @@ _TABS: list[tuple[str, str, str, Callable[[LiveRun, Selection], None]]] = [
     ("settings", "Settings", "tune", settings.build),
 ]
 _RATE_OVER_S = 20.0  # frames per second are those of so long
-_KILLED = "Its process no longer exists. Finished frames are kept; Resume processes the remaining ones."
+_KILLED = "The process of this run no longer exists. Finished frames are kept; Resume processes the remaining frames."
 _WORDS = {
-    "queued": "waits in a queue",
+    "queued": "queued",
     "running": "running",
     "watching": "watching for images",
     "finished": "finished",

@@ -37,8 +37,8 @@ _FRAMES_CELL = """
 <q-td :props="props" class="iota-number">{{ props.row.n_finished }} / {{ props.row.n_frames }}</q-td>"""
 _NOTE_CELL = """
 <q-td :props="props" class="iota-note" @click.stop>
-  <span v-if="props.row.note">{{ props.row.note }}</span><span v-else class="iota-muted">write...</span>
-  <q-popup-edit v-model="props.row.note" v-slot="scope" buttons label-set="Keep" title="Note"
+  <span v-if="props.row.note">{{ props.row.note }}</span><span v-else class="iota-muted">add a note...</span>
+  <q-popup-edit v-model="props.row.note" v-slot="scope" buttons label-set="Save" title="Note"
     @save="(text) => $parent.$emit('note', [props.row.id, text])">
     <q-input v-model="scope.value" dense autofocus autogrow @keyup.ctrl.enter="scope.set" />
   </q-popup-edit>
@@ -46,11 +46,11 @@ _NOTE_CELL = """
 _ACTIONS_CELL = """
 <q-td :props="props" auto-width>
   <q-btn v-if="props.row.is_at_work" flat dense round icon="stop" aria-label="Stop"
-    @click.stop="$parent.$emit('stop', props.row.id)"><q-tooltip>Stop; what is finished is kept</q-tooltip></q-btn>
+    @click.stop="$parent.$emit('stop', props.row.id)"><q-tooltip>Stop; finished frames are kept</q-tooltip></q-btn>
   <q-btn v-if="props.row.can_resume" flat dense round icon="play_arrow" aria-label="Resume"
-    @click.stop="$parent.$emit('resume', props.row.id)"><q-tooltip>Go on where it stopped</q-tooltip></q-btn>
+    @click.stop="$parent.$emit('resume', props.row.id)"><q-tooltip>Resume where it stopped</q-tooltip></q-btn>
   <q-btn flat dense round icon="tune" aria-label="Recover settings"
-    @click.stop="$parent.$emit('settings', props.row.id)"><q-tooltip>Start page with its settings</q-tooltip></q-btn>
+    @click.stop="$parent.$emit('settings', props.row.id)"><q-tooltip>Set up again with its settings</q-tooltip></q-btn>
   <q-btn flat dense round icon="open_in_new" aria-label="Open"
     @click.stop="$parent.$emit('open', props.row.id)"><q-tooltip>Open the run</q-tooltip></q-btn>
 </q-td>"""
@@ -97,7 +97,7 @@ class _RunsPage:
         with ui.column().classes("w-full gap-1"):
             ui.label(str(project)).classes("iota-muted iota-path")
             table = ui.table(columns=_COLUMNS, rows=[], row_key="id", pagination=20).classes("w-full iota-table")
-            table.props('dense flat no-data-label="No run yet: a new one is set up on the start page."')
+            table.props('dense flat no-data-label="No runs yet. Set one up on the start page."')
         table.add_slot("body-cell-status", _STATUS_CELL)
         table.add_slot("body-cell-frames", _FRAMES_CELL)
         table.add_slot("body-cell-note", _NOTE_CELL)

@@ -32,7 +32,7 @@ _BACKEND: dict[str, tuple[str, ...]] = {
     "Indexing...": ("indexing",),
     "Refinement...": ("refinement",),
     "Integration...": ("integration",),
-    "Significance filter and others...": ("significance_filter", "geometry", "profile", "prediction", "dispatch"),
+    "Significance filter and other steps...": ("significance_filter", "geometry", "profile", "prediction", "dispatch"),
     "Advanced (all)...": (),
 }
 _SELECTION = "data_selection"
@@ -276,7 +276,7 @@ class _StartPage:
         if target:
             shown += f"\n\n# target file, for the backend\n{target}"
         self._preview.set_text(shown.strip() or "# all parameters at their defaults")
-        self._n_lines.set_text("as it is saved" if self._complete.value else "what differs from the defaults")
+        self._n_lines.set_text("as saved" if self._complete.value else "changes from the defaults")
 
     def _tell_wrong(self) -> None:
         """Say what stands in the way of a run."""
@@ -372,7 +372,7 @@ class _StartPage:
             return self._backend.form
         with ui.dialog().props("persistent") as waiting, ui.card().classes("no-shadow items-center"):
             ui.spinner(size="lg")
-            ui.label("Reading the parameters of DIALS; this takes some seconds the first time.")
+            ui.label("Reading the parameters of DIALS; this takes a few seconds the first time.")
             ui.button("Cancel", on_click=waiting.close).props("flat")
         waiting.open()
         form = await self._backend.ready()

@@ -115,7 +115,7 @@ async def ended(folder: RunFolder, patience_s: float = 60.0) -> None:
     deadline = time.monotonic() + patience_s
     while is_at_work(read_state(folder.state)):
         if time.monotonic() > deadline:
-            raise UsageError(f"Run {folder.number} does not end; see its log.")
+            raise UsageError(f"Run {folder.number} has not stopped yet; see its log.")
         await asyncio.sleep(_EVERY_S)
 
 

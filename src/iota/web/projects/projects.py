@@ -37,7 +37,7 @@ class RunEntry(msgspec.Struct, kw_only=True):
     project: str
     """The folder below which the run folder is."""
     status: Status
-    """Status as the run last wrote it."""
+    """Status last written by the run."""
     is_at_work: bool
     """Whether its coordinator is alive, or its job is queued; False for a run that was killed."""
     n_frames: int
@@ -47,7 +47,7 @@ class RunEntry(msgspec.Struct, kw_only=True):
     counts: dict[Outcome, int]
     """Finished frames by outcome."""
     doing: str = ""
-    """What the run is doing, for people."""
+    """What the run is doing, as a text for users."""
     reason: str = ""
     """Why it was aborted or failed."""
     description: str = ""
@@ -102,7 +102,7 @@ class Projects:
         if match is not None and project is not None:
             with contextlib.suppress(RunFolderError):
                 return RunFolder.open(project / "integration" / match[1])
-        raise NotFoundError(f"There is no run {run_id[:40]} here. The page of runs lists the existing ones.")
+        raise NotFoundError(f"There is no run {run_id[:40]} on this server. The Runs page lists the existing runs.")
 
     def runs(self, project: Path | None = None) -> list[RunEntry]:
         """Runs of one project, or of all; the newest of a project first."""
@@ -186,8 +186,8 @@ def write_note(folder: RunFolder, text: str) -> None:
         write_whole(folder.path / _NOTE, text.strip()[:_LONGEST_NOTE] + "\n")
     except OSError as error:
         raise RunFolderError(
-            f"The note on run {folder.number} is not saved: {error.strerror}. The one of before stays; make room in"
-            f" {folder.path}, or ask its owner, and try again."
+            f"The note on run {folder.number} was not saved: {error.strerror}. The previous note is kept. Free some"
+            f" space in {folder.path}, or ask its owner for write access, and try again."
         ) from error
 
 

@@ -1,1 +1,1 @@
-"""Searches for files on the server, in processes with limits."""
+"""File searches that pages and API start: images in inputs, and folders in the file browser."""

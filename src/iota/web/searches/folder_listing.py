@@ -1,4 +1,4 @@
-"""Lists a folder for the file browser, in a separate process."""
+"""Lists a folder for the file browser, in a separate process with limits on time and names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Searches for files, in separate processes with limits, and clients that leave before the answer.
+"""How many file searches run at once, and what happens when a client leaves before the answer.
 
 A wildcard over a whole file system must cost neither the memory of the server nor its answers to others.
 """

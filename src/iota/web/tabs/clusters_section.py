@@ -13,6 +13,7 @@ from iota.web.widgets.links import start_link
 from iota.web.widgets.selection import Selection
 
 _turns = Turns(at_once=2)
+_HEAD = ("#", "lattices", "Bravais lattice", "unit cell (Å, °)", "SD of a b c (Å)", "multiples", "")
 
 
 class ClustersSection:
@@ -81,14 +82,14 @@ class ClustersSection:
         n_alone = self._selection.live.summary().n_lattices - sum(found.cluster.n_lattices for found in clusters)
         alone = ""
         if n_alone > 0 and question.n_images is None:
-            alone = f" Lattices not in a cluster of at least {question.limit}: {n_alone:,}."
+            alone = f" Lattices not in any cluster of at least {question.limit}: {n_alone:,}."
         multiples = ""
         if any(found.cluster.n_multiples for found in clusters):
             multiples = " Multiples are other lattices that are supercells or subcells of the cluster (index 2 to 4)."
         self._sentence.set_text(number + alone + multiples + lists)
         with self._table, ui.element("table").classes("iota-plain-table"):
             with ui.element("tr"):
-                for words in ("#", "lattices", "lattice", "unit cell (Å, °)", "SD of a b c (Å)", "multiples", ""):
+                for words in _HEAD:
                     with ui.element("th"):
                         ui.label(words)
             for number_, found in enumerate(clusters, start=1):
@@ -114,7 +115,7 @@ class ClustersSection:
                 }
                 link = start_link(self._selection.run_id, values=values)
                 use = ui.button("Use as target", icon="my_location", on_click=lambda: ui.navigate.to(link))
-                use.props("outline dense no-caps").tooltip("Start page with this cell and space group as the target")
+                use.props("outline dense no-caps").tooltip("Use this cell and space group as the target of a new run")
 
     def _choose(self, number: int, found: FoundCluster) -> None:
         self._selection.choose_rows(np.array(found.rows, np.int64), f"cluster {number}")

@@ -90,7 +90,7 @@ class CommandSection:
             elif command.was_cancelled:
                 self._sentence.set_text(self.cancelled)
             else:
-                self._sentence.set_text(command.sentence + (" Nothing of it is kept." if status < 0 else ""))
+                self._sentence.set_text(command.sentence + (" No results are kept." if status < 0 else ""))
             self._list()
         self._show_work(False)
 

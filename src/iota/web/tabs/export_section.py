@@ -45,7 +45,7 @@ class ExportSection(CommandSection):
         """
         formats = [name for name, box in self._formats.items() if box.value]
         if not formats:
-            raise UsageError("Tick at least one format.")
+            raise UsageError("Select at least one format.")
         return {"format": "+".join(formats)}
 
     def find_results(self) -> Iterator[tuple[Path, str, bool]]:

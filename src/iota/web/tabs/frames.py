@@ -242,7 +242,7 @@ class FramesTab:
     def _tick(self, event: events.TableSelectionEventArguments) -> None:
         ticked = np.array(sorted(int(line["row"]) for line in event.selection), np.int64)
         if len(ticked):
-            self._selection.choose_rows(ticked, "chosen in the table")
+            self._selection.choose_rows(ticked, "selected in the table")
         else:
             self._selection.clear_rows()
 
@@ -250,7 +250,7 @@ class FramesTab:
         wanted = self._wanted()
         parts = [OUTCOME_WORDS[outcome] for outcome in OUTCOMES if outcome in wanted.outcomes]
         parts += [sentence.rstrip(".") for sentence in wanted.reasons]
-        parts += [f"named {wanted.text}"] if wanted.text else []
+        parts += [f"path contains {wanted.text}"] if wanted.text else []
         self._selection.choose_rows(np.sort(self._rows), ", ".join(parts) or "all frames")
 
     async def _key(self, event: events.KeyEventArguments) -> None:

@@ -22,9 +22,7 @@ class IndexSection:
             with ui.row().classes("w-full items-center gap-3"):
                 ui.label("Measured reflections").classes("iota-title")
                 self._is_on = ui.checkbox("Space group", on_change=self._change)
-                self._is_on.tooltip(
-                    "Without a space group, the chart is in P 1, in which only Friedel mates are equivalent"
-                )
+                self._is_on.tooltip("If empty, P 1 is used, in which only Friedel mates are equivalent")
                 self._symbol = ui.input(placeholder="P 43 21 2", on_change=self._type).props(
                     'dense outlined debounce=500 aria-label="Space group symbol"'
                 )

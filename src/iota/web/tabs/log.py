@@ -49,7 +49,7 @@ class _LogTab:
             return
         self._text = (self._text + part.text)[-_MOST_CHARACTERS:]
         self._end = part.end
-        self._told.set_text("" if len(self._text) < _MOST_CHARACTERS else "older lines are found by the search")
+        self._told.set_text("" if len(self._text) < _MOST_CHARACTERS else "use the search to find older lines")
         self._show(html.escape(self._text) or "The log is empty so far.")
 
     async def _find(self) -> None:
@@ -61,8 +61,7 @@ class _LogTab:
         found = await asyncio.to_thread(log_reader.search, self._path, wanted)
         if wanted != (self._search.value or "").strip():  # typed on meanwhile
             return
-        more = f", the last of {len(found.lines) + found.n_more:,}" if found.n_more else ""
-        self._told.set_text(f"{len(found.lines):,} lines{more}" if found.lines else "not found")
+        self._told.set_text(_number_found(len(found.lines), found.n_more))
         pattern = re.compile(re.escape(html.escape(wanted)), re.IGNORECASE)
         lines = (pattern.sub(lambda match: f"<mark>{match[0]}</mark>", html.escape(line)) for line in found.lines)
         self._show("\n".join(lines), is_search=True)
@@ -74,3 +73,10 @@ class _LogTab:
                 f"requestAnimationFrame(() => {{ const log = getHtmlElement({self._view.id})?.querySelector('pre');"
                 " if (log) log.scrollTop = log.scrollHeight; })"
             )
+
+
+def _number_found(n: int, n_more: int) -> str:
+    """How many matching lines are shown, and of how many."""
+    if n_more:
+        return f"last {n:,} of {n + n_more:,} matching lines"
+    return "not found" if n == 0 else f"{n:,} matching line{'' if n == 1 else 's'}"

@@ -27,7 +27,7 @@ class _SettingsTab:
     def build(self) -> None:
         others = _other_runs(self._folder)
         with ui.row().classes("w-full items-center q-py-sm gap-3"):
-            self._against = ui.select({"": "the defaults", **others}, value="", label="Difference from")
+            self._against = ui.select({"": "the defaults", **others}, value="", label="Differences from")
             self._against.props("dense outlined options-dense").style("min-width: 220px")
             self._against.on_value_change(self._show)
             ui.space()
@@ -64,7 +64,8 @@ def _scripts(folder: RunFolder, other: RunFolder | None) -> tuple[tuple[list[str
 
 
 def _difference(lines: list[str], is_between_runs: bool) -> str:
-    text = html.escape("\n".join(lines)) or ("No differences." if is_between_runs else "All at their defaults.")
+    none = "No differences." if is_between_runs else "All parameters are at their defaults."
+    text = html.escape("\n".join(lines)) or none
     return f'<pre class="iota-log iota-mono">{text}</pre>'
 
 

@@ -77,7 +77,7 @@ class WhyTab:
             n_more = len(found) - _MOST_REASONS
             if n_more > 0:
                 reasons = "reason" if n_more == 1 else "reasons"
-                ui.label(f"and {n_more} more {reasons}, see the tab Frames.").classes("iota-muted")
+                ui.label(f"and {n_more} more {reasons}; see the Frames tab.").classes("iota-muted")
 
     def _failure(self, failure: Failure) -> None:
         with ui.element("div").classes("iota-failure"):

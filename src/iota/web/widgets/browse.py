@@ -17,7 +17,7 @@ from iota.web.searches.searching import folder_searches
 _COLUMNS: list[dict[str, Any]] = [
     {"name": "name", "label": "Name", "field": "name", "align": "left", "sortable": True},
     {"name": "size", "label": "Size", "field": "size_text", "align": "right"},
-    {"name": "changed", "label": "Changed", "field": "changed", "align": "right", "sortable": True},
+    {"name": "changed", "label": "Modified", "field": "changed", "align": "right", "sortable": True},
 ]
 _NAME_CELL = """
 <q-td :props="props"><q-icon :name="props.row.is_folder ? 'folder' : 'description'" size="18px" class="q-mr-sm"
@@ -66,7 +66,7 @@ class _Browser:
         with ui.dialog() as self.dialog, ui.card().classes("no-shadow").style("width: 820px; max-width: 95vw"):
             ui.label(title).classes("iota-title")
             with ui.row().classes("w-full items-center no-wrap gap-1"):
-                ui.button(icon="arrow_upward", on_click=self._up).props('flat dense aria-label="Folder above"')
+                ui.button(icon="arrow_upward", on_click=self._up).props('flat dense aria-label="Parent folder"')
                 ui.button(icon="home", on_click=self._home).props('flat dense aria-label="Home folder"')
                 self._path = ui.input(label="Folder").props("dense outlined").classes("col-grow iota-mono")
                 self._path.on("keydown.enter", self._typed)
@@ -128,7 +128,7 @@ class _Browser:
             for entry in listing.entries
         ]
         if listing.n_left_out:
-            self._problem.set_text(f"{listing.n_left_out} more are not shown: use the filter.")
+            self._problem.set_text(f"{listing.n_left_out} more are not shown; use the filter.")
         self._tell()
 
     def _tell_progress(self, n_names: float) -> None:
@@ -136,8 +136,10 @@ class _Browser:
 
     def _tell(self) -> None:
         n = len(self._table.selected)
-        way_in = ", double-click to open a folder" if any(row["is_folder"] for row in self._table.rows) else ""
-        self._count.set_text(f"{n} selected" if n else f"{len(self._table.rows)} here{way_in}")
+        way_in = "; double-click to open a folder" if any(row["is_folder"] for row in self._table.rows) else ""
+        n_shown = len(self._table.rows)
+        shown = f"{n_shown} item{'' if n_shown == 1 else 's'}{way_in}"
+        self._count.set_text(f"{n} selected" if n else shown)
         self._choose.set_enabled(bool(self._allowed()))
 
     def _allowed(self) -> list[str]:

@@ -36,7 +36,7 @@ _ACTIONS_CELL = """
   <q-btn flat dense round icon="visibility" aria-label="View images" @click="$parent.$emit('view', props.row.key)">
     <q-tooltip>View images</q-tooltip></q-btn>
   <q-btn flat dense round icon="info" aria-label="Information" @click="$parent.$emit('info', props.row.key)">
-    <q-tooltip>What is in it</q-tooltip></q-btn>
+    <q-tooltip>Show the contents</q-tooltip></q-btn>
   <q-btn flat dense round icon="delete_outline" aria-label="Remove" @click="$parent.$emit('remove', props.row.key)">
     <q-tooltip>Remove from the list</q-tooltip></q-btn>
 </q-td>"""
@@ -78,9 +78,9 @@ class InputList:
             with self._empty:
                 ui.icon("add_photo_alternate").classes("iota-empty-icon")
                 ui.label(
-                    "Add images, folders, wildcards, lists or HDF5 masters, and a CrystFEL geometry to read them by."
+                    "Add images, folders, wildcards, lists or HDF5 masters, and a CrystFEL geometry file if needed."
                 )
-                ui.label("Paths are those of the machine on which IOTA runs.").classes("iota-muted iota-small")
+                ui.label("Paths refer to the machine on which IOTA is running.").classes("iota-muted iota-small")
             with ui.row().classes("w-full items-center no-wrap gap-2"):
                 self._bar = ui.linear_progress(show_value=False).props("indeterminate rounded").classes("col-grow")
                 self._cancel = ui.button("Cancel", on_click=self._cancelled).props("flat dense")
@@ -161,7 +161,7 @@ class InputList:
 
     def _give_up(self) -> None:
         self._is_given_up = True
-        self._total.set_text("Not counted: a run counts them itself")
+        self._total.set_text("Not counted; the run will count them")
         self._show()
 
     # -- adding and removing
@@ -208,7 +208,7 @@ class InputList:
                 max_file_size=_UPLOAD_BYTES,
                 on_upload=dropped,
                 on_rejected=lambda: notify_error(
-                    f"A list that is dropped is at most {_UPLOAD_BYTES // 10**6} MB. Add the path of the list instead."
+                    f"Dropped lists are limited to {_UPLOAD_BYTES // 10**6} MB. Add the path of the list instead."
                 ),
             )
             upload.props('flat bordered accept=".lst,.list,.txt,text/plain"').classes("w-full iota-drop")
@@ -220,7 +220,7 @@ class InputList:
         try:
             await self.add(kept_list(lines_of(text or ""), self._setup.project))
         except OSError as error:
-            notify_error(f"The list cannot be written into {self._setup.project}: {error.strerror}.")
+            notify_error(f"The list cannot be written to {self._setup.project}: {error.strerror}.")
 
     # -- looking at them
 
@@ -235,7 +235,7 @@ class InputList:
                 ui.label("Its images are not counted." if self._is_given_up else "Its images are being counted.")
             else:
                 n, files = source.n_frames, source.n_files
-                ui.label(f"A {source.kind} with {n:,} images in {files:,} files." if n else "No image in it.")
+                ui.label(f"A {source.kind} with {n:,} images in {files:,} files." if n else "No images found in it.")
                 for text in source.problems:
                     ui.label(text).classes("iota-bad iota-path")
                 if n:
@@ -265,7 +265,7 @@ class InputList:
         found = self._source(key)
         n = found.n_frames if found is not None else 0
         if not n:
-            ui.notify("There is no image to view.")
+            ui.notify("There are no images to view.")
             return
         answer = ("all", "") if n == 1 else await self._ask_how_many()
         if answer is not None:

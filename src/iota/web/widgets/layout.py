@@ -50,7 +50,7 @@ def frame(request: Request, title: str, here: str = "") -> Iterator[None]:
         ui.space()
         ui.label(f"v{iota.__version__}").classes("iota-muted gt-xs")
         button = ui.button(icon="contrast", on_click=lambda: _toggle(dark)).props("flat round dense")
-        button.tooltip("Dark or light").props('aria-label="Dark or light"')
+        button.tooltip("Dark or light mode").props('aria-label="Dark or light mode"')
     yield
 
 
@@ -73,8 +73,8 @@ def sentences() -> Iterator[None]:
     except IotaError as error:
         notify_error(str(error))
     except Exception:
-        logger.exception("A page failed")
-        notify_error("Something went wrong that IOTA did not foresee; the terminal of the server tells more.")
+        logger.exception("Unexpected error in a page")
+        notify_error("An unexpected error occurred; see the terminal of the server for details.")
 
 
 def notify_error(text: str) -> None:

@@ -48,7 +48,7 @@ class SelectionBar:
                     "Open the start page with these images and the settings of this run"
                 )
                 clear = ui.button(icon="close", on_click=selection.clear_rows).props("flat dense round")
-                clear.tooltip("Select nothing").props('aria-label="Select nothing"')
+                clear.tooltip("Clear the selection").props('aria-label="Clear the selection"')
         self._generation = selection.live.table.generation
         selection.live.subscribe(self._check)
         ui.context.client.on_delete(lambda: selection.live.unsubscribe(self._check))
@@ -128,7 +128,7 @@ class SelectionBar:
         with sentences():
             chosen: Sequence[FrameRef] = await frames()  # type: ignore[operator]
             path = await asyncio.to_thread(write_named_list, Path(place.value), field.value or "", chosen)
-            ui.notify(f"{len(chosen)} images are listed in {path}", type="positive", multi_line=True, timeout=8000)
+            ui.notify(f"{len(chosen)} images were saved to {path}", type="positive", multi_line=True, timeout=8000)
 
     async def _frames(self) -> list[FrameRef]:
         rows = self._selection.rows
@@ -165,7 +165,7 @@ async def view_list(selection: Selection) -> None:
         with ui.dialog() as dialog, ui.card().classes("iota-frame-card"):
             ui.label(f"{len(rows)} images: {selection.words}").classes("iota-title")
             if len(rows) > _MOST_LISTED:
-                ui.label(f"The first {_MOST_LISTED} are shown; a saved list has all.").classes("iota-muted")
+                ui.label(f"The first {_MOST_LISTED} are shown; a saved list contains all.").classes("iota-muted")
             columns = [
                 {"name": "row", "label": "Frame", "field": "number", "align": "right"},
                 {"name": "path", "label": "Image", "field": "path", "align": "left", "classes": "iota-path"},

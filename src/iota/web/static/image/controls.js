@@ -83,7 +83,7 @@ export class OverlayControls {
     words.push(`${(head.n_pixels / 1e6).toFixed(1)} Mpixel${n > 1 ? `, ${n} panels` : ""}`);
     const beam = layout.beam
       ? `beam centre ${layout.beam.map((v) => v.toFixed(1)).join(", ")}`
-      : "beam not on the detector";
+      : "beam centre outside the detector";
     const geometry = `${layout.distance_mm.toFixed(1)} mm, ${layout.wavelength_A.toFixed(4)} Å, ${beam}`;
     this.about.replaceChildren(
       make("div", {}, words.filter(Boolean).join(" · ")),
@@ -143,7 +143,7 @@ export class PreviewControls {
     this.detector = detector;
     this.changed = {};
     this.sliders = {};
-    this.on = toggle("Show what the spot finder sees", false, (on) => (on ? this.refresh() : this.stop()));
+    this.on = toggle("Preview spot finding", false, (on) => (on ? this.refresh() : this.stop()));
     const rows = SETTINGS.map(([name, text, words]) => {
       const made = (this.sliders[name] = slider(text, words, (value) => this.set(name, value)));
       return made.element;
@@ -178,7 +178,7 @@ export class PreviewControls {
       make(
         "p",
         { class: "di-note" },
-        "Sliders start at IOTA's defaults. Settings that are not changed are those of the run this image is from.",
+        "Sliders start at IOTA's defaults. Settings that are not changed keep the values used in the run.",
       ),
     );
   }

@@ -400,7 +400,7 @@ export class MaskTool {
 
   async use() {
     if (this.isEmpty) {
-      this.say("There is no mask yet.", true);
+      this.say("No mask yet.", true);
       return;
     }
     const path = this.saved ?? (await this.save());
