@@ -28,8 +28,8 @@ from iota.simulate.cold_cells import MULTIPLE, cold_cells
 
 CELL = np.array([79.2, 79.2, 38.1, 90.0, 90.0, 90.0])
 SYMMETRIES = [("aP", "P 1")]
-MOST_FOR_ALL_PAIRS = 2000
-MOST_DRAWN = 20_000
+MAX_FOR_ALL_PAIRS = 2000
+MAX_DRAWN = 20_000
 THRESHOLDS_A2 = (40, 60, 80, 100, 150, 200, 300)
 
 
@@ -90,7 +90,7 @@ def measure(n: int) -> None:
         flush=True,
     )
     measure_cold(n)
-    if n <= MOST_FOR_ALL_PAIRS:
+    if n <= MAX_FOR_ALL_PAIRS:
         began = time.process_time()
         tree = all_pairs(cells)
         seconds = time.process_time() - began
@@ -105,7 +105,7 @@ def measure(n: int) -> None:
 
 def measure_cold(n: int) -> None:
     """Cluster so many cells of a cold start, count multiples, and print what it took."""
-    drawn, truth = cold_cells(min(n, MOST_DRAWN), [(CELL.tolist(), "P 43 21 2")], [0.04])
+    drawn, truth = cold_cells(min(n, MAX_DRAWN), [(CELL.tolist(), "P 43 21 2")], [0.04])
     rng = np.random.default_rng(2)
     chosen = np.arange(n) % len(drawn)  # of many, each cell again with other errors: drawing all takes minutes
     cells = drawn[chosen]

@@ -143,7 +143,7 @@ def serve(project: Path) -> None:
 # -- people
 
 
-async def look(
+async def view_pages(
     client: httpx.AsyncClient, rng: random.Random, until: float, waits: list[float], wrong: Counter[str]
 ) -> None:
     """Open one image after the other, as the page does: what it is, then what of it fits into the window."""
@@ -249,7 +249,7 @@ class Load:
         ) as client:
             watch = asyncio.create_task(memory(self._server, over, self.most))
             everybody: list[Coroutine[Any, Any, None]] = [
-                *(look(client, random.Random(k), until, self.waits, self.wrong) for k in range(self._n_clients)),
+                *(view_pages(client, random.Random(k), until, self.waits, self.wrong) for k in range(self._n_clients)),
                 *(search(client, k, until, self.searches) for k in range(N_SEARCHES)),
                 *(half_open(self._server, k, n_kinds, until, self.closed) for k in range(N_HALF_OPEN)),
                 *(send_body(client, k, self.bodies) for k in range(N_BODIES)),
@@ -278,7 +278,7 @@ async def warm(server: Server, n_clients: int) -> None:
             await asyncio.sleep(0.5)
         wrong: Counter[str] = Counter()
         now = time.perf_counter()
-        await asyncio.gather(*(look(client, random.Random(-k), now + 5, [], wrong) for k in range(n_clients)))
+        await asyncio.gather(*(view_pages(client, random.Random(-k), now + 5, [], wrong) for k in range(n_clients)))
 
 
 def main() -> int:

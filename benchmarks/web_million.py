@@ -185,7 +185,7 @@ async def slowest_answer(client: httpx.AsyncClient, url: str, over: asyncio.Even
     return worst
 
 
-async def first_look(url: str, n: int, n_viewers: int) -> tuple[float, float]:
+async def first_view(url: str, n: int, n_viewers: int) -> tuple[float, float]:
     """Seconds until all viewers that come at once have all rows, and the slowest other answer meanwhile."""
     async with httpx.AsyncClient(timeout=120, limits=httpx.Limits(max_connections=50)) as client:
         over = asyncio.Event()
@@ -252,7 +252,7 @@ def main() -> int:
             server = Server(Path(name), Path(name) / "home")
             try:
                 empty = server.memory_bytes("VmRSS")
-                ready, slowest = asyncio.run(first_look(server.url, n, 1))
+                ready, slowest = asyncio.run(first_view(server.url, n, 1))
                 what = "columns kept" if kept else "nothing kept"
                 print(f"{what}: all rows after {ready:.2f} s; other answers within {slowest * 1000:.0f} ms meanwhile")
                 if not kept:
@@ -262,7 +262,7 @@ def main() -> int:
                         time.sleep(0.05)
                     print(f"kept columns: {(folder.path / NAME).stat().st_size / 1e6:.0f} MB")
                     continue
-                again, slowest = asyncio.run(first_look(server.url, n, N_VIEWERS))
+                again, slowest = asyncio.run(first_view(server.url, n, N_VIEWERS))
                 print(f"{N_VIEWERS} viewers at once: {again:.2f} s; other answers within {slowest * 1000:.0f} ms")
                 cost, late = asyncio.run(updates(server, folder, n, n_updates))
                 memory = server.memory_bytes("VmHWM")

@@ -71,13 +71,13 @@ def _arrays(path: Path) -> str:
 
 
 def _ends_with(*ends: bytes, may_be_empty: bool = False) -> Callable[[Path], str]:
-    def look(path: Path) -> str:
+    def check(path: Path) -> str:
         data = path.read_bytes()
         if not data:
             return "" if may_be_empty else "it is empty"
         return "" if data.endswith(ends) else f"it ends with {data[-20:]!r}"
 
-    return look
+    return check
 
 
 def _json(path: Path) -> str:

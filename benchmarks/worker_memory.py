@@ -136,10 +136,10 @@ def _viewer(images: Images, folder: Path) -> Step:
     return step
 
 
-def _ladder() -> list[str]:
-    from iota.engine.backend import ladder
+def _settings() -> list[str]:
+    from iota.engine.backend import indexing_settings
 
-    return [settings.phil for settings in ladder.ladder("")]
+    return [settings.phil for settings in indexing_settings.settings_to_try("")]
 
 
 def ways() -> dict[str, Callable[[Images, Path], Step]]:
@@ -152,7 +152,7 @@ def ways() -> dict[str, Callable[[Images, Path], Step]]:
     return {
         "run": lambda i, f: _frames(i, f),
         "run, several lattices": lambda i, f: _frames(i, f, target=KNOWN + several),
-        "run, no cell": lambda i, f: _frames(i, f, target="", settings=_ladder(), find_symmetry=True),
+        "run, no cell": lambda i, f: _frames(i, f, target="", settings=_settings(), find_symmetry=True),
         "run, one HDF5 file": lambda i, f: _frames(i, f, one_file=True),
         "run, many HDF5 files": lambda i, f: _frames(i, f, one_file=False),
         "run, pictures": lambda i, f: _frames(i, f, pictures=Pictures(predictions=True, vectors=True, trumpet=True)),
@@ -160,7 +160,7 @@ def ways() -> dict[str, Callable[[Images, Path], Step]]:
         "ha14": lambda i, f: _frames(i, f, grid=Grid()),
         "ha14, 3 points": lambda i, f: _frames(i, f, grid=Grid(area_range=1, height_range=0)),
         "grid search, smart": lambda i, f: _frames(i, f, grid=Grid("smart")),
-        "learning": lambda i, f: _frames(i, f, "scout", target="", settings=_ladder()),
+        "learning": lambda i, f: _frames(i, f, "scout", target="", settings=_settings()),
         "screening": lambda i, f: _frames(i, f, "screen"),
         "optimisation": lambda i, f: _frames(i, f, more="spotfinder.filter.min_spot_size = 4\n"),
         "fail: triage": lambda i, f: _frames(

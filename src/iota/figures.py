@@ -12,7 +12,7 @@ import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Figure
 
-from iota.whole_files import whole_file
+from iota.atomic_files import atomic_file
 
 matplotlib.rcdefaults()
 
@@ -25,5 +25,5 @@ def write_figure(figure: Figure, folder: Path, name: str) -> None:
     """
     FigureCanvasAgg(figure)
     for ending in ("png", "pdf"):
-        with whole_file(folder / f"{name}.{ending}") as part:
+        with atomic_file(folder / f"{name}.{ending}") as part:
             figure.savefig(part, dpi=150)

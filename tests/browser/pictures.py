@@ -30,7 +30,7 @@ UNSEEN = re.compile(
 )
 LATEST = ROOT / "build" / "pictures"  # of a walk in the making, or that failed
 N_COLOURS = 200
-MOST_BYTES = 4_000_000
+MAX_BYTES = 4_000_000
 
 
 def sources() -> list[Path]:
@@ -60,8 +60,8 @@ def complaints() -> list[str]:
     pictures = sorted(IMAGES.glob("*.png"))
     found += [f"docs/images/{p.name} is shown by no page." for p in pictures if p.resolve() not in used]
     n_bytes = sum(picture.stat().st_size for picture in pictures)
-    if n_bytes > MOST_BYTES:
-        found.append(f"The pictures have {n_bytes / 1e6:.1f} MB, more than {MOST_BYTES / 1e6:.0f}.")
+    if n_bytes > MAX_BYTES:
+        found.append(f"The pictures have {n_bytes / 1e6:.1f} MB, more than {MAX_BYTES / 1e6:.0f}.")
     if not MANIFEST.is_file():
         return [*found, "There is no docs/images/pictures.json."]
     said = json.loads(MANIFEST.read_text(encoding="utf-8"))

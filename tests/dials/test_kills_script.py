@@ -8,8 +8,8 @@ from killing import Bench
 from made_runs import blank, made_run
 from whole import half_files
 
+from iota.atomic_files import atomic_file
 from iota.runs.lists import write_outcome_lists
-from iota.whole_files import whole_file
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from iota.whole_files import whole_file
 )
 def test_a_file_that_is_cut_short_is_found(tmp_path, name, whole):
     (tmp_path / name).write_bytes(whole)
-    with whole_file(tmp_path / name) as part:
+    with atomic_file(tmp_path / name) as part:
         part.write_bytes(whole[:3])  # in the making: hidden
         assert half_files(tmp_path) == []
     (found,) = half_files(tmp_path)

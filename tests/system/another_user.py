@@ -12,7 +12,7 @@ import re
 import sys
 
 _SECRET = re.compile(r"[\w-]{8,}(?:\.[\w-]{8,})*")
-_MOST = 3000
+_MAX = 3000
 
 
 def readable(folders):
@@ -66,7 +66,7 @@ def main():
     given = json.load(sys.stdin)
     texts = readable(given["folders"])
     seen = " ".join(texts.values())
-    secrets = [*given["known"], *dict.fromkeys(_SECRET.findall(seen))][:_MOST]
+    secrets = [*given["known"], *dict.fromkeys(_SECRET.findall(seen))][:_MAX]
     paths = [*given["paths"], *dict.fromkeys(re.findall(r"/~[\w-]+", seen))]
     answers = [
         (path, headers, ask(given["port"], path, headers)) for path, headers in ways_in(given["port"], secrets, paths)

@@ -27,11 +27,11 @@ def bare(tmp_path):
     programs.mkdir()
     for tool in TOOLS:
         (programs / tool).symlink_to(shutil.which(tool))
-    stand_in(tmp_path, "id", "echo 1000")
+    fake_program(tmp_path, "id", "echo 1000")
     return tmp_path
 
 
-def stand_in(folder: Path, name: str, does: str = "") -> None:
+def fake_program(folder: Path, name: str, does: str = "") -> None:
     """Make a program that notes how it was called."""
     path = folder / "bin" / name
     path.write_text(f'#!/bin/bash\necho "{name} $*" >>"{folder}/called"\n{does}\n')
@@ -67,10 +67,10 @@ def test_an_option_that_is_none_changes_nothing(bare):
 
 
 def test_apt_is_asked_as_root(bare):
-    stand_in(bare, "id", "echo 0")
-    stand_in(bare, "apt-get")
-    stand_in(bare, "apt-cache", "echo 'dials | 3.12 | here'")
-    stand_in(bare, "micromamba")
+    fake_program(bare, "id", "echo 0")
+    fake_program(bare, "apt-get")
+    fake_program(bare, "apt-cache", "echo 'dials | 3.12 | here'")
+    fake_program(bare, "micromamba")
     done = set_up(bare)
     apt = [line for line in called(bare) if line.startswith("apt-get")]
     assert apt[0].endswith(" update")
@@ -81,10 +81,10 @@ def test_apt_is_asked_as_root(bare):
 
 
 def test_apt_is_asked_through_sudo(bare):
-    stand_in(bare, "sudo", 'while [[ ${1:-} == -* ]]; do shift; done; "$@"')
-    stand_in(bare, "true")
-    stand_in(bare, "apt-get")
-    stand_in(bare, "apt-cache", "echo 'dials | 3.12 | here'")
+    fake_program(bare, "sudo", 'while [[ ${1:-} == -* ]]; do shift; done; "$@"')
+    fake_program(bare, "true")
+    fake_program(bare, "apt-get")
+    fake_program(bare, "apt-cache", "echo 'dials | 3.12 | here'")
     set_up(bare)
     assert any(line.startswith("sudo env DEBIAN_FRONTEND=noninteractive apt-get") for line in called(bare))
     assert any(line.startswith("apt-get") and line.endswith(" install dials python3-venv") for line in called(bare))
@@ -92,10 +92,10 @@ def test_apt_is_asked_through_sudo(bare):
 
 @pytest.mark.parametrize("conda", ["mamba", "micromamba", "conda"])
 def test_conda_where_apt_has_no_dials(bare, conda):
-    stand_in(bare, "id", "echo 0")
-    stand_in(bare, "apt-get")
-    stand_in(bare, "apt-cache")
-    stand_in(bare, conda, 'mkdir -p "$4"')
+    fake_program(bare, "id", "echo 0")
+    fake_program(bare, "apt-get")
+    fake_program(bare, "apt-cache")
+    fake_program(bare, conda, 'mkdir -p "$4"')
     set_up(bare)
     (line,) = [line for line in called(bare) if line.startswith(conda)]
     assert f"create --yes --prefix {bare}/checkout/.venv-conda --channel conda-forge" in line
@@ -103,8 +103,8 @@ def test_conda_where_apt_has_no_dials(bare, conda):
 
 
 def test_what_a_failed_step_says_is_shown(bare):
-    stand_in(bare, "id", "echo 0")
-    stand_in(bare, "apt-get", "echo E: no network >&2; exit 100")
+    fake_program(bare, "id", "echo 0")
+    fake_program(bare, "apt-get", "echo E: no network >&2; exit 100")
     done = set_up(bare)
     assert done.returncode == 2
     assert "E: no network" in done.stderr

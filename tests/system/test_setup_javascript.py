@@ -30,12 +30,12 @@ def bare(tmp_path):
     programs.mkdir()
     for tool in ("bash", "cmp", "cp", "dirname"):
         (programs / tool).symlink_to(shutil.which(tool))
-    stand_in(tmp_path, "id", "echo 1000")
-    stand_in(tmp_path, "apt-get", "echo apt-get was called")
+    fake_program(tmp_path, "id", "echo 1000")
+    fake_program(tmp_path, "apt-get", "echo apt-get was called")
     return tmp_path
 
 
-def stand_in(folder, name, does):
+def fake_program(folder, name, does):
     path = folder / "bin" / name
     path.write_text(f"#!/bin/bash\n{does}\n")
     path.chmod(0o755)

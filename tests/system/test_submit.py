@@ -11,7 +11,7 @@ from iota.runs import RunFolder, read_state
 
 
 @pytest.fixture
-def stand_in(tmp_path):
+def fake_batch_system(tmp_path):
     """A submit command that writes down its arguments, and where."""
     program, record = tmp_path / "bsub", tmp_path / "bsub.json"
     program.write_text(
@@ -23,8 +23,10 @@ def stand_in(tmp_path):
 
 
 @pytest.mark.slow
-def test_submitted_command_does_the_run_and_a_person_can_submit_it_again(lysozyme, determined_run, stand_in, tmp_path):
-    program, record = stand_in
+def test_submitted_command_does_the_run_and_a_person_can_submit_it_again(
+    lysozyme, determined_run, fake_batch_system, tmp_path
+):
+    program, record = fake_batch_system
     done = command(
         "iota.run", lysozyme, "mp.method=custom", f"mp.submit_command={program} -q mx <iota_command>", cwd=tmp_path
     )
@@ -48,8 +50,8 @@ def test_submitted_command_does_the_run_and_a_person_can_submit_it_again(lysozym
     assert [(job.id, job.state) for job in read_state(folder.state).jobs] == [("17", "ended")]
 
 
-def test_dry_run_shows_the_command_and_writes_nothing(lysozyme, stand_in, tmp_path):
-    program, record = stand_in
+def test_dry_run_shows_the_command_and_writes_nothing(lysozyme, fake_batch_system, tmp_path):
+    program, record = fake_batch_system
     done = command(
         "iota.run",
         lysozyme,

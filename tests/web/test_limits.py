@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route, WebSocketRoute
 
 from iota.web.access import limits
-from iota.web.access.limits import MOST_BODY_BYTES, BodyLimit, Connection
+from iota.web.access.limits import MAX_BODY_BYTES, BodyLimit, Connection
 
 POST = b"POST /api/x HTTP/1.1\r\nHost: x\r\n"
 
@@ -38,7 +38,7 @@ async def port(monkeypatch):
     """A server whose patience is short."""
     monkeypatch.setattr(limits, "_HEAD_WITHIN_S", 0.6)
     monkeypatch.setattr(limits, "_BODY_WITHIN_S", 0.6)
-    monkeypatch.setattr(limits, "_MOST_WAITED_FOR", 20)
+    monkeypatch.setattr(limits, "_MAX_WAITED_FOR", 20)
     routes = [
         WebSocketRoute("/ws", _socket),
         Route("/slow", _slow),
@@ -89,8 +89,8 @@ async def test_a_body_that_is_announced_as_too_large_is_refused_before_any_of_it
 
 async def test_a_body_that_is_not_announced_is_counted(port):
     block = b"100000\r\n" + bytes(0x100000) + b"\r\n"
-    full = POST + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n" + block * (MOST_BODY_BYTES // 0x100000)
-    assert (b'{"n":%d}' % MOST_BODY_BYTES) in await answer(port, full + b"0\r\n\r\n")
+    full = POST + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n" + block * (MAX_BODY_BYTES // 0x100000)
+    assert (b'{"n":%d}' % MAX_BODY_BYTES) in await answer(port, full + b"0\r\n\r\n")
     assert (await answer(port, full + b"1\r\nx\r\n0\r\n\r\n")).startswith(b"HTTP/1.1 413")
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from iota.inputs.finding.search_job import CHOOSE_IMAGES, COUNT_IMAGES, ChooseImages, CountImages
 from iota.processes.question import BusyError, NoAnswerError
-from iota.processes.turns import Cancelled, Latest, Turns
+from iota.processes.question_queue import Cancelled, Latest, QuestionQueue
 from iota.web.searches.searching import ClientGoneError, while_connected
 
-FOR_EVER = CountImages(["/proc/**/nothing*.cbf"], most_names=None)  # folders that lead into each other
+FOR_EVER = CountImages(["/proc/**/nothing*.cbf"], max_names=None)  # folders that lead into each other
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ async def until(condition):
 
 async def test_images_are_counted_with_what_stands_in_the_way(images):
     named = [str(images), str(images / "notes.lst"), str(images / "none_*")]
-    found = await Turns(1).ask(COUNT_IMAGES, CountImages(named))
+    found = await QuestionQueue(1).ask(COUNT_IMAGES, CountImages(named))
     assert [(one.kind, one.n_frames, one.n_files) for one in found.sources] == [
         ("folder", 30, 30),
         ("list", 1, 1),
@@ -55,10 +55,10 @@ async def test_images_are_counted_with_what_stands_in_the_way(images):
     assert found.n_frames == 31
     assert str(found.sources[0].first[2]) == str(images / "img_2.cbf")
     assert "no file or folder matches" in found.sources[2].problems[0]
-    chosen = await Turns(1).ask(CHOOSE_IMAGES, ChooseImages([str(images)], "2-3", 100))
+    chosen = await QuestionQueue(1).ask(CHOOSE_IMAGES, ChooseImages([str(images)], "2-3", 100))
     assert [frame.path for frame in chosen.frames] == [str(images / f"img_{k}.cbf") for k in (1, 2)]
     with pytest.raises(NoAnswerError, match="use the form"):
-        await Turns(1).ask(CHOOSE_IMAGES, ChooseImages([str(images)], "some", 100))
+        await QuestionQueue(1).ask(CHOOSE_IMAGES, ChooseImages([str(images)], "some", 100))
 
 
 @pytest.mark.parametrize(
@@ -73,13 +73,13 @@ async def test_each_limit_is_a_sentence(images, limit, names, words):
     listed = images / "long.lst"
     listed.write_text("x" * 30_000_000)  # one line, as of a file that is no list
     with pytest.raises(NoAnswerError, match=words):
-        asked = CountImages([str(images), str(listed)], most_names=names) if names else FOR_EVER
-        await Turns(1).ask(replace(COUNT_IMAGES, **limit), asked)
+        asked = CountImages([str(images), str(listed)], max_names=names) if names else FOR_EVER
+        await QuestionQueue(1).ask(replace(COUNT_IMAGES, **limit), asked)
     assert not at_work()
 
 
 async def test_others_wait_for_their_turn_and_a_crowd_is_sent_away(images):
-    some = Turns(1)
+    some = QuestionQueue(1)
     first = asyncio.create_task(some.ask(COUNT_IMAGES, FOR_EVER))
     await until(at_work)
     others = [asyncio.create_task(some.ask(COUNT_IMAGES, CountImages([str(images)]))) for _ in range(10)]
@@ -97,16 +97,16 @@ async def test_others_wait_for_their_turn_and_a_crowd_is_sent_away(images):
 
 @pytest.mark.parametrize("leaves_first", [True, False])
 async def test_a_turn_is_handed_on_although_the_next_in_line_leaves_at_that_moment(leaves_first):
-    some, is_over = Turns(1), asyncio.Event()
+    some, is_over = QuestionQueue(1), asyncio.Event()
 
-    async def take_turn():
-        async with some._turn():
+    async def take_slot():
+        async with some._slot():
             await is_over.wait()
             if leaves_first:
                 tasks[1].cancel()
         tasks[1].cancel()
 
-    tasks = [asyncio.create_task(take_turn()) for _ in range(3)]
+    tasks = [asyncio.create_task(take_slot()) for _ in range(3)]
     await asyncio.sleep(0.05)
     is_over.set()
     answers = await asyncio.gather(*tasks, return_exceptions=True)
@@ -115,7 +115,7 @@ async def test_a_turn_is_handed_on_although_the_next_in_line_leaves_at_that_mome
 
 
 async def test_a_new_search_ends_the_one_before(images):
-    latest = Latest(Turns(1))
+    latest = Latest(QuestionQueue(1))
     first = asyncio.create_task(latest.ask(COUNT_IMAGES, FOR_EVER))
     await until(at_work)
     assert (await latest.ask(COUNT_IMAGES, CountImages([str(images)]))).n_frames == 30
@@ -131,7 +131,7 @@ async def test_a_search_ends_when_its_client_leaves():
         await left.wait()
         return {"type": "http.disconnect"}
 
-    waiting = asyncio.create_task(while_connected(receive, Turns(1).ask(COUNT_IMAGES, FOR_EVER)))
+    waiting = asyncio.create_task(while_connected(receive, QuestionQueue(1).ask(COUNT_IMAGES, FOR_EVER)))
     await until(at_work)
     left.set()
     with pytest.raises(ClientGoneError):

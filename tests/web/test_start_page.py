@@ -103,7 +103,7 @@ async def test_images_are_added_by_typing_and_counted(visit, project):
 
 
 async def test_a_search_that_reaches_a_limit_says_so_and_the_run_may_start(visit, project, monkeypatch):
-    monkeypatch.setattr(counting, "CountImages", partial(CountImages, most_names=3))
+    monkeypatch.setattr(counting, "CountImages", partial(CountImages, max_names=3))
     user = await visit(project, "images")
     await user.open("/")
     await user.should_see("The search was ended at 3 names or images.", retries=100)

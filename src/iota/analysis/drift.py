@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-LEAST = 10  # lattices in a third; fewer tell nothing
+_MIN_LATTICES = 10  # lattices in a third; fewer tell nothing
 _Z_99 = 2.576  # three axes are looked at, so that 95 % would cry wolf in every seventh run
 _AXES = {"beam_fast_mm": "x", "beam_slow_mm": "y", "distance_mm": "z"}
 
@@ -46,7 +46,7 @@ def drifts(values: Mapping[str, npt.NDArray[np.floating[Any]]]) -> list[Drift]:
 def _drift(axis: str, values: npt.NDArray[np.floating[Any]]) -> Drift | None:
     known = values[np.isfinite(values)].astype(np.float64)
     n = len(known) // 3
-    if n < LEAST:
+    if n < _MIN_LATTICES:
         return None
     first, last = known[:n], known[-n:]
     variance = sum(_variance_of_median(part) for part in (first, last))

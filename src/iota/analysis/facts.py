@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import msgspec
 
 from iota.analysis.cells.cell_scale import CellScale
-from iota.analysis.cells.shares import percent, wilson_interval
+from iota.analysis.cells.proportions import percent, wilson_interval
 from iota.analysis.summary import Summary
 from iota.analysis.table.columns import STAGES
 from iota.crystallography.cells import cell_text
 
-_MOST_REMARKS = 20
+_MAX_REMARKS = 20
 _MINUS = "\N{MINUS SIGN}"
 
 
@@ -126,9 +126,9 @@ def _counts(summary: Summary) -> list[Fact]:
             text=f"{summary.n_finished:,} of {summary.n_frames:,} finished",
             values={"n": summary.n_finished, "of": summary.n_frames},
         ),
-        _share("hits", "Hits", summary.n_hits, summary.n_read, of_what(summary)),
-        _share("indexed", "Indexed", summary.n_indexed, summary.n_hits, "hits"),
-        _share("integrated", "Integrated", summary.n_integrated, summary.n_hits, "hits"),
+        _fraction("hits", "Hits", summary.n_hits, summary.n_read, of_what(summary)),
+        _fraction("indexed", "Indexed", summary.n_indexed, summary.n_hits, "hits"),
+        _fraction("integrated", "Integrated", summary.n_integrated, summary.n_hits, "hits"),
         Fact(
             name="lattices",
             label="Lattices",
@@ -143,7 +143,7 @@ def of_what(summary: Summary) -> str:
     return "finished frames" if summary.n_read == summary.n_finished else "frames that could be read"
 
 
-def _share(name: str, label: str, n: int, of: int, what: str) -> Fact:
+def _fraction(name: str, label: str, n: int, of: int, what: str) -> Fact:
     if not of:
         return Fact(name=name, label=label, text=f"{n:,}", values={"n": n, "of": of})
     low, high = (100 * limit for limit in wilson_interval(n, of))
@@ -253,7 +253,7 @@ def _remarks(summary: Summary) -> list[Fact]:
             text=f"{sentence} ({n:,} {'image' if n == 1 else 'images'})",
             values={"n": n},
         )
-        for k, (sentence, n) in enumerate(list(summary.remarks.items())[:_MOST_REMARKS])
+        for k, (sentence, n) in enumerate(list(summary.remarks.items())[:_MAX_REMARKS])
     ]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iota.analysis.cells.cell_scale import CellScale, cell_scale
-from iota.analysis.cells.consensus import MOST_CELLS, Consensus, consensus
+from iota.analysis.cells.consensus import MAX_CELLS, Consensus, consensus
 from iota.analysis.drift import Drift, drifts
 from iota.analysis.failures import Failure, failures
 from iota.analysis.rates import RatesOverTime
@@ -213,16 +213,16 @@ _OF_LATTICE = (
     "distance_mm",
 )  # fmt: skip
 _COLUMNS = (*_OF_LATTICE, "beam_fast_px", "beam_slow_px", "beam_fast_mm", "beam_slow_mm")
-_MOST_REASONS = 40
+_MAX_REASONS = 40
 
 
-def summary_of(table: RunTable, n_frames: int, most_cells: int = MOST_CELLS) -> Summary:
+def summary_of(table: RunTable, n_frames: int, max_cells: int = MAX_CELLS) -> Summary:
     """Make the summary of a run from its columns.
 
     Args:
         table: the run's frames, as far as they are read.
         n_frames: frames of the run, finished or not.
-        most_cells: so many cells are compared for the consensus, which takes 0.3 ms each.
+        max_cells: so many cells are compared for the consensus, which takes 0.3 ms each.
     """
     n_rows, n_lattices = table.n_rows, table.n_lattices  # rows may be added while this goes on
     outcome = table.column("outcome", stop=n_rows)
@@ -250,7 +250,7 @@ def summary_of(table: RunTable, n_frames: int, most_cells: int = MOST_CELLS) -> 
     values = {name: table.lattice_column(name)[chosen] for name in _COLUMNS}
     cells = np.stack([table.lattice_column(name)[chosen] for name in CELL], axis=1).astype(float)
     codes = table.lattice_column("symmetry")[chosen]
-    _describe(summary, table.symmetries, codes, cells, values, most_cells)
+    _describe(summary, table.symmetries, codes, cells, values, max_cells)
     summary.cell_scale = _scale_to_given(table, codes, cells, summary.distance_mm_median)
     reflections = np.bincount(of_frame[chosen], weights=values["n_integrated"])
     rows = np.unique(of_frame[chosen])  # reflections may be none on all of them
@@ -280,8 +280,8 @@ def _scale_to_given(
 
 
 def _most_frequent(found: list[Failure]) -> list[Failure]:
-    least = sorted((failure.n for failure in found), reverse=True)[:_MOST_REASONS][-1:] or [0]
-    return [failure for failure in found if failure.n >= least[0]][:_MOST_REASONS]
+    least = sorted((failure.n for failure in found), reverse=True)[:_MAX_REASONS][-1:] or [0]
+    return [failure for failure in found if failure.n >= least[0]][:_MAX_REASONS]
 
 
 def _stages(table: RunTable, n_rows: int) -> list[StageTime]:
@@ -322,10 +322,10 @@ def _describe(
     codes: npt.NDArray[np.uint16],
     cells: npt.NDArray[np.float64],
     values: Mapping[str, npt.NDArray[np.floating[Any]]],
-    most_cells: int = MOST_CELLS,
+    max_cells: int = MAX_CELLS,
 ) -> None:
     """Fill in what lattices say, as :func:`consensus` takes them; values are `[n_lattices]` each, nan where unknown."""
-    summary.consensus = consensus(symmetries, codes, cells, most_cells)
+    summary.consensus = consensus(symmetries, codes, cells, max_cells)
     others = Counter({bravais: 0 for bravais, _ in symmetries})
     for code, number in zip(*np.unique(codes, return_counts=True), strict=True):
         others[symmetries[code][0]] += int(number)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from iota.charts.colours import coloured
 from iota.charts.description import Axis, Cells, Chart, Circle, Cross
 
-MOST_POINTS = 50_000  # more change no picture that a person can see
+MAX_POINTS = 50_000  # more change no picture that a person can see
 _CELLS = 54  # across
 
 
@@ -34,7 +34,7 @@ def beam_chart(
     x, y = x_mm[known].astype(float), y_mm[known].astype(float)
     if not len(x):
         return Chart(title=title, size=size, empty="No integrated lattices yet")
-    stride = -(-len(x) // MOST_POINTS)
+    stride = -(-len(x) // MAX_POINTS)
     x, y = x[::stride], y[::stride]
     middle_x, middle_y = median or (float(np.median(x)), float(np.median(y)))
     reach = max(float(np.quantile(np.hypot(x - middle_x, y - middle_y), 0.98)) * 1.3, 0.05)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from iota.analysis.cells.shares import percent
+from iota.analysis.cells.proportions import percent
 from iota.analysis.intensities.index_chart import ABSENT, BEYOND, IndexChart, Slice
 from iota.charts.colours import LATTICES, coloured
 from iota.charts.description import Axis, Bar, Bars, Cells, Chart, Line, Swatch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from iota.analysis.cells.shares import percent
+from iota.analysis.cells.proportions import percent
 from iota.charts.colours import LATTICES, OUTCOME_COLOURS
 from iota.charts.description import Row, Rows, Segment, Swatch
 from iota.records import NOT_HITS, OUTCOME_WORDS, OUTCOMES, Outcome

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from iota.analysis.cells.shares import percent, wilson_intervals
+from iota.analysis.cells.proportions import percent, wilson_intervals
 from iota.charts.colours import LATTICES, SELECTED
 from iota.charts.description import INK, Axis, Band, Chart, Line, Mark
 

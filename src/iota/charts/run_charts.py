@@ -12,7 +12,7 @@ from iota.analysis.rates import RatesOverTime
 from iota.analysis.summary import Summary
 from iota.analysis.table.columns import CELL
 from iota.analysis.table.table import RunTable
-from iota.charts.beam import MOST_POINTS, beam_chart
+from iota.charts.beam import MAX_POINTS, beam_chart
 from iota.charts.description import Chart, Rows
 from iota.charts.histograms import QUANTITIES, histogram
 from iota.charts.outcomes import funnel, outcome_bar
@@ -141,7 +141,7 @@ def _medians(summary: Summary) -> dict[str, float]:
 
 
 def _some(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    return values[:: max(1, len(values) // MOST_POINTS)]
+    return values[:: max(1, len(values) // MAX_POINTS)]
 
 
 def _one_index_mm(table: RunTable) -> float | None:

@@ -16,11 +16,11 @@ from rich.table import Table
 from rich.text import Text
 
 import iota
+from iota.cli.broken_pipe import ends_on_broken_pipe
 from iota.cli.check import Check, State
 from iota.cli.cluster_checks import cluster_checks
 from iota.cli.package_checks import package_check
-from iota.cli.unread import ends_when_unread
-from iota.engine.backend.look import Installation, look
+from iota.engine.backend.inspection import Installation, inspect_installation
 from iota.installation import predecessor_warning, program
 from iota.requirements.locks import install_command
 
@@ -47,11 +47,11 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-@ends_when_unread
+@ends_on_broken_pipe
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns 0 if runs can work here, else 1."""
     options = make_parser().parse_args(argv)
-    checks = list(all_checks(look()))
+    checks = list(all_checks(inspect_installation()))
     ready = all(check.state != "bad" for check in checks)
     if options.json:
         print(msgspec.json.format(msgspec.json.encode({"ready": ready, "checks": checks})).decode())

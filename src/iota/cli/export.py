@@ -12,9 +12,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from iota.cli.broken_pipe import ends_on_broken_pipe
 from iota.cli.own_scope import own_scope_parser, sorted_arguments
 from iota.cli.terminal import Terminal
-from iota.cli.unread import ends_when_unread
 from iota.crystallography.cells import cell_text
 from iota.errors import IotaError
 from iota.exports.record import Export
@@ -48,7 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
     return own_scope_parser("iota.export", _DESCRIPTION, _EXAMPLES)
 
 
-@ends_when_unread
+@ends_on_broken_pipe
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = make_parser().parse_intermixed_args(argv)

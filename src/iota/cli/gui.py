@@ -16,7 +16,7 @@ from typing import TextIO
 from rich.console import Console
 
 import iota
-from iota.cli.unread import ends_when_unread
+from iota.cli.broken_pipe import ends_on_broken_pipe
 from iota.errors import IotaError, UsageError
 from iota.installation import predecessor_warning
 from iota.params import is_assignment
@@ -82,7 +82,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-@ends_when_unread
+@ends_on_broken_pipe
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = make_parser().parse_intermixed_args(argv)

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from iota.cli.unread import ends_when_unread
+from iota.cli.broken_pipe import ends_on_broken_pipe
 from iota.errors import IotaError
 from iota.installation import predecessor_warning
 
@@ -39,7 +39,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-@ends_when_unread
+@ends_on_broken_pipe
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = make_parser().parse_args(argv)

@@ -13,10 +13,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from iota.analysis.intensities.merging import TABLE_HEAD, Merging, merging_facts, table_rows
+from iota.analysis.intensities.merge_record import TABLE_HEAD, MergeRecord, merging_facts, table_rows
+from iota.cli.broken_pipe import ends_on_broken_pipe
 from iota.cli.own_scope import own_scope_parser, sorted_arguments
 from iota.cli.terminal import Terminal, plain_console
-from iota.cli.unread import ends_when_unread
 from iota.errors import IotaError
 from iota.params.merging import MERGING
 
@@ -50,7 +50,7 @@ def make_parser() -> argparse.ArgumentParser:
     return own_scope_parser("iota.merge", _DESCRIPTION, _EXAMPLES)
 
 
-@ends_when_unread
+@ends_on_broken_pipe
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = make_parser().parse_intermixed_args(argv)
@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def print_merging(console: Console, merging: Merging, folder: Path) -> None:
+def print_merging(console: Console, merging: MergeRecord, folder: Path) -> None:
     """Print what was merged, table 1 and what to do next."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
@@ -94,7 +94,7 @@ def print_merging(console: Console, merging: Merging, folder: Path) -> None:
         console.print(f" MTZ     {shlex.quote(str(folder / 'merged.mtz'))}", soft_wrap=True)
 
 
-def merging_as_text(merging: Merging, folder: Path) -> str:
+def merging_as_text(merging: MergeRecord, folder: Path) -> str:
     """The same as text, for a file."""
     console = plain_console(width=110, no_color=True, force_terminal=False, legacy_windows=False)
     with console.capture() as capture:

@@ -10,6 +10,7 @@ from iota.analysis.summary import Summary
 from iota.causes import Cause
 from iota.crystallography.cells import cell_text
 from iota.installation import program
+from iota.params.from_target import given_lattice
 from iota.processing.conclusion import Conclusion
 from iota.records import OUTCOME_WORDS
 from iota.runs import RunFolder
@@ -53,7 +54,7 @@ def _with_lattices(conclusion: Conclusion, folder: RunFolder) -> list[str]:
     ]
     if consensus.n_lattices > 1:
         steps.append(f"merge the intensities:   {command('iota.merge')} {shlex.quote(str(folder.path))}")
-    if any(word in label for label in summary.settings for word in ("determined", "learnt", "metric")):
+    if given_lattice(folder.target) is None:
         steps.append(
             f"once the space group is known:  {command('iota.run')} ... "
             f'cctbx_xfel.target_unit_cell="{cell_text(consensus.unit_cell)}" cctbx_xfel.target_space_group=...'

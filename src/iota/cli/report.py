@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import iota
+from iota.cli.broken_pipe import ends_on_broken_pipe
 from iota.cli.terminal import Terminal
-from iota.cli.unread import ends_when_unread
 from iota.errors import IotaError, UsageError
 from iota.report.content import report_blocks
 from iota.report.html import html_text
@@ -65,7 +65,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-@ends_when_unread
+@ends_on_broken_pipe
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = make_parser().parse_args(argv)

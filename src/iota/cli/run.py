@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from iota.atomic_files import write_atomically
 from iota.cli.completion import complete, completion_script
 from iota.cli.options import make_parser
 from iota.cli.summary import print_summary, summary_text
@@ -34,7 +35,6 @@ from iota.processing.run import Run
 from iota.records import CAN_RETRY, FrameRef, Outcome
 from iota.runs import RunFolder, read_state
 from iota.runs.control import give_order
-from iota.whole_files import write_whole
 from iota.workers import dials, mpi, submit
 from iota.workers.executors import check_workers, job_script_text
 
@@ -333,9 +333,9 @@ def _write_defaults(parameters: Parameters, target_phil: str, terminal: Terminal
     for path in (script, target):
         if path.exists():
             raise UsageError(f"{path} already exists; move it, or work in another folder.")
-    write_whole(target, target_phil)
+    write_atomically(target, target_phil)
     parameters.values.cctbx_xfel.target = str(target.absolute())
-    write_whole(script, script_text(parameters))
+    write_atomically(script, script_text(parameters))
     terminal.console.print(full_text(parameters), markup=False, soft_wrap=True)
     terminal.console.print(f"# Written: {script} (this script), {target} (parameters of the backend).", soft_wrap=True)
     return 0

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from iota.cli.unread import ends_when_unread
+from iota.cli.broken_pipe import ends_on_broken_pipe
 from iota.errors import IotaError, UsageError
 from iota.installation import predecessor_warning
 from iota.simulate import (
@@ -226,7 +226,7 @@ def experiment_from_options(options: argparse.Namespace) -> Experiment:
     )
 
 
-@ends_when_unread
+@ends_on_broken_pipe
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     options = make_parser().parse_args(argv)

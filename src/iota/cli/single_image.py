@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 import iota
+from iota.cli.broken_pipe import ends_on_broken_pipe
 from iota.cli.completion import complete
-from iota.cli.unread import ends_when_unread
 from iota.crystallography.cells import cell_text
 from iota.errors import IotaError, UsageError
 from iota.inputs.crystfel.geometry import split_geometry
@@ -83,7 +83,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-@ends_when_unread
+@ends_on_broken_pipe
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     parser = make_parser()

@@ -11,13 +11,13 @@ from __future__ import annotations
 import os
 import sys
 
-from iota.cli.unread import ends_when_unread
+from iota.cli.broken_pipe import ends_on_broken_pipe
 from iota.workers import dials
 
 _WITHOUT_DIALS = frozenset(("-h", "--help", "--version", "--completion", "--stop", "--finish", "--analyze"))
 
 
-@ends_when_unread
+@ends_on_broken_pipe
 def run() -> int:
     """Run the command; returns its exit status."""
     try:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from iota.analysis.cells.clustering import Cluster
-from iota.analysis.cells.shares import percent
+from iota.analysis.cells.proportions import percent
 from iota.analysis.facts import lattice_facts, run_facts
 from iota.analysis.failures import Failure
 from iota.analysis.summary import Summary
@@ -23,7 +23,7 @@ from iota.records import OUTCOME_WORDS, Outcome
 from iota.runs import RunFolder
 from iota.runs.determination import DeterminedLattice
 
-_MOST_REASONS = 5
+_MAX_REASONS = 5
 # colours that differ in lightness too, so that they can be distinguished without colour vision
 OUTCOME_STYLES: dict[Outcome, str] = {
     "integrated": "bold bright_green",
@@ -117,7 +117,7 @@ def _findings(summary: Summary, lattices: Sequence[DeterminedLattice]) -> Render
 
 def _reasons(failures: Sequence[Failure]) -> RenderableType:
     """The most frequent reasons."""
-    most = sorted(failures, key=lambda failure: -failure.n)[:_MOST_REASONS]
+    most = sorted(failures, key=lambda failure: -failure.n)[:_MAX_REASONS]
     table = Table(box=box.SIMPLE_HEAD, title=" WHY FRAMES FAILED", title_justify="left", title_style="bold")
     table.add_column("frames", justify="right")
     table.add_column("reason")

@@ -89,7 +89,7 @@ def _other_setting(cell: Sequence[float], info: Any) -> str | None:
     return str(other) if _is_compatible(other.group(), uctbx.unit_cell(checked_cell(cell))) else None
 
 
-_MOST_CHOICES = 2  # of axes that are named
+_MAX_CHOICES = 2  # of axes that are named
 
 
 def _other_axes(cell: Sequence[float], info: Any) -> list[Cell]:
@@ -104,4 +104,4 @@ def _other_axes(cell: Sequence[float], info: Any) -> list[Cell]:
             fitting = as_cell(candidate.parameters())
             if not any(is_within_fraction(fitting, other, AS_GIVEN.length) for other in found):
                 found.append(fitting)
-    return found[:_MOST_CHOICES]
+    return found[:_MAX_CHOICES]

@@ -54,7 +54,7 @@ def hkl_from_packed(packed: Ints64) -> Ints64:
     return np.asarray(shifted - _OFFSET)
 
 
-def places_of(packed: Ints64, among: Ints64) -> npt.NDArray[np.intp]:
+def positions_of(packed: Ints64, among: Ints64) -> npt.NDArray[np.intp]:
     """Where packed indices `[n]` are in an array of sorted ones `[m]`, -1 for those that are not: `[n]`."""
     if not len(among):
         return np.full(len(packed), -1, dtype=np.intp)
@@ -141,7 +141,7 @@ def unique_reflections(cell: Sequence[float], space_group: str, d_min_A: float, 
     unique, d_A = possible_reflections(cell, space_group, d_min_A)
     packed = packed_from_hkl(unique)
     order = np.argsort(packed)
-    places = places_of(packed_from_hkl(hkl_in_asymmetric_unit(hkl, space_group)), packed[order])
+    places = positions_of(packed_from_hkl(hkl_in_asymmetric_unit(hkl, space_group)), packed[order])
     return UniqueReflections(unique, d_A, np.where(places >= 0, order[places], -1) if len(order) else places)
 
 

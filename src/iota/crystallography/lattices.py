@@ -18,7 +18,7 @@ from iota.crystallography.cells import Cell, Floats, as_cell, basis_from_cell, c
 from iota.crystallography.nearness import ONE_LATTICE, Tolerance, are_near, is_near, squared_distances
 
 _SHORTER = 1.0 - 1e-9  # a vector is replaced by one whose squared length is less than this times its own
-_MOST_STEPS = 1000  # of shortening; some ten are enough, as each about halves a vector
+_MAX_STEPS = 1000  # of shortening; some ten are enough, as each about halves a vector
 
 
 def niggli_cell(cell: Sequence[float], space_group: str = "P 1") -> Cell:
@@ -45,7 +45,7 @@ def _short_basis(rows: Floats) -> Floats:
     Greedy reduction: the longest vector is replaced by its difference from the nearest lattice point in the plane of
     the other two (Semaev, Lect. Notes Comput. Sci. (2001) 2146, 181).
     """
-    for _ in range(_MOST_STEPS):
+    for _ in range(_MAX_STEPS):
         rows = rows[np.argsort(np.einsum("ij,ij->i", rows, rows), kind="stable")]
         (aa, ab, ac), (_, bb, bc), (_, _, cc) = (rows @ rows.T).tolist()
         times = round(ab / aa)

@@ -15,7 +15,7 @@ from iota.crystallography.nearness import ONE_LATTICE
 
 Ints = npt.NDArray[np.int64]
 
-_LEAST_SPOTS = 20  # of fewer no multiple is believed
+_MIN_SPOTS = 20  # of fewer no multiple is believed
 
 
 @lru_cache(maxsize=8)
@@ -76,7 +76,7 @@ def true_cell_from_indices(
     rows = basis_from_cell(checked_cell(cell))
     hkl = np.asarray(hkl, dtype=np.int64)
     total = 1
-    while len(hkl) >= _LEAST_SPOTS:
+    while len(hkl) >= _MIN_SPOTS:
         for n in range(max_index, 1, -1):
             plane = next((p for p in _congruences(n) if np.mean((hkl @ p) % n != 0) <= max_fraction), None)
             if plane is not None:

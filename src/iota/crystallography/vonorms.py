@@ -20,7 +20,7 @@ from iota.crystallography.lattices import primitive_basis
 
 _PAIRS = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 _NCDIST_SCALE = 0.7  # distance of vonorms to NCDist: median ratio over pairs of forms; see docs/decisions/0012
-_MOST_STEPS = 200  # Selling reduction of cells from indexing takes below ten
+_MAX_STEPS = 200  # Selling reduction of cells from indexing takes below ten
 
 
 def _selling_steps() -> Floats:
@@ -72,7 +72,7 @@ def _superbases(metric: Floats) -> Floats:
     gram = to_four @ metric @ to_four.T
     active = np.arange(n)
     tolerance = 1e-9 * np.einsum("nii->n", gram)
-    for _ in range(_MOST_STEPS):
+    for _ in range(_MAX_STEPS):
         products = gram[active][:, _I, _J]
         worst = np.argmax(products, axis=1)
         acute = products[np.arange(len(active)), worst] > tolerance[active]

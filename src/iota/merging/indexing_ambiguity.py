@@ -19,7 +19,7 @@ from iota.merging.merge_folders import MergeFolder
 AS_IT_IS = "x,y,z"
 _STRONG = 3.0  # standard deviations
 _D_MIN_COSYM_A = 2.5
-_SAME = 0.9  # share of a lattice's indices that have to be those of a way
+_SAME = 0.9  # share of a lattice's indices that have to be those of an operator
 
 Ints = npt.NDArray[np.int64]
 Step = Callable[[str], AbstractContextManager[None]]
@@ -57,10 +57,12 @@ def resolve_ambiguity(
     """
     folder = place.work
     cell, space_group, d_min_A = crystal
-    ways = [AS_IT_IS, *others]
+    operators = [AS_IT_IS, *others]
     seen = dials.read_combined(folder)
     _, d_A, as_it_is = unique_reflections(cell, space_group, d_min_A, seen.hkl)
-    in_others = [unique_reflections(cell, space_group, d_min_A, reindexed(seen.hkl, way))[2] for way in others]
+    in_others = [
+        unique_reflections(cell, space_group, d_min_A, reindexed(seen.hkl, operator))[2] for operator in others
+    ]
     numbers = np.array([as_it_is, *in_others], dtype=np.int32)
     n_lattices = int(seen.lattice.max()) + 1
     strongest = _strongest(seen, n_lattices, values.cosym_lattices)
@@ -88,13 +90,13 @@ def resolve_ambiguity(
             raise BackendError(f"dials.cosym did not resolve the indexing ambiguity. See {place.path / 'cosym.log'}.")
     with step(f"Resolving the indexing ambiguity of all {n_lattices} lattices"):
         used = (numbers >= 0).all(axis=0) & (seen.partiality >= values.min_partiality)
-        settled = assign_indexing(numbers[:, used], seen.lattice[used], seen.intensity[used], d_A, known)
-        dials.write_reindexed(folder, [ways[k] for k in settled.way])
-    counts = np.bincount(settled.way, minlength=len(ways)).tolist()
+        assigned = assign_indexing(numbers[:, used], seen.lattice[used], seen.intensity[used], d_A, known)
+        dials.write_reindexed(folder, [operators[k] for k in assigned.operator])
+    counts = np.bincount(assigned.operator, minlength=len(operators)).tolist()
     return ResolvedAmbiguity(
         [command],
-        {way: n for way, n in zip(ways, counts, strict=True) if n},
-        int(np.count_nonzero(settled.clarity < UNCLEAR)),
+        {operator: n for operator, n in zip(operators, counts, strict=True) if n},
+        int(np.count_nonzero(assigned.clarity < UNCLEAR)),
     )
 
 

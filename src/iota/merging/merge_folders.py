@@ -18,12 +18,12 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from iota.atomic_files import UNFINISHED, write_atomically
 from iota.errors import IotaError, RunFolderError
 from iota.runs import RunFolder
 from iota.runs.folder import new_numbered_folder
 from iota.runs.process import process_lives
 from iota.runs.state import STALE_AFTER_S
-from iota.whole_files import UNFINISHED, write_whole
 
 _STATE, _RECORD = "state.json", "merge.json"
 _WORK = f"{UNFINISHED}merge"
@@ -162,4 +162,4 @@ def _end(folder: Path, state: MergeState, status: Status, reason: str = "") -> N
 
 def _write(folder: Path, state: MergeState) -> None:
     state.heartbeat = time.time()
-    write_whole(folder / _STATE, msgspec.json.format(msgspec.json.encode(state), indent=1).decode() + "\n")
+    write_atomically(folder / _STATE, msgspec.json.format(msgspec.json.encode(state), indent=1).decode() + "\n")

@@ -14,10 +14,11 @@ import numpy as np
 import iota
 from iota.analysis.cells.consensus import Consensus
 from iota.analysis.cells.fitting import NO_FILES, OTHER_CELL, OTHER_TYPE, reason_to_exclude
-from iota.analysis.intensities.enough import growth
+from iota.analysis.intensities.frames_needed import growth
+from iota.analysis.intensities.merge_record import MergeRecord
 from iota.analysis.intensities.merged import Observations, cumulative, scatter_variance, table_one
-from iota.analysis.intensities.merging import Merging
 from iota.analysis.summary import SummaryBuilder
+from iota.atomic_files import write_atomically
 from iota.charts.figures_of_run import write_merging_figure
 from iota.crystallography.compatibility import cell_problem
 from iota.crystallography.indices import unique_reflections
@@ -34,14 +35,13 @@ from iota.records import FrameResult
 from iota.runs import RunFolder, iterate_ledger, read_state
 from iota.runs.lists import read_list
 from iota.runs.state import is_at_work
-from iota.whole_files import write_whole
 
-_LEAST_LATTICES = 2
+_MIN_LATTICES = 2
 
 Step = Callable[[str], AbstractContextManager[None]]
 
 
-def merge_run(run: RunFolder, values: Any, step: Step) -> tuple[Merging, Path]:
+def merge_run(run: RunFolder, values: Any, step: Step) -> tuple[MergeRecord, Path]:
     """Merge the integrated lattices of a run into ``merge/NNN`` of its folder.
 
     Args:
@@ -80,7 +80,7 @@ def merge_run(run: RunFolder, values: Any, step: Step) -> tuple[Merging, Path]:
     problem = cell_problem(summary.consensus.unit_cell, space_group)
     if problem:  # of the same lattice, but in another setting
         raise UsageError(problem)
-    merging = Merging(
+    merging = MergeRecord(
         run=str(run.path),
         engine=values.engine,
         started=time.time(),
@@ -93,11 +93,11 @@ def merge_run(run: RunFolder, values: Any, step: Step) -> tuple[Merging, Path]:
     )
     _progress(run, n_finished, merging)
     chosen = _fitting(results, summary.consensus, values.uc_tolerance, merging)
-    if len(chosen) < _LEAST_LATTICES:
-        raise UsageError(f"{len(chosen)} lattice fits the consensus; at least {_LEAST_LATTICES} are needed to merge.")
+    if len(chosen) < _MIN_LATTICES:
+        raise UsageError(f"{len(chosen)} lattice fits the consensus; at least {_MIN_LATTICES} are needed to merge.")
     merging.n_lattices = len(chosen)
     with new_merge_folder(run) as folder:
-        write_whole(folder.path / "merge.phil", MERGING.text(values))
+        write_atomically(folder.path / "merge.phil", MERGING.text(values))
         if values.engine == "dials":
             _with_dials(run, folder, chosen, values, merging, step)
         else:
@@ -109,11 +109,11 @@ def merge_run(run: RunFolder, values: Any, step: Step) -> tuple[Merging, Path]:
                     merging.commands.append(xia2_command(run, folder.work, chosen, crystal))
                 run_command(merging.commands[-1], folder, values.engine)
         record = msgspec.json.format(msgspec.json.encode(merging), indent=1).decode() + "\n"
-        write_whole(folder.work / "merge.json", record)
+        write_atomically(folder.work / "merge.json", record)
     return merging, folder.path
 
 
-def _progress(run: RunFolder, n_finished: int, merging: Merging) -> None:
+def _progress(run: RunFolder, n_finished: int, merging: MergeRecord) -> None:
     """The remark for a run that has not finished all its frames."""
     state = read_state(run.state) if run.state.exists() else None
     merging.n_frames_finished, merging.n_frames = n_finished, state.n_frames if state else n_finished
@@ -125,7 +125,7 @@ def _progress(run: RunFolder, n_finished: int, merging: Merging) -> None:
 
 
 def _fitting(
-    results: list[FrameResult], consensus: Consensus, tolerance: float, merging: Merging
+    results: list[FrameResult], consensus: Consensus, tolerance: float, merging: MergeRecord
 ) -> list[tuple[FrameResult, int]]:
     """Lattices of the consensus and its symmetry, in the order of collection; counts the others."""
     reasons = dict.fromkeys((OTHER_TYPE, OTHER_CELL, NO_FILES), 0)
@@ -142,7 +142,12 @@ def _fitting(
 
 
 def _with_dials(
-    run: RunFolder, place: MergeFolder, chosen: list[tuple[FrameResult, int]], values: Any, merging: Merging, step: Step
+    run: RunFolder,
+    place: MergeFolder,
+    chosen: list[tuple[FrameResult, int]],
+    values: Any,
+    merging: MergeRecord,
+    step: Step,
 ) -> None:
 
     merging.versions["DIALS"] = dials_version()
@@ -192,12 +197,12 @@ def _with_dials(
             (folder / f"{name}.{ending}").unlink(missing_ok=True)
 
 
-def _numbers(scaled: Any, merging: Merging) -> tuple[Any, Any]:
+def _numbers(scaled: Any, merging: MergeRecord) -> tuple[Any, Any]:
     _, d_A, number = unique_reflections(merging.unit_cell, merging.space_group, merging.d_min_A, scaled.hkl)
     return d_A, number
 
 
-def _observations(scaled: Any, merging: Merging) -> Observations:
+def _observations(scaled: Any, merging: MergeRecord) -> Observations:
     d_A, number = _numbers(scaled, merging)
     used = number >= 0
     return Observations(
@@ -205,7 +210,7 @@ def _observations(scaled: Any, merging: Merging) -> Observations:
     )
 
 
-def _variances(scaled: Any, data: Observations, merging: Merging) -> Any:
+def _variances(scaled: Any, data: Observations, merging: MergeRecord) -> Any:
     """Variances for all scaled observations; those not used in table 1 keep their own."""
     _, number = _numbers(scaled, merging)
     variance = scaled.variance.copy()

@@ -31,7 +31,7 @@ class _Nothing:
 _InPython: Any = pickle._Unpickler
 
 
-class _Looking(_InPython):  # type: ignore[misc]
+class _CheckingUnpickler(_InPython):  # type: ignore[misc]
     def find_class(self, module: str, name: str) -> Any:
         if name not in _HELD.get(module, ()):
             raise pickle.UnpicklingError(f"it contains {module}.{name}")
@@ -48,7 +48,7 @@ def check_integration_pickle(path: Path) -> None:
         raise UsageError(f"PRIME reads a list of paths, one per line, and {str(path)!r} contains a line break.")
     try:
         with path.open("rb") as file:
-            _Looking(file).load()
+            _CheckingUnpickler(file).load()
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
     except Exception as error:  # whatever damaged bytes lead to

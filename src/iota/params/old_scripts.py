@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
+from iota.params.old_combinations import COMBINATIONS, leave_out
 from iota.params.old_names import backend_name, chosen, current_name, current_words, retired
-from iota.params.old_together import TOGETHER, leave_out
 
 
 class Translated(msgspec.Struct):
@@ -21,16 +21,16 @@ class Translated(msgspec.Struct):
 
 def is_old_name(name: str, is_known: Callable[[str], bool]) -> bool:
     """Whether a full name that no longer exists was a parameter of an earlier version."""
-    source = [_Said(name, ["None"], "", None)]
+    source = [_Definition(name, ["None"], "", None)]
     return bool(
         current_name(name, is_known)
         or backend_name(name)
         or retired(name)
-        or any(rule.names(source) for rule in TOGETHER)
+        or any(rule.names(source) for rule in COMBINATIONS)
     )
 
 
-class _Said(msgspec.Struct):
+class _Definition(msgspec.Struct):
     """One definition of a script."""
 
     path: str
@@ -51,18 +51,20 @@ def translate(source: Any, is_known: Callable[[str], bool]) -> Translated:
         is_known: whether a full name is one of IOTA's parameters of today.
     """
     script = [
-        _Said(item.path, [str(word) for word in item.object.words], item.object.where_str.strip(" ()"), item.object)
+        _Definition(
+            item.path, [str(word) for word in item.object.words], item.object.where_str.strip(" ()"), item.object
+        )
         for item in source.all_definitions()
     ]
     result = Translated()
     script = _without_other_backend(script, result)
-    for rule in TOGETHER:
-        script = _apply_together(rule, script, result)
+    for rule in COMBINATIONS:
+        script = _apply_combinations(rule, script, result)
     _tell_retired(_take_each(script, is_known, result), result)
     return result
 
 
-def _without_other_backend(script: list[_Said], result: Translated) -> list[_Said]:
+def _without_other_backend(script: list[_Definition], result: Translated) -> list[_Definition]:
     """The script without the parameters that apply only to the backend that was not selected."""
     names, sentence = leave_out({said.path: said.value for said in script})
     gone = [said for said in script if said.path in names]
@@ -71,7 +73,7 @@ def _without_other_backend(script: list[_Said], result: Translated) -> list[_Sai
     return _without(script, gone)
 
 
-def _apply_together(rule: Any, script: list[_Said], result: Translated) -> list[_Said]:
+def _apply_combinations(rule: Any, script: list[_Definition], result: Translated) -> list[_Definition]:
     names = rule.names(script)
     mine = [said for said in script if said.path in names]
     if not mine:
@@ -88,10 +90,10 @@ def _apply_together(rule: Any, script: list[_Said], result: Translated) -> list[
     return _without(script, [said for said in script if said.path in names or said.path in meaning.replaces])
 
 
-def _take_each(script: list[_Said], is_known: Callable[[str], bool], result: Translated) -> list[_Said]:
+def _take_each(script: list[_Definition], is_known: Callable[[str], bool], result: Translated) -> list[_Definition]:
     """Translate definitions one by one; return those that have no meaning by themselves."""
-    unknown: list[_Said] = []
-    moved: dict[tuple[str, str], list[_Said]] = {}  # by old and new scope
+    unknown: list[_Definition] = []
+    moved: dict[tuple[str, str], list[_Definition]] = {}  # by old and new scope
     for said in script:
         name = current_name(said.path, is_known) or backend_name(said.path)
         if name is None:
@@ -115,7 +117,7 @@ def _take_each(script: list[_Said], is_known: Callable[[str], bool], result: Tra
     return unknown
 
 
-def _moved_sentence(old: str, new: str, several: Sequence[_Said]) -> str:
+def _moved_sentence(old: str, new: str, several: Sequence[_Definition]) -> str:
     """Sentence on parameters whose scope or name has changed."""
     ends = [said.path[len(old) :] for said in several]
     if len(ends) == 1:
@@ -133,9 +135,9 @@ def _scopes(old: str, new: str) -> tuple[str, str]:
     return ".".join(before[: len(before) - same]), ".".join(after[: len(after) - same])
 
 
-def _tell_retired(script: list[_Said], result: Translated) -> None:
+def _tell_retired(script: list[_Definition], result: Translated) -> None:
     """Report each parameter or scope without effect once; unknown names stay in the script."""
-    found: dict[tuple[str, str], list[_Said]] = {}
+    found: dict[tuple[str, str], list[_Definition]] = {}
     for said in script:
         entry = retired(said.path)
         if entry is not None:
@@ -146,7 +148,7 @@ def _tell_retired(script: list[_Said], result: Translated) -> None:
         result.told.append(f"{name} no longer has any effect ({_places(several)}): {instead}.")
 
 
-def _without(script: list[_Said], gone: Sequence[_Said]) -> list[_Said]:
+def _without(script: list[_Definition], gone: Sequence[_Definition]) -> list[_Definition]:
     for said in gone:
         said.definition.is_disabled = True
     return [said for said in script if said not in gone]
@@ -156,7 +158,7 @@ def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _places(script: Sequence[_Said]) -> str:
+def _places(script: Sequence[_Definition]) -> str:
     """Where definitions stand, e.g. ``file old.param, line 3`` or ``file old.param, lines 3 to 20``."""
     first, last = script[0].where, script[-1].where
     file, _, number = first.rpartition(", line ")

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, get_type_hints
 import msgspec
 
 from iota.errors import IotaError
-from iota.processes.protocol import OverLimitError, Said, Tell, WithBytes, packed
+from iota.processes.protocol import OverLimitError, Reply, Tell, WithBytes, packed
 
 _TOLD_EVERY_S = 0.2
 _TO_TIDY_S = 5.0  # to end in good order; then it is ended whatever it does
@@ -41,8 +41,8 @@ def main() -> None:
     questions: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_listen, args=(questions,), daemon=True).start()
     while True:
-        said, body = _answer(function, questions.get(), _teller(answers), megabytes)
-        _say(answers, said, body)
+        reply, body = _answer(function, questions.get(), _progress_sender(answers), megabytes)
+        _send(answers, reply, body)
 
 
 def _listen(questions: SimpleQueue[bytes]) -> None:
@@ -58,26 +58,26 @@ def _limit_memory(n_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (n_bytes if most < 0 else min(n_bytes, most), most))
 
 
-def _answer(name: str, line: bytes, tell: Tell, megabytes: int) -> tuple[Said, bytes]:
+def _answer(name: str, line: bytes, tell: Tell, megabytes: int) -> tuple[Reply, bytes]:
     """Answer a question; any failure becomes a message."""
     try:
         function = pkgutil.resolve_name(name)
         question = msgspec.json.decode(line, type=next(iter(get_type_hints(function).values())))
         found: Any = function(question, tell)
         answer, body = found if isinstance(found, WithBytes) else (found, b"")
-        return Said(answer=msgspec.Raw(msgspec.json.encode(answer))), body
+        return Reply(answer=msgspec.Raw(msgspec.json.encode(answer))), body
     except OverLimitError as error:
-        return Said(over=f"at {error}"), b""
+        return Reply(over=f"at {error}"), b""
     except MemoryError:
-        return Said(over=f"at {megabytes} MB of memory" if megabytes else "because there is no more memory"), b""
+        return Reply(over=f"at {megabytes} MB of memory" if megabytes else "because there is no more memory"), b""
     except IotaError as error:
-        return Said(refusal=str(error), refused_as=type(error).__name__), b""
+        return Reply(refusal=str(error), refused_as=type(error).__name__), b""
     except Exception as error:  # the border around a question
         logger.exception("%s failed", name)
-        return Said(failure=" ".join(f"{type(error).__name__}: {error}".split())), b""
+        return Reply(failure=" ".join(f"{type(error).__name__}: {error}".split())), b""
 
 
-def _teller(answers: BinaryIO) -> Tell:
+def _progress_sender(answers: BinaryIO) -> Tell:
     told = 0.0
 
     def tell(progress: float) -> None:
@@ -85,14 +85,14 @@ def _teller(answers: BinaryIO) -> Tell:
         now = time.monotonic()
         if now - told >= _TOLD_EVERY_S:
             told = now
-            _say(answers, Said(progress=progress))
+            _send(answers, Reply(progress=progress))
 
     return tell
 
 
-def _say(answers: BinaryIO, said: Said, body: bytes = b"") -> None:
+def _send(answers: BinaryIO, reply: Reply, body: bytes = b"") -> None:
     try:
-        answers.write(packed(said, body))
+        answers.write(packed(reply, body))
         answers.write(body)
         answers.flush()
     except OSError:  # nobody listens any more

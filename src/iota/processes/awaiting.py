@@ -9,7 +9,7 @@ from contextlib import suppress
 from iota.processes.protocol import Tell
 from iota.processes.question import Answer, AnsweringProcess, Asked, Question
 
-_BURIED_WITHIN_S = 3.0
+_REAPED_WITHIN_S = 3.0
 
 
 async def ask(question: Question[Asked, Answer], asked: Asked, progress: Tell | None = None) -> Answer:
@@ -57,5 +57,5 @@ async def ask_process(
         return await asyncio.shield(answer)
     except asyncio.CancelledError:
         process.kill()
-        await asyncio.wait([answer], timeout=_BURIED_WITHIN_S)
+        await asyncio.wait([answer], timeout=_REAPED_WITHIN_S)
         raise

@@ -18,7 +18,7 @@ from pathlib import Path
 from iota.errors import UsageError
 from iota.processes.starting import how_it_ended, own_command
 
-_LOOKED_EVERY_S = 0.1
+_POLL_EVERY_S = 0.1
 _SHOWN_EVERY_S = 0.5
 _GRACE_S = 10.0  # to end, and to clear away what is half done
 _STOPPED = 130  # exit status of a command that was asked to end
@@ -101,7 +101,7 @@ class Command:
         """
         began, shown = time.monotonic(), 0.0
         while self._process.returncode is None:
-            await asyncio.sleep(_LOOKED_EVERY_S)
+            await asyncio.sleep(_POLL_EVERY_S)
             now = time.monotonic()
             if now - shown > _SHOWN_EVERY_S:
                 shown = now

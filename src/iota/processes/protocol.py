@@ -14,7 +14,7 @@ _LARGEST = 1 << 30
 Tell = Callable[[float], object]  # takes how far the work is, in whatever the question counts
 
 
-class Said(msgspec.Struct, frozen=True, omit_defaults=True):
+class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     """A message of the answering process: its progress and, finally, the answer or the reason why there is none."""
 
     progress: int | float | None = None
@@ -36,9 +36,9 @@ class OverLimitError(Exception):
     """A limit on the amount of work would be exceeded; the text is such as "20 names"."""
 
 
-def packed(said: Said, body: bytes = b"") -> bytes:
+def packed(reply: Reply, body: bytes = b"") -> bytes:
     """A message as it is sent, without its body."""
-    text = msgspec.json.encode(said)
+    text = msgspec.json.encode(reply)
     return SIZES.pack(len(text), len(body)) + text
 
 

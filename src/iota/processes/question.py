@@ -21,12 +21,12 @@ import msgspec
 
 from iota.errors import UsageError
 from iota.processes import answering
-from iota.processes.protocol import SIZES, Said, Tell, sizes
+from iota.processes.protocol import SIZES, Reply, Tell, sizes
 from iota.processes.starting import how_it_ended, python
 
 logger = logging.getLogger(__name__)
 
-_BURIED_WITHIN_S = 2.0  # a process that hangs in a file system which does not answer cannot be ended by anybody
+_REAPED_WITHIN_S = 2.0  # a process that hangs in a file system which does not answer cannot be ended by anybody
 _KEPT_LINES = 100  # of what a process writes to standard error
 
 Asked = TypeVar("Asked")
@@ -151,25 +151,25 @@ class AnsweringProcess(Generic[Asked, Answer]):
             pipes = _Pipes(_there(process.stdin), _there(process.stdout), time.monotonic() + question.seconds)
             pipes.write(msgspec.json.encode(asked) + b"\n")
             while True:
-                said, body = pipes.read()
-                if said.progress is None:
+                reply, body = pipes.read()
+                if reply.progress is None:
                     break
-                reached = said.progress
+                reached = reply.progress
                 if progress is not None:
                     progress(reached)
-            if not (said.over or said.refusal or said.failure):
-                return msgspec.json.decode(said.answer, type=question.answered), body
+            if not (reply.over or reply.refusal or reply.failure):
+                return msgspec.json.decode(reply.answer, type=question.answered), body
         except TimeoutError:
             self.end()
             raise LateError(question.ended(f"after {question.seconds:g} s", reached)) from None
         except (OSError, EOFError, ValueError, msgspec.MsgspecError) as error:
             raise CrashError(self._crashed(error)) from error
-        if said.refusal:
-            raise NoAnswerError(said.refusal, said.refused_as)
-        if said.over:
-            raise NoAnswerError(question.ended(said.over, reached))
+        if reply.refusal:
+            raise NoAnswerError(reply.refusal, reply.refused_as)
+        if reply.over:
+            raise NoAnswerError(question.ended(reply.over, reached))
         self._log()
-        raise FailureError(f"{question.work} failed ({said.failure}). {question.advice}".rstrip())
+        raise FailureError(f"{question.work} failed ({reply.failure}). {question.advice}".rstrip())
 
     def _crashed(self, error: Exception) -> str:
         """Sentence on a process that ended without a readable message."""
@@ -207,7 +207,7 @@ class AnsweringProcess(Generic[Asked, Answer]):
             process.wait(patience_s)
         process.kill()
         with suppress(subprocess.TimeoutExpired):
-            process.wait(_BURIED_WITHIN_S)
+            process.wait(_REAPED_WITHIN_S)
         _there(process.stdout).close()
 
 
@@ -223,9 +223,9 @@ class _Pipes:
             self._wait(self._in, select.POLLOUT)
             left = left[os.write(self._in, left) :]
 
-    def read(self) -> tuple[Said, bytes]:
+    def read(self) -> tuple[Reply, bytes]:
         n_text, n_body = sizes(self._exactly(SIZES.size))
-        return msgspec.json.decode(self._exactly(n_text), type=Said), self._exactly(n_body)
+        return msgspec.json.decode(self._exactly(n_text), type=Reply), self._exactly(n_body)
 
     def _exactly(self, n: int) -> bytes:
         data = bytearray()

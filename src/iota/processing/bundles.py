@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from iota.engine.frame.bundle import LONGEST_S, is_blank
 from iota.records import FrameRef, FrameResult, Report
 
-_MOST = 50
+_MAX = 50
 
 
 class Bundles:
@@ -45,7 +45,7 @@ class Bundles:
         elif len(reports) < n_taken:
             self._size = min(self._size, len(reports))
         elif _seconds(reports) / n_taken * (n_taken + 1) <= LONGEST_S:
-            self._size = max(self._size, min(n_taken + 1, _MOST))
+            self._size = max(self._size, min(n_taken + 1, _MAX))
 
     def failed(self, frames: Iterable[FrameRef]) -> None:
         """Mark these frames to be processed one by one when they are taken again."""

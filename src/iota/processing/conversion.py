@@ -14,7 +14,7 @@ import msgspec
 from iota.engine.conversion import worker as convert_worker
 from iota.engine.conversion.tasks import Conversion, ConvertTask
 from iota.engine.frame import questions
-from iota.engine.preparation.prepared import looked_at
+from iota.engine.preparation.prepared import sample_frames
 from iota.errors import RunFolderError, UsageError
 from iota.params import Parameters, defaults
 from iota.params.to_backend import reset_import
@@ -62,7 +62,7 @@ def convert_frames(
     """
     options = parameters.values.image_import
     folder = _next_folder(Path(parameters.values.output) / "converted_pickles")
-    prepared = dials.ask(questions.prepare, parameters, looked_at(frames), folder)
+    prepared = dials.ask(questions.prepare, parameters, sample_frames(frames), folder)
     conversion = Conversion(prepared.target, str(folder / "links"), options.square_mode, options.flip_beamXY)
     paths = _names(options, frames, folder)
     result = Converted(folder=folder, frames=list(frames), gain=prepared.gain, remarks=prepared.remarks)

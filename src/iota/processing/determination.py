@@ -34,7 +34,7 @@ EXPLAINS_AS_WELL = 0.9  # share of the spots of the free lattice that a smaller 
 class DeterminationRules:
     """Settings shared by all lattices that a run may determine."""
 
-    ladder: Sequence[Settings]
+    settings_to_try: Sequence[Settings]
     with_lattice: Callable[[str, Cell, str], Settings]  # label, conventional cell, space group
     min_agreement: int = 4
     max_frames: int = 48
@@ -82,7 +82,7 @@ def determine_lattice(rules: DeterminationRules, number: int = 1, known: Sequenc
         needed = _needed(rules.min_agreement, len(scouted), exhausted)
         if len(scouted) < 2:
             return None
-        for settings in rules.ladder:
+        for settings in rules.settings_to_try:
             best = best_group(reports, needed)
             agreeing = set(best.members) if best else set()
             batch = [Task("scout", hit.frame, hit.name, (settings,)) for hit in new if hit.name not in agreeing]

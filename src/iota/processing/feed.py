@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple, Protocol
 
 from iota.inputs import Watcher
+from iota.params import Parameters
 from iota.records import FrameRef, FrameResult
 
 logger = logging.getLogger(__name__)
 
 _POLL_EVERY_S = 0.2
 _POLL_SOON_S = 0.1  # while files are not complete, or must settle
-_POLL_SHARE = 5  # a poll is followed by so many times its duration without one, up to that time
-_PATIENCE_S = 60.0  # for a file that was there and is gone: a disk may be away
-_LAST_PATIENCE_S = 5.0  # the same when no more images are wanted
+_POLL_PAUSE_FACTOR = 5  # a poll is followed by so many times its duration without one, up to that time
+_MOVED_TIMEOUT_S = 60.0  # for a file that was there and is gone: a disk may be away
+_LAST_TIMEOUT_S = 5.0  # the same when no more images are wanted
 
 
 class _Unread(NamedTuple):
@@ -75,7 +77,7 @@ class WatchFeed:
         if self._watcher.was_read(result):
             return True
         self._unread[result.frame] = _Unread(result, time.monotonic())
-        self._watcher.give_back(result.frame)
+        self._watcher.mark_unread(result.frame)
         return False
 
     def overdue(self) -> Sequence[FrameResult]:
@@ -91,7 +93,7 @@ class WatchFeed:
         found = self._watcher.poll()
         after = time.monotonic()
         pause_s = _POLL_SOON_S if self._watcher.pending else _POLL_EVERY_S
-        self._next_poll = max(now + pause_s, after + min(_POLL_EVERY_S, _POLL_SHARE * (after - now)))
+        self._next_poll = max(now + pause_s, after + min(_POLL_EVERY_S, _POLL_PAUSE_FACTOR * (after - now)))
         for problem in self._watcher.problems[self._n_told :]:
             logger.warning("%s", problem.text)
         self._n_told = len(self._watcher.problems)
@@ -124,15 +126,48 @@ class WatchFeed:
         return frames
 
     def _give_up(self, now: float) -> None:
-        patience_s = _LAST_PATIENCE_S if self._is_ending else _PATIENCE_S
+        timeout_s = _LAST_TIMEOUT_S if self._is_ending else _MOVED_TIMEOUT_S
         for frame, (result, since) in list(self._unread.items()):
-            if now - since < patience_s:
+            if now - since < timeout_s:
                 break  # those that follow are younger
             del self._unread[frame]
-            self._watcher.give_up(frame)
+            self._watcher.drop_unread(frame)
             self._overdue.append(result)
 
 
 def _is_same(frame: FrameRef, again: dict[FrameRef, FrameResult]) -> bool:
     """Whether a frame was found again under the same name."""
     return frame in again and again[frame].frame == frame
+
+
+def watch_feed(
+    parameters: Parameters,
+    frames: Sequence[FrameRef],
+    recorded: Container[FrameRef],
+    files_read: AbstractSet[int],
+    arrived: Arrived,
+    is_to_finish: Callable[[], bool],
+) -> WatchFeed | None:
+    """What brings more images in monitor mode; None otherwise.
+
+    Args:
+        parameters: of the run.
+        frames: that the run has already.
+        recorded: those of them that have a record.
+        files_read: keys of the files of these (:func:`iota.inputs.watching.seen.key_of`).
+        arrived: see :class:`WatchFeed`.
+        is_to_finish: likewise.
+    """
+    gui = parameters.values.gui
+    if not gui.monitor_mode:
+        return None
+    watcher = Watcher(
+        parameters.inputs,
+        rest_s=gui.monitor_mode_incomplete_after,
+        already=frames,
+        unread=[frame for frame in frames if frame not in recorded],
+        read=files_read,
+        geometry=parameters.values.image_import.crystfel_geometry,
+    )
+    time_out_s = gui.monitor_mode_timeout_length if gui.monitor_mode_timeout else None
+    return WatchFeed(watcher, arrived, is_to_finish, time_out_s)

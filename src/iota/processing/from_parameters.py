@@ -62,18 +62,18 @@ def strategy(values: Any, target: str) -> tuple[tuple[Settings, ...], Determinat
     if has_cell:
         return (Settings("given lattice"),), None
     in_turn = xfel.learning.try_settings_in_turn
-    rungs = dials.ask(questions.settings_to_try, target) if in_turn else [Settings("given settings")]
+    settings = dials.ask(questions.settings_to_try, target) if in_turn else [Settings("given settings")]
     if not xfel.learning.flag_on:
-        return tuple(rungs), None
+        return tuple(settings), None
     rules = DeterminationRules(
-        ladder=rungs,
+        settings_to_try=settings,
         with_lattice=lambda label, cell, group: with_lattice(label, cell, group, space_group),
         min_agreement=xfel.learning.min_agreement,
         max_frames=xfel.learning.max_frames,
         find_symmetry=xfel.determine_sg_and_reindex,
         given_space_group=space_group,
     )
-    return tuple(rungs), rules
+    return tuple(settings), rules
 
 
 def check_can_watch(values: Any) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from iota.engine.frame import questions
-from iota.engine.preparation.prepared import looked_at
+from iota.engine.preparation.prepared import sample_frames
 from iota.errors import UsageError
 from iota.inputs import Inputs, find_frames
 from iota.inputs.crystfel.geometry import self_contained
@@ -34,7 +34,7 @@ def write_new_run(
     first = inputs.frames
     if parameters.values.gui.monitor_mode:  # what is there already tells shapes, shadow and gain
         first = find_frames(parameters.inputs, geometry=image_import.crystfel_geometry).frames
-    prepared = dials.ask(questions.prepare, parameters, looked_at(first), folder.path)
+    prepared = dials.ask(questions.prepare, parameters, sample_frames(first), folder.path)
     parameters.remarks.extend(prepared.remarks)
     if prepared.gain is not None:
         image_import.gain, image_import.estimate_gain = prepared.gain, False

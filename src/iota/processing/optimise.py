@@ -25,7 +25,7 @@ from iota.workers.protocol import Workers
 
 logger = logging.getLogger(__name__)
 
-MOST_TRIALS = 64
+MAX_TRIALS = 64
 
 
 class Trial(msgspec.Struct, kw_only=True):
@@ -207,8 +207,8 @@ def candidates(given: Sequence[str], grid: Grid) -> list[tuple[str, str]]:
         return [(point.label, point.phil) for point in points]
     values = [list(_assignments(text)) for text in given]
     combinations = list(product(*values))
-    if len(combinations) > MOST_TRIALS:
-        raise UsageError(f"cctbx_xfel.optimise has {len(combinations)} combinations; the maximum is {MOST_TRIALS}.")
+    if len(combinations) > MAX_TRIALS:
+        raise UsageError(f"cctbx_xfel.optimise has {len(combinations)} combinations; the maximum is {MAX_TRIALS}.")
     return [(", ".join(combination), "".join(f"{line}\n" for line in combination)) for combination in combinations]
 
 

@@ -8,38 +8,38 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Protocol
-
-import msgspec
+from typing import Any
 
 from iota.analysis.summary import Summary
+from iota.atomic_files import remove_unfinished
 from iota.crystallography.cells import cell_text
 from iota.engine.frame import questions
 from iota.engine.frame.config import EngineConfig
 from iota.errors import RunFolderError
-from iota.inputs import Inputs, Watcher
+from iota.inputs import Inputs
 from iota.params import Parameters, read, script_text
 from iota.processing.conclusion import Conclusion, conclude
 from iota.processing.coordinator import Coordinator
 from iota.processing.determination import DeterminationRules
-from iota.processing.feed import WatchFeed
-from iota.processing.from_parameters import check_can_watch, engine_config, grid_points, scratch_folder, strategy
+from iota.processing.display import Display
+from iota.processing.feed import watch_feed
+from iota.processing.finished_frames import read_finished_frames
+from iota.processing.folder_identity import FolderIdentity
+from iota.processing.from_parameters import check_can_watch, engine_config, scratch_folder, strategy
 from iota.processing.new_run import write_new_run
-from iota.processing.optimise import WithMore, candidates, optimise
+from iota.processing.optimise import WithMore
+from iota.processing.optimised_target import optimised_target
 from iota.processing.run_log import RunLog, log_line
-from iota.processing.run_place import RunPlace
-from iota.processing.taken_over import take_over
 from iota.records import OUTCOMES, FrameRef, FrameResult, Outcome, Settings
 from iota.runs import FrameNames, Ledger, RunFolder, RunState, iterate_ledger
 from iota.runs.control import clear_orders, read_order
-from iota.runs.determination import Determination, DeterminedLattice, read_determination
+from iota.runs.determination import Determination, DeterminedLattice, read_determination, write_determination
 from iota.runs.folder import cannot_write
 from iota.runs.ledger import remove_records
 from iota.runs.lists import append_input_list, read_input_list, with_recorded, write_input_list
 from iota.runs.lock import RunLock
 from iota.runs.process import own_mark
 from iota.runs.state import BatchJob, Status, read_state
-from iota.whole_files import remove_unfinished
 from iota.workers import dials
 from iota.workers.executors import RunWorkers, make_workers
 from iota.workers.protocol import Workers
@@ -48,19 +48,6 @@ from iota.workers.submit import submit, submitted_job
 logger = logging.getLogger(__name__)
 
 _STATE_EVERY_S = 1.0
-
-
-class Display(Protocol):
-    """Shows the progress of a run."""
-
-    def progress(self, n_finished: int, n_frames: int, n_waiting: int, counts: dict[Outcome, int], doing: str) -> None:
-        """Show progress, the number of unfinished hits and the current step; called about twice per second."""
-
-    def determined(self, lattice: DeterminedLattice) -> None:
-        """Show that a lattice was determined."""
-
-    def note(self, text: str) -> None:
-        """Show a line of information."""
 
 
 class Run:
@@ -73,7 +60,6 @@ class Run:
         self.target = folder.target.read_text(encoding="utf-8")
         self.parameters = parameters
         self._values: Any = parameters.values
-        self._inputs = parameters.inputs
         self._counted: Counter[Outcome] = Counter()
         self.n_unreadable = 0  # lines of the ledger of a run that is resumed; their frames are processed again
         self.n_again = 0  # frames that are processed again although they had a record
@@ -86,7 +72,7 @@ class Run:
         self._lock = RunLock(folder)
         self._state = RunState(status="running", n_frames=len(frames), process=own_mark())
         self._last_state = 0.0
-        self._place = RunPlace(folder)
+        self._identity = FolderIdentity(folder)
         self._conclusion: Conclusion | None = None
 
     @classmethod
@@ -135,16 +121,17 @@ class Run:
             check_can_watch(run._values)
             run._values.gui.monitor_mode = True
             folder.write_text(folder.script, script_text(run.parameters))
-        run._take_over(retry)
+        run._restore(retry)
         run._determination = read_determination(folder)
         return run
 
-    def _take_over(self, retry: Collection[Outcome]) -> None:
+    def _restore(self, retry: Collection[Outcome]) -> None:
         """Take over the contents of the ledger, except for frames that are to be processed again."""
         self.n_again = self._remove(retry)
-        taken = take_over(self.folder, self._names, files=self._values.gui.monitor_mode)
-        self._outcomes, self._counted = taken.outcomes, Counter(taken.outcomes.values())
-        self._remarked, self._files_read, self.n_unreadable = taken.remarks, taken.files_read, taken.n_unreadable
+        finished = read_finished_frames(self.folder, self._names, files=self._values.gui.monitor_mode)
+        self._outcomes, self._counted = finished.outcomes, Counter(finished.outcomes.values())
+        self._remarked, self._files_read = finished.remarks, finished.files_read
+        self.n_unreadable = finished.n_unreadable
         self.frames = with_recorded(self.frames, self._outcomes)
         self._state.n_frames = len(self.frames)
         if self.n_again:
@@ -194,7 +181,7 @@ class Run:
             self._state.status, self._state.reason = self._status_at_work, ""
             self._state.write(self.folder.state)
             with Ledger(self.folder.ledger) as self._ledger:
-                self._place.take()
+                self._identity.take()
                 if workers is None:
                     self._made = workers = make_workers(self._values.mp, config)
                 try:
@@ -202,6 +189,8 @@ class Run:
                     self._names.add(self.frames)
                     winner = self._optimised(workers, settings, rules)
                     dials.no_more_questions()
+                    files, arrived = self._files_read, self._arrived
+                    feed = watch_feed(self.parameters, self.frames, self._outcomes, files, arrived, self._is_to_finish)
                     Coordinator(
                         self.frames,
                         self._names.__getitem__,
@@ -211,12 +200,12 @@ class Run:
                         rules,
                         self._determination,
                         dict(self._outcomes),
-                        self._feed(),
+                        feed,
                         self._values.gui.monitor_mode_newest_first,
                     ).run()
                 finally:
                     workers.stop()
-                    if not self._lock.is_lost and not self._place.moved_away():  # of frames that were not finished
+                    if not self._lock.is_lost and not self._identity.moved_away():  # of frames that were not finished
                         shutil.rmtree(scratch_folder(self._values, self.folder), ignore_errors=True)
             self._lock.check()
             self._state.status = "finished"
@@ -224,7 +213,7 @@ class Run:
             self._state.status, self._state.reason = "aborted", "Stopped by the user or by the batch system."
             raise
         except Exception as error:
-            moved_away = self._place.moved_away()
+            moved_away = self._identity.moved_away()
             self._state.status, self._state.reason = "failed", moved_away or str(error)
             logger.error("%s", self._state.reason)
             if moved_away:
@@ -285,10 +274,7 @@ class Run:
         return "watching" if self._values.gui.monitor_mode else "running"
 
     def _optimised(self, workers: Workers, settings: tuple[Settings, ...], rules: DeterminationRules | None) -> str:
-        """Find the best settings, if requested; the parameters that they add to the target are written into it."""
-        options = self._values.cctbx_xfel.optimise
-        if not options.flag_on or self.folder.optimisation.exists():  # when resumed, they are in the target already
-            return ""
+        """Find the best settings, if requested; returns the parameters that they add to the target."""
 
         def tick(doing: str) -> None:
             self._lock.check()
@@ -298,35 +284,16 @@ class Run:
             self._display.progress(0, len(self.frames), 0, {}, doing)
             self._write_state()
 
-        tried = candidates(options.parameter, grid_points(self._values))
-        found = optimise(options, self.frames, tried, workers, settings, rules, tick)
-        self._display.note(found.sentence())
-        self.target = dials.ask(questions.with_lines, self.target, [found.phil])
-        self.folder.write_text(self.folder.target, self.target)
-        self.folder.write_text(
-            self.folder.optimisation, msgspec.json.format(msgspec.json.encode(found), indent=1).decode() + "\n"
-        )
-        return found.phil
+        found = optimised_target(self.folder, self._values, self.target, self.frames, workers, settings, rules, tick)
+        if found is None:
+            return ""
+        self.target, optimisation = found
+        self._display.note(optimisation.sentence())
+        return optimisation.phil
 
-    def _feed(self) -> WatchFeed | None:
-        """The source of further images in monitor mode."""
-        gui = self._values.gui
-        if not gui.monitor_mode:
-            return None
-        time_out_s = gui.monitor_mode_timeout_length if gui.monitor_mode_timeout else None
-        return WatchFeed(
-            Watcher(
-                self._inputs,
-                rest_s=gui.monitor_mode_incomplete_after,
-                already=self.frames,
-                unread=[frame for frame in self.frames if frame not in self._outcomes],
-                read=self._files_read,
-                geometry=self._values.image_import.crystfel_geometry,
-            ),
-            self._arrived,
-            lambda: read_order(self.folder) == "finish",
-            time_out_s,
-        )
+    def _is_to_finish(self) -> bool:
+        """Whether the end of monitor mode was ordered."""
+        return read_order(self.folder) == "finish"
 
     def _arrived(self, frames: Sequence[FrameRef], moved: Sequence[FrameResult] = ()) -> None:
         """Add frames to the run before they are processed; those of ``moved`` have other names now."""
@@ -365,8 +332,7 @@ class Run:
 
     def determined(self, determination: Determination) -> None:
         """Store a determined lattice, for resuming the run, and report a new one."""
-        text = msgspec.json.format(msgspec.json.encode(determination), indent=1).decode()
-        self.folder.write_text(self.folder.determined, text + "\n")
+        write_determination(self.folder, determination)
         if determination.over:
             return
         lattice = determination.lattices[-1]
@@ -394,7 +360,7 @@ class Run:
         self._display.progress(len(self._outcomes), self._n_frames, n_waiting, self.counts, doing)
         if time.monotonic() - self._last_state >= _STATE_EVERY_S:
             self._last_state = time.monotonic()
-            if moved_away := self._place.moved_away():
+            if moved_away := self._identity.moved_away():
                 raise RunFolderError(moved_away)
             self._write_state()
 
@@ -416,7 +382,7 @@ class Run:
     def _end(self) -> None:
         self._state.doing, self._state.n_waiting = "", 0
         self._display.progress(len(self._outcomes), self._n_frames, 0, self.counts, "")
-        if self._place.moved_away():
+        if self._identity.moved_away():
             return
         try:
             self._forget_moved()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from iota.atomic_files import write_atomically
 from iota.causes import Why
 from iota.engine.backend.frame_log import frame_log
 from iota.engine.backend.parameters import is_backend_name, nearest_name, target_text
@@ -17,7 +18,6 @@ from iota.engine.frame.engine import Engine
 from iota.engine.frame.single_image import Action, ImageReport, report_image, settings_for
 from iota.params import Parameters, read
 from iota.records import Task
-from iota.whole_files import write_whole
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -70,7 +70,7 @@ def _report(work: Work, task: Task) -> ImageReport:
     if work.verbose:
         sys.stderr.write(f"{log.getvalue()}\n")
     if work.keep:
-        write_whole(Path(work.folder) / "logs" / f"{task.name}.log", log.getvalue())
+        write_atomically(Path(work.folder) / "logs" / f"{task.name}.log", log.getvalue())
     else:
         if report.cause is not None:
             report.reason = Why(report.cause, report.values).elsewhere("Use --verbose to see the DIALS message.")

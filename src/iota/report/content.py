@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 
 import iota
-from iota.analysis.cells.shares import percent
+from iota.analysis.cells.proportions import percent
 from iota.analysis.facts import Fact, lattice_facts, of_what, run_facts
 from iota.analysis.grid_tally import Tally
-from iota.analysis.intensities.merging import TABLE_HEAD, merging_facts, table_rows
+from iota.analysis.intensities.merge_record import TABLE_HEAD, merging_facts, table_rows
 from iota.analysis.summary import Summary
 from iota.analysis.table.columns import CELL, COLUMNS
 from iota.analysis.table.table import RunTable
@@ -27,7 +27,7 @@ from iota.charts.spot_settings import heat_maps
 from iota.charts.svg import svg
 from iota.errors import IotaError, ParameterError
 from iota.params import compare, defaults, read
-from iota.params.from_target import value_used, words_in
+from iota.params.from_target import given_lattice, value_used, words_in
 from iota.records import OUTCOME_WORDS, OUTCOMES
 from iota.report.blocks import Block, Code, FactList, Heading, KeyNumbers, Pictures, References, Table, Title, Words
 from iota.report.index_pictures import IndexPictures
@@ -38,9 +38,9 @@ from iota.runs.determination import DeterminedLattice, read_determination
 from iota.runs.folder import RunInfo
 from iota.runs.state import is_at_work
 
-_MOST_REASONS = 20
-_MOST_CLUSTERS = 20
-_MOST_PARAMETERS = 200  # lines; a user's script may hold whole lists
+_MAX_REASONS = 20
+_MAX_CLUSTERS = 20
+_MAX_PARAMETERS = 200  # lines; a user's script may hold whole lists
 _STEPS = 8  # time intervals in the table of rates
 
 
@@ -83,6 +83,7 @@ def report_blocks(source: Source) -> list[Block]:
                 {} if info is None else info.versions,
                 values,
                 _minimum_spots(folder, values),
+                given_lattice(folder.target) is not None,
                 determined,
                 merged,
             )
@@ -152,9 +153,9 @@ def _minimum_spots(folder: RunFolder, values: Any | None) -> int | None:
 def _difference(words: str, lines: Sequence[str]) -> list[Block]:
     if not lines:
         return [Words(f"{words}: none.")]
-    rest = len(lines) - _MOST_PARAMETERS
+    rest = len(lines) - _MAX_PARAMETERS
     more = [f"# and {rest} more lines, see the scripts of the run"] if rest > 0 else []
-    return [Words(f"{words}:"), Code([*lines[:_MOST_PARAMETERS], *more])]
+    return [Words(f"{words}:"), Code([*lines[:_MAX_PARAMETERS], *more])]
 
 
 def _title(source: Source, info: RunInfo | None, values: Any | None) -> Title:
@@ -313,7 +314,7 @@ def _clusters(folder: RunFolder) -> list[Block]:
     """Clusters of cells that were written into the run folder."""
     found = [path for path in folder.path.glob("uc_cluster_*.phil") if path.stem.rpartition("_")[2].isdigit()]
     rows = []
-    for path in sorted(found, key=lambda path: int(path.stem.rpartition("_")[2]))[:_MOST_CLUSTERS]:
+    for path in sorted(found, key=lambda path: int(path.stem.rpartition("_")[2]))[:_MAX_CLUSTERS]:
         try:
             text, frames = path.read_text(encoding="utf-8"), path.with_suffix(".lst").read_bytes().count(b"\n")
         except (OSError, UnicodeDecodeError):
@@ -340,7 +341,7 @@ def _merging(merged: Merged | None) -> list[Block]:
 
 
 def _failures(summary: Summary) -> list[Block]:
-    most = sorted(summary.failures, key=lambda failure: -failure.n)[:_MOST_REASONS]
+    most = sorted(summary.failures, key=lambda failure: -failure.n)[:_MAX_REASONS]
     blocks: list[Block] = [Heading("Why frames failed")]
     if not most:
         return [*blocks, Words("No failures." if summary.n_finished else "No frames finished yet.")]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import msgspec
 
-from iota.analysis.intensities.merging import Merging
+from iota.analysis.intensities.merge_record import MergeRecord
 
 
-class Merged(Merging, kw_only=True):
+class Merged(MergeRecord, kw_only=True):
     """A merging that was read, and where it lies."""
 
     folder: str = ""

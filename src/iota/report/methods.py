@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from iota.analysis.cells.shares import percent
+from iota.analysis.cells.proportions import percent
 from iota.analysis.summary import Summary
 from iota.crystallography.cells import cell_text
 from iota.report.merged import Merged
@@ -47,6 +47,7 @@ def methods(
     versions: dict[str, str],
     values: Any | None,
     minimum_spots: int | None,
+    is_lattice_given: bool,
     determined: list[DeterminedLattice],
     merged: Merged | None,
 ) -> str:
@@ -57,6 +58,7 @@ def methods(
         versions: of the programs, as ``run.json`` has them.
         values: parameters of the run, None where its script cannot be read.
         minimum_spots: spots from which an image was a hit, None if unknown.
+        is_lattice_given: whether its target has a unit cell.
         determined: lattices that were determined from the images.
         merged: the newest merging.
     """
@@ -71,7 +73,7 @@ def methods(
         sentences.append("Accelerated implementations of these steps, provided by IOTA, were used where applicable.")
     sentences.append(_hits(summary, minimum_spots))
     if summary.n_hits:
-        sentences.append(_indexing(summary, determined))
+        sentences.append(_indexing(is_lattice_given, determined))
         sentences.append(
             f"Of the hits, {_part(summary.n_indexed, summary.n_hits)} were indexed and"
             f" {_part(summary.n_integrated, summary.n_hits)} were integrated, yielding"
@@ -116,7 +118,7 @@ def _hits(summary: Summary, minimum: int | None) -> str:
     return f"{read}, {_part(summary.n_hits, summary.n_read)} {hits}{definition}."
 
 
-def _indexing(summary: Summary, determined: list[DeterminedLattice]) -> str:
+def _indexing(is_lattice_given: bool, determined: list[DeterminedLattice]) -> str:
     if determined:
         lattices = " and ".join(
             f"{lattice.bravais}, {_cell(lattice.unit_cell)}, found in {len(lattice.agreeing)} of"
@@ -128,7 +130,7 @@ def _indexing(summary: Summary, determined: list[DeterminedLattice]) -> str:
             f"The {cell} not known in advance; {it_was} determined from a sample of the hits ({lattices}) and then"
             " used to index all of them."
         )
-    if any(label == "given lattice" for label in summary.settings):
+    if is_lattice_given:
         return "The images were indexed using the known unit cell and space group."
     return "Indexing was performed without prior knowledge of the unit cell."
 

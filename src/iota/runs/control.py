@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 from typing import Literal, get_args
 
+from iota.atomic_files import write_atomically
 from iota.errors import RunFolderError
 from iota.runs.folder import RunFolder
 from iota.runs.state import is_at_work, read_state
-from iota.whole_files import write_whole
 
 # stop: end now, what is finished is kept; finish: look for no more images, and end when all are processed
 Order = Literal["stop", "finish"]
@@ -21,7 +21,7 @@ def give_order(folder: RunFolder, order: Order) -> None:
         RunFolderError: the folder cannot be written, as when its disk is full; says how to do without.
     """
     try:
-        write_whole(folder.control, order + "\n")
+        write_atomically(folder.control, order + "\n")
     except OSError as error:
         raise RunFolderError(f"Run {folder.number} was not told to {order}: {_why(folder, error)}") from error
 

@@ -50,3 +50,13 @@ def read_determination(folder: RunFolder) -> Determination:
     if not folder.determined.exists():
         return Determination()
     return msgspec.json.decode(folder.determined.read_bytes(), type=Determination)
+
+
+def write_determination(folder: RunFolder, determination: Determination) -> None:
+    """Store what a run has determined.
+
+    Raises:
+        RunFolderError: the folder cannot be written.
+    """
+    text = msgspec.json.format(msgspec.json.encode(determination), indent=1).decode()
+    folder.write_text(folder.determined, text + "\n")

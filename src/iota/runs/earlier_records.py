@@ -16,7 +16,7 @@ from iota.causes.templates import Value, filled_in, pieces
 from iota.records import FORMAT_VERSION, FrameResult, Lattice
 
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?(?:e[-+]?\d+)?|inf|nan)"
-_MOST_REMEMBERED = 20_000  # sentences; those with numbers may all differ
+_MAX_REMEMBERED = 20_000  # sentences; those with numbers may all differ
 _EARLIER: dict[Outcome, list[tuple[Cause, str]]] = {  # templates that are not used any more
     "failed_import": [
         (Cause.IS_DATA_FILE, "This is a data file of {master}: give that one instead."),
@@ -104,7 +104,7 @@ def name_as_before(lattices: Iterable[Lattice]) -> None:
         lattice.old_mosaicity_deg = lattice.half_mosaicity_deg
 
 
-@lru_cache(maxsize=_MOST_REMEMBERED)
+@lru_cache(maxsize=_MAX_REMEMBERED)
 def cause_of(sentence: str, outcome: Outcome) -> tuple[Cause, Values]:
     """The cause whose template gives exactly this sentence, with its values; if none does, the sentence as text.
 
@@ -126,11 +126,11 @@ def _expressions(outcome: Outcome) -> list[tuple[Cause, str, re.Pattern[str]]]:
     """Templates as expressions: those of an outcome first, in order of decreasing length of their fixed text."""
     found = sorted(_EARLIER.get(outcome, []), key=lambda earlier: -len(_own_words(earlier[1])))
     causes = sorted(Cause, key=lambda cause: (cause.outcome != outcome, -len(_own_words(cause.template))))
-    found += [(cause, cause.template) for cause in causes if len(_own_words(cause.template)) >= _FEWEST_WORDS]
+    found += [(cause, cause.template) for cause in causes if len(_own_words(cause.template)) >= _MIN_WORDS]
     return [(cause, template, re.compile(_expression(template), re.DOTALL)) for cause, template in found]
 
 
-_FEWEST_WORDS = 10  # letters; with fewer, as in "{file}: {text}", other sentences would do as well
+_MIN_WORDS = 10  # letters; with fewer, as in "{file}: {text}", other sentences would do as well
 
 
 def _own_words(template: str) -> str:

@@ -13,8 +13,8 @@ from pathlib import Path
 import msgspec
 
 import iota
+from iota.atomic_files import UNFINISHED, remove_unfinished, write_atomically
 from iota.errors import RunFolderError
-from iota.whole_files import UNFINISHED, remove_unfinished, write_whole
 
 FORMAT_VERSION = 1
 _SUBFOLDERS = ("dials", "final", "logs")
@@ -215,7 +215,7 @@ def replace_text(path: Path, text: str) -> None:
         RunFolderError: the file system refuses.
     """
     try:
-        write_whole(path, text)
+        write_atomically(path, text)
     except OSError as error:
         raise RunFolderError(cannot_write(path, error)) from error
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from iota.atomic_files import write_atomically
 from iota.errors import RunFolderError, UsageError
 from iota.records import OUTCOMES, FrameRef, Outcome
 from iota.runs.folder import RunFolder, cannot_write
-from iota.whole_files import write_whole
 
 _MOVED = "# moved before it was read: "  # a comment for others who read the list
 _LONGEST_LINE = 1 << 16
@@ -134,7 +134,7 @@ def write_named_list(place: Path, name: str, frames: Iterable[FrameRef]) -> Path
         raise UsageError(f"{stem}.lst is a list of the run itself. Choose another name.")
     path = place / f"{stem}.lst"
     try:
-        write_whole(path, "".join(f"{frame}\n" for frame in frames))
+        write_atomically(path, "".join(f"{frame}\n" for frame in frames))
     except OSError as error:
         raise RunFolderError(f"The list {path} cannot be written: {error.strerror}. Choose another place.") from error
     return path

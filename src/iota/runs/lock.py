@@ -55,9 +55,9 @@ class RunLock:
         self._gone: set[ProcessMark] = set()  # whose claims are void
         self._over = threading.Event()
         self._keeper: threading.Thread | None = None
-        self._looking = threading.Lock()
+        self._verifying = threading.Lock()
         self._lost = ""  # to whom
-        self._looked = 0.0  # when it was last seen that the run is ours
+        self._verified = 0.0  # when it was last seen that the run is ours
 
     @property
     def is_lost(self) -> bool:
@@ -83,7 +83,7 @@ class RunLock:
             self._write_claim()
             if not has_lock:
                 time.sleep(_SETTLE_S)
-                self._look()
+                self._verify()
         except BlockingIOError as error:
             holder = _claim(self._file)
             self._close()
@@ -97,7 +97,7 @@ class RunLock:
         if self._lost:
             self._close()
             raise self._busy(self._lost)
-        self._looked = time.time()
+        self._verified = time.time()
         self._over.clear()
         self._keeper = threading.Thread(target=self._keep, name="run-lock", daemon=True)
         self._keeper.start()
@@ -108,9 +108,9 @@ class RunLock:
         Raises:
             LostRunError: another process works on it.
         """
-        if not self._lost and abs(time.time() - self._looked) > 3 * _BEAT_S:  # this process was stopped for a while
+        if not self._lost and abs(time.time() - self._verified) > 3 * _BEAT_S:  # this process was stopped for a while
             with contextlib.suppress(OSError):
-                self._look()
+                self._verify()
         if self._lost:
             raise LostRunError(
                 f"Run {self._folder.path} was taken over by {self._lost} while this process was unresponsive, or"
@@ -215,14 +215,14 @@ class RunLock:
         """Give signs of life, and check whether the run is still ours; in a separate thread."""
         while not self._over.wait(_BEAT_S) and not self._lost:
             with contextlib.suppress(OSError):  # a disk that is full or away for a while loses no run
-                self._look()
+                self._verify()
                 os.utime(self._path)
 
-    def _look(self) -> None:
+    def _verify(self) -> None:
         """Check whether another process has taken the run, and restore the lock file if it was deleted."""
-        with self._looking:
+        with self._verifying:
             self._lost = self._lost or self._taken_by()
-            self._looked = time.time()
+            self._verified = time.time()
 
     def _taken_by(self) -> str:
         """The process that has taken the run, empty if there is none; a deleted or emptied lock file is restored."""

@@ -13,10 +13,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from iota.atomic_files import atomic_file
 from iota.crystallography.cells import Cell
 from iota.errors import RunFolderError
 from iota.runs.folder import cannot_write
-from iota.whole_files import whole_file
 
 FORMAT_VERSION = 2
 FILE_NAME = ".miller_counts.npz"
@@ -92,7 +92,7 @@ def write_miller_counts(folder: Path, found: MillerCounts) -> None:
     np.savez(data, **arrays)
     path = folder / FILE_NAME
     try:
-        with whole_file(path) as part:
+        with atomic_file(path) as part:
             part.write_bytes(data.getbuffer())
     except OSError as error:
         raise RunFolderError(cannot_write(path, error)) from error

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from iota.atomic_files import atomic_file
 from iota.errors import UsageError
 from iota.simulate.experiment import Experiment
-from iota.whole_files import whole_file
 
 IntImage = npt.NDArray[np.int32]
 
@@ -27,7 +27,7 @@ HC_EV_A = 12398.4198
 def write_cbf(path: Path, counts: IntImage, experiment: Experiment) -> None:
     """Write ``counts`` [rows, columns] of a single-panel detector to ``path``."""
     check_writable(experiment)
-    with whole_file(path) as part:
+    with atomic_file(path) as part:
         part.write_bytes(cbf_bytes(path.stem, counts, experiment))
 
 

@@ -16,7 +16,7 @@ Labels = npt.NDArray[np.intp]
 Nonsense = Literal["triples", "uniform"]
 
 MULTIPLE, NONSENSE = -1, -2  # labels of cells that are not true
-_MOST_INDEX = 4
+_MAX_INDEX = 4
 _LARGEST_H = 4  # of reflections that are taken for axes of the reciprocal lattice
 _DISPLACEMENT = 0.15  # of such a reflection, as a fraction of the shortest reciprocal vector
 
@@ -74,7 +74,7 @@ def _spread_niggli(rows: Floats, spread: float, rng: np.random.Generator) -> Cel
 
 def _random_multiple(rows: Floats, rng: np.random.Generator) -> Floats:
     """A super- or sub-lattice of a random small index, drawn evenly from the Hermite normal forms of that index."""
-    index = int(rng.integers(2, _MOST_INDEX + 1))
+    index = int(rng.integers(2, _MAX_INDEX + 1))
     p = int(rng.choice([d for d in range(1, index + 1) if index % d == 0]))
     q = int(rng.choice([d for d in range(1, index // p + 1) if (index // p) % d == 0]))
     r = index // (p * q)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from iota.atomic_files import atomic_file
 from iota.errors import UsageError
 from iota.simulate import cbf
 from iota.simulate.experiment import Experiment
@@ -25,7 +26,6 @@ from iota.simulate.truth import (
     write_experiment_truth,
     write_intensities,
 )
-from iota.whole_files import whole_file
 
 FORMATS = ("cbf", "nxs")
 
@@ -66,10 +66,10 @@ def write_dataset(
     kinds: Counter[str] = Counter()
     n_multi = 0
     with ExitStack() as stack:
-        lines = stack.enter_context(stack.enter_context(whole_file(folder / FRAMES_FILE)).open("w", encoding="utf-8"))
+        lines = stack.enter_context(stack.enter_context(atomic_file(folder / FRAMES_FILE)).open("w", encoding="utf-8"))
         nexus = None
         if file_format == "nxs":
-            part = stack.enter_context(whole_file(folder / pattern))
+            part = stack.enter_context(atomic_file(folder / pattern))
             nexus = stack.enter_context(NexusWriter(part, prepared, n_frames))
         work = partial(_make_cbf, experiment, folder, name) if nexus is None else partial(_make_chunk, experiment)
         for done, (truth, chunk) in enumerate(_in_processes(work, n_frames, nproc), start=1):

@@ -16,7 +16,7 @@ FloatImage = npt.NDArray[np.float32]
 PIXEL_VARIANCE = 1.0 / 12.0
 PATCH_SIGMAS = 3.5
 PATCH_HALVES = (2, 3, 4, 6, 9, 14, 22)
-FEWEST_COUNTS = 0.02
+MIN_COUNTS = 0.02
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def add_spots(image: FloatImage, spots: Spots, counts: FloatArray) -> None:
     smallest = 0
     for half in PATCH_HALVES:
         last = half == PATCH_HALVES[-1]
-        chosen = np.flatnonzero((reach > smallest) & ((reach <= half) | last) & (counts > FEWEST_COUNTS))
+        chosen = np.flatnonzero((reach > smallest) & ((reach <= half) | last) & (counts > MIN_COUNTS))
         if chosen.size:
             _add_patches(
                 image, spots.panel, spots.centre_px[chosen], spots.covariance_px2[chosen], counts[chosen], half

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from iota.atomic_files import atomic_file, write_atomically
 from iota.simulate.intensities import Reflections
-from iota.whole_files import whole_file, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,7 +84,7 @@ def experiment_truth(experiment: Experiment, n_frames: int, files: str) -> dict[
 def write_experiment_truth(folder: Path, experiment: Experiment, n_frames: int, files: str) -> None:
     """Write ``truth.json``."""
     text = json.dumps(experiment_truth(experiment, n_frames, files), indent=1)
-    write_whole(folder / TRUTH_FILE, text + "\n")
+    write_atomically(folder / TRUTH_FILE, text + "\n")
 
 
 def frame_line(truth: FrameTruth, file: str, index_in_file: int) -> str:
@@ -114,7 +114,7 @@ def write_intensities(folder: Path, form: str, reflections: Reflections) -> None
 
 
 def _write_lines(path: Path, lines: Iterable[str]) -> None:
-    with whole_file(path) as part, part.open("w", encoding="utf-8") as file:
+    with atomic_file(path) as part, part.open("w", encoding="utf-8") as file:
         file.write("# h k l intensity (1 is the mean at 4 A)\n")
         file.writelines(lines)
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import msgspec
 
 import iota
+from iota.atomic_files import write_atomically
 from iota.engine.questions import DEFINITIONS
 from iota.errors import UsageError
 from iota.params.forms import Definitions, Form
 from iota.processes.question import NoAnswerError
 from iota.web.places import cache_folder
-from iota.whole_files import write_whole
 
 
 class Backend:
@@ -77,7 +77,7 @@ def ask() -> Definitions:
 
 def _keep(path: Path, found: Definitions) -> None:
     with contextlib.suppress(OSError):  # a home that is full or read-only: they are asked for again the next time
-        write_whole(path, msgspec.json.encode(found).decode())
+        write_atomically(path, msgspec.json.encode(found).decode())
 
 
 def _path() -> Path | None:

@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 
+from iota.atomic_files import atomic_file, write_atomically
 from iota.errors import ParameterError, RunFolderError, UsageError
 from iota.processes.program import output_of
 from iota.processes.starting import own_command
 from iota.runs.state import BatchJob
-from iota.whole_files import whole_file, write_whole
 
 _COMMAND, _SCRIPT, _JOB_ID = "<iota_command>", "<iota_script>", "<job_id>"
 _TIME_LIMIT_S = 120.0
@@ -101,12 +101,12 @@ def submit(mp: Any, run_folder: Path) -> BatchJob:
     try:
         logs.mkdir(exist_ok=True)
         if _SCRIPT in mp.submit_command:
-            with whole_file(script_path(run_folder)) as part:
+            with atomic_file(script_path(run_folder)) as part:
                 part.write_text(script_text(run_folder), encoding="utf-8", errors="surrogateescape")
                 part.chmod(0o755)
         said = _call(words, "mp.submit_command", logs)
         job = BatchJob(id=job_id(said), method=mp.method, log=str(logs))
-        write_whole(_job_path(run_folder), msgspec.json.format(msgspec.json.encode(job), indent=1).decode() + "\n")
+        write_atomically(_job_path(run_folder), msgspec.json.format(msgspec.json.encode(job), indent=1).decode() + "\n")
     except OSError as error:
         raise RunFolderError(f"{error.filename or run_folder} cannot be written: {error.strerror}.") from error
     return job

@@ -8,7 +8,7 @@ from cctbx.sgtbx import space_group_info
 from commands import LYSOZYME, command
 from dxtbx.model import ExperimentList
 
-from iota.engine.backend import ladder
+from iota.engine.backend import indexing_settings
 from iota.engine.backend import parameters as backend
 from iota.engine.backend.known_symmetry import with_lattice
 from iota.engine.frame.engine import Engine
@@ -165,15 +165,15 @@ def test_a_cell_that_contradicts_its_space_group_is_refused_wherever_they_are_gi
     backend.target_text(read([], [f"cctbx_xfel.target={target}", "target_unit_cell=79.2 79.2 38.1 90 90 90"]))
 
 
-def test_what_the_user_gives_wins_over_ladder_and_determination(tmp_path):
+def test_what_the_user_gives_wins_over_settings_and_determination(tmp_path):
     target = tmp_path / "mine.phil"
     target.write_text("indexing.max_cell = 123\nindexing.known_symmetry.space_group = P222\n")
     text = backend.target_text(read([], [f"cctbx_xfel.target={target}", "significance_filter.sigma=0.5"]))
     assert "max_cell = 123" in text
     assert "isigi_cutoff = 0.5" in text
-    assert not any("max_cell" in rung.phil for rung in ladder.ladder(text))
-    assert not ladder.lattice_is_given(text)
-    determined = with_lattice("x", (79, 79, 38, 90, 90, 90), "P 4 2 2", ladder.given_space_group(text))
+    assert not any("max_cell" in rung.phil for rung in indexing_settings.settings_to_try(text))
+    assert not indexing_settings.lattice_is_given(text)
+    determined = with_lattice("x", (79, 79, 38, 90, 90, 90), "P 4 2 2", indexing_settings.given_space_group(text))
     assert '"P 2 2 2"' in determined.phil
 
 

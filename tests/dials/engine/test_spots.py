@@ -22,7 +22,7 @@ from iota.simulate import Experiment, Frames, make_detector
 from iota.simulate.cbf import write_cbf
 from iota.simulate.frames import simulate_frame
 
-LEAST_SPOTS = 10  # data_selection.image_triage.minimum_Bragg_peaks
+MIN_SPOTS = 10  # data_selection.image_triage.minimum_Bragg_peaks
 
 
 def _engine(folder, text="", **words):
@@ -75,12 +75,12 @@ def test_several_panels_in_one_file(detector, tmp_path):
     assert command("iota.simulate", folder, *words, cwd=tmp_path).returncode == 0
     (file,) = folder.glob("*.nxs")
     numbers = _compare([FrameRef(str(file), k) for k in range(6)], tmp_path)
-    assert min(numbers) < LEAST_SPOTS < 100 < max(numbers)
+    assert min(numbers) < MIN_SPOTS < 100 < max(numbers)
 
 
 def test_real_frames(thaumatin, tmp_path):
     numbers = _compare(_frames(thaumatin), tmp_path)
-    assert sum(n < LEAST_SPOTS for n in numbers) == 2  # 0016 and 0018
+    assert sum(n < MIN_SPOTS for n in numbers) == 2  # 0016 and 0018
     assert sum(n > 250 for n in numbers) == 10
 
 
@@ -133,8 +133,8 @@ def test_faint_frames(tmp_path):
         _made_worse(tmp_path, lambda *_: None, 24, dataclasses.replace(EXPERIMENT, frames=frames)), tmp_path
     )
     assert sum(n == 0 for n in numbers) > 2, numbers
-    assert sum(0 < n < LEAST_SPOTS for n in numbers) > 2, numbers
-    assert sum(LEAST_SPOTS <= n < 5 * LEAST_SPOTS for n in numbers) > 2, numbers
+    assert sum(0 < n < MIN_SPOTS for n in numbers) > 2, numbers
+    assert sum(MIN_SPOTS <= n < 5 * MIN_SPOTS for n in numbers) > 2, numbers
 
 
 @pytest.mark.parametrize("spoil", [_ice, _hot, _shadow])
@@ -158,7 +158,7 @@ PARAMETERS = {
 
 @pytest.mark.parametrize("text", PARAMETERS.values(), ids=PARAMETERS)
 def test_parameters_of_all_kinds(text, tmp_path):
-    assert max(_compare(_made_worse(tmp_path, _hot, 4), tmp_path, text)) > LEAST_SPOTS
+    assert max(_compare(_made_worse(tmp_path, _hot, 4), tmp_path, text)) > MIN_SPOTS
 
 
 def test_a_mask_that_is_given(tmp_path):

@@ -39,7 +39,7 @@ def _measure(names, images, answers):
     from iota.engine.viewer import pixel_frames
 
     alive = _watch(FrameWork, ImageInMemory, StillIndexer, StillProfile)
-    pixel_frames._MOST_BYTES = 0  # else the viewer keeps images on purpose
+    pixel_frames._MAX_BYTES = 0  # else the viewer keeps images on purpose
     for name in names:
         with tempfile.TemporaryDirectory(dir=images.folder) as folder:
             step = ways()[name](images, Path(folder))

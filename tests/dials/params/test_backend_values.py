@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from iota.engine.backend import ladder
 from iota.engine.backend import parameters as backend
+from iota.engine.backend.indexing_settings import settings_to_try
 from iota.engine.frame.grid import Point
 from iota.params import defaults, read
 from iota.params.counterparts import COUNTERPARTS, FOUND, OWN_DEFAULTS
@@ -69,7 +69,7 @@ def test_values_are_read_back_as_dials_writes_them():
 def test_settings_that_are_tried_are_in_the_table():
     found = {item.own: set(item.backend) for item in FOUND}
     assert found["cctbx_xfel.grid_search.type"] == words_in(Point(5, 4, 4).phil).keys()
-    tried = {name for settings in ladder.ladder(backend.target_text(defaults())) for name in words_in(settings.phil)}
+    tried = {name for settings in settings_to_try(backend.target_text(defaults())) for name in words_in(settings.phil)}
     assert found["cctbx_xfel.learning.try_settings_in_turn"] == tried
 
 

@@ -12,7 +12,7 @@ from typing import get_type_hints
 import pytest
 
 import iota
-from iota.engine.backend.look import look
+from iota.engine.backend.inspection import inspect_installation
 from iota.engine.frame import questions
 from iota.errors import BackendError
 from iota.processes.protocol import WithBytes
@@ -48,7 +48,7 @@ def test_definitions_do_not_load_dials():
 
 
 def test_the_installed_dials_is_looked_at_in_a_process_of_its_own():
-    found = look()
+    found = inspect_installation()
     assert (found.error, found.stills_process_error) == ("", "")
     assert found.dials_version.startswith("3.")
     assert all(not package.error for package in found.packages.values())

@@ -152,18 +152,17 @@ def test_without_a_hit_the_next_step_is_about_what_ended_most_frames(tmp_path, f
 
 
 @pytest.mark.parametrize(
-    ("settings", "is_asked"),
+    ("target", "is_asked"),
     [
-        ("determined lattice 1: tP 79.2 79.2 38.1 90.0 90.0 90.0", True),
-        ("determined lattice 1: tP 79.2 79.2 38.1 90.0 90.0 90.0", True),  # in ledgers of before
-        ("defaults; tP 79.2 79.2 38.1 90.0 90.0 90.0 (metric symmetry)", True),
-        ("given lattice", False),
+        ("", True),
+        ("indexing.known_symmetry.unit_cell = 79.2 79.2 38.1 90 90 90\n", False),
     ],
 )
-def test_a_space_group_is_asked_for_where_the_lattice_was_not_given(tmp_path, settings, is_asked):
+def test_a_space_group_is_asked_for_where_the_unit_cell_was_not_given(tmp_path, target, is_asked):
     files = {"experiments": "x", "reflections": "y"}
-    results = [_result(k, lattices=[_lattice()], files=files, settings=settings) for k in range(2)]
+    results = [_result(k, lattices=[_lattice()], files=files, settings="any words") for k in range(2)]
     folder = made_run(tmp_path, results)
+    folder.write_text(folder.target, target)
     table = RunTable(folder)
     table.update()
     steps = next_steps(Conclusion(summary=summary_of(table, 2)), folder)
@@ -191,5 +190,5 @@ def test_images_that_only_a_crystfel_geometry_describes_are_looked_at_in_the_bro
     conclusion = Conclusion(summary=summary_of(table, 3))
     assert "iota.image_viewer" in next_steps(conclusion, folder)[0]
     folder.crystfel_geometry.write_text("clen = 0.1\n")
-    look = next_steps(conclusion, folder)[0]
-    assert "iota.image_viewer" not in look and look.endswith(f"on the page of run {folder.number}")
+    step = next_steps(conclusion, folder)[0]
+    assert "iota.image_viewer" not in step and step.endswith(f"on the page of run {folder.number}")

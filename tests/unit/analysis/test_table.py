@@ -297,7 +297,7 @@ def test_no_more_words_are_kept_than_codes_can_tell():
 @pytest.fixture
 def saved(tmp_path, monkeypatch):
     """A run whose columns are saved."""
-    monkeypatch.setattr("iota.analysis.table.table.LEAST_SAVED", 10)
+    monkeypatch.setattr("iota.analysis.table.table.MIN_SAVED", 10)
     folder = new_folder(tmp_path)
     rng = random.Random(3)
     write(folder, [hit(k) if rng.random() < 0.3 else blank(k) for k in range(60)])
@@ -373,7 +373,7 @@ def test_a_damaged_or_hostile_cache_is_not_used(saved):
 
 
 def test_a_folder_that_cannot_be_written_is_read_all_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr("iota.analysis.table.table.LEAST_SAVED", 1)
+    monkeypatch.setattr("iota.analysis.table.table.MIN_SAVED", 1)
     folder = new_folder(tmp_path)
     write(folder, [hit(1)])
     table = _read(folder)
@@ -381,7 +381,7 @@ def test_a_folder_that_cannot_be_written_is_read_all_the_same(tmp_path, monkeypa
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("iota.analysis.table.table_cache.whole_file", refuse)
+    monkeypatch.setattr("iota.analysis.table.table_cache.atomic_file", refuse)
     assert not table.save()
     assert not table.save()
     assert table.n_rows == 1
@@ -398,7 +398,7 @@ def test_every_column_has_words_for_people():
 
 
 def test_a_run_that_ends_keeps_its_columns(tmp_path, monkeypatch):
-    monkeypatch.setattr("iota.analysis.table.table.LEAST_SAVED", 3)
+    monkeypatch.setattr("iota.analysis.table.table.MIN_SAVED", 3)
     results = [blank(1), hit(2), blank(3)]
     folder = made_run(tmp_path, results)
     write_input_list(folder, [result.frame for result in results])

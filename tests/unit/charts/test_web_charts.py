@@ -10,7 +10,7 @@ import zlib
 import numpy as np
 import pytest
 
-from iota.analysis.cells.shares import wilson_intervals
+from iota.analysis.cells.proportions import wilson_intervals
 from iota.analysis.rates import RatesOverTime
 from iota.charts import beam, histograms, outcomes, spot_settings
 from iota.charts.axes import number_text, ticks

@@ -13,9 +13,9 @@ import pytest
 
 import iota.cli.cluster_checks as cluster_checks
 import iota.cli.doctor as doctor
-import iota.engine.backend.look as installation
+import iota.engine.backend.inspection as installation
 from iota.cli.package_checks import package_check
-from iota.engine.backend.look import Installation, Package, look
+from iota.engine.backend.inspection import Installation, Package, inspect_installation
 from iota.hdf5_filters import KINDS
 from iota.installation import predecessor_warning
 from iota.requirements.locks import Comparison, Pin
@@ -213,7 +213,7 @@ def test_mpi_needs_a_library_that_mpi4py_can_load(programs, monkeypatch):
 
 @pytest.mark.parametrize(("found", "status"), [(WHOLE, 0), (broken("dials"), 1), (Installation(error="It died."), 1)])
 def test_exit_status_and_json(monkeypatch, capsys, found, status):
-    monkeypatch.setattr(doctor, "look", lambda: found)
+    monkeypatch.setattr(doctor, "inspect_installation", lambda: found)
     assert doctor.main(["--json"]) == status
     answer = json.loads(capsys.readouterr().out)
     assert answer["ready"] is (status == 0)
@@ -254,6 +254,6 @@ def test_no_warning_without_it():
 )
 def test_a_dials_that_crashes_or_hangs_is_a_finding(monkeypatch, function, seconds, asked, words):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    bad = replace(installation.LOOK, function=f"made_up_answers:{function}", seconds=seconds)
-    monkeypatch.setattr(installation, "LOOK", SimpleNamespace(ask=lambda _: bad.ask(asked)))
-    assert look().error == f"Loading DIALS {words}"
+    bad = replace(installation.INSPECTION, function=f"made_up_answers:{function}", seconds=seconds)
+    monkeypatch.setattr(installation, "INSPECTION", SimpleNamespace(ask=lambda _: bad.ask(asked)))
+    assert inspect_installation().error == f"Loading DIALS {words}"

@@ -23,7 +23,7 @@ from iota.crystallography.indices import (
     hkl_from_packed,
     hkl_in_asymmetric_unit,
     packed_from_hkl,
-    places_of,
+    positions_of,
     possible_reflections,
     unique_reflections,
 )
@@ -214,8 +214,8 @@ def test_packed_indices_are_in_the_order_of_indices_and_come_back():
 
 def test_places_are_those_of_what_is_there():
     among = np.array([2, 5, 9])
-    assert places_of(np.array([9, 1, 5, 10, 2, 3]), among).tolist() == [2, -1, 1, -1, 0, -1]
-    assert places_of(np.array([4, 5]), among[:0]).tolist() == [-1, -1]
+    assert positions_of(np.array([9, 1, 5, 10, 2, 3]), among).tolist() == [2, -1, 1, -1, 0, -1]
+    assert positions_of(np.array([4, 5]), among[:0]).tolist() == [-1, -1]
 
 
 def test_unique_reflections_are_the_possible_ones_and_equivalents_have_one_number():

@@ -7,7 +7,7 @@ import sys
 import pytest
 from pebble import ProcessExpired
 
-from iota.engine.frame.process_memory import ProcessMemory, is_want_of_memory
+from iota.engine.frame.process_memory import ProcessMemory, is_out_of_memory
 from iota.processing.coordinator import _failure
 from iota.records import FrameRef, Settings, Task
 
@@ -60,9 +60,9 @@ def _made_of(cause):
 
 
 def test_want_of_memory_is_seen_through_what_others_make_of_it():
-    assert is_want_of_memory(_made_of(MemoryError()))
-    assert is_want_of_memory(RuntimeError("std::bad_alloc"))
-    assert not is_want_of_memory(_made_of(OSError("torn")))
+    assert is_out_of_memory(_made_of(MemoryError()))
+    assert is_out_of_memory(RuntimeError("std::bad_alloc"))
+    assert not is_out_of_memory(_made_of(OSError("torn")))
 
 
 @pytest.mark.parametrize(

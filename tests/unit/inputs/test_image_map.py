@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iota.engine.images.hdf5.rows import read_image
+from iota.engine.images.hdf5.stored_image import read_image
 from iota.inputs import find_frames
-from iota.inputs.hdf5.image_map import MOST_IMAGES, ImageMap, Stretch, read_map
+from iota.inputs.hdf5.image_map import MAX_IMAGES, ImageMap, Segment, read_map
 
 ROWS = 6  # of each source
 
@@ -146,7 +146,7 @@ def test_sizes_that_no_file_has_cost_nothing(tmp_path):
     assert inputs.frames == []
     (problem,) = inputs.problems  # alike, so said once for the folder
     assert "2 files, such as a.nxs: it claims to hold 1,000,000,000 images; " in problem.text
-    assert f"the limit is {MOST_IMAGES:,}" in problem.text
+    assert f"the limit is {MAX_IMAGES:,}" in problem.text
 
 
 def test_a_thousand_files_are_opened_once_each(tmp_path, monkeypatch):
@@ -168,8 +168,8 @@ def test_a_thousand_files_are_opened_once_each(tmp_path, monkeypatch):
 
 
 def test_places_are_found_among_many(tmp_path):
-    stretches = [Stretch(3 * k, 3, file="a", dataset="b", row=3 * k) for k in range(50_000)]
-    found = ImageMap(n_images=150_000, stretches=tuple(stretches))
+    segments = [Segment(3 * k, 3, file="a", dataset="b", row=3 * k) for k in range(50_000)]
+    found = ImageMap(n_images=150_000, segments=tuple(segments))
     assert [found.at(k)[0].row_of(k) for k in range(0, 150_000, 7)] == list(range(0, 150_000, 7))
 
 

@@ -27,7 +27,7 @@ class Beamline:
         self.folder.mkdir(exist_ok=True)
         self.is_to_finish = False
         self.frames: list[FrameRef] = list(options.get("already", ()))
-        self.handed_over: list[FrameRef] = []
+        self.queued: list[FrameRef] = []
         self.records: list[FrameResult] = []
         watcher = Watcher([self.folder], settle_s=0.0, rest_s=20.0, budget_s=10.0, **options)
         self.feed = WatchFeed(watcher, self._arrived, lambda: self.is_to_finish)
@@ -44,17 +44,17 @@ class Beamline:
         path.write_bytes(content)
         return path
 
-    def look(self, n=4):
+    def poll(self, n=4):
         for _ in range(n):
             self.now += 0.5
-            self.handed_over += self.feed.poll()
+            self.queued += self.feed.poll()
             self.records += self.feed.overdue()
         return self
 
     def read(self, frame=None):
         """Read what was handed over, or one frame of it, as a worker does."""
-        for one in [frame] if frame else list(self.handed_over):
-            self.handed_over.remove(one)
+        for one in [frame] if frame else list(self.queued):
+            self.queued.remove(one)
             result = FrameResult(frame=one, name=one.path, outcome="failed_import")
             if Path(one.path).exists():
                 result.outcome = "integrated"
@@ -82,93 +82,93 @@ def beamline(tmp_path, monkeypatch):
 @pytest.mark.parametrize("is_seen_before_it_fails", [True, False])
 def test_a_file_renamed_before_it_was_read_comes_under_its_new_name(beamline, target, is_seen_before_it_fails):
     path = beamline.put("a.cbf")
-    beamline.look()
+    beamline.poll()
     (beamline.folder / "deeper").mkdir()
     path.rename(beamline.folder / target)
     if is_seen_before_it_fails:
-        beamline.look()
-    beamline.read().look().read()
+        beamline.poll()
+    beamline.read().poll().read()
     assert beamline.outcomes == {target.rpartition("/")[2]: "integrated"}
     assert beamline.frames == [FrameRef(str(beamline.folder / target))]
 
 
 def test_a_file_renamed_twice_and_its_folder_too_comes_once(beamline):
     path = beamline.put("one/a.cbf")
-    beamline.look()
+    beamline.poll()
     path.rename(path.with_name("b.cbf"))
-    beamline.look()
+    beamline.poll()
     path.parent.rename(beamline.folder / "two")
-    beamline.read().look().read()
+    beamline.read().poll().read()
     path = beamline.folder / "two" / "b.cbf"
     path.rename(path.with_name("c.cbf"))
-    beamline.look().read().look().read()
+    beamline.poll().read().poll().read()
     assert beamline.outcomes == {"b.cbf": "integrated"}
 
 
 def test_a_file_renamed_after_it_was_read_does_not_come_again(beamline):
     path = beamline.put("a.cbf")
-    beamline.look()
+    beamline.poll()
     os.utime(path, (1e9, 1e9))  # cp -p sets times when all is written
     beamline.read()
     path.rename(path.with_name("b.cbf"))
-    beamline.look()
-    assert beamline.handed_over == []
+    beamline.poll()
+    assert beamline.queued == []
     assert beamline.outcomes == {"a.cbf": "integrated"}
 
 
 def test_a_file_renamed_between_its_reading_and_its_record_counts_once(beamline):
     path = beamline.put("a.cbf")
-    beamline.look()
+    beamline.poll()
     file = identity_of(path.stat())[1]
     path.rename(path.with_name("b.cbf"))
-    beamline.look()
-    beamline.finish(FrameResult(frame=beamline.handed_over.pop(), name="a", outcome="failed_triage", file=file))
-    beamline.look()
-    assert beamline.handed_over == []
+    beamline.poll()
+    beamline.finish(FrameResult(frame=beamline.queued.pop(), name="a", outcome="failed_triage", file=file))
+    beamline.poll()
+    assert beamline.queued == []
     assert beamline.outcomes == {"a.cbf": "failed_triage"}
 
 
 def test_a_file_that_takes_the_name_of_one_that_was_not_read_hides_neither(beamline):
     path = beamline.put("current.cbf")
-    beamline.look()
+    beamline.poll()
     path.rename(path.with_name("img_1.cbf"))
     beamline.put("current.cbf", IMAGE + b" ")
-    beamline.read().look().read()  # what is read is the second under the name of the first
+    beamline.read().poll().read()  # what is read is the second under the name of the first
     assert beamline.outcomes == {"img_1.cbf": "integrated", "current.cbf": "integrated"}
 
 
 def test_a_new_file_with_the_inode_of_a_deleted_one_is_new(beamline):
     path = beamline.put("a.cbf")
-    beamline.look().read()
+    beamline.poll().read()
     inode = path.stat().st_ino
     for k in range(100):
         path.unlink()
         path = beamline.put(f"b_{k}.cbf")
         if path.stat().st_ino == inode:
             break
-    beamline.look().read()
+    beamline.poll().read()
     assert beamline.outcomes == {"a.cbf": "integrated", path.name: "integrated"}
 
 
 def test_a_copy_is_another_file(beamline):
     path = beamline.put("a.cbf")
-    beamline.look()
+    beamline.poll()
     shutil.copy2(path, path.with_name("b.cbf"))
-    beamline.look().read()
+    beamline.poll().read()
     assert beamline.outcomes == {"a.cbf": "integrated", "b.cbf": "integrated"}
 
 
 def test_a_deleted_file_gets_its_record_after_a_while_and_a_bad_one_at_once(beamline):
     path = beamline.put("gone.cbf")
-    beamline.look()
+    beamline.poll()
     path.unlink()
     beamline.read()
     assert beamline.records == []
-    beamline.look(130)
+    beamline.poll(130)
     assert beamline.outcomes == {"gone.cbf": "failed_import"}
     bad = beamline.put("bad.cbf")
-    beamline.look()
-    beamline.finish(FrameResult(frame=beamline.handed_over.pop(), name="bad", outcome="failed_import"))
+    beamline.poll()
+    beamline.finish(FrameResult(frame=beamline.queued.pop(), name="bad", outcome="failed_import"))
     assert bad.exists()
     assert beamline.outcomes == {"gone.cbf": "failed_import", "bad.cbf": "failed_import"}
 
@@ -176,13 +176,13 @@ def test_a_deleted_file_gets_its_record_after_a_while_and_a_bad_one_at_once(beam
 def test_files_whose_disk_was_away_are_read_when_it_is_back(beamline, tmp_path):
     beamline.put("one/a.cbf")
     beamline.put("one/b.cbf")
-    beamline.look()
+    beamline.poll()
     beamline.folder.rename(tmp_path / "elsewhere")
     beamline.folder.mkdir()
-    beamline.look().read().look()
+    beamline.poll().read().poll()
     beamline.folder.rmdir()
     (tmp_path / "elsewhere").rename(beamline.folder)
-    beamline.look().read()
+    beamline.poll().read()
     assert beamline.outcomes == {"a.cbf": "integrated", "b.cbf": "integrated"}
 
 
@@ -192,52 +192,52 @@ def test_a_link_that_leads_to_another_folder_hides_nothing_of_the_first(beamline
         (tmp_path / name / "a.cbf").write_bytes(IMAGE)
     link = beamline.folder / "current"
     link.symlink_to(tmp_path / "run_1")
-    beamline.look()
+    beamline.poll()
     link.unlink()
     link.symlink_to(tmp_path / "run_2")
-    beamline.read().look().read()
+    beamline.read().poll().read()
     assert sorted(beamline.frames) == [FrameRef(str(tmp_path / name / "a.cbf")) for name in ("run_1", "run_2")]
     assert set(beamline.outcomes.values()) == {"integrated"}
 
 
 def test_a_folder_that_is_made_again_with_the_same_names_is_told_of(beamline, caplog):
     path = beamline.put("one/a.cbf")
-    beamline.look().read()
+    beamline.poll().read()
     path.unlink()
     path.parent.rmdir()
-    beamline.look()
+    beamline.poll()
     beamline.put("one/a.cbf", IMAGE + b" ")
     beamline.put("one/b.cbf")
-    beamline.look().read()
+    beamline.poll().read()
     assert beamline.outcomes == {"a.cbf": "integrated", "b.cbf": "integrated"}
     assert f"{path.parent}: the folder was recreated, with images that have the same names" in caplog.text
 
 
 def test_a_file_renamed_when_no_more_images_are_wanted_is_still_found(beamline):
     path = beamline.put("a.cbf")
-    beamline.look()
+    beamline.poll()
     beamline.is_to_finish = True
-    beamline.look()
+    beamline.poll()
     assert beamline.feed.closed
     path.rename(path.with_name("b.cbf"))
     beamline.put("too_late.cbf")
     beamline.read()
     assert not beamline.feed.closed
-    beamline.look().read()
+    beamline.poll().read()
     assert beamline.feed.closed
     assert beamline.outcomes == {"b.cbf": "integrated"}
 
 
 def test_files_renamed_while_a_run_was_stopped(beamline, tmp_path, monkeypatch):
     read, unread = (beamline.put(name) for name in ("read.cbf", "unread.cbf"))
-    beamline.look().read(FrameRef(str(read)))
+    beamline.poll().read(FrameRef(str(read)))
     read.rename(read.with_name("read_2.cbf"))
     frames, files = beamline.frames, {key_of(beamline.records[0].file)}
     resumed = Beamline(tmp_path, monkeypatch, already=frames, unread=[FrameRef(str(unread))], read=files)
-    resumed.records, resumed.handed_over = beamline.records, [FrameRef(str(unread))]
-    resumed.look()
+    resumed.records, resumed.queued = beamline.records, [FrameRef(str(unread))]
+    resumed.poll()
     unread.rename(unread.with_name("unread_2.cbf"))
-    resumed.look().read().look().read()
+    resumed.poll().read().poll().read()
     assert resumed.outcomes == {"read.cbf": "integrated", "unread_2.cbf": "integrated"}
 
 
@@ -251,15 +251,15 @@ def _write_nexus(path, n, value=1):
 
 def test_images_of_an_hdf5_file_renamed_before_they_were_read_come_under_its_new_name(beamline):
     path = _write_nexus(beamline.folder / "x.nxs", 3)
-    beamline.look().read(FrameRef(str(path), 0))
+    beamline.poll().read(FrameRef(str(path), 0))
     (beamline.folder / "deeper").mkdir()
     path.rename(beamline.folder / "deeper" / "y.nxs")
-    beamline.read(FrameRef(str(path), 1)).look()
-    beamline.read(FrameRef(str(path), 2)).look().read()
+    beamline.read(FrameRef(str(path), 1)).poll()
+    beamline.read(FrameRef(str(path), 2)).poll().read()
     assert beamline.outcomes == {"x.nxs#1": "integrated", "y.nxs#2": "integrated", "y.nxs#3": "integrated"}
     os.rename(beamline.folder / "deeper" / "y.nxs", path)
-    beamline.look()
-    assert beamline.handed_over == []
+    beamline.poll()
+    assert beamline.queued == []
 
 
 def test_images_of_a_master_renamed_beside_its_data_come_under_its_new_name(beamline):
@@ -268,28 +268,28 @@ def test_images_of_a_master_renamed_beside_its_data_come_under_its_new_name(beam
     with h5py.File(master, "w") as file:
         file.create_group("entry/instrument").attrs["NX_class"] = "NXinstrument"
         file["entry/data/data_000001"] = h5py.ExternalLink("x_data_000001.h5", "/entry/data/data")
-    beamline.look().read(FrameRef(str(master), 0))
+    beamline.poll().read(FrameRef(str(master), 0))
     master.rename(master.with_name("y_master.h5"))
-    beamline.read().look().read()
+    beamline.read().poll().read()
     assert beamline.outcomes == {"x_master.h5#1": "integrated", "y_master.h5#2": "integrated"}
 
 
 def test_an_hdf5_file_with_the_inode_of_a_deleted_one_is_new(beamline):
     path = _write_nexus(beamline.folder / "x.nxs", 2)
-    beamline.look().read()
+    beamline.poll().read()
     inode = path.stat().st_ino
     for k in range(100):
         path.unlink()
         path = _write_nexus(beamline.folder / f"y_{k}.nxs", 3)
         if path.stat().st_ino == inode:
             break
-    beamline.look().read()
+    beamline.poll().read()
     assert len(beamline.outcomes) == 5
 
 
 def test_images_of_an_hdf5_file_that_is_deleted_get_their_records(beamline):
     path = _write_nexus(beamline.folder / "x.nxs", 2)
-    beamline.look()
+    beamline.poll()
     path.unlink()
-    beamline.read().look(130)
+    beamline.read().poll(130)
     assert beamline.outcomes == {"x.nxs#1": "failed_import", "x.nxs#2": "failed_import"}

@@ -725,7 +725,13 @@ def test_numbered_series_go_on():
     series = Series()
     series.learn(["a_0998.cbf", "a_0999.cbf", "run_9.img", "b.cbf", "x_07.0003"])
     there = {"a_1000.cbf", "a_1001.cbf", "a_1003.cbf", "run_10.img", "x_07.0004", "x_07.0005"}
-    assert list(series.come(there.__contains__)) == ["a_1000.cbf", "a_1001.cbf", "run_10.img", "x_07.0004", "x_07.0005"]
+    assert list(series.next_names(there.__contains__)) == [
+        "a_1000.cbf",
+        "a_1001.cbf",
+        "run_10.img",
+        "x_07.0004",
+        "x_07.0005",
+    ]
     series.learn(["a_1003.cbf"])
     there.add("a_1004.cbf")
-    assert list(series.come(there.__contains__)) == ["a_1004.cbf"]
+    assert list(series.next_names(there.__contains__)) == ["a_1004.cbf"]

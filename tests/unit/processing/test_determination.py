@@ -18,7 +18,7 @@ from iota.runs.determination import Determination
 TETRAGONAL = (58.4, 58.4, 152.2, 90.0, 90.0, 90.0)
 DOUBLED = (58.4, 116.8, 152.2, 90.0, 90.0, 90.0)
 CUBIC = (96.0, 96.0, 96.0, 90.0, 90.0, 90.0)
-LADDER = [Settings("first"), Settings("second"), Settings("third")]
+TRIED = [Settings("first"), Settings("second"), Settings("third")]
 
 
 def _noisy(cell, seed):
@@ -29,7 +29,7 @@ def _noisy(cell, seed):
 
 
 class Crystals:
-    """Frames by name: ``blank``, or the cell of the crystal and the rung of the ladder from which it is found."""
+    """Frames by name: ``blank``, or the cell of the crystal and the number of the settings from which it is found."""
 
     def __init__(self, frames):
         self.frames = frames
@@ -37,30 +37,30 @@ class Crystals:
 
     def work(self, task):
         self.asked.append((task.kind, task.name))
-        kind, cell, rung, wrong = self.frames[task.name]
+        kind, cell, number, wrong = self.frames[task.name]
         if kind == "blank":
             return self._result(task, "failed_triage")
         if task.kind == "screen":
             return Screened(frame=task.frame, name=task.name, n_spots=100)
         if task.kind == "scout":
-            return self._scouted(task, cell, rung, wrong)
+            return self._scouted(task, cell, number, wrong)
         for settings in task.settings:
-            found = self._index(task.name, settings, cell, rung, wrong)
+            found = self._index(task.name, settings, cell, number, wrong)
             if found is not None:
                 return self._result(task, "integrated", settings=settings.label, cell=found)
         return self._result(task, "failed_indexing")
 
-    def _index(self, name, settings, cell, rung, wrong):
+    def _index(self, name, settings, cell, number, wrong):
         if settings.phil:  # a lattice as known
             known = tuple(float(x) for x in settings.phil.split())
             return _noisy(cell, name) if is_same_lattice(niggli_cell(known), niggli_cell(cell)) else None
-        k = [s.label for s in LADDER].index(settings.label)
-        if k >= rung:
+        k = [s.label for s in TRIED].index(settings.label)
+        if k >= number:
             return _noisy(cell, f"{name}{k}")
         return _noisy(wrong, f"{name}{k}") if wrong else None
 
-    def _scouted(self, task, cell, rung, wrong):
-        found = self._index(task.name, task.settings[0], cell, rung, wrong)
+    def _scouted(self, task, cell, number, wrong):
+        found = self._index(task.name, task.settings[0], cell, number, wrong)
         return Scouted(
             frame=task.frame,
             name=task.name,
@@ -136,17 +136,19 @@ def _run(crystals, *, n_processes=3, seed=0, shuffle=None, determination=None, b
     frames = [FrameRef(f"/data/{name}.cbf") for name in names]
     book, engine = book or Book(), Crystals(crystals)
     rules = DeterminationRules(
-        ladder=LADDER, with_lattice=lambda label, cell, group: Settings(label, " ".join(map(str, cell))), **rules
+        settings_to_try=TRIED,
+        with_lattice=lambda label, cell, group: Settings(label, " ".join(map(str, cell))),
+        **rules,
     )
     workers = Threads(engine.work, n_processes, seed)
     name_of = dict(zip(frames, names, strict=True)).__getitem__
-    Coordinator(frames, name_of, workers, book, tuple(LADDER), rules, determination, finished).run()
+    Coordinator(frames, name_of, workers, book, tuple(TRIED), rules, determination, finished).run()
     assert set(book.results) == set(frames), "a frame has no record"
     return book, engine
 
 
-def _hits(n, cell=TETRAGONAL, rung=1, wrong=None, prefix="hit"):
-    return {f"{prefix}_{k:03d}": ("hit", cell, rung, wrong) for k in range(n)}
+def _hits(n, cell=TETRAGONAL, number=1, wrong=None, prefix="hit"):
+    return {f"{prefix}_{k:03d}": ("hit", cell, number, wrong) for k in range(n)}
 
 
 def _blanks(n):
@@ -168,9 +170,9 @@ def test_a_lattice_is_determined_and_used_for_every_frame():
 @pytest.mark.parametrize("seed", range(4))
 def test_the_result_depends_neither_on_order_nor_on_the_number_of_workers(seed):
     crystals = (
-        _hits(14, rung=2)
+        _hits(14, number=2)
         | _blanks(30)
-        | _hits(9, rung=1, wrong=DOUBLED, prefix="odd")
+        | _hits(9, number=1, wrong=DOUBLED, prefix="odd")
         | _hits(5, CUBIC, prefix="other")
     )
     reference, _ = _run(crystals)
@@ -183,7 +185,7 @@ def test_the_result_depends_neither_on_order_nor_on_the_number_of_workers(seed):
 
 def test_a_majority_of_super_cells_does_not_win_over_the_true_cell():
     # most frames come out doubled on the cheap settings; the true cell explains their spots as well
-    book, _ = _run(_hits(4, rung=0) | _hits(8, rung=2, wrong=DOUBLED, prefix="odd"), min_agreement=4)
+    book, _ = _run(_hits(4, number=0) | _hits(8, number=2, wrong=DOUBLED, prefix="odd"), min_agreement=4)
     assert book.lattices[0].bravais == "tP"
     assert {r.outcome for r in book.results.values()} == {"integrated"}
 
@@ -246,7 +248,7 @@ def test_frames_that_never_agree_are_processed_with_settings_in_turn():
 
 @pytest.mark.parametrize(("n_hits", "n_determined"), [(1, 0), (2, 1), (3, 1)])
 def test_few_hits_are_enough_when_they_agree_but_never_one(n_hits, n_determined):
-    book, _ = _run(_hits(n_hits, rung=0) | _blanks(5))
+    book, _ = _run(_hits(n_hits, number=0) | _blanks(5))
     assert len(book.lattices) == n_determined
     assert [r.outcome for r in book.results.values()].count("integrated") == n_hits
 
@@ -284,7 +286,7 @@ def test_a_worker_that_dies_costs_its_frame_only():
 
     frames = [FrameRef(f"/data/{name}.cbf") for name in crystals.frames]
     book = Book()
-    Coordinator(frames, lambda frame: frame.path[6:-4], Threads(work, 2, 0), book, (LADDER[2],)).run()
+    Coordinator(frames, lambda frame: frame.path[6:-4], Threads(work, 2, 0), book, (TRIED[2],)).run()
     outcomes = {frame.path[-7:-4]: r.outcome for frame, r in book.results.items()}
     assert outcomes.pop("003") == "crashed"
     assert set(outcomes.values()) == {"integrated"}
@@ -294,7 +296,7 @@ def test_a_worker_that_dies_costs_its_frame_only():
 @pytest.mark.parametrize("seed", range(20))
 def test_a_run_killed_at_any_moment_and_resumed_is_as_if_nothing_had_happened(seed):
     crystals = (
-        _hits(25, rung=1)
+        _hits(25, number=1)
         | _blanks(30)
         | _hits(9, CUBIC, prefix="other")
         | _hits(3, (31, 44, 57, 90, 90, 90), 3, prefix="bad")
@@ -388,11 +390,12 @@ def test_frames_that_come_again_are_recorded_once(seed, newest_first):
     book, engine = Book(), Crystals(crystals)
     feed = Beam(batches, moved=frames[::5], gone=frames[1::7])
     rules = DeterminationRules(
-        ladder=LADDER, with_lattice=lambda label, cell, group: Settings(label, " ".join(map(str, cell)))
+        settings_to_try=TRIED,
+        with_lattice=lambda label, cell, group: Settings(label, " ".join(map(str, cell))),
     )
     words = {"feed": feed, "newest_first": newest_first}
     pool = Threads(engine.work, 2, seed)
-    Coordinator([], lambda frame: frame.path[6:-4], pool, book, tuple(LADDER), rules, **words).run()
+    Coordinator([], lambda frame: frame.path[6:-4], pool, book, tuple(TRIED), rules, **words).run()
     assert len(book.results) == len(crystals)
     assert feed.n_brought == len(crystals) + len(frames[::5])
     assert [r.outcome for r in book.results.values()].count("failed_triage") == 50
@@ -404,14 +407,15 @@ def test_frames_that_arrive_while_the_run_goes_on_are_processed_once(seed, newes
     crystals = _hits(20) | _blanks(50) | _hits(4, CUBIC, prefix="other")
     book, engine, feed = Book(), Crystals(crystals), Beam(_batches(crystals, seed))
     rules = DeterminationRules(
-        ladder=LADDER, with_lattice=lambda label, cell, group: Settings(label, " ".join(map(str, cell)))
+        settings_to_try=TRIED,
+        with_lattice=lambda label, cell, group: Settings(label, " ".join(map(str, cell))),
     )
     Coordinator(
         [],
         lambda frame: frame.path[6:-4],
         Threads(engine.work, 2, seed),
         book,
-        tuple(LADDER),
+        tuple(TRIED),
         rules,
         feed=feed,
         newest_first=newest_first,
@@ -424,12 +428,12 @@ def test_frames_that_arrive_while_the_run_goes_on_are_processed_once(seed, newes
 
 
 def test_newest_hits_come_first_when_more_arrives_than_can_be_processed():
-    crystals = _hits(30, rung=0)
+    crystals = _hits(30, number=0)
     engine, book = Crystals(crystals), Book()
     frames = [FrameRef(f"/data/{name}.cbf") for name in crystals]
     feed = Beam([frames[:10], frames[10:20], frames[20:]])
     Coordinator(
-        [], lambda frame: frame.path[6:-4], Threads(engine.work, 1, 0), book, (LADDER[0],), feed=feed, newest_first=True
+        [], lambda frame: frame.path[6:-4], Threads(engine.work, 1, 0), book, (TRIED[0],), feed=feed, newest_first=True
     ).run()
     processed = [name for kind, name in engine.asked if kind == "process"]
     assert len(processed) == 30

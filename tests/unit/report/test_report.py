@@ -12,9 +12,9 @@ from made_up_run import finished_run
 
 from iota.analysis.drift import drifts
 from iota.analysis.facts import run_facts
-from iota.analysis.intensities.enough import FramesNeeded
+from iota.analysis.intensities.frames_needed import FramesNeeded
+from iota.analysis.intensities.merge_record import MergeRecord
 from iota.analysis.intensities.merged import Shell
-from iota.analysis.intensities.merging import Merging
 from iota.analysis.summary import Summary, summary_of
 from iota.analysis.table.table import RunTable
 from iota.causes import Cause
@@ -108,11 +108,11 @@ def test_terminal_and_report_say_the_same_of_a_merging(tmp_path):
                   multiplicity=13.7, cc_half=0.987)  # fmt: skip
     needed = [FramesNeeded(completeness=0.95, n_frames=2100.2, interval=(2000.4, None)),
               FramesNeeded(completeness=0.99, n_frames=None, interval=(None, None))]  # fmt: skip
-    merging = Merging(run="", engine="dials", started=1.0, versions={}, space_group="P 6",
-                      unit_cell=(79, 79, 38, 90, 90, 120), d_min_A=2.0, n_lattices=1003,
-                      left_out={"with another unit cell": 2},
-                      ambiguities=["k,h,-l"], reindexed={"h,k,l": 1002, "k,h,-l": 1}, n_unclear=4, shells=[shell],
-                      overall=shell, frames_needed=needed, remarks=["A remark."])  # fmt: skip
+    merging = MergeRecord(run="", engine="dials", started=1.0, versions={}, space_group="P 6",
+                          unit_cell=(79, 79, 38, 90, 90, 120), d_min_A=2.0, n_lattices=1003,
+                          left_out={"with another unit cell": 2},
+                          ambiguities=["k,h,-l"], reindexed={"h,k,l": 1002, "k,h,-l": 1}, n_unclear=4, shells=[shell],
+                          overall=shell, frames_needed=needed, remarks=["A remark."])  # fmt: skip
     folder = made_run(tmp_path, [hit(0)])
     (folder.path / "merge" / "001").mkdir(parents=True)
     (folder.path / "merge" / "001" / "merge.json").write_bytes(msgspec.json.encode(merging))
@@ -140,8 +140,15 @@ def test_the_methods_paragraph_says_where_the_unit_cell_is_from(tmp_path):
     determined = DeterminedLattice(1, cell, "P 4 2 2", "tP", cell, agreeing=("a", "b"), n_scouted=3)
     unread = blank(3)
     unread.outcome = "failed_import"
-    folder = made_run(tmp_path, [hit(0), hit(1), blank(2), unread])
+    hits = [hit(0), hit(1)]
+    for result in hits:
+        result.settings = "given lattice; area 3, height 5"  # as a grid search writes them
+    folder = made_run(tmp_path, [*hits, blank(2), unread])
+    assert "Indexing was performed without prior knowledge of the unit cell." in _report(folder)[1]
+    target = folder.target.read_text()
+    folder.write_text(folder.target, target + "indexing.known_symmetry.unit_cell = 79.2 79.2 38.1 90 90 90\n")
     assert "The images were indexed using the known unit cell and space group." in _report(folder)[1]
+    folder.write_text(folder.target, target)
     folder.determined.write_bytes(msgspec.json.encode(Determination([determined])))
     _, text = _report(folder)
     for sentence in (

@@ -125,7 +125,7 @@ def test_a_record_of_a_frame_that_is_not_in_the_list_of_the_run_is_counted_every
 
 
 def test_a_table_notices_that_its_ledger_was_damaged_in_its_place(run, monkeypatch):
-    monkeypatch.setattr("iota.analysis.table.table.LEAST_SAVED", 1)
+    monkeypatch.setattr("iota.analysis.table.table.MIN_SAVED", 1)
     table = RunTable(run)
     table.update()
     assert table.save()

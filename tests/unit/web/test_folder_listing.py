@@ -32,7 +32,7 @@ def test_folders_come_first_and_what_cannot_be_looked_at_is_left_out(folder):
 
 
 def test_of_many_names_only_those_that_are_shown_are_looked_at(folder, monkeypatch):
-    monkeypatch.setattr(folder_listing, "MOST_ENTRIES", 3)
+    monkeypatch.setattr(folder_listing, "MAX_ENTRIES", 3)
     looked_at = []
     entry = folder_listing._entry
     monkeypatch.setattr(folder_listing, "_entry", lambda item: looked_at.append(item.name) or entry(item))
@@ -40,7 +40,7 @@ def test_of_many_names_only_those_that_are_shown_are_looked_at(folder, monkeypat
     assert [entry.name for entry in listing.entries] == looked_at == ["sub", ".git", "A.cbf"]
     assert listing.n_left_out == 4
     with pytest.raises(OverLimitError, match="6 names"):
-        list_folder(ListFolder(str(folder), most_names=6))
+        list_folder(ListFolder(str(folder), max_names=6))
 
 
 def test_a_folder_that_cannot_be_listed_is_a_sentence(folder):

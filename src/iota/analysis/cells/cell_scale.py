@@ -16,8 +16,8 @@ import numpy.typing as npt
 from iota.crystallography.cells import Cell
 from iota.crystallography.nearness import SCALED, are_near
 
-_LEAST_LATTICES = 3
-_LEAST = 0.005  # crystals of one form differ by less, and so do cells in publications
+_MIN_LATTICES = 3
+_MIN = 0.005  # crystals of one form differ by less, and so do cells in publications
 _SIGNIFICANT = 4.0  # standard errors of the factor
 _ALIKE = 0.2  # of the common factor's logarithm, by which single axes may differ from it...
 _ALIKE_ERRORS = 3.0  # ...or in standard errors
@@ -60,11 +60,11 @@ def cell_scale(cells: Floats, given: Cell, distance_mm: float | None) -> CellSca
     near = are_near(cells, wanted, SCALED)
     logs = np.log(cells[near, :3] / wanted[:3])
     n = len(logs)
-    if n < _LEAST_LATTICES:
+    if n < _MIN_LATTICES:
         return None
     middle = float(np.median(logs.mean(axis=1)))
     error = _standard_error(logs.mean(axis=1))
-    if abs(math.expm1(middle)) < _LEAST or abs(middle) < _SIGNIFICANT * error:
+    if abs(math.expm1(middle)) < _MIN or abs(middle) < _SIGNIFICANT * error:
         return None
     unlike = np.abs(np.median(logs, axis=0) - middle)
     errors = np.array([_standard_error(axis) for axis in logs.T])

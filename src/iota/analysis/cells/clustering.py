@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from iota.analysis.cells.density import Labels, density_clusters, linked
 from iota.analysis.cells.multiples import CellTree
-from iota.analysis.cells.shares import Z_95
+from iota.analysis.cells.proportions import Z_95
 from iota.crystallography.cells import Cell, cell_text, median_cell
 from iota.crystallography.lattices import cells_in_one_setting, niggli_cell
 from iota.crystallography.space_groups import point_group
@@ -22,10 +22,10 @@ from iota.crystallography.vonorms import absolute_positions, relative_positions,
 from iota.records import FrameRef, FrameResult
 
 _REACH = 0.03  # relative; cells of one crystal form are closer to their neighbours, and less spread, than this
-_MOST_RELATED = 10_000  # cells among which multiples are looked for
-_MOST_WITH_RELATIVES = 20  # clusters of which they are looked for
+_MAX_RELATED = 10_000  # cells among which multiples are looked for
+_MAX_WITH_RELATIVES = 20  # clusters of which they are looked for
 _SEED = 1057  # which cells are taken, when fewer are wanted, is the same each time
-_MOST_DESCRIBED = 5000  # cells of which median and spread are taken
+_MAX_DESCRIBED = 5000  # cells of which median and spread are taken
 _GROWTH = 1.1  # a growing collection is clustered again when it is so much larger
 
 Floats = npt.NDArray[np.float64]
@@ -126,7 +126,7 @@ def multiples_of_clusters(
     Returns:
         Indices of those cells, for each cluster that was examined.
     """
-    step = -(-len(labels) // _MOST_RELATED)
+    step = -(-len(labels) // _MAX_RELATED)
     if not clusters or step == 0:
         return []
     table = np.asarray(cells, dtype=np.float64).reshape(-1, 6)[::step]
@@ -134,7 +134,7 @@ def multiples_of_clusters(
     positions = relative_positions(vonorms(table, codes[::step], [space_group for _, space_group in symmetries]))
     tree = CellTree(positions)
     found = []
-    for label, cluster in enumerate(clusters[:_MOST_WITH_RELATIVES]):
+    for label, cluster in enumerate(clusters[:_MAX_WITH_RELATIVES]):
         cell = niggli_cell(cluster.unit_cell, cluster.space_group)
         spread = float(np.sqrt(positions[labels == label].var(axis=0).sum()))
         others = tree.multiples(cell, spread)
@@ -154,7 +154,7 @@ def _describe(cells: Floats, codes: Codes, symmetries: Symmetries) -> Cluster:
     bravais = bravais_counts.most_common(1)[0][0]
     code = next(code for code, _ in common.most_common() if symmetries[code][0] == bravais)
     same = np.isin(codes, [k for k, (name, _) in enumerate(symmetries) if name == bravais])
-    alike = cells_in_one_setting(cells[same][:: 1 + np.count_nonzero(same) // _MOST_DESCRIBED], bravais)
+    alike = cells_in_one_setting(cells[same][:: 1 + np.count_nonzero(same) // _MAX_DESCRIBED], bravais)
     a, b, c, alpha, beta, gamma = alike.std(axis=0).tolist()
     return Cluster(
         n_lattices=len(cells),

@@ -18,16 +18,16 @@ from iota.analysis.cells.clustering import (
     label_cells,
     multiples_of_clusters,
 )
-from iota.analysis.cells.shares import Z_95, wilson_interval
+from iota.analysis.cells.proportions import Z_95, wilson_interval
 from iota.crystallography.cells import Cell, median_cell, volume_A3
 from iota.crystallography.lattices import cells_in_one_setting, niggli_cell
 from iota.crystallography.metric_symmetry import MEDIAN_DISTORTION_DEG, metric_symmetries
 from iota.crystallography.multiples import supercell_index
 from iota.crystallography.space_groups import point_group_order
 
-MOST_CELLS = 5000  # more than this many add nothing to a median
-_MOST_CANDIDATES = 5
-_LEAST_SHARE = 0.02  # of all lattices, for a candidate to be shown
+MAX_CELLS = 5000  # more than this many add nothing to a median
+_MAX_CANDIDATES = 5
+_MIN_FRACTION = 0.02  # of all lattices, for a candidate to be shown
 _RIVAL = 0.5  # a subcell wins with this many votes per vote for its supercell, as supercells also explain every spot
 
 Floats = npt.NDArray[np.float64]
@@ -79,7 +79,7 @@ class Consensus(msgspec.Struct, kw_only=True):
     """Lattices that are neither the consensus, nor multiples of it, nor a candidate."""
 
 
-def consensus(symmetries_: Symmetries, codes: Codes, cells: Floats, most_cells: int = MOST_CELLS) -> Consensus:
+def consensus(symmetries_: Symmetries, codes: Codes, cells: Floats, max_cells: int = MAX_CELLS) -> Consensus:
     """The largest cluster, and in it the most frequent Bravais type; a subcell takes precedence over its supercell.
 
     Between a cluster and its multiples, the one that accounts for most lattices, directly or through multiples, takes
@@ -89,16 +89,16 @@ def consensus(symmetries_: Symmetries, codes: Codes, cells: Floats, most_cells: 
         symmetries_: Bravais symbol and space group, by code.
         codes: symmetry of each lattice, `[n]`, n > 0.
         cells: cell of each lattice (A, degrees), `[n, 6]`.
-        most_cells: of more lattices than this, only every n-th is examined.
+        max_cells: of more lattices than this, only every n-th is examined.
     """
-    step = max(1, len(cells) // most_cells)
+    step = max(1, len(cells) // max_cells)
     sample, sample_codes = cells[::step], codes[::step]
     labels = label_cells(sample, sample_codes, symmetries_)
     clusters = describe_clusters(labels, sample, sample_codes, symmetries_, least=1)
     if not clusters:  # no two cells are alike
         labels = np.arange(len(sample), dtype=np.intp)
         clusters = describe_clusters(labels, sample, sample_codes, symmetries_, least=1)
-    clusters = clusters[: 2 * _MOST_CANDIDATES]
+    clusters = clusters[: 2 * _MAX_CANDIDATES]
     multiples = multiples_of_clusters(labels, sample, sample_codes, symmetries_, clusters)
     chosen = _best_supported(clusters, _chosen(clusters))
     members = np.flatnonzero(labels == chosen)
@@ -122,8 +122,8 @@ def consensus(symmetries_: Symmetries, codes: Codes, cells: Floats, most_cells: 
     others = _other_lattices(clusters, chosen, scale)
     candidates = [*_lower_symmetries(votes, sample, sample_codes, members, symmetries_, scale), *others.values()]
     candidates.sort(key=lambda candidate: -candidate.n_lattices)
-    least = max(1.0, _LEAST_SHARE * len(cells))
-    found.candidates = [x for x in candidates if x.n_lattices >= least][:_MOST_CANDIDATES]
+    least = max(1.0, _MIN_FRACTION * len(cells))
+    found.candidates = [x for x in candidates if x.n_lattices >= least][:_MAX_CANDIDATES]
     found.n_multiples = round(clusters[chosen].n_multiples * scale)
     unlike = ~np.isin(labels, [chosen, *(k for k, x in others.items() if x in found.candidates)])
     if found.n_multiples:

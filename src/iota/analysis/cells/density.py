@@ -11,24 +11,24 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.intp]  # cluster of each point, from 0; -1 for strays
 
-_MOST_POINTS = 10_000  # whose density is looked at; more say nothing new about large clusters
+_MAX_POINTS = 10_000  # whose density is looked at; more say nothing new about large clusters
 _SEED = 1057  # which points are taken, when there are more, is the same each time
-_MOST_NEIGHBOURS = 20
+_MAX_NEIGHBOURS = 20
 _PAIRS = 100  # fewer points are compared each with each
 _FEW = 30  # fewer points have no density worth the name
 _PROMINENCE = 4.5  # a peak is one when it stands out of the saddle by so many standard deviations of the density
 _FLOOR = 1e-5  # of distances, for points that coincide
-_LEAST_SPREAD = 1e-3  # of a cluster in any direction, when its strays are looked for
+_MIN_SPREAD = 1e-3  # of a cluster in any direction, when its strays are looked for
 _STRAY_P = 1e-6  # a member that is farther from the middle than this is probable is none
-_FEWEST_NEIGHBOURS = 4  # within reach, for a point that is no stray
+_MIN_NEIGHBOURS = 4  # within reach, for a point that is no stray
 _NEAR = 0.4  # of reach: within this, members of tight clusters have neighbours, and few points are linked
 _NEIGHBOUR_SPREAD = 3.0  # the same in wide clusters, in medians of these distances
 _DIMENSION = 6.0  # of the space of cells
-_LEAST_DIMENSION = 2.0  # of what surrounds a cluster, where too little is there to tell
+_MIN_DIMENSION = 2.0  # of what surrounds a cluster, where too little is there to tell
 _SURROUNDINGS = ((2, 3), (4, 1))  # radius, in those of the cluster, and the number of its points that are no evidence
 _SIGNIFICANT = 1e-3  # crowds expected by chance in all of the points; a cluster is less probable
 _OUTSIDE_CORE = 0.05  # fraction of a cluster outside of its core
-_WORTH_ANOTHER_LOOK = 0.5  # fraction of points without a cluster, below which a sample of them can find smaller ones
+_FEW_UNCLUSTERED = 0.5  # fraction of points without a cluster, below which a sample of them can find smaller ones
 _CORE = 0.7  # share of a cluster, the densest part, from which its spread is estimated first
 
 
@@ -77,12 +77,12 @@ def density_clusters(points: Floats, reach: float) -> Labels:
     n = len(points)
     if n < _FEW:
         return linked(points, _NEAR * reach)
-    if n <= _MOST_POINTS:
+    if n <= _MAX_POINTS:
         return _by_size(_peaks(points, reach)[0])
     from scipy.spatial import cKDTree
 
     sample = np.zeros(n, dtype=bool)
-    sample[np.random.default_rng(_SEED).choice(n, _MOST_POINTS, replace=False)] = True
+    sample[np.random.default_rng(_SEED).choice(n, _MAX_POINTS, replace=False)] = True
     labels = np.full(n, -1, dtype=np.intp)
     labels[sample], shapes = _peaks(points[sample], reach)
     clustered = labels >= 0
@@ -96,7 +96,7 @@ def density_clusters(points: Floats, reach: float) -> Labels:
             joining = others[wanted == label]
             labels[joining[shape.holds(points[joining])]] = label
     left = np.flatnonzero(labels < 0)
-    if 0 < len(left) < n * _WORTH_ANOTHER_LOOK:
+    if 0 < len(left) < n * _FEW_UNCLUSTERED:
         small = density_clusters(points[left], reach)
         labels[left] = np.where(small >= 0, small + labels.max() + 1, -1)
     return _by_size(labels)
@@ -107,11 +107,11 @@ def _peaks(points: Floats, reach: float) -> tuple[Labels, dict[int, _Shape]]:
     from scipy.spatial import cKDTree
 
     n = len(points)
-    k = int(np.clip(round(np.sqrt(n)), 5, _MOST_NEIGHBOURS))
+    k = int(np.clip(round(np.sqrt(n)), 5, _MAX_NEIGHBOURS))
     # neighbours beyond reach are not looked for: in sparse noise that is nearly all of the work
     distances, neighbours = cKDTree(points).query(points, k=k + 1, distance_upper_bound=reach)
     distances, neighbours = distances[:, 1:], neighbours[:, 1:]
-    crowded = np.isfinite(distances[:, _FEWEST_NEIGHBOURS - 1])
+    crowded = np.isfinite(distances[:, _MIN_NEIGHBOURS - 1])
     labels = np.full(n, -1, dtype=np.intp)
     if not crowded.any():
         return labels, {}
@@ -122,7 +122,7 @@ def _peaks(points: Floats, reach: float) -> tuple[Labels, dict[int, _Shape]]:
     labels[crowded] = _basins(np.maximum(joined, 0), joined >= 0, log_density, _PROMINENCE / np.sqrt(k))
     density = np.full(n, -np.inf)
     density[crowded] = log_density
-    return _distinct(points, labels, density, distances[:, _FEWEST_NEIGHBOURS - 1], reach)
+    return _distinct(points, labels, density, distances[:, _MIN_NEIGHBOURS - 1], reach)
 
 
 def _log_density(near: Floats) -> Floats:
@@ -176,7 +176,7 @@ def _chance(points: Floats, shape: _Shape) -> float:
     tails = []
     for factor, spent in _SURROUNDINGS:
         inside, near, far = (int(np.count_nonzero(squared <= shape.core * factor ** (2 * k))) for k in range(3))
-        growth = (far - near + factor**_LEAST_DIMENSION) / (near - inside + 1)
+        growth = (far - near + factor**_MIN_DIMENSION) / (near - inside + 1)
         probability = float(np.clip(1 / growth, factor**-_DIMENSION, 1 / factor))
         seen = inside - spent
         tails.append(float(bdtrc(seen - 1, near - spent, probability)) if seen > 0 else 1.0)
@@ -236,7 +236,7 @@ def _shape(members: Floats, log_density: Floats) -> _Shape | None:
     from scipy.special import chdtri  # scipy.stats, which has the same, takes 0.25 s to import
 
     n, d = members.shape
-    if n < _FEWEST_NEIGHBOURS:
+    if n < _MIN_NEIGHBOURS:
         return None
     kept = np.argsort(-log_density)[: max(min(n, 2 * d), int(_CORE * n))]
     limit, core = float(chdtri(d, _STRAY_P)), float(chdtri(d, _OUTSIDE_CORE))
@@ -244,11 +244,11 @@ def _shape(members: Floats, log_density: Floats) -> _Shape | None:
         covariance = np.cov(members[kept].T, bias=True)
         ball = np.eye(d) * np.trace(covariance) / (d - 1)  # seven coordinates, of which six are free
         weight = max(0.0, 1.0 - len(kept) / (2 * d))
-        covariance = (1 - weight) * covariance + weight * ball + np.eye(d) * _LEAST_SPREAD**2
+        covariance = (1 - weight) * covariance + weight * ball + np.eye(d) * _MIN_SPREAD**2
         to_unit = np.linalg.inv(np.linalg.cholesky(covariance)).T
         shape = _Shape(members[kept].mean(axis=0), to_unit, limit, core)
         kept = np.flatnonzero(shape.holds(members))
-        if len(kept) < _FEWEST_NEIGHBOURS:
+        if len(kept) < _MIN_NEIGHBOURS:
             return None
     return shape
 
@@ -268,7 +268,7 @@ def linked(points: Floats, threshold: float) -> Labels:
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
 
-    k = min(n, _MOST_NEIGHBOURS)
+    k = min(n, _MAX_NEIGHBOURS)
     distances, neighbours = cKDTree(points).query(points, k=k)
     near = distances <= threshold
     links = coo_matrix((np.ones(near.sum()), (np.nonzero(near)[0], neighbours[near])), shape=(n, n))

@@ -14,7 +14,7 @@ from iota.crystallography.cells import Cell, Floats, metric_tensors
 from iota.crystallography.multiples import hermite_matrices
 from iota.crystallography.vonorms import relative_positions, sorted_vonorms
 
-MOST_INDEX = 4
+MAX_INDEX = 4
 _TOLERANCE = (0.004, 0.03)  # relative; of relatives, the smallest and the largest
 _SPREADS = 2.0  # the same in spreads of the lattice: of 10,000 cells with normal errors five are farther
 _DECOYS = 4  # lattices unrelated to any cell, to estimate chance
@@ -28,7 +28,7 @@ def relatives(metric: Floats) -> Floats:
     Args:
         metric: metric tensor of its primitive cell (A^2), `[3, 3]`.
     """
-    larger = np.concatenate([np.array(hermite_matrices(index)) for index in range(2, MOST_INDEX + 1)])
+    larger = np.concatenate([np.array(hermite_matrices(index)) for index in range(2, MAX_INDEX + 1)])
     both = np.concatenate([larger.astype(np.float64), np.linalg.inv(larger).transpose(0, 2, 1)])
     positions = relative_positions(sorted_vonorms(both @ metric @ both.transpose(0, 2, 1)))
     _, first = np.unique(np.round(positions, 4), axis=0, return_index=True)

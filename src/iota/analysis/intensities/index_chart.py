@@ -20,7 +20,7 @@ from iota.crystallography.indices import (
     d_spacings_A,
     hkl_in_asymmetric_unit,
     packed_from_hkl,
-    places_of,
+    positions_of,
     possible_reflections,
     reciprocal_metric,
 )
@@ -31,7 +31,7 @@ from iota.runs.miller_counts import LatticeCounts, read_miller_counts
 AXES = ("h", "k", "l")
 BEYOND, ABSENT = -2, -1  # in a slice: outside the resolution; not allowed by the space group
 N_SHELLS = 10
-MOST_REFLECTIONS = 3_000_000  # possible ones that are looked at; large cells are shown to less resolution
+MAX_REFLECTIONS = 3_000_000  # possible ones that are looked at; large cells are shown to less resolution
 _OUTLIERS = 0.002  # share of reflections that may lie beyond the resolution of the chart
 
 
@@ -155,7 +155,7 @@ def _least_d(cell: Cell, group: Any) -> float:
     """Spacing to which there are as many possible reflections as are looked at (A)."""
     laue = int(group.build_derived_laue_group().order_p())
     primitive_volume = volume_A3(cell) / int(group.n_ltr())
-    return float((4.0 / 3.0 * np.pi * primitive_volume / laue / MOST_REFLECTIONS) ** (1.0 / 3.0))
+    return float((4.0 / 3.0 * np.pi * primitive_volume / laue / MAX_REFLECTIONS) ** (1.0 / 3.0))
 
 
 def _merged(
@@ -168,11 +168,11 @@ def _merged(
     return packed, np.bincount(places, weights=observations[allowed], minlength=len(packed)).astype(np.int64)
 
 
-def _looked_up(
+def _values_at(
     packed: npt.NDArray[np.int64], unique: npt.NDArray[np.int64], multiplicity: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
     """How often each was measured; 0 for those that never were."""
-    places = places_of(packed, unique)
+    places = positions_of(packed, unique)
     found = np.zeros(len(packed), np.int64)
     found[places >= 0] = multiplicity[places[places >= 0]]
     return found
@@ -194,7 +194,7 @@ def _slice(
     allowed = ~are_absent(hkl[places], group)
     values[places[~allowed]] = ABSENT
     shown = places[allowed]
-    values[shown] = _looked_up(packed_from_hkl(hkl_in_asymmetric_unit(hkl[shown], group)), unique, multiplicity)
+    values[shown] = _values_at(packed_from_hkl(hkl_in_asymmetric_unit(hkl[shown], group)), unique, multiplicity)
     steps_per_A = np.sqrt(np.diag(reciprocal_metric(cell)))
     return Slice(
         zero=AXES[zero],
@@ -211,7 +211,7 @@ def _shells(
 ) -> tuple[list[Shell], Shell]:
     """Shells of equal volume, and the overall shell."""
     possible, d_A = possible_reflections(cell, group, d_min)
-    observed = _looked_up(packed_from_hkl(possible), unique, multiplicity)
+    observed = _values_at(packed_from_hkl(possible), unique, multiplicity)
     number = shell_numbers(d_A, N_SHELLS, d_min)
     n_possible = np.bincount(number, minlength=N_SHELLS)
     n_measured = np.bincount(number[observed > 0], minlength=N_SHELLS)

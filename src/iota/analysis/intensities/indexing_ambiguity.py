@@ -20,45 +20,45 @@ Ints = npt.NDArray[np.integer[Any]]
 
 UNCLEAR = 1.0  # standard deviations: one in six or seven of those below is wrong, one in a hundred of the next
 _N_SHELLS = 10
-_MOST_PASSES = 20
+_MAX_PASSES = 20
 _LARGEST_R = 0.999
 
 
-class Settled(NamedTuple):
+class AssignedIndexing(NamedTuple):
     """The reindexing operator of each lattice, and how certain it is."""
 
-    way: npt.NDArray[np.int64]  # `[n_lattices]`
+    operator: npt.NDArray[np.int64]  # number among those possible, `[n_lattices]`
     clarity: Floats  # lead of the best correlation over the next, in its standard deviations, `[n_lattices]`
 
 
 def assign_indexing(
-    unique: Ints, lattice: Ints, intensity: Floats, d_A: Floats, known: Ints, most_passes: int = _MOST_PASSES
-) -> Settled:
-    """Find the ways of indexing that agree best; which of them is the first one is left as ``known`` has it.
+    unique: Ints, lattice: Ints, intensity: Floats, d_A: Floats, known: Ints, max_passes: int = _MAX_PASSES
+) -> AssignedIndexing:
+    """Find the reindexing operators that agree best; which of them is the first one is left as ``known`` has it.
 
     A lattice never is in the reference that it is compared with. Square roots of intensities are compared, relative to
     the mean of their resolution shell and lattice: partiality makes the largest intensities the most uncertain.
 
     Args:
-        unique: number of the unique reflection of each observation in each way, none below 0, `[n_ways, n]`.
+        unique: number of the unique reflection of each observation by each operator, none below 0, `[n_operators, n]`.
         lattice: number of the lattice of each observation, `[n]`.
         intensity: `[n]`.
         d_A: resolution of the unique reflections, `[n_unique]`.
-        known: way of each lattice, -1 where it is to be found, `[n_lattices]`; some have to be known.
-        most_passes: an end for data that are too poor to settle.
+        known: operator of each lattice, -1 where it is to be found, `[n_lattices]`; some have to be known.
+        max_passes: an end for data that are too poor to settle.
     """
     value = np.sqrt(np.maximum(_relative(unique[0], lattice, intensity, d_A, len(known)), 0.0))
-    way = np.asarray(known, dtype=np.int64)
-    clarity = np.zeros(len(way))
-    for _ in range(most_passes):
-        r, n_common = _correlations(unique, lattice, value, len(d_A), way)
+    operator = np.asarray(known, dtype=np.int64)
+    clarity = np.zeros(len(operator))
+    for _ in range(max_passes):
+        r, n_common = _correlations(unique, lattice, value, len(d_A), operator)
         best, next_best = np.sort(np.arctanh(np.clip(r, -_LARGEST_R, _LARGEST_R)), axis=0)[[-1, -2]]
         clarity = (best - next_best) * np.sqrt(np.maximum(n_common - 3, 0) / 2)  # Fisher's transformation
         found = r.argmax(axis=0)
-        if np.array_equal(found, way):
+        if np.array_equal(found, operator):
             break
-        way = found
-    return Settled(way, clarity)
+        operator = found
+    return AssignedIndexing(operator, clarity)
 
 
 def _relative(unique: Ints, lattice: Ints, intensity: Floats, d_A: Floats, n_lattices: int) -> Floats:
@@ -74,12 +74,15 @@ def _relative(unique: Ints, lattice: Ints, intensity: Floats, d_A: Floats, n_lat
 
 
 def _correlations(
-    unique: Ints, lattice: Ints, value: Floats, n_unique: int, way: Ints
+    unique: Ints, lattice: Ints, value: Floats, n_unique: int, operator: Ints
 ) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Correlation of each lattice with the mean of the others, `[n_ways, n_lattices]`, and the number used."""
-    n = len(way)
-    used = way[lattice] >= 0
-    own = unique[np.maximum(way[lattice], 0), np.arange(len(lattice))][used]
+    """Correlation of each lattice, by each operator, with the mean of the others, `[n_operators, n_lattices]`.
+
+    The second array is the smallest number of reflections in common, `[n_lattices]`.
+    """
+    n = len(operator)
+    used = operator[lattice] >= 0
+    own = unique[np.maximum(operator[lattice], 0), np.arange(len(lattice))][used]
     total, count = np.bincount(own, value[used], n_unique), np.bincount(own, minlength=n_unique)
     # what a lattice itself has put into the reference: its share of each reflection
     shares, place = np.unique(lattice[used].astype(np.int64) * n_unique + own, return_inverse=True)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-_LEAST = 1024
+_MIN = 1024
 
 
 class GrowingColumns:
@@ -32,7 +32,7 @@ class GrowingColumns:
 
     def reserve(self, n_rows: int) -> None:
         """Make room, growing by at least half."""
-        capacity = max(n_rows, _LEAST)
+        capacity = max(n_rows, _MIN)
         for name, old in self._arrays.items():
             if len(old) < n_rows:
                 new = np.empty(max(capacity, len(old) * 3 // 2), old.dtype)

@@ -14,7 +14,7 @@ _NUMBER = re.compile(  # but those of names of files, such as run_1_data_000002.
     r"(?<![A-Za-z\d_])(?<![A-Za-z_][-.])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?![\d_])"
 )
 _SEVERAL = re.compile(r"…(?: …)+")
-_MOST_REMEMBERED = 50_000  # causes with numbers may all differ
+_MAX_REMEMBERED = 50_000  # causes with numbers may all differ
 
 
 def without_numbers(text: str) -> str:
@@ -61,7 +61,7 @@ class Reasons:
         return found
 
     def _new(self, cause: Cause, record: FrameResult, key: tuple[object, ...]) -> int:
-        if len(self._seen) >= _MOST_REMEMBERED:
+        if len(self._seen) >= _MAX_REMEMBERED:
             self._seen.clear()
         word = cause.counted(record.values, without_numbers)
         code = self._codes.get(word)

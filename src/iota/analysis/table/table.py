@@ -25,7 +25,7 @@ from iota.runs.seen import frame_digests
 
 _CHUNK_BYTES = 1 << 19  # decoded in some 10 ms, in which nothing else runs in this process
 _SEARCHED_ROWS = 2000  # at a time, for the same reason
-LEAST_SAVED = 50_000  # rows; fewer are read again in 0.3 s
+MIN_SAVED = 50_000  # rows; fewer are read again in 0.3 s
 
 
 class RunTable:
@@ -63,7 +63,7 @@ class RunTable:
         path = self.folder.ledger
         try:
             with path.open("rb") as file:
-                self._look_at(file)
+                self._check_ledger(file)
                 while not self.is_complete:
                     self.is_complete = not self._read_piece(file)
                     if deadline is not None and time.monotonic() > deadline:
@@ -76,7 +76,7 @@ class RunTable:
             raise RunFolderError(f"{path} cannot be read: {error.strerror}.") from error
         return self.n_rows - before
 
-    def _look_at(self, file: BinaryIO) -> None:
+    def _check_ledger(self, file: BinaryIO) -> None:
         """Check whether the ledger has grown, and whether it is still the one that was read."""
         found = os.fstat(file.fileno())
         seen = (found.st_ino, found.st_size, found.st_mtime_ns)
@@ -112,7 +112,7 @@ class RunTable:
             Whether they were written; False too where the folder cannot be written.
         """
         n_new = self.n_rows - self._n_saved
-        if n_new < max(LEAST_SAVED, self._n_saved // 4):
+        if n_new < max(MIN_SAVED, self._n_saved // 4):
             return False
         try:
             with self.folder.ledger.open("rb") as file:

@@ -19,9 +19,9 @@ from iota.analysis.table.columns import NO_CODE, OTHER_CODE
 from iota.analysis.table.growing import Array, GrowingColumns
 from iota.analysis.table.reasons import Kind, Reasons
 from iota.analysis.table.rows import FRAME_DTYPES, LATTICE_DTYPES, Rows
+from iota.atomic_files import atomic_file
 from iota.records import OUTCOMES
 from iota.runs.ledger import LedgerReader, checksum_of
-from iota.whole_files import whole_file
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def save(folder: Path, ledger: BinaryIO, cached: Cached) -> bool:
     arrays |= {f"lattices.{name}": rows.lattices.view(name) for name in LATTICE_DTYPES}
     arrays["head"] = np.frombuffer(msgspec.json.encode(head), dtype=np.uint8)
     try:
-        with whole_file(folder / NAME) as part:
+        with atomic_file(folder / NAME) as part:
             np.savez(part, **arrays)
     except OSError as error:
         logger.debug("no columns are kept in %s: %s", folder, error)

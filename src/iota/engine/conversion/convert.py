@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from dials.array_family import flex
 
+from iota.atomic_files import atomic_file
 from iota.engine.backend import parameters as backend
 from iota.engine.backend.frame_log import frame_log
 from iota.engine.conversion.tasks import Conversion, SquareMode
@@ -19,7 +20,6 @@ from iota.engine.images.image import import_frame, load_reference_geometry
 from iota.engine.images.masks import load_mask
 from iota.engine.images.reading import ImportFailedError
 from iota.records import FrameRef
-from iota.whole_files import whole_file
 
 _MASKED = -2  # what a masked or added pixel holds; below the trusted range
 
@@ -44,7 +44,7 @@ def convert(conversion: Conversion, frame: FrameRef, path: Path) -> str:
         return f"The detector has {len(experiment.detector)} panels; a pickle holds one."
     image = _image(experiment, params.spotfinder.lookup.mask, conversion)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as part, part.open("wb") as file:
+    with atomic_file(path) as part, part.open("wb") as file:
         pickle.dump(image, file, protocol=2)  # the protocol that dxtbx and older programs know
     return ""
 

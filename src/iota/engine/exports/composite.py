@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from iota.atomic_files import atomic_file
 from iota.engine.backend.installation import prepare
-from iota.whole_files import whole_file
 
 prepare()
 
 from dials.array_family import flex  # noqa: E402
 from dxtbx.model import ExperimentList  # noqa: E402
 
-_MOST_REFLECTIONS = 1_000_000  # in a file, whatever its lattices: they are 0.3 GB, and twice that while it is written
+_MAX_REFLECTIONS = 1_000_000  # in a file, whatever its lattices: they are 0.3 GB, and twice that while it is written
 
 
 class Composite:
@@ -55,7 +55,7 @@ class Composite:
         self._experiments.append(experiment)
         self._tables.append(table)
         self._n_reflections += len(table)
-        if len(self._experiments) == self._most or self._n_reflections >= _MOST_REFLECTIONS:
+        if len(self._experiments) == self._most or self._n_reflections >= _MAX_REFLECTIONS:
             self.flush()
 
     def flush(self) -> None:
@@ -63,9 +63,9 @@ class Composite:
         if not self._tables:
             return
         path = self._folder / f"integrated_{len(self.written) + 1:03d}.expt"
-        with whole_file(path.with_suffix(".refl")) as part:  # first: an .expt that is there has its reflections
+        with atomic_file(path.with_suffix(".refl")) as part:  # first: an .expt that is there has its reflections
             flex.reflection_table.concat(self._tables).as_file(str(part))
-        with whole_file(path) as part:
+        with atomic_file(path) as part:
             self._experiments.as_file(str(part))
         self.written.append((path, len(self._tables)))
         self._experiments, self._tables, self._n_reflections = ExperimentList(), [], 0

@@ -21,7 +21,7 @@ from iota.records import FrameRef
 _BANDWIDTH = 1e-8  # what CrystFEL takes for one that is not known; 0 is no spectrum for it
 _INDEXED_BY = "debug"  # CrystFEL complains of each image with a word it does not know; this is no indexer of its own
 _PEAK = f"{0:10.2f}"  # the highest pixel of a reflection: DIALS does not keep it
-_RADIUS_SHARE = 98  # percentile of excitation errors that is the profile radius, as in CrystFEL's own refinement
+_RADIUS_PERCENTILE = 98  # percentile of excitation errors that is the profile radius, as in CrystFEL's own refinement
 
 
 class Header(NamedTuple):
@@ -164,7 +164,7 @@ def _profile_radius(table: Any, q: Floats, geometry: Geometry) -> float:
         return 0.0
     k = 1 / geometry.wavelength_A
     off = np.abs(np.linalg.norm(chosen + np.array([0, 0, k]), axis=1) - k)
-    return float(10 * np.percentile(off, _RADIUS_SHARE))
+    return float(10 * np.percentile(off, _RADIUS_PERCENTILE))
 
 
 def _reflections(table: Any, hkl: Ints, geometry: Geometry) -> Iterator[str]:

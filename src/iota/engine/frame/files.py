@@ -12,11 +12,11 @@ from typing import Any
 
 from dxtbx.model.experiment_list import ExperimentList
 
+from iota.atomic_files import UNFINISHED, atomic_file, write_atomically
 from iota.engine.backend import versions
 from iota.errors import RunFolderError
 from iota.records import Lattice
 from iota.runs.folder import cannot_write
-from iota.whole_files import UNFINISHED, whole_file, write_whole
 
 _ROOM_BYTES = 1_000_000  # about what one frame needs
 
@@ -48,7 +48,7 @@ class FrameFiles:
         try:
             new.replace(final)
         except OSError:  # another file system, or gone: shutil says which
-            with whole_file(final) as part:
+            with atomic_file(final) as part:
                 shutil.move(new, part)
 
     def check_room(self) -> None:
@@ -122,7 +122,7 @@ class FrameFiles:
         """Write the backend's log of this frame."""
         relative = f"logs/{self.name}.log"
         try:
-            write_whole(self._path(relative), text)
+            write_atomically(self._path(relative), text)
         except OSError as error:
             raise RunFolderError(cannot_write(self._path(relative), error)) from error
         return relative

@@ -17,7 +17,7 @@ from iota.engine.backend import parameters as backend
 from iota.engine.backend.sentences import why_stopped
 from iota.engine.frame.engine import Engine
 from iota.engine.frame.files import FrameFiles
-from iota.engine.frame.process_memory import is_want_of_memory
+from iota.engine.frame.process_memory import is_out_of_memory
 from iota.engine.images.image import import_frame, import_models, read_pixels
 from iota.engine.images.reading import ImportFailedError
 from iota.engine.spots.in_memory import forget_mask
@@ -97,7 +97,7 @@ class FrameWork:
         except FrameFailedError:
             raise
         except Exception as error:
-            if is_want_of_memory(error):
+            if is_out_of_memory(error):
                 raise MemoryError from error
             if isinstance(error, ImportFailedError):
                 raise FrameFailedError("failed_import", error.why) from error

@@ -21,7 +21,7 @@ from iota.engine.frame.grid import Grid, Point
 from iota.engine.stills.indexing import Indexed
 from iota.records import FrameResult, GridPoint, Lattice, Settings
 
-_LEAST_SHARE = 0.5  # a lattice that explains less than this share of what the best one does is left out
+_MIN_FRACTION = 0.5  # a lattice that explains less than this share of what the best one does is left out
 
 
 class _Candidate:
@@ -172,7 +172,7 @@ class GridSearch:
     def _ranked(self, candidates: Any) -> list[_Candidate]:
         """Candidates ordered by the criterion, each lattice once, with its largest number of spots."""
         most = max((candidate.indexed.n_indexed for candidate in candidates), default=0)
-        fit = [c for c in candidates if c.indexed.n_indexed >= _LEAST_SHARE * most]
+        fit = [c for c in candidates if c.indexed.n_indexed >= _MIN_FRACTION * most]
         return list(_each_once(sorted(fit, key=self._rank)))
 
     def _rank(self, candidate: _Candidate) -> tuple[float, ...]:

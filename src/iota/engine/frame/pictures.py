@@ -20,7 +20,7 @@ from iota.records import Lattice
 
 logger = logging.getLogger("dials.iota.pictures")  # so that it is in the frame's own log
 
-_MOST_PIXELS = 1400  # of a side of the image as it is drawn
+_MAX_PIXELS = 1400  # of a side of the image as it is drawn
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # of lattices; told apart without colour vision (Okabe & Ito)
 _RINGS_A = (10.0, 6.0, 4.0, 3.0, 2.5, 2.0, 1.7, 1.5)
 
@@ -91,7 +91,7 @@ def _draw_image(axes: Any, imageset: Any, detector: Any) -> None:
     valid = np.concatenate([panel[panel >= 0].ravel()[::17] for panel in panels])
     brightest = max(1.0, 1.5 * float(np.percentile(valid, 99.7))) if valid.size else 1.0
     for panel, counts in zip(detector, panels, strict=True):
-        step = max(1, -(-max(counts.shape) // _MOST_PIXELS))
+        step = max(1, -(-max(counts.shape) // _MAX_PIXELS))
         slow, fast = (n - n % step for n in counts.shape)
         # the brightest pixel of each block, so that spots stay visible
         blocks = counts[:slow, :fast].reshape(slow // step, step, fast // step, step).max(axis=(1, 3))

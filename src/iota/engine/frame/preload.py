@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import sys
 from importlib import import_module
 from types import TracebackType
 
-from iota.engine.backend.later import imported_later
+from iota.engine.backend.lazy_modules import lazily_imported
 
 _MODULES = (
     "iota.engine.frame.frame",
     "iota.engine.frame.grid_search",
-    "iota.engine.backend.ladder",
+    "iota.engine.backend.indexing_settings",
     "iota.engine.preparation.preparation",
     "iota.engine.frame.questions",
     # what DIALS imports when it first does something
@@ -27,7 +26,7 @@ _MODULES = (
 
 # what is missing or broken is told by who needs it, in a process that can say so; this one would end without a word
 # of viewers and of comparing reflection tables; both take a second together, half of all
-with imported_later("sklearn.cluster", "pandas"):
+with lazily_imported("sklearn.cluster", "pandas"):
     for _name in _MODULES:
         with contextlib.suppress(Exception):
             import_module(_name)
@@ -36,9 +35,6 @@ with contextlib.suppress(Exception):
     from iota.engine.spots.strong_pixels import warm_up  # compiled code, 0.1 s
 
     warm_up()
-
-gc.collect()
-gc.freeze()  # a collection in a forked process would otherwise write to, and so copy, what all of them share
 
 
 def _without_coordinator(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from iota.causes import Cause, Why, why
 
-_KEPT_SHARE = 0.25  # of what a frame may take: more than this is not kept from frame to frame
+_KEPT_FRACTION = 0.25  # of what a frame may take: more than this is not kept from frame to frame
 _BUFFERS_BYTES = 500_000_000  # what a process loads and keeps for any frame: libraries, one image of 16 megapixels
 _STATM, _STATUS = Path("/proc/self/statm"), Path("/proc/self/status")
 _PAGE_BYTES = resource.getpagesize()
@@ -57,13 +57,13 @@ class ProcessMemory:
         """Whether this process should be replaced before the next frame."""
         if self._frame_bytes is None:
             return False
-        most = self._at_start.resident + _BUFFERS_BYTES + _KEPT_SHARE * self._frame_bytes
+        most = self._at_start.resident + _BUFFERS_BYTES + _KEPT_FRACTION * self._frame_bytes
         if _held_now().resident > most:
             _give_back()
         return self._is_spoilt or _held_now().resident > most
 
 
-def is_want_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception, or one that led to it, was raised because an allocation failed."""
     return any(isinstance(one, MemoryError) or "bad_alloc" in str(one) for one in _led_to(error))
 

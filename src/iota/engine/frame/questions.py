@@ -78,5 +78,5 @@ def given_lattice(target: str) -> tuple[bool, str | None]:
 
 def settings_to_try(target: str) -> list[Settings]:
     """Settings to try in turn on a crystal of unknown cell."""
-    answer: list[Settings] = _answers().ladder(target)
+    answer: list[Settings] = _answers().settings_to_try(target)
     return answer

@@ -14,7 +14,7 @@ from dials.algorithms.spot_finding.per_image_analysis import stats_for_reflectio
 from iota.causes import Cause, Outcome, Values, Why
 from iota.crystallography.cells import Cell
 from iota.crystallography.space_groups import bravais_symbol
-from iota.engine.backend import ladder
+from iota.engine.backend.indexing_settings import lattice_is_given, settings_to_try
 from iota.engine.backend.remarks import collect_remarks
 from iota.engine.frame.engine import Engine
 from iota.engine.frame.frame import Failure, FrameFailedError, FrameWork
@@ -144,4 +144,4 @@ def _describe_lattice(report: ImageReport, found: Indexed) -> None:
 
 def settings_for(target: str) -> Sequence[Settings]:
     """Settings to try in turn: the given lattice only, or those for unknown crystals."""
-    return (Settings("given lattice"),) if ladder.lattice_is_given(target) else tuple(ladder.ladder(target))
+    return (Settings("given lattice"),) if lattice_is_given(target) else tuple(settings_to_try(target))

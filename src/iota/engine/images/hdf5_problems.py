@@ -11,7 +11,7 @@ from iota.hdf5 import h5py
 from iota.hdf5_filters import missing_filter, remedy
 from iota.inputs.hdf5.masters import data_groups, image_keys, linked_file, open_hdf5, text_of, why_data_file
 
-_MOST_LOOKED_AT = 2000  # data sets of one file
+_MAX_VISITED = 2000  # data sets of one file
 
 
 def why_hdf5(path: Path, *, is_pixels: bool, index: int = 0) -> Why | None:
@@ -41,12 +41,12 @@ def _opened(path: Path) -> Any:
 def _why_file(file: Any) -> Why | None:
     """Check the description of the experiment: filters of all datasets, links, and the groups that DIALS needs."""
     classes = set()
-    looked_at = 0
+    n_visited = 0
 
-    def look(name: str, found: Any) -> Why | Literal[False] | None:
-        nonlocal looked_at
-        looked_at += 1
-        if looked_at > _MOST_LOOKED_AT:
+    def visit(name: str, found: Any) -> Why | Literal[False] | None:
+        nonlocal n_visited
+        n_visited += 1
+        if n_visited > _MAX_VISITED:
             return False  # ends the visit
         classes.add(text_of(found.attrs.get("NX_class", "")))
         depends_on = found.attrs.get("depends_on")
@@ -58,7 +58,7 @@ def _why_file(file: Any) -> Why | None:
             return _why_filter(found)
         return next(filter(None, (_why_link(found, key) for key in found)), None)
 
-    problem = file.visititems(look)
+    problem = file.visititems(visit)
     if problem is not None:
         return problem or None
     for name, what in (("NXdetector", "detector"), ("NXbeam", "beam")):

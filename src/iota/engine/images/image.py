@@ -36,7 +36,7 @@ from iota.records import FrameRef
 
 FormatXTC.params_from_phil = staticmethod(read_locator)
 
-_LEAST_MM = 1.0  # no detector is this close to a sample
+_MIN_MM = 1.0  # no detector is this close to a sample
 _ONLY_DETECTOR = (
     "Only the detector of the CrystFEL geometry is used for these images; its masks and bad regions apply to HDF5"
     " files. image_import.mask masks pixels in any format."
@@ -163,7 +163,7 @@ def _check_models(imageset: Any) -> None:
     if not (math.isfinite(wavelength_A) and wavelength_A > 0):
         raise ImportFailedError(why(Cause.NO_WAVELENGTH, wavelength_A=wavelength_A))
     distances_mm = (panel.get_directed_distance() for panel in imageset.get_detector(0))
-    if not any(abs(mm) >= _LEAST_MM for mm in distances_mm):
+    if not any(abs(mm) >= _MIN_MM for mm in distances_mm):
         raise ImportFailedError(why(Cause.AT_THE_SAMPLE, distance_mm=0.0))
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from dials.array_family import flex
 
+from iota.atomic_files import atomic_file
 from iota.engine.backend.literal_pickles import NotAdmittedError, load
 from iota.errors import NotFoundError, UsageError
-from iota.whole_files import whole_file
 
 Mask = tuple[Any, ...]  # flex.bool for each panel, (slow, fast); True is looked at
 
-_MOST_BYTES = 400_000_000  # 18 Mpixel are 18 to 40 MB
+_MAX_BYTES = 400_000_000  # 18 Mpixel are 18 to 40 MB
 
 
 def load_mask(path: Path) -> Mask:
@@ -26,7 +26,7 @@ def load_mask(path: Path) -> Mask:
         UsageError: it cannot be read, or is something else than a mask; nothing in it is run.
     """
     try:
-        if path.stat().st_size > _MOST_BYTES:
+        if path.stat().st_size > _MAX_BYTES:
             raise UsageError(f"The mask {path} is larger than any mask is.")
         with path.open("rb") as file:
             found = load(file, encoding="latin1")
@@ -104,5 +104,5 @@ def write_mask(mask: Mask, path: Path) -> None:
     Raises:
         OSError: the file system refuses.
     """
-    with whole_file(path) as part, part.open("wb") as file:
+    with atomic_file(path) as part, part.open("wb") as file:
         pickle.dump(mask, file, protocol=pickle.HIGHEST_PROTOCOL)

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
 from iota.crystallography.cells import Cell, median_cell
-from iota.crystallography.indices import Ints, hkl_from_flex, hkl_from_packed, packed_from_hkl
+from iota.crystallography.index_counts import IndexCounts
+from iota.crystallography.indices import Ints, hkl_from_flex
 from iota.crystallography.nearness import ONE_SETTING, is_near
 from iota.engine.backend.dials_files import read_experiments, read_reflections
 from iota.engine.questions import CountedReflections, CountReflections
@@ -27,16 +27,15 @@ from iota.runs import RunFolder
 from iota.runs.ledger import LedgerReader
 from iota.runs.miller_counts import LatticeCounts, MillerCounts, read_miller_counts, write_miller_counts
 
-MOST_GROUPS = 12
-_MOST_CELLS = 5000  # of which a median is taken
+MAX_GROUPS = 12
+_MAX_CELLS = 5000  # of which a median is taken
 _PIECE_S = 1.0  # of counting, between two times of writing
-_BUFFER = 2_000_000  # indices that wait to be counted
 _LARGEST_INDEX = np.iinfo(np.int16).max  # that the file of counts can hold
 _SLICE_BYTES = 500_000  # of the ledger at a time, with reflections that are read in seconds
 
 
 class GroupCounts:
-    """Indices of lattices of one space group and nearly one cell: sorted ones with counts, and a buffer."""
+    """Indices of lattices of one space group and nearly one cell, with their counts."""
 
     def __init__(self, space_group: str, unit_cell: Cell) -> None:
         self.space_group = space_group
@@ -44,18 +43,15 @@ class GroupCounts:
         self.cells: list[Cell] = []
         self.n_lattices = 0
         self.n_reflections = 0
-        self._keys = np.zeros(0, np.int64)
-        self._counts = np.zeros(0, np.int64)
-        self._buffer: list[npt.NDArray[np.int64]] = []
-        self._n_buffered = 0
+        self._counts = IndexCounts()
 
     @classmethod
     def of(cls, known: LatticeCounts) -> GroupCounts:
         """Continue from earlier counts."""
         group = cls(known.space_group, known.unit_cell)
-        group.cells = [known.unit_cell] * min(known.n_lattices, _MOST_CELLS)
+        group.cells = [known.unit_cell] * min(known.n_lattices, _MAX_CELLS)
         group.n_lattices, group.n_reflections = known.n_lattices, known.n_reflections
-        group._keys, group._counts = packed_from_hkl(known.hkl), known.counts.astype(np.int64)
+        group._counts = IndexCounts.of(known.hkl, known.counts)
         return group
 
     def holds(self, lattice: Lattice) -> bool:
@@ -64,34 +60,22 @@ class GroupCounts:
 
     def add(self, lattice: Lattice, hkl: Ints) -> None:
         """Count the reflections of a lattice, `[n, 3]`."""
-        if len(self.cells) < _MOST_CELLS:
+        if len(self.cells) < _MAX_CELLS:
             self.cells.append(lattice.unit_cell)
         self.n_lattices += 1
         self.n_reflections += len(hkl)
-        self._buffer.append(packed_from_hkl(hkl))
-        self._n_buffered += len(hkl)
-        if self._n_buffered > _BUFFER:
-            self._empty_buffer()
-
-    def _empty_buffer(self) -> None:
-        if not self._buffer:
-            return
-        keys = np.concatenate([self._keys, *self._buffer])
-        weights = np.concatenate([self._counts, np.ones(self._n_buffered, np.int64)])
-        self._buffer, self._n_buffered = [], 0
-        self._keys, places = np.unique(keys, return_inverse=True)
-        self._counts = np.bincount(places, weights=weights, minlength=len(self._keys)).astype(np.int64)
+        self._counts.add(hkl)
 
     def found(self) -> LatticeCounts:
         """The counts so far."""
-        self._empty_buffer()
+        hkl, counts = self._counts.result()
         return LatticeCounts(
             space_group=self.space_group,
             unit_cell=median_cell(self.cells),
             n_lattices=self.n_lattices,
             n_reflections=self.n_reflections,
-            hkl=hkl_from_packed(self._keys).astype(np.int16),
-            counts=self._counts.astype(np.uint32),
+            hkl=hkl.astype(np.int16),
+            counts=counts.astype(np.uint32),
         )
 
 
@@ -181,7 +165,7 @@ class MillerCounter:
         for group in self.groups:
             if group.holds(lattice):
                 return group
-        if len(self.groups) >= MOST_GROUPS:
+        if len(self.groups) >= MAX_GROUPS:
             rarest = min(self.groups, key=lambda group: group.n_lattices)
             if rarest.n_lattices > 1:
                 return None

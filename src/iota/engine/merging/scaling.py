@@ -235,22 +235,22 @@ def changes_of_cosym(folder: Path) -> dict[int, npt.NDArray[np.int64]]:
     return found
 
 
-def write_reindexed(folder: Path, ways: Sequence[str]) -> None:
+def write_reindexed(folder: Path, operators: Sequence[str]) -> None:
     """Write ``reindexed.expt`` and ``.refl``: the lattices of ``combined``, each with its operator (``y,x,-z``)."""
     experiments = read_experiments(folder / "combined.expt")
     table = read_reflections(folder / "combined.refl")
     group = experiments[0].crystal.get_space_group()
     number = table["id"].as_numpy_array()
-    for way in set(ways) - {"x,y,z"}:
-        operation = sgtbx.change_of_basis_op(way)
-        for k in (k for k, other in enumerate(ways) if other == way):
+    for operator in set(operators) - {"x,y,z"}:
+        operation = sgtbx.change_of_basis_op(operator)
+        for k in (k for k, other in enumerate(operators) if other == operator):
             crystal = experiments[k].crystal
             crystal.set_space_group(sgtbx.space_group("P 1"))  # the cell may be only nearly of the lattice's symmetry
             crystal = crystal.change_basis(operation)
             crystal.set_space_group(group)
             crystal.set_unit_cell(group.average_unit_cell(crystal.get_unit_cell()))
             experiments[k].crystal = crystal
-        chosen = flex.bool(np.array([other == way for other in ways])[number])
+        chosen = flex.bool(np.array([other == operator for other in operators])[number])
         table["miller_index"].set_selected(chosen, operation.apply(table["miller_index"].select(chosen)))
     experiments.as_file(str(folder / "reindexed.expt"))
     table.as_file(str(folder / "reindexed.refl"))

@@ -14,7 +14,7 @@ _WINDOW_PX = 7  # counts are averaged over so many pixels each way
 _NEAR_BEAM_PX = 20  # the shadow begins within this distance of the direct beam
 _GAP_PX = 25  # a shadow goes on beyond a gap between modules that is narrower
 _MARGIN_PX = 2  # half-shadowed pixels at the edge
-_MOST = 0.2  # a shadow is smaller than this share of a panel
+_MAX = 0.2  # a shadow is smaller than this share of a panel
 
 
 def shadow(counts: npt.NDArray[np.float64], beam_px: Sequence[float], threshold: float) -> npt.NDArray[np.bool_]:
@@ -54,7 +54,7 @@ def shadow(counts: npt.NDArray[np.float64], beam_px: Sequence[float], threshold:
             break
         numbers |= reached
     result: npt.NDArray[np.bool_] = np.isin(regions, list(numbers)) if numbers else np.zeros_like(valid)
-    if np.count_nonzero(result) > _MOST * result.size:
+    if np.count_nonzero(result) > _MAX * result.size:
         raise UsageError(
             f"image_import.beamstop={threshold:g} is above the background: {100 * result.mean():.0f} % of the detector"
             " would be in shadow. Give fewer counts."

@@ -18,8 +18,8 @@ Floats = npt.NDArray[np.float64]
 
 _CELL = 8  # px; the background is even over a square so small
 _CELLS = 4  # to a side of a region, most of which hold no spot
-_LEAST_GOOD = 0.75  # of the pixels of a cell
-_LEAST_REGIONS = 20
+_MIN_GOOD = 0.75  # of the pixels of a cell
+_MIN_REGIONS = 20
 _BIASED = 1.01  # mean of a variance of 64 values, by its median
 _BEST = 0.1  # relative standard error up to which a slope is given
 _UNEVEN = 2.0  # by how much the spread of means must surpass that of counting statistics for a slope
@@ -62,7 +62,7 @@ def regions(counts: Floats, good: npt.NDArray[np.bool_]) -> tuple[Floats, Floats
     used = good[: n_rows * side, : n_columns * side].reshape(shape)
     value = np.where(used, counts[: n_rows * side, : n_columns * side].reshape(shape) - middle, 0.0)
     n = used.sum(axis=(2, 5))
-    is_full = n >= _LEAST_GOOD * _CELL * _CELL
+    is_full = n >= _MIN_GOOD * _CELL * _CELL
     divisor = np.maximum(n, 2)
     mean = value.sum(axis=(2, 5)) / divisor
     variance = ((value**2).sum(axis=(2, 5)) - divisor * mean**2) / (divisor - 1)
@@ -101,7 +101,7 @@ def gain_of(mean: Floats, variance: Floats) -> Gain | None:
         mean: of the counts in regions, `[n]`.
         variance: of the same, `[n]`.
     """
-    typical = float(np.median(variance)) if len(mean) >= _LEAST_REGIONS else 0.0
+    typical = float(np.median(variance)) if len(mean) >= _MIN_REGIONS else 0.0
     if typical <= 0:
         return None
     spread = 1.4826 * float(np.median(np.abs(mean - np.median(mean))))

@@ -19,7 +19,7 @@ from iota.engine.images.masks import Mask, check_shape, check_something_is_left,
 from iota.engine.images.reading import ImportFailedError
 from iota.engine.preparation.beamstop import shadow
 from iota.engine.preparation.gain import gain_of, regions
-from iota.engine.preparation.prepared import LOOKED_AT, Prepared
+from iota.engine.preparation.prepared import N_SAMPLE_FRAMES, Prepared
 from iota.errors import UsageError
 from iota.inputs.hdf5.masters import is_hdf5
 from iota.params import safe_text
@@ -37,7 +37,7 @@ def prepare(target: str, image_import: Any, frames: Sequence[FrameRef], run_fold
     Args:
         target: parameters of the backend.
         image_import: the scope of that name of IOTA's parameters.
-        frames: of the run, as :func:`iota.engine.preparation.prepared.looked_at` chooses them.
+        frames: of the run, as :func:`iota.engine.preparation.prepared.sample_frames` chooses them.
         run_folder: where the mask goes.
 
     Raises:
@@ -123,7 +123,7 @@ def _first_images(params: Any, frames: Sequence[FrameRef], links: Path, referenc
         except ImportFailedError:
             continue
         found.append(experiments[0])
-        if len(found) == LOOKED_AT:
+        if len(found) == N_SAMPLE_FRAMES:
             break
     return found
 

@@ -8,7 +8,7 @@ import msgspec
 
 from iota.records import FrameRef
 
-LOOKED_AT = 10  # images from which shadow and gain are found
+N_SAMPLE_FRAMES = 10  # images from which shadow and gain are found
 _TRIED = 50  # images to open before it is said that none can be read
 
 
@@ -20,7 +20,7 @@ class Prepared(msgspec.Struct, kw_only=True):
     remarks: list[str] = []  # for people
 
 
-def looked_at(frames: Sequence[FrameRef]) -> list[FrameRef]:
+def sample_frames(frames: Sequence[FrameRef]) -> list[FrameRef]:
     """Frames from which a run is prepared: spread evenly over it, then its first ones in case those are unreadable."""
-    spread = frames[:: max(1, len(frames) // LOOKED_AT)]
+    spread = frames[:: max(1, len(frames) // N_SAMPLE_FRAMES)]
     return list(dict.fromkeys([*spread, *frames[:_TRIED]]))[:_TRIED]

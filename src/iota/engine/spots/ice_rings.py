@@ -9,7 +9,7 @@ from scipy.stats import poisson
 # Strong powder lines of hexagonal ice (A) for a = 4.498, c = 7.338 A (Dowell & Rinfret, Nature (1960) 188, 1144)
 ICE_RINGS_A = (3.895, 3.669, 3.438, 2.668, 2.249, 2.068, 1.947, 1.916, 1.882, 1.719)
 _HALF_WIDTH = 0.006  # relative, in d
-_LEAST_SPOTS = 6
+_MIN_SPOTS = 6
 _CHANCE = 1e-6  # that so many spots are there without ice
 
 
@@ -28,7 +28,7 @@ def ice_rings_A(d_A: npt.NDArray[np.float64]) -> list[float]:
         others = [other for other in ICE_RINGS_A if other != ring]
         free = [x for x in nearby if all(abs(x / other - 1) > 2 * _HALF_WIDTH for other in others)]
         expected = float(np.mean([np.count_nonzero(_within(d_A, x)) for x in free])) if free else 0.0
-        if on_ring >= _LEAST_SPOTS and poisson.sf(on_ring - 1, expected + 0.5) < _CHANCE:
+        if on_ring >= _MIN_SPOTS and poisson.sf(on_ring - 1, expected + 0.5) < _CHANCE:
             found.append(ring)
     return found
 

@@ -22,16 +22,16 @@ from iota.crystallography.nearness import Tolerance, cell_differences, is_near
 from iota.engine.stills.still_refinement import Array
 
 _STEP = 0.35  # between directions, in cycles at the end of a vector and the highest resolution used
-_MOST_DIRECTIONS = 40_000
-_MOST_SPOTS = 120  # used for the search, those of lowest resolution
-_LEAST_SPOTS = 8
+_MAX_DIRECTIONS = 40_000
+_MAX_SPOTS = 120  # used for the search, those of lowest resolution
+_MIN_SPOTS = 8
 _LENGTH_STEP = 0.3  # between lengths, in cycles at the highest resolution used
 _PEAKS = 30  # kept for each length
 _APART = 0.05  # rad between peaks
-_LEAST_FITTED = 40  # spots in the first of the fits, each of which takes twice as many as the one before
+_MIN_FITTED = 40  # spots in the first of the fits, each of which takes twice as many as the one before
 _NEAR = 0.25  # cycles from an integer within which a spot takes part in the refinement of a vector
 _EXPLAINED = 0.15  # largest deviation of any index from an integer of a spot that a basis explains
-_MOST_TRIPLES = 2000
+_MAX_TRIPLES = 2000
 _WORTH_A_TRY = 0.6  # share of the spots of the best basis that another one must explain
 _LENGTH_SIGMA, _ANGLE_SIGMA_DEG = 0.007, 0.6  # by how much a crystal differs from the cell that is given for all
 _SPOT_EVIDENCE = -math.log((2 * _EXPLAINED) ** 3)  # that a spot is not explained by chance
@@ -80,7 +80,7 @@ def find_bases(search: CellSearch, q: Array, most: int) -> list[Array]:
     Returns:
         Direct basis vectors by rows (A), each `[3, 3]`, in the setting closest to the known cell; may be empty.
     """
-    if len(q) < _LEAST_SPOTS:
+    if len(q) < _MIN_SPOTS:
         return []
     q = q[np.argsort(np.einsum("ij,ij->i", q, q))]
     vectors: dict[float, Array] = {}
@@ -94,9 +94,9 @@ def find_bases(search: CellSearch, q: Array, most: int) -> list[Array]:
 
 def _vectors_of_length(length: float, tolerance: float, q: Array) -> Array:
     """Direct lattice vectors near a length, refined against the spots, `[m, 3]` (A), the best first."""
-    used = q[:_MOST_SPOTS]
+    used = q[:_MAX_SPOTS]
     q_max = float(np.linalg.norm(used[-1]))
-    step = max(_STEP / (length * q_max), math.sqrt(2 * math.pi / _MOST_DIRECTIONS))
+    step = max(_STEP / (length * q_max), math.sqrt(2 * math.pi / _MAX_DIRECTIONS))
     directions = _hemisphere(round(step, 4))
     phase = (2 * np.pi * length) * (directions @ used.T.astype(np.float32))
     stretch = min(tolerance, 0.03)
@@ -144,7 +144,7 @@ def _refine_vectors(vectors: Array, q: Array, together: bool = False) -> Array:
         q: reciprocal lattice points, those of low resolution first (1/A), `[n, 3]`.
         together: the vectors are a basis, and a spot counts only if it is near an integer with all of them.
     """
-    n = min(_LEAST_FITTED, len(q))
+    n = min(_MIN_FITTED, len(q))
     while True:
         used = q[:n]
         cycles = vectors @ used.T  # [m, n]
@@ -175,12 +175,12 @@ def _triples(search: CellSearch, vectors: Sequence[Array], q: Array) -> tuple[Ar
             for sign, cosine, angle in zip((sign_b, sign_c, sign_b * sign_c), (ab, ac, bc), angles, strict=True)
         ]
         i, j, k = np.nonzero(fits[0][:, :, None] & fits[1][:, None, :] & fits[2][None, :, :])
-        best = np.argsort(-explained[i, j, k], kind="stable")[:_MOST_TRIPLES]
+        best = np.argsort(-explained[i, j, k], kind="stable")[:_MAX_TRIPLES]
         i, j, k = i[best], j[best], k[best]
         bases = np.stack([vectors[0][i], sign_b * vectors[1][j], sign_c * vectors[2][k]], axis=1)
         found.append((bases, explained[i, j, k].astype(np.int64)))
     bases, counts = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    order = np.argsort(-counts, kind="stable")[:_MOST_TRIPLES]
+    order = np.argsort(-counts, kind="stable")[:_MAX_TRIPLES]
     bases = bases[order]
     # turning all three round keeps the angles and changes the hand
     hand = np.sign(np.linalg.det(bases) * np.linalg.det(search.basis)) if len(bases) else np.empty(0)

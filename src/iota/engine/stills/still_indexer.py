@@ -46,7 +46,7 @@ from iota.engine.stills.still_refinement import (
 logger = logging.getLogger("dials.iota")  # goes into the log of the frame, with the backend's own words
 
 _CANDIDATES = 5  # that are refined; the default of DIALS for stills
-_CLEAR_SHARE = 0.4  # of the spots: a lattice of the known cell that explains so many needs no comparison
+_CLEAR_FRACTION = 0.4  # of the spots: a lattice of the known cell that explains so many needs no comparison
 _CLEAR_SPOTS = 25  # and with fewer of them a lattice may fit by chance
 
 
@@ -157,7 +157,7 @@ class StillIndexer(StillsIndexerBasisVectorSearch):  # type: ignore[misc]  # DIA
             evidence = self._found.evidence(self._spacing_px)
             if best is None or evidence > best[0]:
                 best = evidence, found, symmetry
-            if self._found.n_indexed >= max(_CLEAR_SPOTS, _CLEAR_SHARE * n_left):
+            if self._found.n_indexed >= max(_CLEAR_SPOTS, _CLEAR_FRACTION * n_left):
                 break
         if best is None:
             raise error

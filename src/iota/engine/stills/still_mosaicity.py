@@ -22,7 +22,7 @@ from iota.engine.stills.still_refinement import Array
 _SOFTNESS = 10.0  # of the edges of the acceptance function; DIALS' choice
 _LARGEST_LOGARITHM = 100.0  # of a parameter; beyond it the model has diverged
 _EXPANSION = 1.4  # by which DIALS widens the fitted model, so that prediction finds what was observed
-_SPOTS_A_BIN, _LEAST_BINS, _MOST_BINS = 25, 3, 50
+_SPOTS_A_BIN, _MIN_BINS, _MAX_BINS = 25, 3, 50
 _N_VOLUME_TERMS = 100
 
 
@@ -65,7 +65,7 @@ def fit_mosaicity(
 
 def _envelope(d_A: Array, excursion_rad: Array) -> tuple[float, float]:
     """Straight line through the largest excursions in bins of equal size: slope (rad/A) and intercept (rad)."""
-    n_bins = min(max(_LEAST_BINS, len(d_A) // _SPOTS_A_BIN), _MOST_BINS)
+    n_bins = min(max(_MIN_BINS, len(d_A) // _SPOTS_A_BIN), _MAX_BINS)
     size = len(d_A) // n_bins
     if size == 0:
         raise SentenceError(why(Cause.TOO_FEW_FOR_MOSAICITY, n_spots=len(d_A)))

@@ -11,8 +11,8 @@ from rstbx.outlier_spots.fit_distribution import fit_cdf
 from iota.causes import Cause, why
 from iota.engine.backend.sentences import SentenceError
 
-_FITTED_SHARE = 0.4  # of the spots, the nearest ones, to which the distribution is fitted
-_LEAST_FITTED = 4
+_FITTED_FRACTION = 0.4  # of the spots, the nearest ones, to which the distribution is fitted
+_MIN_FITTED = 4
 _CURVE_MM = np.arange(500) / 500.0  # where the fitted curve is compared with the data
 
 
@@ -30,8 +30,8 @@ def inliers(residual_mm: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """
     distance = np.hypot(residual_mm[:, 0], residual_mm[:, 1])
     order = np.argsort(distance, kind="stable")
-    n_fitted = int(_FITTED_SHARE * len(distance))
-    if n_fitted < _LEAST_FITTED:
+    n_fitted = int(_FITTED_FRACTION * len(distance))
+    if n_fitted < _MIN_FITTED:
         raise SentenceError(why(Cause.TOO_FEW_FOR_OUTLIERS, n_spots=len(distance)))
     sorted_distance = flex.double(distance[order])
     cumulative = flex.double(np.arange(len(distance)) / len(distance))

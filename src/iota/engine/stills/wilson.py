@@ -11,7 +11,7 @@ from iota.crystallography.shells import shell_numbers
 # in s = 1/(2d) over the range used here; its own fall-off must not be counted as a B factor.
 _ATOMS = {"C": 5.0, "N": 1.4, "O": 1.5, "S": 0.03, "H": 8.0}
 _N_SHELLS = 12
-_LEAST_REFLECTIONS = 60
+_MIN_REFLECTIONS = 60
 
 
 def wilson_b_A2(d_A: npt.NDArray[np.float64], intensity: npt.NDArray[np.float64], d_max_A: float = 4.5) -> float | None:
@@ -31,7 +31,7 @@ def wilson_b_A2(d_A: npt.NDArray[np.float64], intensity: npt.NDArray[np.float64]
     used = (d_A > 0) & (d_A < d_max_A) & np.isfinite(intensity)
     d_used_A = d_A[used]
     s2 = 1.0 / (4.0 * d_used_A**2)
-    if len(s2) < _LEAST_REFLECTIONS or s2.max() < 1.0 / (4.0 * 4.0**2):
+    if len(s2) < _MIN_REFLECTIONS or s2.max() < 1.0 / (4.0 * 4.0**2):
         return None
     shell = shell_numbers(d_used_A, _N_SHELLS, float(d_used_A.min()), float(d_used_A.max()))
     count = np.bincount(shell, minlength=_N_SHELLS)

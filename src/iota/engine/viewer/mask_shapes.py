@@ -14,12 +14,12 @@ from dials.array_family import flex
 from dials.util import masking
 from dxtbx import flumpy
 
+from iota.atomic_files import write_atomically
 from iota.engine.images.masks import Mask, check_shape, joined, load_mask, write_mask
 from iota.engine.preparation.beamstop import shadow
 from iota.errors import UsageError
 from iota.image_answers import Rectangle
 from iota.params import safe_text
-from iota.whole_files import write_whole
 
 
 def mask_from_phil(phil: str, imageset: Any) -> Mask:
@@ -69,7 +69,7 @@ def save_mask(mask: Mask, phil: str, path: Path) -> Path:
     text = path.with_suffix(".phil")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(text, phil)  # first: a mask has its shapes beside it
+        write_atomically(text, phil)  # first: a mask has its shapes beside it
         write_mask(mask, path)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}. Choose another project folder.") from error

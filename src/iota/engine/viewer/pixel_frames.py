@@ -28,7 +28,7 @@ from iota.records import FrameRef
 
 logger = logging.getLogger(__name__)
 
-_MOST_BYTES = 500_000_000  # pixels of six frames of 18 megapixels
+_MAX_BYTES = 500_000_000  # pixels of six frames of 18 megapixels
 
 
 class OpenFrame:
@@ -124,7 +124,7 @@ class OpenFrames:
                     f"{Path(path).name} cannot be shown. {in_terminal(error.why, log.getvalue())}"
                 ) from error
         self._kept.move_to_end(key)
-        while len(self._kept) > 1 and sum(frame.n_bytes for frame in self._kept.values()) > _MOST_BYTES:
+        while len(self._kept) > 1 and sum(frame.n_bytes for frame in self._kept.values()) > _MAX_BYTES:
             self._kept.popitem(last=False)
         return self._kept[key]
 

@@ -27,7 +27,7 @@ from iota.errors import BackendError, RunFolderError, UsageError
 from iota.image_answers import LatticeMarks, Spots
 
 _SAME_SPOT_PX = 0.6  # a spot that was found again is nearer than this to where its run found it
-_MOST_STRONG = 1_000_000  # pixels; more is no threshold but noise
+_MAX_STRONG = 1_000_000  # pixels; more is no threshold but noise
 
 logger = logging.getLogger(__name__)
 
@@ -135,8 +135,8 @@ def strong_pixels(frame: OpenFrame, target: str, more: str = "") -> list[npt.NDA
     with _sentence_of_spot_finding(), _uncached(frame):
         own = finder.strong_pixels(frame.imageset, frame.raw)
         strong = _backends_strong_pixels(frame, params) if own is None else own
-    if sum(len(pixels) for pixels in strong) > _MOST_STRONG:
-        raise UsageError(f"More than {_MOST_STRONG:,} pixels are strong with these settings. Raise the thresholds.")
+    if sum(len(pixels) for pixels in strong) > _MAX_STRONG:
+        raise UsageError(f"More than {_MAX_STRONG:,} pixels are strong with these settings. Raise the thresholds.")
     return strong
 
 

@@ -27,9 +27,9 @@ from iota.processes.protocol import Tell, WithBytes  # noqa: E402
 
 _COUNT = struct.Struct("<I")
 _HALF = 8  # pixels around the one that is looked at: 17 x 17
-_MOST_TILES = 400  # in one answer
+_MAX_TILES = 400  # in one answer
 _BAD_AREA = 9  # masked pixels that touch; more are a gap or a shadow
-_MOST_RECTANGLES = 200_000
+_MAX_RECTANGLES = 200_000
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -82,7 +82,7 @@ class Pixels:
         """Tiles (panel, level, x, y), each with its length before it."""
         frame = self._frame(source)
         parts = []
-        for panel, level, x, y in tiles[:_MOST_TILES]:
+        for panel, level, x, y in tiles[:_MAX_TILES]:
             is_there = 0 <= panel < len(frame.pyramids) and 0 <= level < 16 and min(x, y) >= 0
             data = frame.pyramids[panel].tile(level, x, y) if is_there else b""
             parts += [_COUNT.pack(len(data)), data]
@@ -197,7 +197,7 @@ class Pixels:
 
 def _shown(mask: Any) -> MaskedPixels:
     rectangles = mask_shapes.masked_rectangles(mask)
-    if sum(map(len, rectangles)) > _MOST_RECTANGLES:
+    if sum(map(len, rectangles)) > _MAX_RECTANGLES:
         raise UsageError("The mask is made of so many single pixels that it cannot be shown.")
     return MaskedPixels(
         rectangles=rectangles,

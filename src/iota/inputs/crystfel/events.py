@@ -21,7 +21,7 @@ from iota.errors import InputError
 from iota.hdf5 import h5py
 from iota.inputs.crystfel.geometry import EVENT, CrystfelGeometry, GeometryPanel
 from iota.inputs.hdf5.foreign import AGIPD_RAW, is_raw_agipd
-from iota.inputs.hdf5.image_map import MOST_IMAGES, ImageMap, Stretch, read_map, too_many_text
+from iota.inputs.hdf5.image_map import MAX_IMAGES, ImageMap, Segment, read_map, too_many_text
 from iota.inputs.hdf5.masters import open_hdf5
 
 _EVENT = re.compile(r"^(?P<path>.+?)\s+(?P<groups>[^\s]*?)//(?P<indices>[0-9]+(?:/[0-9]+)*)?/?$")
@@ -119,7 +119,7 @@ def events_of(file: h5py.File, geometry: CrystfelGeometry) -> Events:
     if not blocks:
         raise InputError(f"it has no dataset {panel.data}, where {geometry.path} locates the images.")
     n_images = sum(math.prod(shape) for _, shape in blocks)
-    if n_images > MOST_IMAGES:
+    if n_images > MAX_IMAGES:
         raise InputError(too_many_text(n_images))
     return Events(blocks)
 
@@ -141,14 +141,14 @@ def read_event_map(path: str, geometry: CrystfelGeometry, *, written_only: bool 
         n_images = len(events_of(file, geometry))
         blocks = [(dataset.name, events_in(dataset, panel)) for _, dataset in event_datasets(file, panel)]
     maps = [_map_of(path, name, n, panel, written_only) for name, n in blocks]
-    stretches: list[Stretch] = []
+    segments: list[Segment] = []
     first = 0
     for found, (_, n) in zip(maps, blocks, strict=True):
-        stretches += (msgspec.structs.replace(stretch, first=stretch.first + first) for stretch in found.stretches)
+        segments += (msgspec.structs.replace(segment, first=segment.first + first) for segment in found.segments)
         first += n
     return ImageMap(
         n_images=n_images,
-        stretches=tuple(stretches),
+        segments=tuple(segments),
         targets=frozenset().union(*(found.targets for found in maps)),
         missing=tuple(dict.fromkeys(name for found in maps for name in found.missing)),
         is_certain=all(found.is_certain for found in maps),
@@ -163,7 +163,7 @@ def _map_of(path: str, dataset: str, n_events: int, panel: GeometryPanel, writte
         if found.n_images == n_events:
             return found
     where = os.path.realpath(path)
-    return ImageMap(n_images=n_events, stretches=(Stretch(0, n_events, file=where, dataset=dataset),))
+    return ImageMap(n_images=n_events, segments=(Segment(0, n_events, file=where, dataset=dataset),))
 
 
 def event_datasets(file: h5py.File, panel: GeometryPanel) -> Iterator[tuple[tuple[str, ...], h5py.Dataset]]:

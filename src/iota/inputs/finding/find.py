@@ -120,7 +120,7 @@ class _Search:
         if self._progress is not None:
             self._progress(n_frames)
 
-    def _look_at_name(self) -> None:
+    def _count_name(self) -> None:
         self._n_names += 1
         if self._most is not None and self._n_names > self._most:
             raise OverLimitError(f"{self._most:,} names or images")
@@ -194,7 +194,7 @@ class _Search:
     def _take_wildcard(self, text: str, path: str) -> Kind:
         matches = []
         for match in glob.iglob(path, recursive=True):
-            self._look_at_name()
+            self._count_name()
             matches.append(match)
         matches.sort(key=natural_key)
         if not matches:
@@ -204,7 +204,7 @@ class _Search:
         return "wildcard"
 
     def _take_folder(self, path: str) -> Kind:
-        walk = Walk(path, self._look_at_name)
+        walk = Walk(path, self._count_name)
         n_images = 0
         for n_images, image in enumerate(walk, start=1):  # noqa: B007 - the count outlives the loop
             self._add(image.path, image.resolved)
@@ -250,7 +250,7 @@ class _Search:
         folder = os.path.dirname(path)
         n_lines = 0
         for n_lines, written in enumerate(lists.read_lines(path), start=1):  # noqa: B007 - the count outlives the loop
-            self._look_at_name()
+            self._count_name()
             try:
                 line = self._events.numbered(written, folder)
             except InputError as error:

@@ -12,8 +12,8 @@ from iota.inputs.crystfel.events import read_event_map
 from iota.inputs.crystfel.geometry import CrystfelGeometry
 from iota.inputs.hdf5.foreign import Foreign, foreign_hdf5, imageless_hdf5
 from iota.inputs.hdf5.image_map import UNREADABLE, ImageMap, TooManyImagesError, read_map
+from iota.inputs.hdf5.image_owners import Flags, ImageOwners
 from iota.inputs.hdf5.masters import open_hdf5
-from iota.inputs.hdf5.taken import Taken, Which
 from iota.inputs.names.kinds import data_file_stem
 from iota.inputs.names.problem import Problem, problem_with
 from iota.records import FrameRef
@@ -30,7 +30,7 @@ class Container:
         self.named = named  # asked for by name, not found in a folder
         self.picked = picked  # images of it that came one by one, as path#N
         self.map: ImageMap | None = None
-        self.brings: Which | None = None  # which of its images are frames
+        self.brings: Flags | None = None  # which of its images are frames
         self.unreadable = False
         self.useless: Foreign | str | None = None  # why it brings nothing
 
@@ -111,7 +111,7 @@ def _settle(opened: list[Container]) -> Iterator[Problem]:
         for target in found.targets
         if target not in maps or path not in maps[target].targets  # two that point at each other are both kept
     }
-    taken = Taken()
+    owners = ImageOwners()
     told: set[str] = set()
     for container in opened:
         found = container.map
@@ -127,14 +127,14 @@ def _settle(opened: list[Container]) -> Iterator[Problem]:
             if container.named or not is_metadata_name(container.path):
                 yield problem_with(container.path, imageless_sentence(container.path))
         else:
-            container.brings, other = taken.claim(container.path, found, np.ones(found.n_images, np.bool_))
+            container.brings, other = owners.claim(container.path, found, np.ones(found.n_images, np.bool_))
             if other:
                 yield problem_with(container.path, taken_text(found.n_images, container.brings, other))
             if found.missing and container.brings.any():
                 yield problem_with(container.path, missing_text(found.missing))
 
 
-def taken_text(n_images: int, brings: Which, other: str) -> str:
+def taken_text(n_images: int, brings: Flags, other: str) -> str:
     """Describe which images of a master are also those of another one."""
     n_taken = n_images - int(np.count_nonzero(brings))
     if n_taken == n_images:

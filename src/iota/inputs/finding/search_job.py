@@ -15,10 +15,10 @@ from iota.processes.protocol import Tell
 from iota.processes.question import Question
 from iota.records import FrameRef
 
-_MOST_NAMES = 2_000_000  # or images, that one search looks at
-_MOST_SHOWN = 200  # first images of an input that are named
-_MOST_SHOWN_IN_ALL = 20_000
-_MOST_PROBLEMS = 20  # of an input
+_MAX_NAMES = 2_000_000  # or images, that one search looks at
+_MAX_SHOWN = 200  # first images of an input that are named
+_MAX_SHOWN_IN_ALL = 20_000
+_MAX_PROBLEMS = 20  # of an input
 
 
 class CountImages(msgspec.Struct, frozen=True):
@@ -26,7 +26,7 @@ class CountImages(msgspec.Struct, frozen=True):
 
     sources: list[str]
     geometry: str | None = None
-    most_names: int | None = _MOST_NAMES
+    max_names: int | None = _MAX_NAMES
 
 
 class ChooseImages(msgspec.Struct, frozen=True):
@@ -34,8 +34,8 @@ class ChooseImages(msgspec.Struct, frozen=True):
 
     sources: list[str]
     some: str
-    most_chosen: int
-    most_names: int | None = _MOST_NAMES
+    max_chosen: int
+    max_names: int | None = _MAX_NAMES
 
 
 class SourceCount(msgspec.Struct, frozen=True):
@@ -70,8 +70,8 @@ def count_images(question: CountImages, tell: Tell | None = None) -> Counted:
     Raises:
         OverLimitError: there are more names or images than may be looked at.
     """
-    found = find_frames(question.sources, geometry=question.geometry, progress=tell, most=question.most_names)
-    shown = max(1, min(_MOST_SHOWN, _MOST_SHOWN_IN_ALL // max(1, len(question.sources))))
+    found = find_frames(question.sources, geometry=question.geometry, progress=tell, most=question.max_names)
+    shown = max(1, min(_MAX_SHOWN, _MAX_SHOWN_IN_ALL // max(1, len(question.sources))))
     problems = _Problems(found.problems)
     counts, first = [], 0
     for source in found.sources:
@@ -85,7 +85,7 @@ def count_images(question: CountImages, tell: Tell | None = None) -> Counted:
                 source.n_frames,
                 len({frame.path for frame in frames}),
                 frames[:shown],
-                said[:_MOST_PROBLEMS],
+                said[:_MAX_PROBLEMS],
                 len(said),
             )
         )
@@ -115,10 +115,10 @@ def choose_images(question: ChooseImages, tell: Tell | None = None) -> Chosen:
         UsageError: the choice is not understood.
         OverLimitError: there are more names or images than may be looked at.
     """
-    choose([], question.some, question.most_chosen)  # a choice that is not understood is told before the search
-    found = find_frames(question.sources, progress=tell, most=question.most_names)
+    choose([], question.some, question.max_chosen)  # a choice that is not understood is told before the search
+    found = find_frames(question.sources, progress=tell, most=question.max_names)
     remarks = [problem.text for problem in found.problems[:5]]
-    frames = choose(found.frames, question.some, question.most_chosen)
+    frames = choose(found.frames, question.some, question.max_chosen)
     if not question.some and len(found.frames) > len(frames):
         remarks.append(f"Only the first {len(frames):,} of {len(found.frames):,} images are shown.")
     return Chosen(frames, remarks)

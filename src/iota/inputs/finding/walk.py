@@ -26,10 +26,10 @@ class Walk:
     from the directory entry, so a file costs no call of its own: 100,000 are listed in about a second.
     """
 
-    def __init__(self, folder: str, look_at_name: Callable[[], None] = lambda: None) -> None:
-        """Prepare; ``look_at_name`` is called for each entry of a folder, and ends the walk by raising."""
+    def __init__(self, folder: str, count_name: Callable[[], None] = lambda: None) -> None:
+        """Prepare; ``count_name`` is called for each entry of a folder, and ends the walk by raising."""
         self.folder = folder
-        self._look_at_name = look_at_name
+        self._count_name = count_name
         self.unreadable: list[tuple[str, str]] = []  # path, reason
         self.foreign: dict[tuple[str, Foreign], list[str]] = {}  # folder and format -> files that are not read
         self._been_in: set[tuple[int, int]] = set()  # device, inode
@@ -65,7 +65,7 @@ class Walk:
 
     def _matters(self, entry: os.DirEntry[str], folder: str) -> bool:
         """Whether the entry is a folder, an image, or a link to one, even if its target is missing."""
-        self._look_at_name()
+        self._count_name()
         if entry.name.startswith("."):
             return False
         if _is_folder(entry):

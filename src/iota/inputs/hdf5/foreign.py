@@ -14,7 +14,7 @@ from iota.hdf5 import h5py
 from iota.inputs.hdf5.masters import data_groups, image_keys, open_hdf5
 
 _WITH_GEOMETRY = "give a CrystFEL geometry with it: iota.run detector.geom FILE"
-_MOST_LOOKED_AT = 300  # groups and datasets of an unknown file
+_MAX_VISITED = 300  # groups and datasets of an unknown file
 _NO_IMAGE = re.compile(r"mask|flatfield|trimbit|countrate|gain|pedestal", re.IGNORECASE)  # as large, yet no images
 _SMALLEST_PX = 64  # along each side of what is taken for an image
 
@@ -233,7 +233,7 @@ def _image_arrays(group: h5py.Group) -> Iterator[str]:
     found: list[str] = []
     n_seen = 0
 
-    def look(name: str, item: h5py.Group | h5py.Dataset) -> bool | None:
+    def check(name: str, item: h5py.Group | h5py.Dataset) -> bool | None:
         nonlocal n_seen
         n_seen += 1
         if (
@@ -246,10 +246,10 @@ def _image_arrays(group: h5py.Group) -> Iterator[str]:
         ):
             found.append(str(item.name))
             return True
-        return True if n_seen > _MOST_LOOKED_AT else None
+        return True if n_seen > _MAX_VISITED else None
 
     visit: Callable[..., object] = group.visititems
-    visit(look)
+    visit(check)
     yield from found
 
 

@@ -25,13 +25,13 @@ from iota.inputs.hdf5.masters import (
     promised_images,
     why_data_file,
 )
-from iota.inputs.hdf5.stretches import ImageMap as ImageMap
-from iota.inputs.hdf5.stretches import Stretch as Stretch
-from iota.inputs.hdf5.stretches import TooDeepError, of_channel, shown
+from iota.inputs.hdf5.segments import ImageMap as ImageMap
+from iota.inputs.hdf5.segments import Segment as Segment
+from iota.inputs.hdf5.segments import TooDeepError, of_channel, shown
 from iota.inputs.hdf5.threshold import channel_of
 from iota.inputs.hdf5.virtual import Box, Rows, mappings, progressions
 
-MOST_IMAGES = 10_000_000  # of one file; more are not believed
+MAX_IMAGES = 10_000_000  # of one file; more are not believed
 _DEEPEST = 8  # links that lead to links
 
 
@@ -50,7 +50,7 @@ def read_map(path: str, *, dataset: str | None = None, written_only: bool = Fals
         tags = sum(1 for name in file if name.startswith("tag-"))  # SACLA: one group a shot
         if tags:
             return ImageMap(n_images=tags)
-        places = _named(file, dataset) if dataset is not None else _looked_for(file)
+        places = _named_stack(file, dataset) if dataset is not None else _default_stacks(file)
         for group, keys in places:
             search = _Search(os.path.realpath(path), written_only)
             found = search.series(group, keys)
@@ -70,14 +70,14 @@ def stack_of_images(path: str) -> str | None:
     return f"{found.group.rstrip('/')}/{found.keys[0]}"
 
 
-def _looked_for(file: h5py.File) -> Iterator[tuple[h5py.Group, list[str]]]:
+def _default_stacks(file: h5py.File) -> Iterator[tuple[h5py.Group, list[str]]]:
     for group in data_groups(file):
         keys = image_keys(group)
         if keys:
             yield group, keys
 
 
-def _named(file: h5py.File, dataset: str) -> Iterator[tuple[h5py.Group, list[str]]]:
+def _named_stack(file: h5py.File, dataset: str) -> Iterator[tuple[h5py.Group, list[str]]]:
     parent, _, name = dataset.rstrip("/").rpartition("/")
     group = file.get(parent or "/")
     if isinstance(group, h5py.Group) and name in group:
@@ -86,7 +86,7 @@ def _named(file: h5py.File, dataset: str) -> Iterator[tuple[h5py.Group, list[str
 
 def too_many_text(n_images: int) -> str:
     """The message for a file that claims an implausible number of images."""
-    return f"it claims to hold {n_images:,} images; the limit is {MOST_IMAGES:,}."
+    return f"it claims to hold {n_images:,} images; the limit is {MAX_IMAGES:,}."
 
 
 class TooManyImagesError(ValueError):
@@ -97,7 +97,7 @@ class _Held(msgspec.Struct):
     """The target of a link."""
 
     count: int  # -1: it leads nowhere
-    stretches: list[Stretch]
+    segments: list[Segment]
     file: str = ""  # to which it leads, there or not
     dataset: str = ""
     shape: tuple[int, ...] = ()
@@ -123,23 +123,23 @@ class _Search:
         model = next((one for one in held if one.shape), _Held(0, []))
         channel = channel_of(group, model.shape)
         counts = self._counts(group.file, held)
-        stretches: list[Stretch] = []
+        segments: list[Segment] = []
         n_images = 0
         for one, count in zip(held, counts, strict=True):
-            taken = one.stretches if channel is None else of_channel(one.stretches, channel.index, model.shape)
-            stretches += (msgspec.structs.replace(s, first=s.first + n_images) for s in taken)
+            taken = one.segments if channel is None else of_channel(one.segments, channel.index, model.shape)
+            segments += (msgspec.structs.replace(s, first=s.first + n_images) for s in taken)
             if count > one.count:
                 lost = one.why or self._too_short(one)
                 there = max(0, one.count)
-                stretches.append(
-                    Stretch(n_images + there, count - there, file=one.file, dataset=one.dataset, row=there, why=lost)
+                segments.append(
+                    Segment(n_images + there, count - there, file=one.file, dataset=one.dataset, row=there, why=lost)
                 )
             n_images += count
-        if n_images > MOST_IMAGES:
+        if n_images > MAX_IMAGES:
             raise TooManyImagesError(too_many_text(n_images))
         return ImageMap(
             n_images=n_images,
-            stretches=tuple(stretches),
+            segments=tuple(segments),
             shape=model.shape[1:] if channel else model.shape,
             dtype=model.dtype,
             group=group.name,
@@ -158,7 +158,7 @@ class _Search:
         """Number of images that each of several datasets should contain, including those in missing files."""
         counts = [one.count for one in held]
         promised = promised_images(file)
-        if promised > MOST_IMAGES:  # as when a detector is told to go on for ever
+        if promised > MAX_IMAGES:  # as when a detector is told to go on for ever
             promised = 0
         if len(held) == 1:
             return [max(1, promised) if counts[0] < 0 else counts[0]]  # one at least, to say why it cannot be read
@@ -222,11 +222,11 @@ class _Search:
         held = _Held(n_images, [], path, dataset.name, shape, dataset.dtype.str)
         if all(isinstance(value, (int, np.integer)) for value in said) and said[1] - said[0] + 1 == n_images:
             held.said = int(said[0]), int(said[1])
-        if n_images and dataset.is_virtual and n_images <= MOST_IMAGES:
-            held.stretches = self._virtual(dataset, depth)
+        if n_images and dataset.is_virtual and n_images <= MAX_IMAGES:
+            held.segments = self._virtual(dataset, depth)
         elif n_images:
             row = 0 if dataset.ndim > 2 else None
-            held.stretches = [Stretch(0, n_images, file=path, dataset=dataset.name, row=row)]
+            held.segments = [Segment(0, n_images, file=path, dataset=dataset.name, row=row)]
             if self.written_only:
                 self._only_written(held, dataset, path)
         return held
@@ -237,15 +237,15 @@ class _Search:
         n = n_written(dataset)
         if n < held.count:
             short = why(Cause.NOT_WRITTEN, file=os.path.basename(path))
-            whole = held.stretches[0]
-            held.stretches = [msgspec.structs.replace(whole, count=n)] if n else []
-            held.stretches.append(msgspec.structs.replace(whole, first=n, count=held.count - n, row=n, why=short))
+            whole = held.segments[0]
+            held.segments = [msgspec.structs.replace(whole, count=n)] if n else []
+            held.segments.append(msgspec.structs.replace(whole, first=n, count=held.count - n, row=n, why=short))
 
-    def _virtual(self, dataset: h5py.Dataset, depth: int) -> list[Stretch]:
+    def _virtual(self, dataset: h5py.Dataset, depth: int) -> list[Segment]:
         """The sources of a virtual dataset."""
         sources: dict[tuple[str, str], _Held] = {}
         shape = tuple(map(int, dataset.shape[1:])) if dataset.ndim > 2 else tuple(map(int, dataset.shape))
-        found: list[Stretch] = []
+        found: list[Segment] = []
         covered = np.zeros(dataset.shape[0], dtype=np.bool_)
         for mapping in mappings(dataset) if dataset.ndim > 2 else ():
             if mapping is None:
@@ -264,15 +264,15 @@ class _Search:
             return self._as_it_is(dataset)
         nowhere = np.flatnonzero(~covered)
         for run in progressions(nowhere, nowhere):
-            found.append(Stretch(run.first, run.length, run.step, why=why(Cause.IN_NO_DATA_FILE)))
+            found.append(Segment(run.first, run.length, run.step, why=why(Cause.IN_NO_DATA_FILE)))
         return found
 
-    def _as_it_is(self, dataset: h5py.Dataset) -> list[Stretch]:
+    def _as_it_is(self, dataset: h5py.Dataset) -> list[Segment]:
         """Let HDF5 read a virtual dataset; it does not report missing sources."""
         file, name = os.path.realpath(dataset.file.filename), dataset.name
         if dataset.ndim == 2:
-            return [Stretch(0, 1, file=file, dataset=name, row=None)]
-        return [Stretch(0, int(dataset.shape[0]), file=file, dataset=name)]
+            return [Segment(0, 1, file=file, dataset=name, row=None)]
+        return [Segment(0, int(dataset.shape[0]), file=file, dataset=name)]
 
     def _source(self, file: h5py.File, name: str, dataset: str, depth: int) -> _Held:
         if name != ".":
@@ -298,13 +298,13 @@ def _lost(file: str, dataset: str, why: Why) -> _Held:
     return _Held(-1, [], file, dataset, why=why)
 
 
-def _placed(held: _Held, images: Rows, rows: Rows, into: Box | None, part: Box | None) -> Iterator[Stretch]:
-    """Stretches of what a virtual dataset takes from one source."""
+def _placed(held: _Held, images: Rows, rows: Rows, into: Box | None, part: Box | None) -> Iterator[Segment]:
+    """Segments of what a virtual dataset takes from one source."""
     part = None if part == tuple((0, n) for n in held.shape) else part
     beyond = rows >= max(0, held.count)
     lost = held.why or why(Cause.DATA_FILE_TOO_SHORT, file=os.path.basename(held.file))
     for run in progressions(images[beyond], rows[beyond]):
-        yield Stretch(
+        yield Segment(
             run.first,
             run.length,
             run.step,
@@ -316,7 +316,7 @@ def _placed(held: _Held, images: Rows, rows: Rows, into: Box | None, part: Box |
             part,
             lost,
         )
-    for inner in held.stretches:
+    for inner in held.segments:
         mine = (rows >= inner.first) & (rows < inner.first + inner.count * inner.step)
         mine &= (rows - inner.first) % inner.step == 0
         inner_rows = (inner.row or 0) + (rows[mine] - inner.first) // inner.step * inner.row_step

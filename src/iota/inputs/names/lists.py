@@ -11,7 +11,7 @@ from pathlib import Path
 from iota.inputs.names.kinds import is_image_name
 
 _FRAME_NUMBER = re.compile(r"^(?P<path>.+)#(?P<number>[0-9]{1,12})$")
-_LINES_LOOKED_AT = 50
+_LINES_EXAMINED = 50
 
 
 def read_lines(path: str) -> Iterator[str]:
@@ -40,7 +40,7 @@ def place_line(path: str, list_folder: str) -> str:
 
 def holds_paths(path: str) -> bool:
     """Whether half or more of a text file's first lines name an image or an existing file."""
-    lines = list(islice(read_lines(path), _LINES_LOOKED_AT))
+    lines = list(islice(read_lines(path), _LINES_EXAMINED))
     folder = os.path.dirname(path)
 
     def leads_somewhere(line: str) -> bool:

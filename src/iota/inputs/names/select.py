@@ -9,7 +9,7 @@ from typing import TypeVar
 from iota.errors import UsageError
 from iota.records import FrameRef
 
-_MOST_DIGITS = 16
+_MAX_DIGITS = 16
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ def ranges_in(text: str, n_frames: int | None) -> list[range]:
     for part in text.replace(" ", "").split(","):
         first, dash, last = part.partition("-")
         ends = (first, last if dash else first)
-        if not all(end.isdecimal() and len(end) < _MOST_DIGITS for end in ends):
+        if not all(end.isdecimal() and len(end) < _MAX_DIGITS for end in ends):
             raise UsageError(f"{part!r} is not a range of images; use the form 1-5,25,200-250.")
         start, end = map(int, ends)
         if start < 1 or end < start:
@@ -86,7 +86,7 @@ def choose(frames: Sequence[FrameRef], some: str, most: int) -> list[FrameRef]:
     if not some:
         return list(frames[:most])
     word, _, number = some.partition(" ")
-    if word == "first" and (number or "1").isdecimal() and len(number) < _MOST_DIGITS:
+    if word == "first" and (number or "1").isdecimal() and len(number) < _MAX_DIGITS:
         return list(frames[: min(int(number or 1), most)])
     return [frames[k - 1] for k in numbers_in(some, "images", most) if 0 < k <= len(frames)]
 
@@ -101,7 +101,7 @@ def numbers_in(text: str, what: str, most: int) -> list[int]:
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
         ends = (first, last if dash else first)
-        if not all(end.isdecimal() and len(end) < _MOST_DIGITS for end in ends):
+        if not all(end.isdecimal() and len(end) < _MAX_DIGITS for end in ends):
             raise UsageError(f"{text[:60]} is not a list of {what}; use the form 3,8,12-20.")
         named = range(int(ends[0]), int(ends[1]) + 1)
         if len(found) + len(named) > most:

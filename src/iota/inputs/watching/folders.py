@@ -25,9 +25,9 @@ from iota.inputs.watching.series import Series
 _COARSE_S = 2.5  # some file systems count whole seconds, or two
 _FINE_S = 0.05  # others tick with the kernel's clock, at most 10 ms
 _HOT_S = 60.0  # a folder that changed so recently is looked at each time
-_LISTING_SHARE = 10  # a listing is followed by so many times its duration without one
+_LISTING_PAUSE_FACTOR = 10  # a listing is followed by so many times its duration without one
 _ROUND_S = 15.0  # how often each folder is listed whatever its time of change
-_ROUND_SHARE = 20
+_ROUND_PAUSE_FACTOR = 20
 _ROUND_STEPS = 50
 _COMPARED = 1000  # files of a folder that came back
 _DETERMINED_FROM = 100  # names of a listing from which the numbered series are known
@@ -55,7 +55,7 @@ class Folder:
 
     def may_be_listed(self, now: float) -> bool:
         """Whether the last listing was long enough ago, given its duration."""
-        return self.listed_at is None or now >= self.listed_at + _LISTING_SHARE * self.listing_s
+        return self.listed_at is None or now >= self.listed_at + _LISTING_PAUSE_FACTOR * self.listing_s
 
     def is_hot(self, now: float) -> bool:
         """Whether the folder changed recently, or has not been listed completely."""
@@ -118,7 +118,7 @@ class Folders:
         for folder in list(self._hot):
             if folder not in self._hot:  # moved or gone meanwhile
                 continue
-            yield self.look(folder, now)
+            yield self.check(folder, now)
             if not folder.is_hot(now) and folder in self._hot:
                 del self._hot[folder]
                 self._cold.append(folder)
@@ -131,13 +131,13 @@ class Folders:
                 break
             folder = self._cold.popleft()
             self._cold.append(folder)
-            yield self.look(folder, now)
+            yield self.check(folder, now)
             if folder.is_hot(now) and folder in self._cold:
                 self._cold.remove(folder)
                 self._hot[folder] = None
-        yield from self._go_round(now)
+        yield from self._list_in_turn(now)
 
-    def _go_round(self, now: float) -> Iterator[list[Arrival]]:
+    def _list_in_turn(self, now: float) -> Iterator[list[Arrival]]:
         """List a few folders in turn, whatever their modification times, in a twentieth of the time."""
         if now < self._next_round_at:
             return
@@ -146,12 +146,12 @@ class Folders:
             folder = self._round[0]
             self._round.rotate(-1)
             if folder.listed_at is not None and now - folder.listed_at > _ROUND_S:
-                yield self.look(folder, now, listing=True)
+                yield self.check(folder, now, listing=True)
             if time.perf_counter() - started > 0.002:
                 break
-        self._next_round_at = now + _ROUND_SHARE * (time.perf_counter() - started)
+        self._next_round_at = now + _ROUND_PAUSE_FACTOR * (time.perf_counter() - started)
 
-    def look(self, folder: Folder, now: float, *, listing: bool = False) -> list[Arrival]:
+    def check(self, folder: Folder, now: float, *, listing: bool = False) -> list[Arrival]:
         """Return the new names in one folder, if it has changed; a folder that is gone is no longer watched."""
         try:
             # Opening, not stat: on NFS only that asks the server, where stat may answer from a minute ago.
@@ -170,7 +170,7 @@ class Folders:
                 folder.stamp, folder.changed_at = stamp, now - (_HOT_S if at_rest else 0.0)
             if listing or (folder.may_hold_more() and folder.may_be_listed(now)):
                 return self._list(folder, fd, now)
-            return self._look_for_next(folder, fd) if folder.may_hold_more() else []
+            return self._next_in_series(folder, fd) if folder.may_hold_more() else []
         except OSError as error:
             self._lose(folder, error)
             return []
@@ -185,7 +185,7 @@ class Folders:
         folder.listing_s = time.perf_counter() - started
         first, folder.listed_at = folder.listed_at is None, now
         if first and len(new) < len(names):
-            self._tell_of_old_names(folder, fd, names)
+            self._check_old_names(folder, fd, names)
         arrivals = [Arrival(folder, name, first) for name in new if self._is_wanted(folder, name, fd)]
         if len({len(arrival.name) for arrival in arrivals}) > 1:
             arrivals.sort(key=lambda arrival: natural_key(arrival.name))
@@ -196,7 +196,7 @@ class Folders:
             ignored.intersection_update(names)
         return arrivals
 
-    def _tell_of_old_names(self, folder: Folder, fd: int, names: list[str]) -> None:
+    def _check_old_names(self, folder: Folder, fd: int, names: list[str]) -> None:
         """Report whether files of a folder that reappeared differ from those of the same names before."""
         met = self._seen.names(folder.resolved)
         some = (name for name in names if name in met and not is_hdf5_name(name))  # those are followed by their names
@@ -207,7 +207,7 @@ class Folders:
                     self.written_anew.append(folder.path)
                     return
 
-    def _look_for_next(self, folder: Folder, fd: int) -> list[Arrival]:
+    def _next_in_series(self, folder: Folder, fd: int) -> list[Arrival]:
         """Return the next files of numbered series, in a folder too large to be listed just now."""
         met = self._seen.names(folder.resolved)
 
@@ -218,7 +218,9 @@ class Folders:
                 return False
             return True
 
-        new = [name for name in folder.series.come(is_there) if name not in met and self._is_wanted(folder, name, fd)]
+        new = [
+            name for name in folder.series.next_names(is_there) if name not in met and self._is_wanted(folder, name, fd)
+        ]
         return [Arrival(folder, name, first=False) for name in new]
 
     def _is_wanted(self, folder: Folder, name: str, fd: int) -> bool:

@@ -14,10 +14,10 @@ from iota.inputs.crystfel.events import read_event_map
 from iota.inputs.crystfel.geometry import CrystfelGeometry
 from iota.inputs.finding.hdf5 import imageless_sentence, is_metadata_name, master_beside, missing_text
 from iota.inputs.hdf5.image_map import UNREADABLE, ImageMap, TooManyImagesError, read_map
-from iota.inputs.hdf5.taken import Taken, Which
+from iota.inputs.hdf5.image_owners import Flags, ImageOwners
 from iota.inputs.names.kinds import data_file_stem
 from iota.inputs.names.problem import Problem, problem_with
-from iota.inputs.watching.birth import birth_ns
+from iota.inputs.watching.creation_time import creation_time_ns
 from iota.inputs.watching.seen import Seen
 from iota.records import FrameRef, FrameResult
 
@@ -25,7 +25,7 @@ _COARSE_S = 2.5  # some file systems count the time of change in whole seconds, 
 _WHOLE_FILE = -1  # beside the numbers of images: the file was handed over as one that cannot be read
 _LIVE_S = 60.0  # a file that changed so recently is looked at each time
 _AT_REST_S = 0.01  # time for looks at the others
-_COUNT_SHARE = 5  # a count is followed by so many times its duration without one
+_COUNT_PAUSE_FACTOR = 5  # a count is followed by so many times its duration without one
 
 Signature = dict[str, tuple[int, int] | None]  # path -> size and time of change (ns) of all files the images lie in
 
@@ -33,24 +33,24 @@ Signature = dict[str, tuple[int, int] | None]  # path -> size and time of change
 class GrowingFile:
     """One HDF5 file. Get it from :class:`GrowingFiles`."""
 
-    def __init__(self, path: str, resolved: str, status: os.stat_result, given: set[int]) -> None:
+    def __init__(self, path: str, resolved: str, status: os.stat_result, queued_before: set[int]) -> None:
         self.path = path
         self.resolved = resolved
         self.key = (status.st_dev, status.st_ino)
-        self.born = birth_ns(path)
+        self.created_ns = creation_time_ns(path)
         self.is_whole = False  # all images are wanted, not only ``wanted``
         self.named = False
         self.wanted: set[int] = set()
-        self.given_before = given  # in an earlier run
-        self.given: Which = np.zeros(0, np.bool_)  # images that were handed over, or are those of another file
-        self.has_given = bool(given)
+        self.queued_before = queued_before  # in an earlier run
+        self.queued: Flags = np.zeros(0, np.bool_)  # images that were handed over, or are those of another file
+        self.has_queued = bool(queued_before)
         self.unread: dict[int, FrameRef] = {}  # images that are to come again -> as they came before
         self.signature: Signature = {}
         self.changed_at = 0.0
         self.counted_at = -1e9
         self.count_s = 0.0
         self.map: ImageMap | None = None  # None: not readable
-        self.ready: Which = np.zeros(0, np.bool_)  # images of the map that can be read, and whose numbers are certain
+        self.ready: Flags = np.zeros(0, np.bool_)  # images of the map that can be read, and whose numbers are certain
         self.steady = (0.0, self.ready)  # when these were ready
         self.is_part = False  # its images are those of another file
         self.is_final = False  # at rest: what is not there is not waited for
@@ -64,7 +64,7 @@ class GrowingFile:
             return False
         return (status.st_dev, status.st_ino) == self.key
 
-    def look(self, now: float, rest_s: float) -> bool:
+    def check(self, now: float, rest_s: float) -> bool:
         """Check whether the file, or those that it refers to, have changed. False if it is gone."""
         files = self.map.targets if self.map else frozenset()
         signature: Signature = {name: _stamp(name) for name in files | {self.path}}
@@ -83,7 +83,7 @@ class GrowingFile:
         due = now - self.changed_at <= _COARSE_S or not (self.is_final or now - self.changed_at < rest_s)
         if not due and self.counted_at >= self.changed_at:
             return
-        if now < self.counted_at + _COUNT_SHARE * self.count_s:
+        if now < self.counted_at + _COUNT_PAUSE_FACTOR * self.count_s:
             return
         started = time.perf_counter()
         self.too_many = ""
@@ -97,40 +97,40 @@ class GrowingFile:
 
     def _use(self, found: ImageMap) -> None:
         self.map = found
-        self.given = _as_long_as(found, self.given)
-        for index in self.given_before:
+        self.queued = _as_long_as(found, self.queued)
+        for index in self.queued_before:
             if 0 <= index < found.n_images:
-                self.given[index] = True
+                self.queued[index] = True
         self.ready = found.readable()
         if not (found.is_certain or self.ready.all()):  # what comes may shift what follows
             self.ready[int(np.argmin(self.ready)) :] = False
 
-    def give_back(self, index: int, frame: FrameRef) -> None:
+    def mark_unread(self, index: int, frame: FrameRef) -> None:
         """Allow an image to be queued again."""
         self.unread[index] = frame
-        self._set_given(index, False)
+        self._set_queued(index, False)
         self.is_final = False
 
-    def give_up(self, index: int) -> None:
+    def drop_unread(self, index: int) -> None:
         """Do not queue an image again."""
         if self.unread.pop(index, None) is not None:
-            self._set_given(index, True)
+            self._set_queued(index, True)
 
-    def _set_given(self, index: int, is_given: bool) -> None:
-        self.given_before.discard(index)
-        if index < len(self.given):
-            self.given[index] = is_given
-        elif is_given:
-            self.given_before.add(index)
+    def _set_queued(self, index: int, is_queued: bool) -> None:
+        self.queued_before.discard(index)
+        if index < len(self.queued):
+            self.queued[index] = is_queued
+        elif is_queued:
+            self.queued_before.add(index)
 
-    def settled(self, now: float, settle_s: float) -> Which:
+    def settled(self, now: float, settle_s: float) -> Flags:
         """Return which images can be queued.
 
         A writer that does not use SWMR may leave a half image for a moment, so only those count that have been there
         for ``settle_s``, or all when the file is at rest for so long.
         """
         if self.map is None:
-            return np.zeros(len(self.given), np.bool_)
+            return np.zeros(len(self.queued), np.bool_)
         if not self.map.still_written or now - self.changed_at >= settle_s:
             self.steady = (now, self.ready)
             return self.ready
@@ -140,13 +140,13 @@ class GrowingFile:
             return self.ready & _as_long_as(self.map, steady)
         return np.zeros(self.map.n_images, np.bool_)
 
-    def new(self, which: Which) -> Which:
+    def new(self, which: Flags) -> Flags:
         """Return which of these images are wanted and were not queued yet."""
         if self.is_whole:
-            return which & ~self.given
+            return which & ~self.queued
         wanted = np.zeros(len(which), np.bool_)
         wanted[[index for index in self.wanted if index < len(which)]] = True
-        return which & wanted & ~self.given
+        return which & wanted & ~self.queued
 
 
 class GrowingFiles:
@@ -162,16 +162,16 @@ class GrowingFiles:
         self._live: dict[GrowingFile, None] = {}
         self._at_rest: deque[GrowingFile] = deque()
         self._targets: set[str] = set()  # resolved paths to which masters point
-        self._taken = Taken()
+        self._owners = ImageOwners()
         self._told: set[tuple[str, str]] = set()
         self._by_name: dict[str, GrowingFile] = {}  # by the paths of their images, former ones too
-        self.renamed: dict[FrameRef, FrameRef] = {}  # given back -> as it came again; for the caller to take out
+        self.renamed: dict[FrameRef, FrameRef] = {}  # marked as unread -> as it came again; for the caller to take out
         self.problems: list[Problem] = []
 
     @property
     def n_incomplete(self) -> int:
         """Number of files of which images are still waited for, or which cannot be read yet."""
-        return sum(1 for file in self._live if not file.is_final and not file.is_part and not file.has_given)
+        return sum(1 for file in self._live if not file.is_final and not file.is_part and not file.has_queued)
 
     def add(
         self, path: str, resolved: str, status: os.stat_result, *, index: int | None = None, named: bool = False
@@ -181,7 +181,7 @@ class GrowingFiles:
         if file is None:
             file = self._moved_from(path, resolved, status)
         if file is None:
-            file = GrowingFile(path, resolved, status, self._given_before(resolved))
+            file = GrowingFile(path, resolved, status, self._queued_before(resolved))
             self._files[resolved] = self._by_key[file.key] = self._by_name[path] = file
             self._live[file] = None
         file.named = file.named or named
@@ -190,9 +190,9 @@ class GrowingFiles:
         else:
             file.wanted.add(index)
 
-    def _given_before(self, resolved: str) -> set[int]:
-        given = self._seen.images_before.pop(resolved, set())
-        return given | {_WHOLE_FILE} if self._seen.was_before(resolved) else given
+    def _queued_before(self, resolved: str) -> set[int]:
+        images = self._seen.images_before.pop(resolved, set())
+        return images | {_WHOLE_FILE} if self._seen.was_before(resolved) else images
 
     def _moved_from(self, path: str, resolved: str, status: os.stat_result) -> GrowingFile | None:
         file = self._by_key.get((status.st_dev, status.st_ino))
@@ -201,9 +201,9 @@ class GrowingFiles:
         before = file.signature.get(file.path)
         if before is None or status.st_size < before[0] or status.st_mtime_ns < before[1]:
             return None  # another file got the inode
-        if birth_ns(path) != file.born:
+        if creation_time_ns(path) != file.created_ns:
             return None
-        self._taken.rename(file.path, path, file.resolved, resolved)
+        self._owners.rename(file.path, path, file.resolved, resolved)
         if self._files.get(file.resolved) is file:
             del self._files[file.resolved]
         file.path, file.resolved, file.map = path, resolved, None
@@ -218,16 +218,16 @@ class GrowingFiles:
             return True
         return file.path == result.frame.path and os.path.lexists(file.path)
 
-    def give_back(self, frame: FrameRef, index: int) -> None:
+    def mark_unread(self, frame: FrameRef, index: int) -> None:
         """Queue an image whose file was moved again, when the file is found."""
         file = self._by_name[frame.path]
-        file.give_back(index, frame)
+        file.mark_unread(index, frame)
         if file.path != frame.path:
             self._wake(file)
 
-    def give_up(self, frame: FrameRef, index: int) -> None:
-        """Stop waiting for an image that was given back."""
-        self._by_name[frame.path].give_up(index)
+    def drop_unread(self, frame: FrameRef, index: int) -> None:
+        """Stop waiting for an image that was marked as unread."""
+        self._by_name[frame.path].drop_unread(index)
 
     def poll(self, now: float, deadline: float) -> Iterator[FrameRef]:
         """Yield the frames that are ready now, until ``deadline`` (s of ``time.perf_counter``)."""
@@ -237,19 +237,19 @@ class GrowingFiles:
                 break
             file = self._at_rest.popleft()
             self._at_rest.append(file)
-            if file.look(now, self._rest_s) and not file.is_final:
+            if file.check(now, self._rest_s) and not file.is_final:
                 self._wake(file)
-        looked: list[GrowingFile] = []
+        checked: list[GrowingFile] = []
         for file in list(self._live):
             self._live[file] = self._live.pop(file)  # None, to the end of the row
-            if self._look(file, now):
-                looked.append(file)
+            if self._check(file, now):
+                checked.append(file)
             if time.perf_counter() > deadline:
                 break
         all_opened = all(file.signature for file in self._live)
-        for file in looked:
+        for file in checked:
             if not self._is_part(file, now, all_opened):
-                yield from self._hand_over(file, now)
+                yield from self._new_frames(file, now)
             is_at_rest = file.is_final and now - file.changed_at > _LIVE_S
             if file.is_part or is_at_rest:
                 self._live.pop(file, None)
@@ -261,14 +261,14 @@ class GrowingFiles:
             self._at_rest.remove(file)
         self._live[file] = None
 
-    def _look(self, file: GrowingFile, now: float) -> bool:
+    def _check(self, file: GrowingFile, now: float) -> bool:
         if not self._geometry and data_file_stem(os.path.basename(file.path)) and master_beside(file.path):
             file.is_part = True  # never opened
             file.signature = file.signature or {file.path: None}
             return True
-        if not file.look(now, self._rest_s):
+        if not file.check(now, self._rest_s):
             self._live.pop(file)
-            if file.has_given:
+            if file.has_queued:
                 self._at_rest.append(file)  # it may come back, or turn up elsewhere
             else:
                 self._forget(file)
@@ -286,7 +286,7 @@ class GrowingFiles:
 
     def _is_part(self, file: GrowingFile, now: float, all_opened: bool) -> bool:
         """Whether a file provides no frames now: it is part of another, or may turn out to be."""
-        if file.is_part or file.has_given or file.map is None:
+        if file.is_part or file.has_queued or file.map is None:
             return file.is_part
         if file.resolved in self._targets and not self._points_back(file):
             file.is_part = True
@@ -306,20 +306,20 @@ class GrowingFiles:
         others = (self._files.get(target) for target in targets)
         return any(o is not None and o.map is not None and file.resolved in o.map.targets for o in others)
 
-    def _hand_over(self, file: GrowingFile, now: float) -> Iterator[FrameRef]:
+    def _new_frames(self, file: GrowingFile, now: float) -> Iterator[FrameRef]:
         yield from self._take(file, file.settled(now, self._settle_s))
         if not file.is_final and now - file.changed_at >= self._rest_s and file.counted_at >= file.changed_at:
             file.is_final = True
             yield from self._finish(file)
 
-    def _take(self, file: GrowingFile, which: Which) -> Iterator[FrameRef]:
+    def _take(self, file: GrowingFile, which: Flags) -> Iterator[FrameRef]:
         """Queue the images among these that were not queued yet, through this file or one with the same pixels."""
         new = file.new(which)
         if file.map is None or not new.any():
             return
-        free, other = self._taken.claim(file.path, file.map, new)
-        file.given |= new
-        file.has_given = True
+        free, other = self._owners.claim(file.path, file.map, new)
+        file.queued |= new
+        file.has_queued = True
         if other and (file.path, other) not in self._told:
             self._told.add((file.path, other))
             some = "some of its images" if free.any() else "its images"
@@ -340,8 +340,8 @@ class GrowingFiles:
                 self._tell(file, file.too_many)
                 return
             self._tell(file, "it cannot be read as HDF5, and has not changed for a while.")
-            if not file.has_given:
-                file.has_given = True
+            if not file.has_queued:
+                file.has_queued = True
                 yield FrameRef(file.path)
         elif not file.map.n_images:
             if file.named or not is_metadata_name(file.path):
@@ -354,7 +354,7 @@ class GrowingFiles:
     def end(self) -> Iterator[FrameRef]:
         """Yield all images that files announce but that never arrived."""
         for file in self._files.values():
-            if file.map is not None and not file.is_part and (file.has_given or file.is_final):
+            if file.map is not None and not file.is_part and (file.has_queued or file.is_final):
                 yield from self._take(file, np.ones(file.map.n_images, np.bool_))
 
     def _tell(self, file: GrowingFile, why: str) -> None:
@@ -367,7 +367,7 @@ def _read_written(path: str, geometry: CrystfelGeometry | None) -> ImageMap:
     return read_map(path, written_only=True)
 
 
-def _as_long_as(found: ImageMap, which: Which) -> Which:
+def _as_long_as(found: ImageMap, which: Flags) -> Flags:
     """As many values as there are images, those at the end false."""
     return np.concatenate([which[: found.n_images], np.zeros(max(0, found.n_images - len(which)), np.bool_)])
 

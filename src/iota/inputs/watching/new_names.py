@@ -10,7 +10,7 @@ import time
 from iota.inputs.names import kinds
 from iota.inputs.watching.folders import Arrival
 
-_GLOB_SHARE = 10  # a search for folders is followed by so many times its duration without one
+_GLOB_PAUSE_FACTOR = 10  # a search for folders is followed by so many times its duration without one
 
 
 class NewName:
@@ -61,7 +61,7 @@ class Wildcard:
             return []
         started = time.perf_counter()
         found = sorted(glob.glob(os.path.join(self._folder, ""), recursive=True))
-        self._next_at = now + _GLOB_SHARE * (time.perf_counter() - started)
+        self._next_at = now + _GLOB_PAUSE_FACTOR * (time.perf_counter() - started)
         return [os.path.normpath(folder) for folder in found]
 
 

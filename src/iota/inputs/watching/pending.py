@@ -48,7 +48,7 @@ class Pending:
     def add(self, path: str, resolved: str, index: int | None, now: float) -> Waiting | None:
         """Add a file; return it at once if it is complete and no longer changes."""
         file = Waiting(path, resolved, index)
-        if self._look(file, now):
+        if self._check(file, now):
             return file
         return None
 
@@ -56,12 +56,12 @@ class Pending:
         """Yield the files that are complete now, until ``deadline`` (s of ``time.perf_counter``)."""
         for key in list(self._files):
             file = self._files.pop(key)  # and to the end of the row
-            if self._look(file, now):
+            if self._check(file, now):
                 yield file
             if time.perf_counter() > deadline:
                 return
 
-    def _look(self, file: Waiting, now: float) -> bool:
+    def _check(self, file: Waiting, now: float) -> bool:
         """Whether a file is complete; if not, it remains pending unless it is gone or known under another name."""
         try:
             # Opening, not stat: on NFS only that asks the server for the size.

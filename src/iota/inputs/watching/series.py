@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 _LAST_NUMBER = re.compile(r"^(?P<before>.*?)(?P<number>[0-9]{1,15})(?P<after>[^0-9]*)$")
 _KEPT = 8  # series of a folder that grow at the same time
-_MOST = 1000  # names of one look
+_MAX = 1000  # names of one look
 
 
 class Series:
@@ -31,11 +31,11 @@ class Series:
         while len(self._next) > _KEPT:
             del self._next[next(iter(self._next))]
 
-    def come(self, is_there: Callable[[str], bool]) -> Iterator[str]:
+    def next_names(self, is_there: Callable[[str], bool]) -> Iterator[str]:
         """Yield the names that follow the known ones, as long as they exist."""
         for key, first in self._next.items():
             before, after, width = key
-            for number in range(first, first + _MOST):
+            for number in range(first, first + _MAX):
                 name = f"{before}{number:0{width}d}{after}"
                 if not is_there(name):
                     break

@@ -27,13 +27,13 @@ from iota.inputs.names.problem import UNWRITABLE, Problem, problem_with
 from iota.inputs.watching.folders import Arrival, Folders
 from iota.inputs.watching.growing import GrowingFiles
 from iota.inputs.watching.growing_list import GrowingList
-from iota.inputs.watching.handed import HandedOver
 from iota.inputs.watching.new_names import NewName, Wildcard, status_of, status_of_link
 from iota.inputs.watching.pending import Pending, Waiting
+from iota.inputs.watching.queued_files import QueuedFiles
 from iota.inputs.watching.seen import Seen, identity_of
 from iota.records import FrameRef, FrameResult
 
-_EXPECTED_LOOKS = 500  # paths that do not exist yet, looked for in one poll
+_EXPECTED_CHECKS = 500  # paths that do not exist yet, looked for in one poll
 _FRESH_LIMIT = 20_000  # names met and not looked at yet, beyond which no folder is listed
 _WRITTEN_ANEW = (
     "the folder was recreated, with images that have the same names as before. These are not processed;"
@@ -56,7 +56,7 @@ class Watcher:
     CrystFEL geometry by which HDF5 files are read; one that cannot be read raises UsageError.
 
     A file may be moved after it was handed over. Whoever gets its record asks :meth:`was_read`; if it was not,
-    :meth:`give_back` lets it come again from :meth:`poll`, and ``renamed`` says from what name to what other.
+    :meth:`mark_unread` lets it come again from :meth:`poll`, and ``renamed`` says from what name to what other.
     """
 
     def __init__(
@@ -72,26 +72,26 @@ class Watcher:
         geometry: str | None = None,
     ) -> None:
         self.problems: list[Problem] = []  # what stands in the way; grows, each is told once
-        self.renamed: dict[FrameRef, FrameRef] = {}  # given back -> as it came again; for the caller to take out
+        self.renamed: dict[FrameRef, FrameRef] = {}  # marked as unread -> as it came again; for the caller to take out
         self._budget_s = budget_s
         self._rest_s = rest_s
         self._seen = Seen(already, read)
         self._unread = set(unread)
-        self._handed = HandedOver(self._seen)
+        self._queued = QueuedFiles(self._seen)
         self._folders = Folders(self._seen)
-        self._pending = Pending(self._seen, self._handed.is_new, settle_s, rest_s)
+        self._pending = Pending(self._seen, self._queued.is_new, settle_s, rest_s)
         known = read_geometry(geometry) if geometry else None
         self._events = EventLines(known)
         self._growing = GrowingFiles(self._seen, settle_s, rest_s, known)
         named = (str(source) for source in sources if not is_geometry_name(str(source)))
         self._expected: dict[tuple[str, str], None] = {(source, ""): None for source in named}
-        self._turn = 0
+        self._offset = 0
         self._lists: dict[str, GrowingList] = {}
         self._roots: dict[tuple[str, re.Pattern[str] | None], None] = {}
         self._wildcards: list[Wildcard] = []
         self._fresh: deque[NewName | Arrival] = deque()
         self._shown: set[str] = set()  # paths of frames that have a link in them
-        self._absent: dict[str, str] = {}  # paths of files that were given back, and where these lie
+        self._absent: dict[str, str] = {}  # paths of files that were marked as unread, and where these lie
         self._told: set[str] = set()
         self._now = 0.0
 
@@ -113,8 +113,8 @@ class Watcher:
         self._now = time.monotonic() if now is None else now
         started = time.perf_counter()
         deadline = started + self._budget_s
-        self._look_for_expected()
-        self._look_for_absent()
+        self._check_expected()
+        self._check_absent()
         self._read_lists(started + 0.3 * self._budget_s)
         self._watch_roots()
         if len(self._fresh) < _FRESH_LIMIT:
@@ -131,7 +131,7 @@ class Watcher:
             frames.extend(self._frame(file))
         while self._fresh:
             fresh = self._fresh.popleft()
-            frames.extend(self._meet(NewName.of(fresh) if isinstance(fresh, Arrival) else fresh))
+            frames.extend(self._examine(NewName.of(fresh) if isinstance(fresh, Arrival) else fresh))
             if time.perf_counter() > deadline:
                 break
         frames.extend(self._growing.poll(self._now, deadline))
@@ -144,29 +144,29 @@ class Watcher:
         """Whether a record is that of the file that was queued; False if it was moved before it was read."""
         if result.frame.index is not None:
             return self._growing.was_read(result)
-        is_read = self._handed.was_read(result)
+        is_read = self._queued.was_read(result)
         if is_read:
-            self._handed.settle(result.frame)
+            self._queued.settle(result.frame)
         return is_read
 
-    def give_back(self, frame: FrameRef) -> None:
+    def mark_unread(self, frame: FrameRef) -> None:
         """Queue a file that was moved before it was read again, and the file that has its name now."""
         if frame.index is not None:
-            self._growing.give_back(frame, frame.index)
+            self._growing.mark_unread(frame, frame.index)
             return
-        other = self._handed.give_back(frame)
+        other = self._queued.mark_unread(frame)
         if other is not None:
             self._fresh.append(NewName(other.path, other.resolved, False, False))
         folder, name = os.path.split(frame.path)
         self._absent[frame.path] = os.path.join(os.path.realpath(folder), name)
         self._seen.forget(self._absent[frame.path])
 
-    def give_up(self, frame: FrameRef) -> None:
-        """Stop waiting for a file that was given back."""
+    def drop_unread(self, frame: FrameRef) -> None:
+        """Stop waiting for a file that was marked as unread."""
         if frame.index is not None:
-            self._growing.give_up(frame, frame.index)
+            self._growing.drop_unread(frame, frame.index)
             return
-        self._handed.give_up(frame)
+        self._queued.drop_unread(frame)
         resolved = self._absent.pop(frame.path, None)
         if resolved is not None:
             self._seen.add(resolved)  # it has its record, and comes no more under this name
@@ -175,22 +175,22 @@ class Watcher:
         """Stop waiting: return the images that HDF5 files promise and that cannot be read: each gets its record."""
         return list(self._growing.end())
 
-    def _look_for_expected(self) -> None:
+    def _check_expected(self) -> None:
         """Look for paths that did not exist: the first in order, as images of a list come, and some others in turn."""
         if not self._expected:
             return
-        some = _EXPECTED_LOOKS // 2
+        some = _EXPECTED_CHECKS // 2
         keys = list(islice(self._expected, some))
         if len(self._expected) > some:
-            self._turn = self._turn + some if self._turn + some < len(self._expected) else some
-            keys += islice(self._expected, self._turn, self._turn + some)
+            self._offset = self._offset + some if self._offset + some < len(self._expected) else some
+            keys += islice(self._expected, self._offset, self._offset + some)
         for text, folder in keys:
             if self._take(text, folder):
                 self._expected.pop((text, folder), None)
 
-    def _look_for_absent(self) -> None:
+    def _check_absent(self) -> None:
         """Check for missing files that have reappeared: the disk was unmounted, or another file has the name now."""
-        for path in list(islice(self._absent, _EXPECTED_LOOKS)):
+        for path in list(islice(self._absent, _EXPECTED_CHECKS)):
             resolved = self._absent[path] = self._absent.pop(path)  # to the end of the row
             if resolved not in self._seen and os.path.lexists(path):
                 self._seen.add(resolved)
@@ -280,7 +280,7 @@ class Watcher:
                 except OSError as error:
                     self._tell(folder, f"the folder cannot be reached ({error.strerror}): waiting for it.")
 
-    def _meet(self, new: NewName) -> Iterator[FrameRef]:
+    def _examine(self, new: NewName) -> Iterator[FrameRef]:
         """Determine the kind of a new name, and yield its frame if it is complete."""
         status = status_of_link(new.path)
         if status is None:
@@ -307,19 +307,19 @@ class Watcher:
         elif new.is_hdf5:
             self._growing.add(new.path, resolved, status, index=new.index, named=new.named)
         elif self._seen.was_before(resolved, new.index):
-            self._meet_former(new, status)
+            self._remember_former(new, status)
         elif new.first and time.time() - max(status.st_mtime, status.st_ctime) > self._rest_s:
             file = Waiting(new.path, resolved, None)
-            if self._handed.is_new(file, status):  # an old file costs no look inside
+            if self._queued.is_new(file, status):  # an old file costs no look inside
                 yield from self._frame(file)
         elif waited := self._pending.add(new.path, resolved, new.index, self._now):
             yield from self._frame(waited)
 
-    def _meet_former(self, new: NewName, status: os.stat_result) -> None:
+    def _remember_former(self, new: NewName, status: os.stat_result) -> None:
         """Remember the file of a frame that was found before, maybe by a run that was stopped before it was read."""
         self._seen.identify(status)
         if (frame := FrameRef(new.path)) in self._unread:
-            self._handed.add(frame, new.resolved, identity_of(status))
+            self._queued.add(frame, new.resolved, identity_of(status))
 
     def _enter(self, new: NewName) -> None:
         """Watch a folder found in a watched one; its name may be that of an image."""
@@ -329,7 +329,7 @@ class Watcher:
             self._seen.forget(new.resolved)
             return
         if folder is not None:
-            self._fresh.extend(self._folders.look(folder, self._now))
+            self._fresh.extend(self._folders.check(folder, self._now))
 
     def _frame(self, file: Waiting) -> Iterator[FrameRef]:
         path = file.path
@@ -339,7 +339,7 @@ class Watcher:
             self._shown.add(path)
         if can_be_written(path):
             frame = FrameRef(path, file.index)
-            if file.identity is not None and (before := self._handed.add(frame, file.resolved, file.identity)):
+            if file.identity is not None and (before := self._queued.add(frame, file.resolved, file.identity)):
                 self.renamed[before] = frame
                 self._absent.pop(before.path, None)
             yield frame

@@ -13,15 +13,15 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-MOST_BODY_BYTES = 4 * 1024 * 1024  # parameters, lists of inputs, masks; images and long lists are named by their paths
+MAX_BODY_BYTES = 4 * 1024 * 1024  # parameters, lists of inputs, masks; images and long lists are named by their paths
 _BODY_WITHIN_S = 30.0
 _HEAD_WITHIN_S = 10.0
-_MOST_WAITED_FOR = 256  # connections that have not yet asked anything
+_MAX_WAITED_FOR = 256  # connections that have not yet asked anything
 _UNREAD_BYTES = 64 * 1024  # of a request that was answered before it had arrived
 _LAST_WORDS_S = 1.0  # for the client to read that answer
 
 _TOO_LARGE = (
-    f"The request is larger than {MOST_BODY_BYTES // 2**20} MB. Give the path of a file instead of its contents."
+    f"The request is larger than {MAX_BODY_BYTES // 2**20} MB. Give the path of a file instead of its contents."
 )
 _TOO_SLOW = f"The request did not arrive within {_BODY_WITHIN_S:g} s. Send it again."
 
@@ -41,7 +41,7 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         announced = Headers(scope=scope).get("content-length", "0")
-        if not announced.isdecimal() or len(announced) > 15 or int(announced) > MOST_BODY_BYTES:
+        if not announced.isdecimal() or len(announced) > 15 or int(announced) > MAX_BODY_BYTES:
             await _refuse(scope, send, 413, "too_large", _TOO_LARGE)
             return
         try:
@@ -51,7 +51,7 @@ class BodyLimit:
             return
         if body is None:  # the client has left
             return
-        if len(body) > MOST_BODY_BYTES:
+        if len(body) > MAX_BODY_BYTES:
             await _refuse(scope, send, 413, "too_large", _TOO_LARGE)
             return
         first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
@@ -70,7 +70,7 @@ async def _body(receive: Receive) -> bytes | None:
         if message["type"] == "http.disconnect":
             return None
         body += message.get("body", b"")
-        if len(body) > MOST_BODY_BYTES or not message.get("more_body", False):
+        if len(body) > MAX_BODY_BYTES or not message.get("more_body", False):
             return bytes(body)
 
 
@@ -100,7 +100,7 @@ class Connection(H11Protocol):
         """A client is there."""
         super().connection_made(transport)
         self._wait_for_head()
-        while len(self._waited_for) > _MOST_WAITED_FOR:
+        while len(self._waited_for) > _MAX_WAITED_FOR:
             oldest = next(iter(self._waited_for))
             oldest._head_is_there()
             oldest.transport.close()

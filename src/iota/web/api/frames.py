@@ -21,7 +21,7 @@ from iota.web.api.models import FramePage, FrameRow
 from iota.web.live.runs import PATIENCE_S, LiveRun
 from iota.web.projects.projects import Projects
 
-MOST_FRAMES = 1000  # in one answer
+MAX_FRAMES = 1000  # in one answer
 _COLUMN_ANSWERS: dict[int | str, dict[str, Any]] = {
     **error_answers((400, 404, 422)),
     200: {
@@ -44,7 +44,7 @@ def add_frames(api: APIRouter, projects: Projects) -> None:
     async def frames(
         run: RunId,
         offset: Annotated[int, Query(ge=0, description="Number of frames to skip.")] = 0,
-        limit: Annotated[int, Query(ge=0, le=MOST_FRAMES, description="Maximum number of frames.")] = 100,
+        limit: Annotated[int, Query(ge=0, le=MAX_FRAMES, description="Maximum number of frames.")] = 100,
         outcome: Annotated[list[str] | None, Query(description="Any of these outcomes.", max_length=20)] = None,
         reason: Annotated[
             list[str] | None, Query(description="Any of these reasons, as in the table of the run.", max_length=100)

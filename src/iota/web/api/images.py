@@ -23,9 +23,9 @@ from iota.web.image.viewer import open_viewer
 from iota.web.live.runs import live_runs
 from iota.web.searches.searching import while_connected
 
-_MOST_TILES = 400
+_MAX_TILES = 400
 _TILE = re.compile(r"(\d{1,4})\.(\d{1,2})\.(\d{1,4})\.(\d{1,4})", re.ASCII)
-_Tiles = Annotated[str, Query(description=f"Up to {_MOST_TILES} tiles as panel.level.x.y, separated by commas.")]
+_Tiles = Annotated[str, Query(description=f"Up to {_MAX_TILES} tiles as panel.level.x.y, separated by commas.")]
 _Size = Annotated[int, blank_is(96), Query(ge=1, le=LARGEST, description="Longer side in pixels, 16 to 512.")]
 _Panel = Annotated[Whole, blank_is(0), Query(description="Number of the panel, from 0.")]
 _Fast = Annotated[Whole, blank_is(0), Query(description="Central pixel along the fast axis, from 0.")]
@@ -134,8 +134,8 @@ def _tiles(images: Images, image: Shown, wanted: list[Tile], cache: TileCache) -
 
 def _wanted(text: str) -> list[Tile]:
     names = [name for name in text.split(",") if name]
-    if len(names) > _MOST_TILES:
-        raise UsageError(f"{len(names):,} tiles are too many; request at most {_MOST_TILES} at a time.")
+    if len(names) > _MAX_TILES:
+        raise UsageError(f"{len(names):,} tiles are too many; request at most {_MAX_TILES} at a time.")
     wanted = []
     for name in names:
         match = _TILE.fullmatch(name)

@@ -17,7 +17,7 @@ from iota.runs import RunFolder
 from iota.web.live.runs import LiveRun
 from iota.web.searches.searching import image_searches
 
-_MOST_IN_SET = 20_000
+_MAX_IN_SET = 20_000
 _ALL_ROWS_S = 30.0  # in which a large ledger is read
 
 
@@ -91,7 +91,7 @@ async def rows_set(live: LiveRun, run: str, rows: str = "") -> ImageSet:
     if not rows:
         await live.current(_ALL_ROWS_S)
         return ImageSet(run=run, n=live.table.n_rows)
-    wanted = numbers_in(rows, "rows", _MOST_IN_SET)
+    wanted = numbers_in(rows, "rows", _MAX_IN_SET)
     await live.reach(max(wanted, default=-1) + 1)
     chosen = [row for row in wanted if row < live.table.n_rows or live.may_reach(row + 1)]
     n_left_out = len(wanted) - len(chosen)
@@ -114,5 +114,5 @@ async def found_set(path: str, index: int | None = None, sources: Sequence[str] 
     if not (sources or path):
         raise UsageError("Specify images by run, path or sources.")
     named = list(sources) or [path if index is None else f"{path}#{index + 1}"]
-    chosen = await image_searches.ask(CHOOSE_IMAGES, ChooseImages(named, some, _MOST_IN_SET))
+    chosen = await image_searches.ask(CHOOSE_IMAGES, ChooseImages(named, some, _MAX_IN_SET))
     return ImageSet(n=len(chosen.frames), frames=chosen.frames, remarks=chosen.remarks)

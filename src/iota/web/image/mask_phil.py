@@ -8,7 +8,7 @@ import msgspec
 
 from iota.errors import UsageError
 
-_MOST_SHAPES = 20_000
+_MAX_SHAPES = 20_000
 _N_NUMBERS = {"circle": 3, "rectangle": 4}
 
 
@@ -39,8 +39,8 @@ class MaskDrawing(msgspec.Struct, frozen=True):
         Raises:
             UsageError: the text says which numbers are wrong.
         """
-        if len(self.shapes) > _MOST_SHAPES:
-            raise UsageError(f"A mask of more than {_MOST_SHAPES:,} shapes cannot be drawn; use a file instead.")
+        if len(self.shapes) > _MAX_SHAPES:
+            raise UsageError(f"A mask of more than {_MAX_SHAPES:,} shapes cannot be drawn; use a file instead.")
         for shape in self.shapes:
             _check(shape)
         if not 0 <= self.border <= 1000:

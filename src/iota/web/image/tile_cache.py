@@ -7,7 +7,7 @@ from collections import OrderedDict
 from typing import Any
 
 Tile = tuple[int, int, int, int]  # panel, level, x, y
-_MOST_BYTES = 64_000_000
+_MAX_BYTES = 64_000_000
 
 
 class TileCache:
@@ -30,5 +30,5 @@ class TileCache:
         with self._lock:
             self._n_bytes += len(data) - len(self._tiles.get(key, b""))
             self._tiles[key] = data
-            while self._n_bytes > _MOST_BYTES:
+            while self._n_bytes > _MAX_BYTES:
                 self._n_bytes -= len(self._tiles.popitem(last=False)[1])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-_MOST_LINES = 500
+_MAX_LINES = 500
 _BLOCK = 1 << 20
 
 
@@ -51,13 +51,13 @@ def search(path: Path, text: str) -> LogLines:
             for line in file:
                 if wanted in line.lower():
                     found.append(line)
-                    if len(found) >= 2 * _MOST_LINES:
-                        n_dropped += _MOST_LINES
-                        del found[:_MOST_LINES]
+                    if len(found) >= 2 * _MAX_LINES:
+                        n_dropped += _MAX_LINES
+                        del found[:_MAX_LINES]
     except OSError:
         return LogLines([], 0)
-    n_dropped += max(0, len(found) - _MOST_LINES)
-    return LogLines([_text(line).rstrip("\n") for line in found[-_MOST_LINES:]], n_dropped)
+    n_dropped += max(0, len(found) - _MAX_LINES)
+    return LogLines([_text(line).rstrip("\n") for line in found[-_MAX_LINES:]], n_dropped)
 
 
 def _read(path: Path, start: int | None, n_bytes: int) -> LogText:

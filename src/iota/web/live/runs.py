@@ -209,7 +209,7 @@ class LiveRun:
         now = time.monotonic()
         if of == self._summary_of or (now < self._summary_due and not is_final):
             return
-        self._summary = summary_of(self.table, self.n_frames, **({} if is_final else {"most_cells": _CELLS_AT_WORK}))
+        self._summary = summary_of(self.table, self.n_frames, **({} if is_final else {"max_cells": _CELLS_AT_WORK}))
         self._summary_of = of
         after = time.monotonic()
         self._summary_due = after + max(_SUMMARY_EVERY_S, (after - now) / _SUMMARY_SHARE)

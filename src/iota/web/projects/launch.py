@@ -11,12 +11,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from iota.atomic_files import write_atomically
 from iota.errors import RunFolderError, UsageError
 from iota.processes.command import Command
 from iota.runs import RunFolder, read_state
 from iota.runs.control import give_order
 from iota.runs.state import is_at_work
-from iota.whole_files import write_whole
 
 _EVERY_S = 0.1
 _HIDDEN = ".iota"  # in a project: scripts that runs were started with, and what their commands said
@@ -39,11 +39,11 @@ async def start_run(script: str, target: str, project: Path, more: Sequence[str]
     path = hidden / f"{stem}.param"
     try:
         hidden.mkdir(parents=True, exist_ok=True)
-        write_whole(path, script)
+        write_atomically(path, script)
         arguments = [str(path), *more, f"output={project}"]
         if target.strip():
             target_path = hidden / f"{stem}.phil"
-            write_whole(target_path, target)
+            write_atomically(target_path, target)
             arguments.append(f"cctbx_xfel.target={target_path}")
     except OSError as error:
         raise UsageError(f"{hidden} cannot be written: {error.strerror}. Choose another project folder.") from error

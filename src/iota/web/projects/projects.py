@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from iota.atomic_files import write_atomically
 from iota.errors import NotFoundError, RunFolderError
 from iota.records import Outcome
 from iota.runs import RunFolder, read_state
@@ -17,7 +18,6 @@ from iota.runs.folder import RunInfo
 from iota.runs.state import Status, is_at_work
 from iota.web.places import state_folder
 from iota.web.projects.run_counts import RunCounts
-from iota.whole_files import write_whole
 
 _RUN_ID = re.compile(r"(\d{3,})(?:@([0-9a-f]{8}))?")
 _NOTE = "note.txt"  # in the run folder
@@ -79,7 +79,7 @@ class Projects:
             return
         self._others[_digest(project)] = project
         with contextlib.suppress(OSError):  # a home folder that is full or read-only stops nobody from working
-            write_whole(self._memory, msgspec.json.encode([str(path) for path in self._others.values()]).decode())
+            write_atomically(self._memory, msgspec.json.encode([str(path) for path in self._others.values()]).decode())
 
     @property
     def folders(self) -> list[Path]:
@@ -183,7 +183,7 @@ def write_note(folder: RunFolder, text: str) -> None:
         RunFolderError: the folder cannot be written; what was written before stays.
     """
     try:
-        write_whole(folder.path / _NOTE, text.strip()[:_LONGEST_NOTE] + "\n")
+        write_atomically(folder.path / _NOTE, text.strip()[:_LONGEST_NOTE] + "\n")
     except OSError as error:
         raise RunFolderError(
             f"The note on run {folder.number} was not saved: {error.strerror}. The previous note is kept. Free some"

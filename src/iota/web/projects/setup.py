@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from iota.atomic_files import write_atomically
 from iota.errors import ParameterError
 from iota.params import Parameters, read, script_text, sort_arguments
 from iota.params.fields import Field
@@ -14,7 +15,6 @@ from iota.params.old_scripts import is_old_name
 from iota.params.old_targets import translate_target
 from iota.params.to_backend import joined, set_by
 from iota.runs import RunFolder
-from iota.whole_files import write_whole
 
 TARGET = "cctbx_xfel.target"
 _APART = ("input", "output")  # not in dialogs: the page has its own places for them
@@ -226,7 +226,7 @@ class Setup:
             files[beside] = target
         for file, text in files.items():
             try:
-                write_whole(file, text)
+                write_atomically(file, text)
             except OSError as error:
                 raise ParameterError(f"{file} cannot be written: {error.strerror}.") from error
         return list(files)

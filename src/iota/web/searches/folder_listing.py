@@ -14,7 +14,7 @@ import msgspec
 from iota.processes.protocol import OverLimitError, Tell
 from iota.processes.question import Question
 
-MOST_ENTRIES = 5000  # more names than this nobody reads; the filter finds them
+MAX_ENTRIES = 5000  # more names than this nobody reads; the filter finds them
 _TOLD_EVERY = 10_000
 
 
@@ -24,7 +24,7 @@ class ListFolder(msgspec.Struct, frozen=True):
     folder: str  # absolute path; ``~`` is the home folder
     pattern: str = ""  # of names, with wildcards; without one any name that holds the text
     files: bool = True  # whether files are listed, not folders only
-    most_names: int = 5_000_000  # that are looked at
+    max_names: int = 5_000_000  # that are looked at
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -59,8 +59,8 @@ def list_folder(question: ListFolder, tell: Tell = lambda n: None) -> Listing:
         nonlocal n_matches
         is_wanted = _pattern(question.pattern)
         for n, item in enumerate(found, start=1):
-            if n > question.most_names:
-                raise OverLimitError(f"{question.most_names:,} names")
+            if n > question.max_names:
+                raise OverLimitError(f"{question.max_names:,} names")
             if n % _TOLD_EVERY == 0:
                 tell(n)
             name = item.name.lower()
@@ -72,7 +72,7 @@ def list_folder(question: ListFolder, tell: Tell = lambda n: None) -> Listing:
 
     try:
         with os.scandir(path) as found:
-            shown = heapq.nsmallest(MOST_ENTRIES, matches(found), key=lambda match: match[0])
+            shown = heapq.nsmallest(MAX_ENTRIES, matches(found), key=lambda match: match[0])
     except OSError as error:
         return Listing(path, problem=f"{path} cannot be listed: {error.strerror}.")
     entries = [entry for _, item in shown if (entry := _entry(item)) is not None]

@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 
 from starlette.types import Receive
 
-from iota.processes.turns import Turns
+from iota.processes.question_queue import QuestionQueue
 
 T = TypeVar("T")
 
-image_searches = Turns(at_once=2)
-folder_searches = Turns(at_once=4)
+image_searches = QuestionQueue(at_once=2)
+folder_searches = QuestionQueue(at_once=4)
 
 
 class ClientGoneError(Exception):

@@ -8,11 +8,11 @@ from nicegui import ui
 from iota.analysis.cells.cluster_job import CLUSTERS, ClusterQuestion, FoundCluster
 from iota.crystallography.cells import cell_text
 from iota.processes.question import NoAnswerError
-from iota.processes.turns import Cancelled, Latest, Turns
+from iota.processes.question_queue import Cancelled, Latest, QuestionQueue
 from iota.web.widgets.links import start_link
 from iota.web.widgets.selection import Selection
 
-_turns = Turns(at_once=2)
+_queue = QuestionQueue(at_once=2)
 _HEAD = ("#", "lattices", "Bravais lattice", "unit cell (Å, °)", "SD of a b c (Å)", "multiples", "")
 
 
@@ -21,7 +21,7 @@ class ClustersSection:
 
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
-        self._work = Latest(_turns)
+        self._work = Latest(_queue)
         with ui.column().classes("iota-card gap-2"):
             ui.label("Clusters of unit cells").classes("iota-title")
             with ui.row().classes("w-full items-center gap-3"):

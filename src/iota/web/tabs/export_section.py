@@ -18,7 +18,7 @@ _FORMATS = {
     "crystfel": ("CrystFEL", "Stream, geometry and cell, for partialator and process_hkl"),
     "lists": ("Lists", "Integrated images, for IOTA and for CrystFEL"),
 }
-_MOST_DOWNLOADED_BYTES = 50_000_000  # larger ones are taken from the folder
+_MAX_DOWNLOADED_BYTES = 50_000_000  # larger ones are taken from the folder
 
 
 class ExportSection(CommandSection):
@@ -68,6 +68,6 @@ class ExportSection(CommandSection):
             ui.label(remark).classes("iota-muted iota-path")
         with ui.row().classes("gap-1"):
             for file in export.files:
-                if file.n_bytes <= _MOST_DOWNLOADED_BYTES and (folder / file.name).is_file():
+                if file.n_bytes <= _MAX_DOWNLOADED_BYTES and (folder / file.name).is_file():
                     button = download_button(folder / file.name)
                     button.tooltip(f"{file.what}, {file.n_bytes / 1e6:.2f} MB")

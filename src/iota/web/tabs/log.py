@@ -12,7 +12,7 @@ from iota.web.live import log_reader
 from iota.web.live.runs import LiveRun
 from iota.web.widgets.selection import Selection
 
-_MOST_CHARACTERS = 200_000  # of the log in the page; older lines are found with the search
+_MAX_CHARACTERS = 200_000  # of the log in the page; older lines are found with the search
 _EVERY_S = 1.0
 
 
@@ -47,9 +47,9 @@ class _LogTab:
             part = await asyncio.to_thread(log_reader.read_since, self._path, self._end)
         if part.end == self._end and self._text:
             return
-        self._text = (self._text + part.text)[-_MOST_CHARACTERS:]
+        self._text = (self._text + part.text)[-_MAX_CHARACTERS:]
         self._end = part.end
-        self._told.set_text("" if len(self._text) < _MOST_CHARACTERS else "use the search to find older lines")
+        self._told.set_text("" if len(self._text) < _MAX_CHARACTERS else "use the search to find older lines")
         self._show(html.escape(self._text) or "The log is empty so far.")
 
     async def _find(self) -> None:

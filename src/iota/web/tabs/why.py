@@ -6,7 +6,7 @@ import asyncio
 
 from nicegui import ui
 
-from iota.analysis.cells.shares import percent
+from iota.analysis.cells.proportions import percent
 from iota.analysis.failures import Failure, Key, failures, rows_of_failure
 from iota.charts.colours import OUTCOME_COLOURS
 from iota.records import OUTCOME_WORDS
@@ -21,7 +21,7 @@ from iota.web.widgets.selection import Selection
 from iota.web.widgets.selection_bar import view_list
 
 TAB = "why"
-_MOST_REASONS = 40  # that are shown; the rarest are many when sentences quote file names
+_MAX_REASONS = 40  # that are shown; the rarest are many when sentences quote file names
 
 
 def build(live: LiveRun, selection: Selection) -> None:
@@ -72,9 +72,9 @@ class WhyTab:
                 ui.label(
                     "All finished frames are integrated." if self._live.table.n_rows else "No frames finished yet."
                 ).classes("iota-muted")
-            for failure in found[:_MOST_REASONS]:
+            for failure in found[:_MAX_REASONS]:
                 self._failure(failure)
-            n_more = len(found) - _MOST_REASONS
+            n_more = len(found) - _MAX_REASONS
             if n_more > 0:
                 reasons = "reason" if n_more == 1 else "reasons"
                 ui.label(f"and {n_more} more {reasons}; see the Frames tab.").classes("iota-muted")

@@ -10,7 +10,7 @@ from typing import Any
 from nicegui import background_tasks, events, ui
 
 from iota.processes.question import NoAnswerError
-from iota.processes.turns import Cancelled, Latest
+from iota.processes.question_queue import Cancelled, Latest
 from iota.web.searches.folder_listing import LIST_FOLDER, ListFolder, Listing
 from iota.web.searches.searching import folder_searches
 

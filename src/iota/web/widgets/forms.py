@@ -11,7 +11,7 @@ from iota.params.forms import Form, Values
 from iota.web.widgets.editors import Editor
 
 LEVELS = {0: "Basic", 1: "Intermediate", 2: "Advanced", 3: "Developer"}
-_MOST_ROWS = 120  # more rows at once nobody reads, and they take seconds to build
+_MAX_ROWS = 120  # more rows at once nobody reads, and they take seconds to build
 
 
 async def edit(
@@ -139,7 +139,7 @@ class _Settings:
         self._rows = {}
         wanted = self._wanted()
         sections = self._sections if self._query or self._only_changed else [self._shown]
-        self._n_left = _MOST_ROWS
+        self._n_left = _MAX_ROWS
         with self._body:
             for section in sections:
                 self._fill_group(section, wanted, 0)

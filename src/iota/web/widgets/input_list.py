@@ -10,7 +10,7 @@ from nicegui import events, ui
 from iota.inputs.finding.search_job import COUNT_IMAGES, Counted, SourceCount
 from iota.inputs.names.select import select_range
 from iota.processes.question import NoAnswerError
-from iota.processes.turns import Cancelled, Latest
+from iota.processes.question_queue import Cancelled, Latest
 from iota.web.projects.setup import Setup
 from iota.web.searches.counting import count_question, in_folder, kept_list, lines_of
 from iota.web.searches.searching import image_searches

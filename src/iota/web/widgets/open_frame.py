@@ -17,7 +17,7 @@ from iota.web.widgets.layout import sentences
 from iota.web.widgets.links import image_link
 from iota.web.widgets.selection import Selection
 
-_MOST_LOG = 200_000  # letters; of a longer log the end is shown
+_MAX_LOG = 200_000  # letters; of a longer log the end is shown
 
 
 def open_image(selection: Selection, row: int) -> None:
@@ -63,7 +63,7 @@ def _log(folder: Path, result: FrameResult) -> str:
         text = (folder / "logs" / f"{result.name}.log").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    return text if len(text) <= _MOST_LOG else "...\n" + text[-_MOST_LOG:]
+    return text if len(text) <= _MAX_LOG else "...\n" + text[-_MAX_LOG:]
 
 
 def viewer_command(folder: Path, result: FrameResult) -> str:

@@ -17,7 +17,7 @@ from iota.web.widgets.links import start_link
 from iota.web.widgets.open_frame import open_frame, open_image
 from iota.web.widgets.selection import Rows, Selection
 
-_MOST_LISTED = 2000  # images in the dialog; the list that is saved has all
+_MAX_LISTED = 2000  # images in the dialog; the list that is saved has all
 
 
 def build(selection: Selection) -> None:
@@ -159,13 +159,13 @@ async def view_list(selection: Selection) -> None:
     rows = selection.rows
     if rows is None:
         return
-    shown = rows[:_MOST_LISTED]
+    shown = rows[:_MAX_LISTED]
     with sentences():
         results = await asyncio.to_thread(lambda: list(selection.live.table.records(shown)))
         with ui.dialog() as dialog, ui.card().classes("iota-frame-card"):
             ui.label(f"{len(rows)} images: {selection.words}").classes("iota-title")
-            if len(rows) > _MOST_LISTED:
-                ui.label(f"The first {_MOST_LISTED} are shown; a saved list contains all.").classes("iota-muted")
+            if len(rows) > _MAX_LISTED:
+                ui.label(f"The first {_MAX_LISTED} are shown; a saved list contains all.").classes("iota-muted")
             columns = [
                 {"name": "row", "label": "Frame", "field": "number", "align": "right"},
                 {"name": "path", "label": "Image", "field": "path", "align": "left", "classes": "iota-path"},

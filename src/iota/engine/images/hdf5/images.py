@@ -21,10 +21,10 @@ from scitbx.array_family import flex
 
 from iota.causes import Cause, Why, why
 from iota.engine.backend.remarks import remark
+from iota.engine.images.hdf5.header_copy import write_header_copy
 from iota.engine.images.hdf5.nexus_header import Header
 from iota.engine.images.hdf5.panels import Panels, panels_of
 from iota.engine.images.hdf5.reader import HDF5Reader
-from iota.engine.images.hdf5.stand_in import write_stand_in
 from iota.engine.images.hdf5.still_models import complete
 from iota.engine.images.reading import ImportFailedError
 from iota.inputs.hdf5.image_map import ImageMap, read_map
@@ -117,30 +117,30 @@ def open_images(path: str, files_grow: bool = False) -> HDF5Images | None:
         OSError, RuntimeError, KeyError, ValueError, TypeError: it is damaged.
     """
     found = read_map(path)
-    if not found.n_images or not found.stretches:
+    if not found.n_images or not found.segments:
         return None
     if not found.shape:  # not one data file is there: no models are needed
         return HDF5Images(path, found, None, Panels(()), files_grow, Header())
     with tempfile.TemporaryDirectory(prefix="iota_") as folder:
-        stand_in = Path(folder) / Path(path).name
-        header = write_stand_in(path, found, stand_in)
-        format_class = get_format_class_for_file(str(stand_in))
+        header_copy = Path(folder) / Path(path).name
+        header = write_header_copy(path, found, header_copy)
+        format_class = get_format_class_for_file(str(header_copy))
         if format_class is None or not _reads_as_all(format_class):
             return None
-        instance = _instance(format_class, stand_in)
+        instance = _instance(format_class, header_copy)
         if not len(instance.get_detector(0)):
             raise ImportFailedError(why(Cause.NO_GROUP, what="detector", group="NXdetector_module"))
-        panels = panels_of(stand_in, instance.get_detector(0), math.prod(found.shape[:-1]), found.shape[-1])
+        panels = panels_of(header_copy, instance.get_detector(0), math.prod(found.shape[:-1]), found.shape[-1])
     if panels is None:
         return None
     return HDF5Images(path, found, instance, panels, files_grow, header)
 
 
-def _instance(format_class: Any, stand_in: Path) -> Any:
+def _instance(format_class: Any, header_copy: Path) -> Any:
     try:
         with warnings.catch_warnings():  # of a goniometer that stands still: 0 of 0 degrees
             warnings.simplefilter("ignore", RuntimeWarning)
-            return format_class(str(stand_in))
+            return format_class(str(header_copy))
     except KeyError as error:
         lacks = re.search(r"object '([^']+)' doesn't exist", str(error))
         if lacks is None:

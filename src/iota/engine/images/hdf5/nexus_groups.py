@@ -39,7 +39,7 @@ _CLASSES = {
 }
 
 
-def mend_groups(file: h5py.File) -> None:
+def correct_groups(file: h5py.File) -> None:
     """Set classes, definition, sample and units as dxtbx requires.
 
     Raises:
@@ -57,8 +57,8 @@ def mend_groups(file: h5py.File) -> None:
         entry["definition"] = "NXmx"
         _free_sample(entry)
         for detector in groups_of_class(entry, "NXinstrument", "NXdetector"):
-            _mend_limits(detector)
-            _mend_axes(file, detector)
+            _correct_limits(detector)
+            _correct_axes(file, detector)
 
 
 def has_modules(entry: h5py.Group) -> bool:
@@ -87,7 +87,7 @@ def _free_sample(entry: h5py.Group) -> None:
             del sample["depends_on"]
 
 
-def _mend_limits(detector: h5py.Group) -> None:
+def _correct_limits(detector: h5py.Group) -> None:
     """Remove limits of counts that are not numbers."""
     for name in ("saturation_value", "underload_value"):
         item = detector.get(name)
@@ -95,7 +95,7 @@ def _mend_limits(detector: h5py.Group) -> None:
             del detector[name]
 
 
-def _mend_axes(file: h5py.File, detector: h5py.Group) -> None:
+def _correct_axes(file: h5py.File, detector: h5py.Group) -> None:
     for name in ("sensor_thickness", "x_pixel_size", "y_pixel_size"):
         item = detector.get(name)
         if isinstance(item, h5py.Dataset):
@@ -111,7 +111,7 @@ def _mend_axes(file: h5py.File, detector: h5py.Group) -> None:
             for axis in list(_chain(module.get(name))):
                 if axis.name not in done:
                     done.add(axis.name)
-                    _mend_axis(file, axis)
+                    _correct_axis(file, axis)
 
 
 def _share_place(module: h5py.Group) -> None:
@@ -122,22 +122,22 @@ def _share_place(module: h5py.Group) -> None:
         axes[0 if said[0] is None else 1].attrs["depends_on"] = said[0] if said[1] is None else said[1]
 
 
-_MOST_AXES = 100  # that a detector stands on; real ones have ten at the most
+_MAX_AXES = 100  # that a detector stands on; real ones have ten at the most
 
 
 def _chain(axis: Any) -> Iterator[h5py.Dataset]:
     """An axis, and those that it depends on."""
-    for _ in range(_MOST_AXES):
+    for _ in range(_MAX_AXES):
         if not isinstance(axis, h5py.Dataset):
             return
         yield axis
         depends_on = text_of(axis.attrs.get("depends_on"))
         axis = axis.parent.get(depends_on) if depends_on not in ("", ".") else None
     if axis is not None:
-        raise ImportFailedError(why(Cause.TOO_MANY_AXES, maximum=_MOST_AXES, axis=axis.name))
+        raise ImportFailedError(why(Cause.TOO_MANY_AXES, maximum=_MAX_AXES, axis=axis.name))
 
 
-def _mend_axis(file: h5py.File, axis: h5py.Dataset) -> None:
+def _correct_axis(file: h5py.File, axis: h5py.Dataset) -> None:
     """Write an axis in mm or degrees, with the one value that it has for stills."""
     is_rotation = text_of(axis.attrs.get("transformation_type")) == "rotation"
     units = text_of(axis.attrs.get("units")).strip()

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iota.causes import Cause, Why, why
-from iota.engine.images.hdf5.nexus_groups import LENGTHS_MM, mend_groups
+from iota.engine.images.hdf5.nexus_groups import LENGTHS_MM, correct_groups
 from iota.hdf5 import h5py
 from iota.inputs.hdf5.image_map import ImageMap
 from iota.inputs.hdf5.masters import groups_of_class, text_of
@@ -38,7 +38,7 @@ _AXES = "iota_positions"
 
 @dataclass
 class Header:
-    """Data on the images of a master that dxtbx' models do not contain. Get it from :func:`mend`."""
+    """Data on the images of a master that dxtbx' models do not contain. Get it from :func:`correct_header`."""
 
     wavelengths_A: Floats | None = None  # [n], or [1] for all images, not usable where there is none; None: dxtbx knows
     says_no_wavelength: bool = False  # neither that nor an energy
@@ -71,7 +71,7 @@ class Header:
         return float(values[index if len(values) > 1 else 0])
 
 
-def mend(target: h5py.File, source: h5py.File, found: ImageMap) -> Header:
+def correct_header(target: h5py.File, source: h5py.File, found: ImageMap) -> Header:
     """Correct the stand-in of a master, and return what dxtbx cannot get from it.
 
     Args:
@@ -79,14 +79,14 @@ def mend(target: h5py.File, source: h5py.File, found: ImageMap) -> Header:
         source: the master.
         found: its images.
     """
-    mend_groups(target)
+    correct_groups(target)
     header = Header()
     detectors = list(groups_of_class(target, "NXentry", "NXinstrument", "NXdetector"))
-    _mend_wavelength(target, detectors, header)
+    _correct_wavelength(target, detectors, header)
     if len(detectors) == 1:
         detector = detectors[0]
         for module in groups_of_class(detector, "NXdetector_module"):
-            _mend_position(detector, module)
+            _correct_position(detector, module)
         _take_mask(detector, source, found, header)
         _take_lower_limit(detector, found, header)
         _take_nominal(detector, header)
@@ -96,7 +96,7 @@ def mend(target: h5py.File, source: h5py.File, found: ImageMap) -> Header:
 # -- wavelength
 
 
-def _mend_wavelength(file: h5py.File, detectors: list[h5py.Group], header: Header) -> None:
+def _correct_wavelength(file: h5py.File, detectors: list[h5py.Group], header: Header) -> None:
     """Make sure that each beam has one valid wavelength, and keep those of single images."""
     beams = list(groups_of_class(file, "NXentry", "NXinstrument", "NXbeam"))
     beams += groups_of_class(file, "NXentry", "NXsample", "NXbeam")
@@ -165,7 +165,7 @@ def _is_usable(values: Floats) -> Bools:
 # -- positions of modules
 
 
-def _mend_position(detector: h5py.Group, module: h5py.Group) -> None:
+def _correct_position(detector: h5py.Group, module: h5py.Group) -> None:
     """Convert an offset of the fast axis to a separate axis, on which both axes of the module depend.
 
     The offset is taken as DIALS 3.30 takes it: that of the fast axis, or, where this has none, of the slow one.

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from iota.causes import Cause, why
-from iota.engine.images.hdf5.rows import Array
+from iota.engine.images.hdf5.stored_image import Array
 from iota.engine.images.reading import ImportFailedError
 from iota.hdf5 import h5py
 from iota.inputs.hdf5.masters import groups_of_class
@@ -31,7 +31,7 @@ class Panels(NamedTuple):
         return [np.ascontiguousarray(plane[one]) for one in self.slices]
 
 
-def panels_of(stand_in: Path, detector: Any, n_rows: int, n_columns: int) -> Panels | None:
+def panels_of(header_copy: Path, detector: Any, n_rows: int, n_columns: int) -> Panels | None:
     """Determine the positions of the panels of a detector in images of so many rows and columns.
 
     None where the file says nothing that fits, so that only dxtbx may know.
@@ -42,7 +42,7 @@ def panels_of(stand_in: Path, detector: Any, n_rows: int, n_columns: int) -> Pan
     sizes = [panel.get_image_size()[::-1] for panel in detector]
     if sizes == [(n_rows, n_columns)]:
         return Panels(((slice(0, n_rows), slice(0, n_columns)),))
-    slices = _of_modules(stand_in)
+    slices = _of_modules(header_copy)
     if [(rows.stop - rows.start, columns.stop - columns.start) for rows, columns in slices] != sizes:
         return None
     _check_shape(slices, n_rows, n_columns)

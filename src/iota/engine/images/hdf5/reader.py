@@ -11,7 +11,7 @@ from iota.causes import Cause, why
 from iota.engine.backend.remarks import remark
 from iota.engine.images.hdf5.nexus_header import Header
 from iota.engine.images.hdf5.panels import Panels
-from iota.engine.images.hdf5.rows import Array, read_image
+from iota.engine.images.hdf5.stored_image import Array, read_image
 from iota.engine.images.pixel_values import NO_NUMBER, counts_of
 from iota.engine.images.reading import ImportFailedError
 from iota.inputs.hdf5.image_map import ImageMap

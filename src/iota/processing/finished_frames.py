@@ -10,7 +10,7 @@ from iota.runs import FrameNames, RunFolder, iterate_ledger
 
 
 @dataclass
-class TakenOver:
+class FinishedFrames:
     """The contents of the ledger of a run, without its records."""
 
     outcomes: dict[FrameRef, Outcome] = field(default_factory=dict)
@@ -21,7 +21,7 @@ class TakenOver:
     """Lines that are damaged; their frames are processed again."""
 
 
-def take_over(folder: RunFolder, names: FrameNames, *, files: bool) -> TakenOver:
+def read_finished_frames(folder: RunFolder, names: FrameNames, *, files: bool) -> FinishedFrames:
     """Read the ledger of a run once.
 
     Args:
@@ -29,13 +29,13 @@ def take_over(folder: RunFolder, names: FrameNames, *, files: bool) -> TakenOver
         names: gets the name of each frame that has a record.
         files: whether keys of files are wanted.
     """
-    taken = TakenOver()
+    finished = FinishedFrames()
     records = iterate_ledger(folder.ledger)
     for result in records:
         names.give(result.frame, result.name)
-        taken.outcomes[result.frame] = result.outcome
-        taken.remarks.update(result.remarks)
+        finished.outcomes[result.frame] = result.outcome
+        finished.remarks.update(result.remarks)
         if files and result.file is not None:
-            taken.files_read.add(key_of(result.file))
-    taken.n_unreadable = records.n_unreadable
-    return taken
+            finished.files_read.add(key_of(result.file))
+    finished.n_unreadable = records.n_unreadable
+    return finished

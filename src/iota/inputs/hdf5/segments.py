@@ -20,7 +20,7 @@ class TooDeepError(ValueError):
     """A virtual dataset maps parts of parts of images, and is read by HDF5 itself."""
 
 
-class Stretch(msgspec.Struct, frozen=True):
+class Segment(msgspec.Struct, frozen=True):
     """Images that lie in the rows of one dataset, both at equal distances, or that cannot be read for one reason."""
 
     first: int  # number of the first of them, from 0
@@ -55,7 +55,7 @@ class ImageMap(msgspec.Struct, frozen=True, dict=True):
     """All images of one HDF5 file. Get it from :func:`read_map`."""
 
     n_images: int
-    stretches: tuple[Stretch, ...] = ()
+    segments: tuple[Segment, ...] = ()
     shape: tuple[int, ...] = ()  # of an image, `[slow, fast]` or `[module, slow, fast]`; none where no file is there
     dtype: str = ""
     group: str = ""  # of the file, with the datasets or links below
@@ -67,41 +67,41 @@ class ImageMap(msgspec.Struct, frozen=True, dict=True):
     is_certain: bool = True  # the numbers stay the same when missing files come
     still_written: frozenset[str] = frozenset()  # files whose datasets may show half an image
 
-    def at(self, index: int) -> list[Stretch]:
-        """Location of the pixels of an image: one stretch, or one for each part of it."""
+    def at(self, index: int) -> list[Segment]:
+        """Location of the pixels of an image: one segment, or one for each part of it."""
         plain, stepped = self._bands
         end = bisect.bisect_right(plain, index, key=lambda band: band[0].first)
         near = itertools.chain(plain[max(0, end - 1) : end], stepped)
-        return [stretch for band in near for stretch in band if stretch.has(index)]
+        return [segment for band in near for segment in band if segment.has(index)]
 
     def why(self, index: int) -> Why | None:
         """Why an image cannot be read; None if it can."""
         if not 0 <= index < self.n_images:
             return why(Cause.NO_SUCH_IMAGE, n_images=self.n_images)
-        return next((stretch.why for stretch in self.at(index) if stretch.why), None)
+        return next((segment.why for segment in self.at(index) if segment.why), None)
 
     def readable(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """Whether each image `[n]` can be read."""
         found = np.ones(self.n_images, dtype=np.bool_)
-        for stretch in self.stretches:
-            if stretch.why:
-                found[stretch.images()] = False
+        for segment in self.segments:
+            if segment.why:
+                found[segment.images()] = False
         return found
 
     @cached_property
-    def _bands(self) -> tuple[list[list[Stretch]], list[list[Stretch]]]:
-        """Stretches of the same images together: those without gaps in order, and the others."""
-        plain: dict[tuple[int, int], list[Stretch]] = {}
-        stepped: list[list[Stretch]] = []
-        for stretch in _cut_alike([s for s in self.stretches if s.step == 1 or s.count == 1]):
-            plain.setdefault((stretch.first, stretch.count), []).append(stretch)
-        for stretch in self.stretches:
-            if stretch.step != 1 and stretch.count > 1:
-                stepped.append([stretch])
+    def _bands(self) -> tuple[list[list[Segment]], list[list[Segment]]]:
+        """Segments of the same images together: those without gaps in order, and the others."""
+        plain: dict[tuple[int, int], list[Segment]] = {}
+        stepped: list[list[Segment]] = []
+        for segment in _cut_alike([s for s in self.segments if s.step == 1 or s.count == 1]):
+            plain.setdefault((segment.first, segment.count), []).append(segment)
+        for segment in self.segments:
+            if segment.step != 1 and segment.count > 1:
+                stepped.append([segment])
         return [plain[key] for key in sorted(plain)], stepped
 
 
-def shown(inner: Stretch, run: Progression, into: Box | None, part: Box | None) -> Stretch:
+def shown(inner: Segment, run: Progression, into: Box | None, part: Box | None) -> Segment:
     """Images of a dataset as mapped by a virtual dataset; raises TooDeepError if it maps parts of parts."""
     changes: dict[str, Any] = {"into": into, "part": part}
     if inner.into is not None or inner.part is not None:
@@ -114,29 +114,29 @@ def shown(inner: Stretch, run: Progression, into: Box | None, part: Box | None) 
     )
 
 
-def of_channel(stretches: Iterable[Stretch], channel: int, shape: tuple[int, ...]) -> Iterator[Stretch]:
+def of_channel(segments: Iterable[Segment], channel: int, shape: tuple[int, ...]) -> Iterator[Segment]:
     """Of images `[channel, slow, fast]` those of one channel, `[slow, fast]`."""
     plane = tuple((0, n) for n in shape[1:])
-    for stretch in stretches:
-        into, part = stretch.into, stretch.part
-        if not stretch.file:
-            yield stretch
+    for segment in segments:
+        into, part = segment.into, segment.part
+        if not segment.file:
+            yield segment
         elif into is None and part is None:
-            yield msgspec.structs.replace(stretch, part=((channel, channel + 1), *plane))
+            yield msgspec.structs.replace(segment, part=((channel, channel + 1), *plane))
         elif into is None and part is not None and len(part) == len(shape):
             first = part[0][0] + channel
-            yield msgspec.structs.replace(stretch, part=((first, first + 1), *part[1:]))
+            yield msgspec.structs.replace(segment, part=((first, first + 1), *part[1:]))
         elif into is not None and into[0][0] <= channel < into[0][1]:
             if into[0][1] - into[0][0] != 1:
                 raise ValueError("thresholds lie in files of their own, several in one")
-            yield msgspec.structs.replace(stretch, into=None if into[1:] == plane else into[1:])
+            yield msgspec.structs.replace(segment, into=None if into[1:] == plane else into[1:])
 
 
-def _cut_alike(stretches: list[Stretch]) -> Iterator[Stretch]:
-    """Cut stretches where others begin or end, so that any two have the same images or none in common."""
-    cuts = sorted({s.first for s in stretches} | {s.first + s.count for s in stretches})
-    for stretch in stretches:
-        begin = bisect.bisect_left(cuts, stretch.first)
-        end = bisect.bisect_left(cuts, stretch.first + stretch.count)
+def _cut_alike(segments: list[Segment]) -> Iterator[Segment]:
+    """Cut segments where others begin or end, so that any two have the same images or none in common."""
+    cuts = sorted({s.first for s in segments} | {s.first + s.count for s in segments})
+    for segment in segments:
+        begin = bisect.bisect_left(cuts, segment.first)
+        end = bisect.bisect_left(cuts, segment.first + segment.count)
         for first, after in itertools.pairwise(cuts[begin : end + 1]):
-            yield msgspec.structs.replace(stretch, first=first, count=after - first, row=stretch.row_of(first), step=1)
+            yield msgspec.structs.replace(segment, first=first, count=after - first, row=segment.row_of(first), step=1)

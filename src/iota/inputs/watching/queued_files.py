@@ -9,12 +9,12 @@ from iota.inputs.watching.seen import Identity, Seen, identity_of
 from iota.records import FrameRef, FrameResult
 
 
-class HandedOver:
+class QueuedFiles:
     """Single-image files, from when they are queued until they have a record."""
 
     def __init__(self, seen: Seen) -> None:
         self._seen = seen
-        self._files: dict[str, tuple[Identity, str]] = {}  # path as handed over -> what was there, path without links
+        self._files: dict[str, tuple[Identity, str]] = {}  # path as queued -> what was there, path without links
         self._awaited: set[Identity] = set()  # the same files, by identity
         self._other_names: dict[Identity, Waiting] = {}  # the last place where such a file was met since
         self._unread: dict[Identity, FrameRef] = {}  # files that were moved or replaced before they were read
@@ -37,10 +37,10 @@ class HandedOver:
 
     def was_read(self, result: FrameResult) -> bool:
         """Whether a record is that of the file queued under this name, or the failure is the file's own."""
-        handed = self._files.get(result.frame.path)
-        if handed is None:
+        queued = self._files.get(result.frame.path)
+        if queued is None:
             return True
-        identity = device, file = handed[0]
+        identity = device, file = queued[0]
         if result.file is None:
             return result.outcome != "failed_import" or _leads_to(result.frame.path, identity)
         if result.file[0] != file[0]:
@@ -50,13 +50,13 @@ class HandedOver:
 
     def settle(self, frame: FrameRef) -> None:
         """Forget a file that has its record."""
-        handed = self._files.pop(frame.path, None)
-        if handed is not None:
-            identity, _ = handed
+        queued = self._files.pop(frame.path, None)
+        if queued is not None:
+            identity, _ = queued
             self._awaited.discard(identity)
             self._other_names.pop(identity, None)
 
-    def give_back(self, frame: FrameRef) -> Waiting | None:
+    def mark_unread(self, frame: FrameRef) -> Waiting | None:
         """Wait for a file that could not be read to be found again; return its other name, if already known."""
         identity, resolved = self._files.pop(frame.path)
         self._awaited.discard(identity)
@@ -66,7 +66,7 @@ class HandedOver:
             return Waiting(resolved, resolved, None)
         return self._other_names.pop(identity, None)
 
-    def give_up(self, frame: FrameRef) -> None:
+    def drop_unread(self, frame: FrameRef) -> None:
         """Stop waiting for a file; if it appears all the same, it is a new one."""
         for identity in [identity for identity, other in self._unread.items() if other == frame]:
             del self._unread[identity]

@@ -11,10 +11,10 @@ from iota.processes import awaiting
 from iota.processes.protocol import Tell
 from iota.processes.question import Answer, Asked, BusyError, Question
 
-_MOST_WAITING = 10  # for each that is at work
+_MAX_WAITING = 10  # for each that is at work
 
 
-class Turns:
+class QuestionQueue:
     """A queue for questions, each with a separate process."""
 
     def __init__(self, at_once: int) -> None:
@@ -33,37 +33,37 @@ class Turns:
         Raises:
             NoAnswerError: there is no answer, or too many others wait already.
         """
-        async with self._turn():
+        async with self._slot():
             return await awaiting.ask(question, asked, progress)
 
     @contextlib.asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
+    async def _slot(self) -> AsyncIterator[None]:
         """Wait until fewer than the maximum number are running."""
         if self._n_at_work >= self._at_once:
-            if len(self._waiting) >= _MOST_WAITING * self._at_once:
+            if len(self._waiting) >= _MAX_WAITING * self._at_once:
                 raise BusyError(f"{len(self._waiting)} others are already waiting. Try again in a minute.")
-            place = asyncio.get_running_loop().create_future()
-            self._waiting.append(place)
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
             try:
-                await place  # whoever ends hands its turn on, so the number at work stays
+                await waiter  # whoever ends hands its turn on, so the number at work stays
             except asyncio.CancelledError:
-                if not place.cancelled():  # its turn had just come
-                    self._hand_on()
-                elif place in self._waiting:
-                    self._waiting.remove(place)
+                if not waiter.cancelled():  # its turn had just come
+                    self._release()
+                elif waiter in self._waiting:
+                    self._waiting.remove(waiter)
                 raise
         else:
             self._n_at_work += 1
         try:
             yield
         finally:
-            self._hand_on()
+            self._release()
 
-    def _hand_on(self) -> None:
+    def _release(self) -> None:
         while self._waiting:
-            place = self._waiting.popleft()
-            if not place.done():
-                place.set_result(None)
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
                 return
         self._n_at_work -= 1
 
@@ -75,8 +75,8 @@ class Cancelled(Exception):  # noqa: N818 - a person's wish, not an error
 class Latest:
     """One question at a time for one part of a page: a new question ends the previous one."""
 
-    def __init__(self, turns: Turns) -> None:
-        self._turns = turns
+    def __init__(self, queue: QuestionQueue) -> None:
+        self._queue = queue
         self._task: asyncio.Task[object] | None = None
 
     @property
@@ -91,14 +91,14 @@ class Latest:
             task.cancel()
 
     async def ask(self, question: Question[Asked, Answer], asked: Asked, progress: Tell | None = None) -> Answer:
-        """Get the answer to a question, as :meth:`Turns.ask`.
+        """Get the answer to a question, as :meth:`QuestionQueue.ask`.
 
         Raises:
             Cancelled: it was cancelled, or another one was asked.
             NoAnswerError: as there.
         """
         self.cancel()
-        task = asyncio.create_task(self._turns.ask(question, asked, progress))
+        task = asyncio.create_task(self._queue.ask(question, asked, progress))
         self._task = task
         try:
             return await task

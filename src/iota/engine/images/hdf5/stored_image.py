@@ -16,7 +16,7 @@ import numpy.typing as npt
 from iota.causes import Cause, why
 from iota.engine.images.reading import ImportFailedError
 from iota.hdf5 import h5py
-from iota.inputs.hdf5.image_map import ImageMap, Stretch
+from iota.inputs.hdf5.image_map import ImageMap, Segment
 from iota.inputs.hdf5.masters import open_hdf5
 
 Array = npt.NDArray[Any]
@@ -33,28 +33,28 @@ def read_image(found: ImageMap, index: int) -> Array:
         NotWrittenError: nothing was written there.
         OSError, RuntimeError, KeyError, ValueError, TypeError: the file is damaged.
     """
-    places = found.at(index)
+    segments = found.at(index)
     with ExitStack() as stack:
-        files = {path: stack.enter_context(open_hdf5(path)) for path in {place.file for place in places}}
-        if len(places) == 1 and places[0].into is None:
-            return _row(files[places[0].file], places[0], index).reshape(found.shape)
+        files = {path: stack.enter_context(open_hdf5(path)) for path in {segment.file for segment in segments}}
+        if len(segments) == 1 and segments[0].into is None:
+            return _read_segment(files[segments[0].file], segments[0], index).reshape(found.shape)
         image = np.zeros(found.shape, dtype=found.dtype)
-        for place in places:
-            target = image[tuple(slice(*edge) for edge in place.into or ())]
-            target[...] = _row(files[place.file], place, index).reshape(target.shape)
+        for segment in segments:
+            target = image[tuple(slice(*edge) for edge in segment.into or ())]
+            target[...] = _read_segment(files[segment.file], segment, index).reshape(target.shape)
         return image
 
 
-def _row(file: h5py.File, place: Stretch, index: int) -> Array:
-    dataset, row = file[place.dataset], place.row_of(index)
-    part = tuple(slice(*edge) for edge in place.part or ())
+def _read_segment(file: h5py.File, segment: Segment, index: int) -> Array:
+    dataset, row = file[segment.dataset], segment.row_of(index)
+    part = tuple(slice(*edge) for edge in segment.part or ())
     if row is None:
         return np.asarray(dataset[part])
     if row >= dataset.shape[0]:
-        raise NotWrittenError(why(Cause.DATA_FILE_TOO_SHORT, file=Path(place.file).name))
+        raise NotWrittenError(why(Cause.DATA_FILE_TOO_SHORT, file=Path(segment.file).name))
     if dataset.chunks is not None:
         first = [edge.start for edge in part] or [0] * (dataset.ndim - 1)
         corner = tuple(n // chunk * chunk for n, chunk in zip((row, *first), dataset.chunks, strict=True))
         if dataset.id.get_chunk_info_by_coord(corner).byte_offset is None:
-            raise NotWrittenError(why(Cause.NEVER_WRITTEN, dataset=Path(place.file).name))
+            raise NotWrittenError(why(Cause.NEVER_WRITTEN, dataset=Path(segment.file).name))
     return np.asarray(dataset[(row, *part)])

@@ -19,7 +19,7 @@ _STALE_S = 24 * 3600.0
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """Provide the path at which a file is to be written; it replaces ``path`` when the context ends without error.
 
     The path ends as ``path`` does and is one of the same folder.  If anything is raised, a full disk say, what was
@@ -39,13 +39,13 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str) -> None:
     """Write a text file that appears, or replaces an older one, in one step.
 
     Raises:
         OSError: the file system refuses; a file of before is as it was.
     """
-    with whole_file(path) as part:
+    with atomic_file(path) as part:
         part.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 

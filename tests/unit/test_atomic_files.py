@@ -9,15 +9,15 @@ import time
 
 import pytest
 
+from iota.atomic_files import UNFINISHED, atomic_file, remove_unfinished, write_atomically
 from iota.errors import RunFolderError
 from iota.runs.folder import replace_text
-from iota.whole_files import UNFINISHED, remove_unfinished, whole_file, write_whole
 
 
 def test_a_file_has_its_name_when_it_is_complete_and_the_old_one_stays_until_then(tmp_path):
     path = tmp_path / "scaled.refl"
     path.write_text("old")
-    with whole_file(path) as part:
+    with atomic_file(path) as part:
         part.write_text("new, half")
         assert (part.parent, part.suffix, part.name[0]) == (tmp_path, ".refl", ".")
         assert path.read_text() == "old"
@@ -29,8 +29,8 @@ def test_a_file_has_its_name_when_it_is_complete_and_the_old_one_stays_until_the
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
 def test_what_cannot_be_written_leaves_the_old_file_and_nothing_else(tmp_path, error):
     path = tmp_path / "report.html"
-    write_whole(path, "old")
-    with pytest.raises(type(error)), whole_file(path) as part:
+    write_atomically(path, "old")
+    with pytest.raises(type(error)), atomic_file(path) as part:
         part.write_text("ne")
         raise error
     assert path.read_text() == "old"
@@ -39,10 +39,10 @@ def test_what_cannot_be_written_leaves_the_old_file_and_nothing_else(tmp_path, e
 
 def test_a_process_that_is_killed_leaves_the_old_file(tmp_path):
     path = tmp_path / "merged.mtz"
-    write_whole(path, "old")
+    write_atomically(path, "old")
     words = (
-        "import os, sys; from pathlib import Path; from iota.whole_files import whole_file\n"
-        "with whole_file(Path(sys.argv[1])) as part:\n"
+        "import os, sys; from pathlib import Path; from iota.atomic_files import atomic_file\n"
+        "with atomic_file(Path(sys.argv[1])) as part:\n"
         f"    part.write_text('ne'); os.kill(os.getpid(), {int(signal.SIGKILL)})"
     )
     assert subprocess.run([sys.executable, "-c", words, path], check=False).returncode == -signal.SIGKILL
@@ -59,7 +59,7 @@ def test_a_link_stays_a_link(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     link = tmp_path / "report.html"
     link.symlink_to("elsewhere/lysozyme.html")
-    write_whole(link, "page")
+    write_atomically(link, "page")
     assert link.is_symlink()
     assert (tmp_path / "elsewhere" / "lysozyme.html").read_text() == "page"
 
@@ -67,7 +67,7 @@ def test_a_link_stays_a_link(tmp_path):
 def test_files_may_be_read_by_those_whom_the_user_lets(tmp_path):
     old = os.umask(0o027)
     try:
-        write_whole(tmp_path / "a", "x")
+        write_atomically(tmp_path / "a", "x")
     finally:
         os.umask(old)
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640

@@ -7,7 +7,7 @@ import os
 from iota.runs import RunFolder
 
 
-class RunPlace:
+class FolderIdentity:
     """The place of a run, known by its ledger, which is open: no other file has its inode meanwhile."""
 
     def __init__(self, folder: RunFolder) -> None:

@@ -19,16 +19,14 @@ import sys
 import iota.engine.frame.preload
 import dxtbx.model.detector_helpers as helpers
 from dials.array_family import flex_ext
-import gc
 print(*(name in sys.modules for name in ("sklearn", "sklearn.cluster", "pandas", "scipy.stats")))
-assert gc.get_freeze_count() > 100_000, "what is imported here is not shared by the processes forked from this one"
 import sklearn.cluster, pandas
 print(helpers.sklearn.cluster.DBSCAN is sklearn.cluster.DBSCAN, flex_ext.pd.DataFrame is pandas.DataFrame)
 """
     finder = """
 import sys
-from iota.engine.backend.later import imported_later
-with imported_later("sklearn.cluster", "pandas"):
+from iota.engine.backend.lazy_modules import lazily_imported
+with lazily_imported("sklearn.cluster", "pandas"):
     import dials.algorithms.spot_finding.finder
 print("scipy.stats" in sys.modules)
 """
@@ -36,19 +34,19 @@ print("scipy.stats" in sys.modules)
     assert said(program) == ["False"] * 3 + of_dials + ["True"] * 2
 
 
-def test_a_stand_in_becomes_the_module_at_its_first_use():
+def test_a_lazy_module_becomes_the_module_at_its_first_use():
     program = """
 import inspect, sys
-from iota.engine.backend.later import imported_later
-with imported_later("xml.dom", "no_such_package", "json"):
+from iota.engine.backend.lazy_modules import lazily_imported
+with lazily_imported("xml.dom", "no_such_package", "json"):
     import xml.dom
-    inspect.getmodule(imported_later)
+    inspect.getmodule(lazily_imported)
     print("xml.dom.domreg" in sys.modules, "no_such_package" in sys.modules, "json" in sys.modules)
     print(xml.dom.domreg.__name__, "xml.dom.domreg" in sys.modules, sys.modules["xml"] is not xml)
-with imported_later("colorsys"):
+with lazily_imported("colorsys"):
     from colorsys import rgb_to_hsv
     print(rgb_to_hsv(0, 0, 0)[0])
-with imported_later("calendar"):
+with lazily_imported("calendar"):
     import calendar as later
 import calendar
 print(later is not calendar, later.isleap is calendar.isleap)

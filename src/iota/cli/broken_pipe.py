@@ -14,7 +14,7 @@ EXIT_STATUS = 141  # what a shell says of a program that the signal SIGPIPE ende
 P = ParamSpec("P")
 
 
-def ends_when_unread(main: Callable[P, int]) -> Callable[P, int]:
+def ends_on_broken_pipe(main: Callable[P, int]) -> Callable[P, int]:
     """Make a command end silently when its output is no longer read; every ``main`` has this decorator.
 
     SIGPIPE keeps its meaning for Python: it would also end a server whose browser is closed.
@@ -28,7 +28,7 @@ def ends_when_unread(main: Callable[P, int]) -> Callable[P, int]:
             finally:
                 sys.stdout.flush()  # now, not when Python ends and can only complain
         except BrokenPipeError:
-            if not _is_unread():
+            if not _is_output_broken():
                 raise
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where the rest goes
             return EXIT_STATUS
@@ -36,7 +36,7 @@ def ends_when_unread(main: Callable[P, int]) -> Callable[P, int]:
     return wrapped
 
 
-def _is_unread() -> bool:
+def _is_output_broken() -> bool:
     """Whether the broken pipe is our output, not a pipe to another process."""
     output = select.poll()
     output.register(sys.stdout.fileno(), 0)

@@ -21,7 +21,7 @@ class Meaning(msgspec.Struct):
     objection: str = ""  # a sentence, without its stop, where they mean nothing
 
 
-class Together(msgspec.Struct, frozen=True):
+class Combination(msgspec.Struct, frozen=True):
     """A rule: which names of a script it is about, and what they mean."""
 
     among: frozenset[str]
@@ -205,35 +205,35 @@ def _charts(values: Values) -> Meaning:
 
 
 _LABELIT = ("cctbx", "cctbx_ha14")
-TOGETHER: tuple[Together, ...] = (
+COMBINATIONS: tuple[Combination, ...] = (
     *(
-        Together(frozenset({f"{scope}.target_lattice_type", f"{scope}.target_centering_type"}), _bravais_lattice)
+        Combination(frozenset({f"{scope}.target_lattice_type", f"{scope}.target_centering_type"}), _bravais_lattice)
         for scope in (*_LABELIT, "cctbx_xfel")
     ),
     *(
-        Together(frozenset({f"{scope}selection.prefilter.target_pointgroup"}), _lattice_group)
+        Combination(frozenset({f"{scope}selection.prefilter.target_pointgroup"}), _lattice_group)
         for scope in ("", *(f"{scope}." for scope in _LABELIT))
     ),
-    Together(frozenset({"target_pointgroup"}), _lattice_group, _has("flag_prefilter")),
-    Together(frozenset(_PREFILTER_2015), _prefilter_2015, _has("flag_prefilter")),
-    Together(frozenset({"target_space_group"}), _no_group_2015, _has("flag_prefilter")),
-    Together(_FIRST_GRIDS | {"grid_search.flag_on"}, _first_grids, lambda names: bool(names & _FIRST_GRIDS)),
-    Together(frozenset({"input_list", "advanced.single_img"}), _input_list),
-    Together(
+    Combination(frozenset({"target_pointgroup"}), _lattice_group, _has("flag_prefilter")),
+    Combination(frozenset(_PREFILTER_2015), _prefilter_2015, _has("flag_prefilter")),
+    Combination(frozenset({"target_space_group"}), _no_group_2015, _has("flag_prefilter")),
+    Combination(_FIRST_GRIDS | {"grid_search.flag_on"}, _first_grids, lambda names: bool(names & _FIRST_GRIDS)),
+    Combination(frozenset({"input_list", "advanced.single_img"}), _input_list),
+    Combination(
         frozenset({"image_conversion.rename_pickle_prefix"}),
         _prefix,
         lambda names: "image_conversion.rename_pickle" not in names,
     ),
     *(
-        Together(
+        Combination(
             frozenset({f"{scope}.convert_images", f"{scope}.square_mode"}),
             _conversion,
             _has(f"{scope}.convert_images"),
         )
         for scope in ("advanced", "image_conversion")
     ),
-    Together(frozenset({"pred_img", "advanced.pred_img.flag", "advanced.pred_img.cv_vectors"}), _pictures),
-    Together(frozenset({"advanced.charts", "advanced.mosaicity_plot"}), _charts),
+    Combination(frozenset({"pred_img", "advanced.pred_img.flag", "advanced.pred_img.cv_vectors"}), _pictures),
+    Combination(frozenset({"advanced.charts", "advanced.mosaicity_plot"}), _charts),
 )
 
 # -- two backends in one script

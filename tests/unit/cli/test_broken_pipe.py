@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import tomllib
 
-from iota.cli.unread import ends_when_unread
+from iota.cli.broken_pipe import ends_on_broken_pipe
 
 COMMANDS = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]["scripts"]
 
@@ -46,7 +46,7 @@ def test_a_command_ends_without_a_word_when_nobody_reads(words, tmp_path):
 
 
 def test_another_pipe_that_breaks_is_no_reason_to_be_silent():
-    @ends_when_unread
+    @ends_on_broken_pipe
     def main():
         raise BrokenPipeError("to a helper")
 

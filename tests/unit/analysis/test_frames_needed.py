@@ -5,7 +5,7 @@ import pytest
 from cctbx import crystal as cctbx_crystal
 from cctbx import miller, uctbx
 
-from iota.analysis.intensities.enough import growth
+from iota.analysis.intensities.frames_needed import growth
 from iota.crystallography.indices import unique_reflections
 
 CELL, SPACE_GROUP, D_MIN_A = (60.0, 60.0, 40.0, 90, 90, 90), "P 43 21 2", 2.5

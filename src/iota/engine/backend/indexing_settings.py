@@ -9,7 +9,7 @@ from __future__ import annotations
 from iota.engine.backend import parameters as backend
 from iota.records import Settings
 
-_LADDER: tuple[tuple[str, dict[str, str]], ...] = (
+_TRIED_IN_TURN: tuple[tuple[str, dict[str, str]], ...] = (
     ("defaults", {"indexing.stills.method_list": "fft1d"}),
     (
         "2.6 times the estimated largest cell",
@@ -38,12 +38,12 @@ def given_space_group(target: str) -> str | None:
     return None if given is None else str(given)
 
 
-def ladder(target: str) -> list[Settings]:
+def settings_to_try(target: str) -> list[Settings]:
     """Settings to try in turn; parameters in the user's target are never overridden."""
     given = backend.user_settings(target)
-    rungs: dict[str, Settings] = {}
-    for label, words in _LADDER:
+    found: dict[str, Settings] = {}
+    for label, words in _TRIED_IN_TURN:
         lines = [f"{name} = {value}" for name, value in words.items() if not given.intersection(_SAME_MATTER[name])]
         phil = "".join(f"{line}\n" for line in lines)
-        rungs.setdefault(phil, Settings(label, phil))
-    return list(rungs.values())
+        found.setdefault(phil, Settings(label, phil))
+    return list(found.values())

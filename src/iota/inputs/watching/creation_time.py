@@ -10,7 +10,7 @@ _STATX_BTIME = 0x800  # linux/stat.h
 _MASK_AT, _BTIME_AT = 0, 80  # bytes from the start of struct statx
 
 
-def birth_ns(path: str) -> int | None:
+def creation_time_ns(path: str) -> int | None:
     """Creation time of a file (ns since the epoch); None if it is not available.
 
     Python's ``os.stat`` does not have it on Linux.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from iota.analysis.intensities.enough import FramesNeeded
+from iota.analysis.intensities.frames_needed import FramesNeeded
 from iota.analysis.intensities.merged import CurvePoint, Shell
 from iota.crystallography.cells import cell_text
 
 TABLE_HEAD = ("d max (Å)", "d min (Å)", "obs.", "unique", "compl. (%)", "mult.", "⟨I⟩", "⟨I/σ⟩", "CC½", "Rsplit")
 
 
-class Merging(msgspec.Struct, kw_only=True):
+class MergeRecord(msgspec.Struct, kw_only=True):
     """``merge.json``: what was merged, how, and the result."""
 
     run: str
@@ -36,7 +36,7 @@ class Merging(msgspec.Struct, kw_only=True):
     remarks: list[str] = []
 
 
-def merging_facts(merging: Merging) -> list[tuple[str, str]]:
+def merging_facts(merging: MergeRecord) -> list[tuple[str, str]]:
     """What was merged and how reliable it is, as names and sentences."""
     facts = [
         ("Merged", f"{merging.n_lattices:,} lattices" + _counts("; excluded: ", merging.left_out)),
@@ -55,7 +55,7 @@ def merging_facts(merging: Merging) -> list[tuple[str, str]]:
     return facts + [("Note", remark) for remark in merging.remarks]
 
 
-def table_rows(merging: Merging) -> list[list[str]]:
+def table_rows(merging: MergeRecord) -> list[list[str]]:
     """Rows of table 1 below ``TABLE_HEAD``, the overall row last; empty if the engine writes a table of its own."""
     if merging.overall is None:
         return []

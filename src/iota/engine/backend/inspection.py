@@ -38,7 +38,7 @@ class Package(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Installation(msgspec.Struct, frozen=True):
-    """DIALS and its dependencies, as one Python imports them. Get it from :func:`look`."""
+    """DIALS and its dependencies, as one Python imports them. Get it from :func:`inspect_installation`."""
 
     packages: dict[str, Package] = {}
     dials_version: str = ""
@@ -53,8 +53,8 @@ class Installation(msgspec.Struct, frozen=True):
     error: str = ""  # why nothing could be found out
 
 
-LOOK = Question(
-    f"{__name__}:look_here",
+INSPECTION = Question(
+    f"{__name__}:inspect_here",
     type(None),
     Installation,
     "Loading DIALS",
@@ -62,15 +62,15 @@ LOOK = Question(
 )
 
 
-def look() -> Installation:
+def inspect_installation() -> Installation:
     """Inspect DIALS in a separate process; takes about as long as starting DIALS, 2 s."""
     try:
-        return LOOK.ask(None)
+        return INSPECTION.ask(None)
     except NoAnswerError as error:
         return Installation(error=str(error))
 
 
-def look_here(_: None, tell: Tell) -> Installation:
+def inspect_here(_: None, tell: Tell) -> Installation:
     """Import DIALS and its dependencies into this process, and report what was found."""
     packages = {name: _package(name) for name in _PACKAGES}
     filters, hdf5plugin = ({}, Package()) if packages["h5py"].error else _filters()

@@ -30,7 +30,7 @@ def queue(tmp_path, monkeypatch):
     programs, place = tmp_path / "bin", tmp_path / "queue"
     programs.mkdir()
     place.mkdir()
-    source = Path(__file__).with_name("stand_in_queue.py").read_text()
+    source = Path(__file__).with_name("fake_batch_system.py").read_text()
     for name in PROGRAMS:
         (programs / name).write_text(f"#!{sys.executable}\n{source}")
         (programs / name).chmod(0o755)

@@ -15,9 +15,9 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]  # type: ignore[type-arg]  # of any size
 
 _SHELLS = 10
-_MOST_FRAMES = 1e9  # more is "never"
+_MAX_FRAMES = 1e9  # more is "never"
 _TRIALS = 100
-_MOST_DRAWN = 10_000  # frames to come; of more, chance averages out
+_MAX_DRAWN = 10_000  # frames to come; of more, chance averages out
 _CONFIDENCE = 0.95
 _SEED = 1057
 _SHAPES = np.geomspace(0.1, 100.0, 41)  # of gamma distributions of rates that are tried; 100 is all rates alike
@@ -70,16 +70,16 @@ class Growth:
         rng = np.random.default_rng(_SEED)
         trials = []
         for _ in range(_TRIALS):
-            lucks = self._luck(rng, self.n_frames)
+            ratios = self._sampling_ratios(rng, self.n_frames)
             rates = [
-                _fit(rng.choice(shell, len(shell)), self.n_frames * luck)
-                for shell, luck in zip(self._counts, lucks.tolist(), strict=True)
+                _fit(rng.choice(shell, len(shell)), self.n_frames * ratio)
+                for shell, ratio in zip(self._counts, ratios.tolist(), strict=True)
             ]
             needed = _needed(rates, completeness)
             if math.isfinite(needed):
-                lucks = self._luck(rng, min(_MOST_DRAWN, math.ceil(needed)))
+                ratios = self._sampling_ratios(rng, min(_MAX_DRAWN, math.ceil(needed)))
                 needed = _needed(
-                    [_faster(r, luck) for r, luck in zip(rates, lucks.tolist(), strict=True)], completeness
+                    [_faster(r, ratio) for r, ratio in zip(rates, ratios.tolist(), strict=True)], completeness
                 )
             trials.append(needed)
         tail = 100 * (1 - _CONFIDENCE) / 2
@@ -88,12 +88,12 @@ class Growth:
         n_frames, least, most = (n if math.isfinite(n) else None for n in (best, low, high))
         return FramesNeeded(completeness=completeness, n_frames=n_frames, interval=(least, most))
 
-    def _luck(self, rng: np.random.Generator, n: int) -> Floats:
+    def _sampling_ratios(self, rng: np.random.Generator, n: int) -> Floats:
         """How many of n frames reach each shell, over their expected number, `[n_shells]`."""
         share = self._reaching.mean(axis=0)
         drawn = self._reaching[rng.integers(self.n_frames, size=n)].mean(axis=0)
-        luck: Floats = np.where(share > 0, np.maximum(drawn, 0.5 / n) / np.maximum(share, 0.5 / n), 1.0)
-        return luck
+        ratio: Floats = np.where(share > 0, np.maximum(drawn, 0.5 / n) / np.maximum(share, 0.5 / n), 1.0)
+        return ratio
 
 
 def growth(counts: Ints, d_A: Floats, frame_d_min_A: npt.ArrayLike) -> Growth:
@@ -149,7 +149,7 @@ def _completeness(rates: Sequence[_Rates], n_frames: Floats) -> Floats:
 
 
 def _needed(rates: Sequence[_Rates], completeness: float) -> float:
-    low, high = 0.0, _MOST_FRAMES
+    low, high = 0.0, _MAX_FRAMES
     if _completeness(rates, np.float64(high)) < completeness:  # type: ignore[arg-type]
         return math.inf
     for _ in range(60):

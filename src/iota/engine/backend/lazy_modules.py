@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 
-class _StandIn(ModuleType):
+class _LazyModule(ModuleType):
     """Takes the place of a package and one of its modules until either is used; then both are imported."""
 
     def __init__(self, package: str, wanted: str) -> None:
@@ -21,11 +21,11 @@ class _StandIn(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in ("__path__", "__version__"):
             raise AttributeError(name)  # whoever looks at all modules, as inspect does, uses none
-        self._step_aside()
+        self._remove()
         import_module(self._wanted)
         return getattr(sys.modules[self.__name__], name)
 
-    def _step_aside(self) -> None:
+    def _remove(self) -> None:
         """Make the next import a real one."""
         for name in (self.__name__, self._wanted):
             if sys.modules.get(name) is self:
@@ -33,7 +33,7 @@ class _StandIn(ModuleType):
 
 
 @contextlib.contextmanager
-def imported_later(*names: str) -> Iterator[None]:
+def lazily_imported(*names: str) -> Iterator[None]:
     """Make ``import NAME`` take no time within the context; the module is imported when it is first used.
 
     ``from NAME import`` is a use.  What is imported already is left alone, and so is what is not installed.
@@ -41,14 +41,14 @@ def imported_later(*names: str) -> Iterator[None]:
     Args:
         names: modules, as ``a`` or ``a.b``.
     """
-    stand_ins = []
+    lazy_modules = []
     for name in names:
         package = name.partition(".")[0]
         if package not in sys.modules and importlib.util.find_spec(package) is not None:
-            stand_in = sys.modules[package] = sys.modules[name] = _StandIn(package, name)
-            stand_ins.append(stand_in)
+            lazy_module = sys.modules[package] = sys.modules[name] = _LazyModule(package, name)
+            lazy_modules.append(lazy_module)
     try:
         yield
     finally:
-        for stand_in in stand_ins:
-            stand_in._step_aside()
+        for lazy_module in lazy_modules:
+            lazy_module._remove()

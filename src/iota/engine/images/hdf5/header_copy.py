@@ -16,7 +16,7 @@ import numpy as np
 
 from iota.engine.images.hdf5.eiger_header import complete_eiger
 from iota.engine.images.hdf5.nexus_groups import has_modules
-from iota.engine.images.hdf5.nexus_header import Header, mend
+from iota.engine.images.hdf5.nexus_header import Header, correct_header
 from iota.hdf5 import h5py
 from iota.inputs.hdf5.image_map import ImageMap
 from iota.inputs.hdf5.masters import class_of, linked_file, open_hdf5, text_of
@@ -25,7 +25,7 @@ from iota.inputs.hdf5.threshold import channel_group
 _NOT_NEEDED = frozenset({"flatfield", "trimbit", "countrate_correction_table", "countrate_correction_lookup_table"})
 
 
-def write_stand_in(master: str, found: ImageMap, path: Path) -> Header:
+def write_header_copy(master: str, found: ImageMap, path: Path) -> Header:
     """Write the stand-in of a master, with its header corrected.
 
     Raises:
@@ -34,9 +34,9 @@ def write_stand_in(master: str, found: ImageMap, path: Path) -> Header:
     with open_hdf5(master) as source, h5py.File(path, "w") as target:
         _Copier(master, found).copy(source, target)
         if found.channel is not None:
-            _describe_as(source, target, found)
+            _describe_channel(source, target, found)
         complete_eiger(target)
-        return mend(target, source, found)
+        return correct_header(target, source, found)
 
 
 class _Copier:
@@ -45,26 +45,26 @@ class _Copier:
         self._found = found
         self._plane = math.prod(found.shape[:-1]), found.shape[-1]
         self._n_modules = 0
-        self._way: list[int] = []  # addresses of the groups that are open: hard links may go round
+        self._open_groups: list[int] = []  # addresses of the groups that are open: hard links may go round
 
     def copy(self, source: h5py.Group, target: h5py.Group) -> None:
         """Copy the contents of a group recursively."""
         _copy_attributes(source, target)
         if source.name == self._found.group:
-            self._make_room(source, target)
+            self._add_empty_image(source, target)
             if class_of(source) == "NXdata" or source.name.endswith("/data"):
                 return
         address = h5py.h5o.get_info(source.id).addr
-        if address in self._way:
+        if address in self._open_groups:
             return
-        self._way.append(address)
+        self._open_groups.append(address)
         for name in source:
             if name not in target and name not in _NOT_NEEDED:
                 self._copy_one(source, target, name)
-        self._way.pop()
+        self._open_groups.pop()
 
     def _copy_one(self, source: h5py.Group, target: h5py.Group, name: str) -> None:
-        if self._is_put_flat(source, target, name):
+        if self._copy_flattened(source, target, name):
             return
         link = source.get(name, getlink=True)
         if isinstance(link, h5py.ExternalLink):
@@ -82,7 +82,7 @@ class _Copier:
             source.copy(name, target)
             _copy_attributes(item, target[name])
 
-    def _is_put_flat(self, source: h5py.Group, target: h5py.Group, name: str) -> bool:
+    def _copy_flattened(self, source: h5py.Group, target: h5py.Group, name: str) -> bool:
         """Copy what is said of images of more than two dimensions in terms of the plane that they become."""
         item = source.get(name) if name in ("pixel_mask", "data_origin", "data_size") else None
         if not isinstance(item, h5py.Dataset):
@@ -112,7 +112,7 @@ class _Copier:
             and (self._found.n_images > 1 or "mask" not in name)
         )
 
-    def _make_room(self, source: h5py.Group, target: h5py.Group) -> None:
+    def _add_empty_image(self, source: h5py.Group, target: h5py.Group) -> None:
         """Insert an empty image in place of the first one; NXmx has it under the name of its signal."""
         name = self._found.keys[0]
         if "definition" in source.parent or has_modules(source.parent):
@@ -129,7 +129,7 @@ def _copy_attributes(source: Any, target: Any) -> None:
         target.attrs[name] = value.flat[0] if is_one_text else value
 
 
-def _describe_as(source: h5py.File, target: h5py.File, found: ImageMap) -> None:
+def _describe_channel(source: h5py.File, target: h5py.File, found: ImageMap) -> None:
     """Copy the description of the selected channel to the detector."""
     channel = channel_group(source, found.channel) if found.channel is not None else None
     if channel is None:
