@@ -8,9 +8,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from iota.simulate.crystfel_geom import panel_lines
 from iota.simulate.detector import Detector
 
-TO_CRYSTFEL = np.array([-1.0, 1.0, -1.0])  # from the laboratory of the simulator, which is that of dxtbx
 DATA = "/entry_1/data_1/data"
 MASK = "/entry_1/data_1/mask"
 ENERGY = "/LCLS/photon_energy_eV"
@@ -39,20 +39,8 @@ def geometry_text(detector: Detector, layout: str, *more: str, energy: str = f"{
     ]
     for number, panel in enumerate(detector.panels):
         first = panel.row0 if layout == "slab" else 0
-        corner, fast, slow = (np.asarray(v) * TO_CRYSTFEL for v in (panel.origin_mm, panel.fast, panel.slow))
-        values = {
-            **({} if layout == "slab" else {"dim1": number}),
-            "min_fs": 0,
-            "max_fs": panel.size_px[0] - 1,
-            "min_ss": first,
-            "max_ss": first + panel.size_px[1] - 1,
-            "corner_x": f"{corner[0] / panel.pixel_mm:.9f}",
-            "corner_y": f"{corner[1] / panel.pixel_mm:.9f}",
-            "coffset": f"{(corner[2] - detector.distance_mm) / 1000:.12f}",
-            "fs": _direction(fast),
-            "ss": _direction(slow),
-        }
-        lines += ["", *(f"q{number}/{key} = {value}" for key, value in values.items())]
+        here = [] if layout == "slab" else [f"q{number}/dim1 = {number}"]
+        lines += ["", *here, *panel_lines(panel, detector.distance_mm, f"q{number}", first)]
     panels = ",".join(f"q{number}" for number in range(len(detector.panels)))
     return "\n".join([*lines, "", *more, f"rigid_group_all = {panels}"]) + "\n"
 
@@ -68,7 +56,3 @@ def write_cxi(path: Path, pixels: np.ndarray, layout: str, n_panels: int, energi
         file.create_dataset(DATA, data=pixels.reshape(shape), **words)
         file.create_dataset(MASK, data=np.broadcast_to(mask, pixels.shape).reshape(shape).astype("u2"), **words)
         file[ENERGY] = np.asarray(energies)
-
-
-def _direction(vector: np.ndarray) -> str:
-    return " ".join(f"{value:+.12f}{axis}" for value, axis in zip(vector, "xyz", strict=True))

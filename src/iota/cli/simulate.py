@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import re
 import shlex
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -22,18 +24,23 @@ from iota.simulate import (
     Beam,
     Crystal,
     Dataset,
+    Detector,
     Experiment,
     Frames,
+    GeometryErrors,
     make_detector,
+    misstated,
     tutorial,
     write_dataset,
 )
+from iota.simulate.truth import GEOMETRY_FILE
 
 DESCRIPTION = """\
 Simulates diffraction stills of randomly oriented crystals from the numbers given below, and writes them together with
 the truth: the orientation of each crystal in truth_frames.jsonl, the true intensities in truth_<form>.hkl, all settings
 in truth.json. Without options: 36 frames of lysozyme on a detector of one megapixel, 20 % of them blank."""
 
+USUAL_FRAMES = 36
 _EXIT_STATUS = "Exit status: 0 done, 2 usage error or a folder that is not empty, 130 interrupted."
 
 
@@ -101,12 +108,16 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument(
         "--blank-fraction",
         type=float,
-        default=frames.blank_fraction,
+        default=None,
         metavar="X",
-        help="fraction of frames without a crystal",
+        help=f"fraction of frames without a crystal; None: {frames.blank_fraction:g}, or what weak frames leave",
     )
     group.add_argument(
-        "--weak-fraction", type=float, default=frames.weak_fraction, metavar="X", help="fraction of very weak frames"
+        "--weak-fraction",
+        type=float,
+        default=None,
+        metavar="X",
+        help=f"fraction of very weak frames; None: {frames.weak_fraction:g}, or what blank frames leave",
     )
     group.add_argument(
         "--multi-fraction",
@@ -142,16 +153,67 @@ def make_parser() -> argparse.ArgumentParser:
         "--detector",
         default="1m",
         metavar="NAME",
-        help=f"detector: {', '.join(DETECTORS)} (the last two have several panels)",
+        help=f"detector: {', '.join(DETECTORS)}; quads has 4 panels, eight and jungfrau have 8, cspad has 64",
     )
     group.add_argument(
         "--distance",
         type=float,
         default=None,
         metavar="MM",
-        help="detector distance in mm; None: typical of the detector",
+        help="true detector distance in mm; None: typical of the detector",
     )
+    _add_geometry_errors(parser.add_argument_group("wrong geometry in the headers"))
     return parser
+
+
+def _add_geometry_errors(group: argparse._ArgumentGroup) -> None:
+    """Options for headers that are wrong; by default, they state the true geometry."""
+    group.add_argument(
+        "--wrong-distance",
+        type=float,
+        default=0.0,
+        metavar="PERCENT",
+        help="the distance in the header is too large by this many per cent of the true one; the pixels stay the same",
+    )
+    group.add_argument(
+        "--wrong-beam",
+        type=_pair("FAST,SLOW in pixels, such as 3,-2"),
+        default=(0.0, 0.0),
+        metavar="FAST,SLOW",
+        help="beam centre in the header minus the true one, in pixels of the first panel; the pixels stay the same",
+    )
+    group.add_argument(
+        "--wrong-tilt",
+        type=_tilt,
+        default=(0.0, 0.0),
+        metavar="X[,Y]",
+        help="the true detector is tilted by X degrees about the horizontal axis, and by Y about the vertical one;"
+        " the header states none",
+    )
+    group.add_argument(
+        "--wrong-rotation",
+        type=float,
+        default=0.0,
+        metavar="DEG",
+        help="the true detector is rotated about the beam by this many degrees (counterclockwise as seen along the"
+        " beam); the header states none",
+    )
+    group.add_argument(
+        "--displaced-panels",
+        type=_pair("PX,DEG, such as 1,0.1"),
+        default=(0.0, 0.0),
+        metavar="PX,DEG",
+        help="the true panels are shifted at random within their planes, and turned about their centres, by these rms"
+        " values in pixels and degrees; the header states the design",
+    )
+    group.add_argument(
+        "--distance-drift",
+        type=float,
+        default=0.0,
+        metavar="MM",
+        help="the true distance grows by this much, in mm, from the first frame to the last; the header states that of"
+        " the first",
+    )
 
 
 def _add_output_options(parser: argparse.ArgumentParser) -> None:
@@ -161,7 +223,7 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=None,
         metavar="N",
-        help=f"number of frames; None: 36, or {TUTORIAL_FRAMES} for the tutorial",
+        help=f"number of frames; None: {USUAL_FRAMES}, or {TUTORIAL_FRAMES} for the tutorial",
     )
     parser.add_argument(
         "--seed", type=int, default=1, metavar="N", help="random seed; the same seed gives the same frames"
@@ -210,26 +272,62 @@ def experiment_from_options(options: argparse.Namespace) -> Experiment:
             share=options.second_fraction,
         )
         crystals = (dataclasses.replace(first, share=1.0 - options.second_fraction), second)
+    detector, header = _detectors(options)
+    blank_fraction, weak_fraction = _fractions(options)
     return Experiment(
         crystals=crystals,
-        detector=make_detector(options.detector, options.distance),
+        detector=detector,
+        header=header,
+        drift_mm_per_frame=options.distance_drift / max(_n_frames(options) - 1, 1),
         beam=Beam(options.wavelength, options.bandwidth, options.polarisation),
         frames=Frames(
             brightness=options.flux,
             scale_spread=options.scale_spread,
             background=options.background,
-            blank_fraction=options.blank_fraction,
-            weak_fraction=options.weak_fraction,
+            blank_fraction=blank_fraction,
+            weak_fraction=weak_fraction,
             multi_fraction=options.multi_fraction,
         ),
         seed=options.seed,
     )
 
 
+def _detectors(options: argparse.Namespace) -> tuple[Detector, Detector | None]:
+    """The true detector and that of the headers; None if they state the truth."""
+    shift_px, turn_deg = options.displaced_panels
+    errors = GeometryErrors(
+        distance_percent=options.wrong_distance,
+        beam_px=options.wrong_beam,
+        tilt_deg=options.wrong_tilt,
+        rotation_deg=options.wrong_rotation,
+        panel_shift_px=shift_px,
+        panel_turn_deg=turn_deg,
+    )
+    true, header = misstated(make_detector(options.detector, options.distance), errors, options.seed)
+    return true, None if header == true else header
+
+
+def _fractions(options: argparse.Namespace) -> tuple[float, float]:
+    """Fractions of blank and of weak frames; one that was not given leaves the other its room."""
+    blank, weak, usual = options.blank_fraction, options.weak_fraction, Frames()
+    if blank is None:
+        blank = usual.blank_fraction if weak is None else min(usual.blank_fraction, max(1.0 - weak, 0.0))
+    if weak is None:
+        weak = min(usual.weak_fraction, max(1.0 - blank, 0.0))
+    return blank, weak
+
+
+def _n_frames(options: argparse.Namespace) -> int:
+    """Number of frames that the options ask for."""
+    if options.frames is not None:
+        return int(options.frames)
+    return TUTORIAL_FRAMES if options.tutorial else USUAL_FRAMES
+
+
 @ends_on_broken_pipe
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    options = make_parser().parse_args(argv)
+    options = make_parser().parse_args(_with_negative_lists(sys.argv[1:] if argv is None else argv))
     warning = predecessor_warning()
     if warning:
         print(f"iota.simulate: {warning}", file=sys.stderr)
@@ -249,7 +347,7 @@ def main(argv: list[str] | None = None) -> int:
 def _write(options: argparse.Namespace, experiment: Experiment) -> tuple[Dataset, float]:
     """Write the data set, with a progress bar on the terminal (stderr)."""
     start = time.monotonic()
-    n_frames = options.frames if options.frames is not None else TUTORIAL_FRAMES if options.tutorial else 36
+    n_frames = _n_frames(options)
     file_format = options.format or ("cbf" if len(experiment.detector.panels) == 1 else "nxs")
     columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
@@ -270,21 +368,63 @@ def _write(options: argparse.Namespace, experiment: Experiment) -> tuple[Dataset
 
 def _summary(dataset: Dataset, seconds: float) -> str:
     """What was written and what to do next."""
+    geometry = dataset.folder / GEOMETRY_FILE
+    wrong = f"The geometry in the headers is wrong; the true one: {geometry}\n" if geometry.exists() else ""
     kinds = ", ".join(f"{dataset.kinds[kind]} {kind}" for kind in ("normal", "weak", "blank") if kind in dataset.kinds)
     return (
         f"{dataset.n_frames} frames ({kinds}; {dataset.n_multi} with several lattices) in {seconds:.0f} s:"
         f" {dataset.folder}\n"
         f"Truth: {dataset.folder / 'truth.json'} and the files named there\n"
+        f"{wrong}"
         f"Next: iota.run {shlex.quote(str(dataset.folder))}"
     )
 
 
+def _with_negative_lists(words: Sequence[str]) -> list[str]:
+    """The words of the command line, with lists such as ``-3,-2`` joined to their options.
+
+    argparse takes negative numbers for values, but lists of them for options.
+    """
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1].startswith("--") and re.fullmatch(r"-[\d.][\d.,eE+-]*,[\d.,eE+-]*", word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def _pair(meaning: str) -> Callable[[str], tuple[float, float]]:
+    """Reads two numbers; ``meaning`` says which, in the message if there are not two."""
+
+    def read(text: str) -> tuple[float, float]:
+        values = _numbers(text)
+        if len(values) != 2:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {meaning}")
+        return values[0], values[1]
+
+    return read
+
+
+def _tilt(text: str) -> tuple[float, float]:
+    """One or two angles; the second one is 0 if it is missing."""
+    values = _numbers(text)
+    if len(values) not in (1, 2):
+        raise argparse.ArgumentTypeError(f"{text!r} is not one or two angles in degrees, such as 0.5 or 0.5,-0.3")
+    return values[0], values[1] if len(values) == 2 else 0.0
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    """Numbers separated by commas or blanks; none if one cannot be read."""
+    try:
+        return tuple(float(word) for word in text.replace(",", " ").split())
+    except ValueError:
+        return ()
+
+
 def _cell(text: str) -> tuple[float, ...]:
     """Six numbers of a unit cell, separated by commas or blanks."""
-    try:
-        values = tuple(float(word) for word in text.replace(",", " ").split())
-    except ValueError:
-        values = ()
+    values = _numbers(text)
     if len(values) != 6:
         raise argparse.ArgumentTypeError(f"{text!r} is not six numbers such as 79.2,79.2,38.1,90,90,90")
     return values

@@ -15,10 +15,12 @@ from iota.simulate.detector import DETECTORS, Detector, Panel, make_detector
 from iota.simulate.diffraction import Beam
 from iota.simulate.experiment import Crystal, Defects, Experiment, Frames
 from iota.simulate.frames import simulate_frame
+from iota.simulate.geometry_accuracy import GeometryAccuracy, geometry_accuracy
 from iota.simulate.intensities import Reflections, draw_intensities
 from iota.simulate.recipes import TUTORIAL_FRAMES, tutorial
 from iota.simulate.spots import SpotShape
-from iota.simulate.truth import FrameTruth, LatticeTruth, read_frames, read_intensities
+from iota.simulate.truth import FrameTruth, LatticeTruth, read_detector, read_frames, read_intensities
+from iota.simulate.wrong_geometry import GeometryErrors, misstated
 
 __all__ = [
     "DETECTORS",
@@ -34,14 +36,19 @@ __all__ = [
     "FoundLattice",
     "FrameTruth",
     "Frames",
+    "GeometryAccuracy",
+    "GeometryErrors",
     "LatticeTruth",
     "Panel",
     "Reflections",
     "SpotShape",
     "draw_intensities",
+    "geometry_accuracy",
     "make_detector",
     "merge",
+    "misstated",
     "orientation_error_deg",
+    "read_detector",
     "read_frames",
     "read_intensities",
     "simulate_frame",

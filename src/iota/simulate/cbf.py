@@ -80,7 +80,7 @@ def cbf_bytes(name: str, counts: IntImage, experiment: Experiment) -> bytes:
 
 def header_lines(experiment: Experiment) -> list[str]:
     """The part of the header that describes the experiment."""
-    detector, beam = experiment.detector, experiment.beam
+    detector, beam = experiment.stated_detector, experiment.beam
     pixel_m = detector.panels[0].pixel_mm * 1e-3
     energy_eV = HC_EV_A / beam.wavelength_A
     return [

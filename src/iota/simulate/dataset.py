@@ -17,13 +17,15 @@ from iota.errors import UsageError
 from iota.simulate import cbf
 from iota.simulate.experiment import Experiment
 from iota.simulate.frames import prepare, simulate_frame
-from iota.simulate.nexus import NexusWriter, compress_frame
+from iota.simulate.nexus import DATA, NexusWriter, compress_frame
 from iota.simulate.truth import (
     FRAMES_FILE,
+    GEOMETRY_FILE,
     TRUTH_FILE,
     FrameTruth,
     frame_line,
     write_experiment_truth,
+    write_geometry,
     write_intensities,
 )
 
@@ -63,6 +65,8 @@ def write_dataset(
         write_intensities(folder, crystal.name, reflections)
     pattern = f"{name}_#####.cbf" if file_format == "cbf" else f"{name}_1.nxs"
     write_experiment_truth(folder, experiment, n_frames, pattern)
+    if experiment.stated_detector != experiment.detector:
+        write_geometry(folder, experiment, DATA if file_format == "nxs" else None)
     kinds: Counter[str] = Counter()
     n_multi = 0
     with ExitStack() as stack:
@@ -88,6 +92,11 @@ def _check(experiment: Experiment, n_frames: int, file_format: str, nproc: int) 
         raise UsageError(f"{n_frames} frames with {nproc} processes cannot be made; both need to be 1 or more.")
     if file_format not in FORMATS:
         raise UsageError(f"There is no format named {file_format}. Known are {', '.join(FORMATS)}.")
+    last_mm = experiment.detector_at(n_frames - 1).distance_mm
+    if not last_mm > 0:
+        raise UsageError(
+            f"The detector drifts to a distance of {last_mm:g} mm, which is not positive. Give a smaller drift."
+        )
     if file_format == "cbf":
         cbf.check_writable(experiment)
     names = [crystal.name for crystal in experiment.crystals]
@@ -119,7 +128,7 @@ def _remove_simulated(folder: Path) -> None:
     try:
         truth = json.loads((folder / TRUTH_FILE).read_text(encoding="utf-8"))
         names = [truth["files"].replace("#####", f"{number:05d}") for number in range(1, truth["n_frames"] + 1)]
-        names += [truth["frame_list"], *truth["intensities"].values(), TRUTH_FILE]
+        names += [truth["frame_list"], *truth["intensities"].values(), GEOMETRY_FILE, TRUTH_FILE]
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return
     for name in names:

@@ -9,7 +9,8 @@ Coordinate frames and signs: docs/explanations/coordinate-frames.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,8 @@ class Panel:
     """A flat piece of detector; get one from a :class:`Detector`.
 
     ``row0`` is its first row in the frame's array, in which all panels are stacked. ``gaps`` are rectangles without
-    sensor: (first column, end column, first row, end row) in px of the panel.
+    sensor: (first column, end column, first row, end row) in px of the panel. ``groups`` names what the panel is
+    mounted on, from large to small.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Panel:
     pixel_mm: float
     row0: int = 0
     gaps: tuple[tuple[int, int, int, int], ...] = ()
+    groups: tuple[str, ...] = ()
 
     @property
     def normal(self) -> FloatArray:
@@ -55,6 +58,18 @@ class Panel:
         """The four corners [4, 3] in mm."""
         n_fast, n_slow = self.size_px
         return self.position_mm([0, n_fast, 0, n_fast], [0, 0, n_slow, n_slow])
+
+    @property
+    def centre_mm(self) -> FloatArray:
+        """The centre [3] in mm."""
+        return self.position_mm(self.size_px[0] / 2, self.size_px[1] / 2)
+
+    def moved(self, rotation: FloatArray, shift_mm: npt.ArrayLike, about_mm: npt.ArrayLike = (0.0, 0.0, 0.0)) -> Panel:
+        """The panel turned by ``rotation`` [3, 3] about a point ``about_mm`` [3], then shifted by ``shift_mm`` [3]."""
+        about = np.asarray(about_mm, dtype=np.float64)
+        origin = rotation @ (np.asarray(self.origin_mm) - about) + about + np.asarray(shift_mm)
+        fast, slow = rotation @ self.fast, rotation @ self.slow
+        return replace(self, origin_mm=_vector(origin), fast=_vector(fast), slow=_vector(slow))
 
 
 @dataclass(frozen=True)
@@ -92,6 +107,16 @@ class Detector:
                 mask[panel.row0 + s0 : panel.row0 + s1, f0:f1] = True
         return mask
 
+    def with_panels(self, panels: Sequence[Panel], distance_mm: float | None = None) -> Detector:
+        """The same detector with its panels elsewhere; the beam centre follows."""
+        distance = self.distance_mm if distance_mm is None else distance_mm
+        return replace(self, panels=tuple(panels), distance_mm=distance, beam_px=_beam_on_plane(panels[0]))
+
+    def shifted(self, x_mm: float, y_mm: float, away_mm: float) -> Detector:
+        """The whole detector shifted along x and y, and by ``away_mm`` away from the sample."""
+        panels = [panel.moved(np.eye(3), (x_mm, y_mm, -away_mm)) for panel in self.panels]
+        return self.with_panels(panels, self.distance_mm + away_mm)
+
 
 @dataclass(frozen=True)
 class _Pilatus:
@@ -113,13 +138,21 @@ PILATUS = {
 TILED = {
     "quads": ("four tilted quadrants", 2, 2, (512, 512), 0.172, 14.0, 0.25, 150.0),
     "eight": ("eight modules of 1024 x 512", 2, 4, (1024, 512), 0.075, 30.0, 0.1, 130.0),
+    "jungfrau": ("JUNGFRAU 4M, pixels binned 2 x 2", 2, 4, (512, 256), 0.15, 16.0, 0.1, 130.0),
 }
-DETECTORS = tuple(PILATUS) + tuple(TILED)
-_ALIASES = {"pilatus300k": "300k", "pilatus1m": "1m", "pilatus2m": "2m", "pilatus6m": "6m", "multipanel": "quads"}
+DETECTORS = (*PILATUS, *TILED, "cspad")
+_ALIASES = {
+    "pilatus300k": "300k",
+    "pilatus1m": "1m",
+    "pilatus2m": "2m",
+    "pilatus6m": "6m",
+    "multipanel": "quads",
+    "jungfrau4m": "jungfrau",
+}
 
 
 def make_detector(name: str = "1m", distance_mm: float | None = None) -> Detector:
-    """Detector by name: ``300k 1m 2m 6m`` (one panel) or ``quads eight`` (several panels).
+    """Detector by name: ``300k 1m 2m 6m`` (one panel), ``quads`` (4), ``eight jungfrau`` (8) or ``cspad`` (64 panels).
 
     ``pilatus6m`` and its like are understood too, and ``multipanel`` is ``quads``. Each has a usual distance.
     """
@@ -130,6 +163,8 @@ def make_detector(name: str = "1m", distance_mm: float | None = None) -> Detecto
         return _pilatus(key, distance_mm)
     if key in TILED:
         return _tiled(key, distance_mm)
+    if key == "cspad":
+        return _cspad(130.0 if distance_mm is None else distance_mm)
     raise UsageError(f"There is no detector named {name}. Known are {', '.join(DETECTORS)}.")
 
 
@@ -164,12 +199,7 @@ def _tiled(key: str, distance_mm: float | None) -> Detector:
         # Centre of the panel in px from the beam, and a tilt that differs from panel to panel.
         x_px = (across - (n_across - 1) / 2) * pitch[0] + 2.7 * (down - 0.5)
         y_px = (down - (n_down - 1) / 2) * pitch[1] - 1.9 * (across - 0.5)
-        axis_deg = (
-            tilt_deg * np.sin(1.7 * index),
-            tilt_deg * np.cos(2.3 * index),
-            tilt_deg * np.sin(0.9 * index + 1.0),
-        )
-        turn = _small_rotation(np.radians(axis_deg))
+        turn = _mounting(index, tilt_deg)
         fast, slow = turn @ (1.0, 0.0, 0.0), turn @ (0.0, -1.0, 0.0)
         centre = np.array([x_px * pixel_mm, -y_px * pixel_mm, -distance + 0.05 * (index % 3)])
         origin = centre - fast * size[0] * pixel_mm / 2 - slow * size[1] * pixel_mm / 2
@@ -181,6 +211,43 @@ def _tiled(key: str, distance_mm: float | None) -> Detector:
     return Detector(key, model, tuple(panels), distance, beam_px, saturation=1_000_000)
 
 
+def _mounting(index: int, tilt_deg: float) -> FloatArray:
+    """Rotation [3, 3] of panel ``index``: no panel is mounted exactly like another."""
+    axis_deg = np.sin(1.7 * index), np.cos(2.3 * index), np.sin(0.9 * index + 1.0)
+    return rotation_matrix(np.radians(tilt_deg * np.array(axis_deg)))
+
+
+def _cspad(distance_mm: float) -> Detector:
+    """Four quadrants, each turned by 90 degrees against the one before, of 2 x 4 sensors of two chips each.
+
+    The quadrants leave a hole for the beam. The first one is upright, at the top left.
+    """
+    pixel_mm, size = 0.11, (194, 185)
+    panels = []
+    for index in range(64):
+        quadrant, sensor, chip = index // 16, index // 2 % 8, index % 2
+        down, across = divmod(sensor, 2)
+        # Corner of the sensor in the first quadrant, in px from the beam: 12 and 8 px between sensors, a hole of 40 px.
+        corner_px = np.array([-20 - 794 + across * (391 + 12), 760 - down * (185 + 8), 0.0])
+        centre_mm = (corner_px + np.array([391 / 2, -185 / 2, 0.0])) * pixel_mm
+        chip_px = corner_px + np.array([chip * (194 + 3), 0.0, 0.0])
+        panel = Panel(
+            name=f"q{quadrant}s{sensor}a{chip}",
+            origin_mm=_vector(chip_px * pixel_mm),
+            fast=(1.0, 0.0, 0.0),
+            slow=(0.0, -1.0, 0.0),
+            size_px=size,
+            pixel_mm=pixel_mm,
+            row0=index * size[1],
+            groups=(f"quadrant_{quadrant}", f"sensor_{quadrant}_{sensor}"),
+        )
+        mounted = panel.moved(_mounting(index // 2, 0.05), (0.0, 0.0, 0.03 * (index // 2 % 3)), about_mm=centre_mm)
+        quarter_turns = rotation_matrix(np.array([0.0, 0.0, -np.pi / 2 * quadrant]))
+        panels.append(mounted.moved(quarter_turns, (0.0, 0.0, -distance_mm)))
+    beam_px = _beam_on_plane(panels[0])
+    return Detector("cspad", "CSPAD 2.3M", tuple(panels), distance_mm, beam_px, sensor_mm=0.5, saturation=1_000_000)
+
+
 def _beam_on_plane(panel: Panel) -> tuple[float, float]:
     """Pixel coordinates at which the beam crosses the plane of ``panel``."""
     beam = np.array([0.0, 0.0, -1.0])
@@ -189,8 +256,8 @@ def _beam_on_plane(panel: Panel) -> tuple[float, float]:
     return float(hit @ np.asarray(panel.fast)) / panel.pixel_mm, float(hit @ np.asarray(panel.slow)) / panel.pixel_mm
 
 
-def _small_rotation(vector_rad: FloatArray) -> FloatArray:
-    """Rotation matrix [3, 3] of a rotation vector (Rodrigues' formula)."""
+def rotation_matrix(vector_rad: FloatArray) -> FloatArray:
+    """Rotation matrix [3, 3] of a rotation vector (rad; Rodrigues' formula)."""
     angle = float(np.linalg.norm(vector_rad))
     if angle == 0.0:
         return np.eye(3)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from iota.errors import UsageError
 from iota.simulate.background import BeamStop
 from iota.simulate.detector import Detector, make_detector
@@ -68,7 +70,11 @@ class Defects:
 
 @dataclass(frozen=True)
 class Experiment:
-    """All settings. Frame number k (from 0) of an experiment is the same however many frames are made."""
+    """All settings. Frame number k (from 0) of an experiment is the same however many frames are made.
+
+    ``detector`` is where the panels are, and ``header`` where the files say they are; None: they say the truth. During
+    the experiment the detector moves away from the sample by ``drift_mm_per_frame``, which the files do not say.
+    """
 
     crystals: tuple[Crystal, ...] = (Crystal(),)
     detector: Detector = field(default_factory=make_detector)
@@ -78,11 +84,23 @@ class Experiment:
     shape: SpotShape = field(default_factory=SpotShape)
     defects: Defects = field(default_factory=Defects)
     seed: int = 1
+    header: Detector | None = None
+    drift_mm_per_frame: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse settings without a meaning."""
         for complaint in _complaints(self):
             raise UsageError(complaint)
+
+    @property
+    def stated_detector(self) -> Detector:
+        """The detector as the headers of the files describe it."""
+        return self.detector if self.header is None else self.header
+
+    def detector_at(self, index: int) -> Detector:
+        """Where the panels are on frame ``index`` (from 0)."""
+        drift_mm = index * self.drift_mm_per_frame
+        return self.detector.shifted(0.0, 0.0, drift_mm) if drift_mm else self.detector
 
     def d_min_A(self, crystal: Crystal) -> float:
         """Resolution to which reflections of ``crystal`` are made."""
@@ -129,6 +147,12 @@ def _complaints(experiment: Experiment) -> list[str]:
         for crystal in experiment.crystals
         if crystal.like is not None and crystal.like not in drawn
     ]
+    if [panel.size_px for panel in experiment.detector.panels] != [
+        panel.size_px for panel in experiment.stated_detector.panels
+    ]:
+        found.append("The headers describe other panels than the detector has; give the same panels in other places.")
+    if not np.isfinite(experiment.drift_mm_per_frame):
+        found.append(f"The drift is {experiment.drift_mm_per_frame:g} mm per frame; give a number such as 0.001.")
     if not experiment.crystals:
         found.append("There is no crystal form to simulate; give at least one.")
     return found

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iota.simulate.background import BackgroundMaps, make_background, make_specks
-from iota.simulate.detector import BAD_PIXEL, GAP
+from iota.simulate.detector import BAD_PIXEL, GAP, Detector
 from iota.simulate.diffraction import excite, polarisation
 from iota.simulate.experiment import Experiment
 from iota.simulate.intensities import Reflections, draw_intensities
@@ -21,7 +21,7 @@ FloatArray = npt.NDArray[np.float64]
 FloatImage = npt.NDArray[np.float32]
 IntImage = npt.NDArray[np.int32]
 
-# Streams of random numbers that must not meet: children of the seed.
+# Streams of random numbers that must not meet: children of the seed. wrong_geometry.py has another.
 CRYSTAL_STREAM, DEFECT_STREAM, FRAME_STREAM, SPECK_STREAM = 0, 1, 2, 3
 # Multiples of these, modulo 1, fill 0 to 1 evenly: any run of frames has close to the fractions asked for.
 GOLDEN, SILVER, BRONZE = 0.6180339887, 0.4142135624, 0.3027756377
@@ -93,9 +93,12 @@ def simulate_frame(experiment: Experiment, index: int) -> tuple[IntImage, FrameT
     if prepared.specks is not None:
         glare = _generator(experiment.seed, SPECK_STREAM, index).standard_normal()
         image += prepared.specks * np.float32(np.exp(SPECK_SPREAD * glare))
-    told = [_add_lattice(prepared, image, smooth, lattice) for lattice in lattices]
+    detector = experiment.detector_at(index)
+    told = [_add_lattice(prepared, detector, image, smooth, lattice) for lattice in lattices]
     counts = _count(prepared, image, rng)
-    truth = FrameTruth(index=index, kind=kind, background=background, lattices=tuple(told))
+    truth = FrameTruth(
+        index=index, kind=kind, background=background, lattices=tuple(told), distance_mm=detector.distance_mm
+    )
     return counts, truth
 
 
@@ -134,7 +137,9 @@ def _draw_lattice(experiment: Experiment, place: float, rng: np.random.Generator
     )
 
 
-def _add_lattice(prepared: Prepared, image: FloatImage, smooth: FloatImage, lattice: Lattice) -> LatticeTruth:
+def _add_lattice(
+    prepared: Prepared, detector: Detector, image: FloatImage, smooth: FloatImage, lattice: Lattice
+) -> LatticeTruth:
     """Add the expected photons of one lattice to ``image``, and report spots above the background ``smooth``."""
     experiment = prepared.experiment
     crystal, table = experiment.crystals[lattice.form], prepared.reflections[lattice.form]
@@ -143,7 +148,7 @@ def _add_lattice(prepared: Prepared, image: FloatImage, smooth: FloatImage, latt
     photons = experiment.frames.brightness * lattice.scale * table.intensity[found.index] * found.recorded * relative_b
     photons *= polarisation(found.direction, experiment.beam.polarisation_fraction)
     placed = place_spots(
-        experiment.detector,
+        detector,
         found.direction,
         found.sigma_radial,
         found.sigma_tangential,

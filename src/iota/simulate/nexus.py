@@ -22,6 +22,8 @@ from iota.simulate.detector import Detector, Panel
 from iota.simulate.frames import Prepared
 
 IntImage = npt.NDArray[np.int32]
+FloatArray = npt.NDArray[np.float64]
+_Place = tuple[str, FloatArray]  # path of an axis, and the point [3] in mm to which it and those before it lead
 
 ENTRY = "entry"
 DATA = f"{ENTRY}/data/data"
@@ -89,7 +91,7 @@ def _describe(file: h5py.File, prepared: Prepared) -> None:
     )
     sample["beam"] = h5py.SoftLink(f"/{ENTRY}/instrument/beam")
     group = _group(instrument, "detector", "NXdetector")
-    _describe_detector(group, experiment.detector)
+    _describe_detector(group, experiment.stated_detector)
     group["data"] = h5py.SoftLink(f"/{DATA}")
     mask = prepared.gap.astype(np.uint32)
     mask.reshape(-1)[prepared.dead] = 2
@@ -112,18 +114,41 @@ def _describe_detector(group: h5py.Group, detector: Detector) -> None:
     chain = _group(group, "transformations", "NXtransformations")
     distance = _axis(chain, "distance", detector.distance_mm, (0.0, 0.0, 1.0), "mm", "translation", ".")
     group["depends_on"] = distance
+    places = {"": (distance, np.array([0.0, 0.0, detector.distance_mm]))}
     for panel in detector.panels:
-        _describe_panel(group, chain, panel, detector.distance_mm, distance)
+        _describe_panel(group, chain, panel, _mount(chain, detector, panel, places))
 
 
-def _describe_panel(group: h5py.Group, chain: h5py.Group, panel: Panel, distance_mm: float, parent: str) -> None:
+def _mount(chain: h5py.Group, detector: Detector, panel: Panel, places: dict[str, _Place]) -> _Place:
+    """What ``panel`` is mounted on: an axis for each of its groups, at the centre of the panels of the group.
+
+    ``places`` holds the axes written so far by group.
+    """
+    place = places[""]
+    for level, name in enumerate(panel.groups):
+        if name not in places:
+            others = [one for one in detector.panels if one.groups[: level + 1] == panel.groups[: level + 1]]
+            centre = np.mean([one.centre_mm for one in others], axis=0) * TO_NEXUS
+            places[name] = _translation(chain, name, centre, place), centre
+        place = places[name]
+    return place
+
+
+def _translation(chain: h5py.Group, name: str, point_mm: FloatArray, parent: _Place) -> str:
+    """The axis from ``parent`` to a point [3] of NeXus's frame."""
+    path, from_mm = parent
+    offset = point_mm - from_mm
+    length = float(np.linalg.norm(offset))
+    direction = offset / length if length else np.array([0.0, 0.0, 1.0])
+    return _axis(chain, name, length, direction, "mm", "translation", path)
+
+
+def _describe_panel(group: h5py.Group, chain: h5py.Group, panel: Panel, parent: _Place) -> None:
     """A module: its part of the image, and its position."""
     module = _group(group, panel.name, "NXdetector_module")
     module["data_origin"] = np.array([panel.row0, 0])
     module["data_size"] = np.array([panel.size_px[1], panel.size_px[0]])
-    offset = np.asarray(panel.origin_mm) * TO_NEXUS - np.array([0.0, 0.0, distance_mm])
-    length = float(np.linalg.norm(offset))
-    position = _axis(chain, f"{panel.name}_position", length, offset / length, "mm", "translation", parent)
+    position = _translation(chain, f"{panel.name}_position", np.asarray(panel.origin_mm) * TO_NEXUS, parent)
     pixel_mm = panel.pixel_mm
     for name, vector in (("fast_pixel_direction", panel.fast), ("slow_pixel_direction", panel.slow)):
         _axis(module, name, pixel_mm, np.asarray(vector) * TO_NEXUS, "mm", "translation", position)

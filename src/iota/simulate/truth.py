@@ -1,8 +1,10 @@
 """The truth of simulated frames, and its files: orientation, cell, intensities.
 
-``truth.json`` describes the experiment, ``truth_frames.jsonl`` has one line a frame in the order of the frames, and
-``truth_<form>.hkl`` lists h, k, l and the true intensity of each unique reflection of a crystal form. Matrices are row
-by row; A takes Miller indices (columns) to reciprocal space (1/A) in the laboratory frame of dxtbx.
+``truth.json`` describes the experiment: ``detector`` is where the panels are on the first frame, ``header`` where the
+files say they are. If these differ, ``truth.geom`` has the former as a CrystFEL geometry. ``truth_frames.jsonl`` has
+one line a frame in the order of the frames, and ``truth_<form>.hkl`` lists h, k, l and the true intensity of each
+unique reflection of a crystal form. Matrices are row by row; A takes Miller indices (columns) to reciprocal space
+(1/A) in the laboratory frame of dxtbx.
 """
 
 from __future__ import annotations
@@ -10,11 +12,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from iota.atomic_files import atomic_file, write_atomically
+from iota.simulate.crystfel_geom import geometry_text
+from iota.simulate.detector import Detector, Panel
 from iota.simulate.intensities import Reflections
 
 if TYPE_CHECKING:
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 TRUTH_FILE = "truth.json"
 FRAMES_FILE = "truth_frames.jsonl"
+GEOMETRY_FILE = "truth.geom"
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,8 @@ class FrameTruth:
     """Mean background (photons per pixel)."""
     lattices: tuple[LatticeTruth, ...]
     """The lattices on the frame."""
+    distance_mm: float
+    """Distance of the detector (mm)."""
 
 
 def experiment_truth(experiment: Experiment, n_frames: int, files: str) -> dict[str, Any]:
@@ -78,6 +85,7 @@ def experiment_truth(experiment: Experiment, n_frames: int, files: str) -> dict[
         "intensities": {crystal.name: intensities_file(crystal.name) for crystal in experiment.crystals},
         "d_min_A": {crystal.name: experiment.d_min_A(crystal) for crystal in experiment.crystals},
         **asdict(experiment),
+        "header": asdict(experiment.stated_detector),
     }
 
 
@@ -85,6 +93,28 @@ def write_experiment_truth(folder: Path, experiment: Experiment, n_frames: int, 
     """Write ``truth.json``."""
     text = json.dumps(experiment_truth(experiment, n_frames, files), indent=1)
     write_atomically(folder / TRUTH_FILE, text + "\n")
+
+
+def write_geometry(folder: Path, experiment: Experiment, hdf5_data: str | None) -> None:
+    """Write ``truth.geom``: the true panels of the first frame, as a CrystFEL geometry."""
+    text = geometry_text(experiment.detector, experiment.beam.wavelength_A, hdf5_data)
+    write_atomically(folder / GEOMETRY_FILE, text)
+
+
+def read_detector(folder: Path, which: Literal["detector", "header"] = "detector") -> Detector:
+    """The true detector of the first frame in ``folder``, or that of the headers."""
+    said = json.loads((folder / TRUTH_FILE).read_text(encoding="utf-8"))[which]
+    panels = [
+        Panel(
+            **{
+                **panel,
+                **{key: tuple(panel[key]) for key in ("origin_mm", "fast", "slow", "size_px", "groups")},
+                "gaps": tuple(tuple(gap) for gap in panel["gaps"]),
+            }
+        )
+        for panel in said["panels"]
+    ]
+    return Detector(**{**said, "panels": tuple(panels), "beam_px": tuple(said["beam_px"])})
 
 
 def frame_line(truth: FrameTruth, file: str, index_in_file: int) -> str:
