@@ -1,4 +1,4 @@
-"""Command lines of ``iota.merge`` and ``iota.export``: ``RUN``, scripts, ``name=value``."""
+"""Command lines of ``iota.merge``, ``iota.export`` and ``iota.geometry``: ``RUN``, scripts, ``name=value``."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from iota.params import is_assignment
 from iota.runs import RunFolder
 
 
-def own_scope_parser(command: str, description: str, epilog: str) -> argparse.ArgumentParser:
-    """Make the parser of such a command."""
+def own_scope_parser(
+    command: str, description: str, epilog: str, takes: str = "RUN", means: str = "number or folder of a run"
+) -> argparse.ArgumentParser:
+    """Make the parser of such a command, which takes a run, or what else is said."""
     parser = argparse.ArgumentParser(
         prog=command,
-        usage=f"{command} [options] RUN [SCRIPT ...] [name=value ...]",
+        usage=f"{command} [options] {takes} [SCRIPT ...] [name=value ...]",
         description=description,
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -24,8 +26,8 @@ def own_scope_parser(command: str, description: str, epilog: str) -> argparse.Ar
     parser.add_argument(
         "arguments",
         nargs="*",
-        metavar="RUN | SCRIPT | name=value",
-        help="number or folder of a run, scripts, parameters",
+        metavar=f"{takes} | SCRIPT | name=value",
+        help=f"{means}, scripts, parameters",
     )
     parser.add_argument("--parameters", action="store_true", help="print all parameters with help, and exit")
     parser.add_argument("--silent", action="store_true", help="print nothing but errors")
@@ -40,10 +42,15 @@ def sorted_arguments(command: str, arguments: Sequence[str]) -> tuple[RunFolder,
         UsageError: there is not one run among them.
         RunFolderError: it is none.
     """
-    assignments = [argument for argument in arguments if is_assignment(argument)]
-    paths = [argument for argument in arguments if not is_assignment(argument)]
-    scripts = [Path(path) for path in paths if Path(path).suffix in (".phil", ".param")]
-    runs = [path for path in paths if Path(path).suffix not in (".phil", ".param")]
+    runs, scripts, assignments = sorted_by_kind(arguments)
     if len(runs) != 1:
         raise UsageError(f"{command} takes one run: its number, or its folder such as integration/001.")
     return RunFolder.find(runs[0]), scripts, assignments
+
+
+def sorted_by_kind(arguments: Sequence[str]) -> tuple[list[str], list[Path], list[str]]:
+    """Runs or other paths, scripts, and assignments."""
+    assignments = [argument for argument in arguments if is_assignment(argument)]
+    paths = [argument for argument in arguments if not is_assignment(argument)]
+    scripts = [Path(path) for path in paths if Path(path).suffix in (".phil", ".param")]
+    return [path for path in paths if Path(path).suffix not in (".phil", ".param")], scripts, assignments

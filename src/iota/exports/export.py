@@ -19,9 +19,9 @@ from iota.analysis.summary import SummaryBuilder
 from iota.engine.backend.installation import dials_version
 from iota.engine.exports.composite import Composite
 from iota.engine.exports.crystfel_stream import event
+from iota.engine.exports.given_geometry import GivenGeometry
 from iota.engine.exports.integrated_frame import read_frame
 from iota.errors import BackendError, IotaError, RunFolderError, UsageError
-from iota.exports.given_geometry import GivenGeometry
 from iota.exports.record import Export, ExportedFile
 from iota.exports.stream import ExportedFrame, StreamWriter
 from iota.params.exporting import EXPORT

@@ -10,10 +10,9 @@ from typing import IO, Any, NamedTuple
 import iota
 from iota.engine.exports import crystfel_stream as crystfel
 from iota.engine.exports.crystfel_cell import cell_file_text
-from iota.engine.exports.crystfel_geometry import geometry_of, geometry_text
-from iota.exports.given_geometry import GivenGeometry
+from iota.engine.exports.crystfel_geometry import data_lines, geometry_of, geometry_text
+from iota.engine.exports.given_geometry import GivenGeometry
 from iota.exports.record import Export
-from iota.inputs.hdf5.image_map import stack_of_images
 from iota.records import FrameRef
 
 
@@ -62,7 +61,7 @@ class StreamWriter:
         if self._given is not None and len(self._given.places) == len(self._reference.panels):
             geometry = self._given.text_for(self._reference)
         else:
-            geometry = geometry_text(self._reference, _data_lines(first))
+            geometry = geometry_text(self._reference, data_lines(first))
         cell = cell_file_text(self._export.unit_cell, self._export.space_group)
         for name, text in (("run.geom", geometry), ("run.cell", cell)):
             (self._folder / name).write_text(text, encoding="utf-8")
@@ -83,13 +82,3 @@ class StreamWriter:
         self.n_chunks += 1
         event = self._given.event(frame.ref) if self._given else ""
         return crystfel.Header(frame.ref, self.n_chunks, frame.is_hit, event)
-
-
-def _data_lines(first: FrameRef) -> list[str]:
-    """Lines of a geometry file on where the pixels of HDF5 files are."""
-    if first.index is None:
-        return []
-    dataset = stack_of_images(first.path)
-    if dataset is None:
-        return ["; The location of the pixels in the files is missing here; add it before using indexamajig."]
-    return [f"data = {dataset}", "dim0 = %", "dim1 = ss", "dim2 = fs"]

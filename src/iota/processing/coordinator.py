@@ -19,10 +19,11 @@ from iota.causes import Cause, why
 from iota.engine.frame.worker import failed
 from iota.errors import IotaError
 from iota.processing.bundles import Bundles, put_back
-from iota.processing.determination import DeterminationRules, determine_lattice, scouting_key
+from iota.processing.determination import DeterminationRules, determine_lattice
 from iota.processing.ongoing_determination import OngoingDetermination, Screening
 from iota.records import NOT_HITS, FrameRef, FrameResult, Outcome, Report, Scouted, Screened, Settings, Task
 from iota.runs.determination import Determination
+from iota.runs.sampling import scouting_key
 from iota.workers.protocol import Workers
 from iota.workers.second_try import LostTwiceError, SecondTries
 

@@ -9,11 +9,9 @@ on the number of workers.  Measured figures: docs/decisions/0002-learning-the-la
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePath
 
 from iota.analysis.cells.lattices import LatticeGroup, group_lattices, sub_lattices, supporters
 from iota.crystallography.cells import Cell, cell_text, median_cell
@@ -21,7 +19,7 @@ from iota.crystallography.lattices import closest_setting, is_same_lattice
 from iota.crystallography.metric_symmetry import Symmetry, cell_in_setting_of, metric_symmetries
 from iota.crystallography.multiples import supercell_index
 from iota.crystallography.nearness import ONE_FORM
-from iota.records import FrameRef, Scouted, Screened, Settings, Task
+from iota.records import Scouted, Screened, Settings, Task
 from iota.runs.determination import DeterminedLattice
 
 logger = logging.getLogger(__name__)
@@ -55,12 +53,6 @@ class WantHits:
 
 Request = WantHits | list[Task]
 Steps = Generator[Request, Sequence[Screened] | Sequence[Scouted], DeterminedLattice | None]
-
-
-def scouting_key(frame: FrameRef) -> tuple[bytes, str]:
-    """Sort key that shuffles frames the same way whatever their order: a digest of the name, then the whole path."""
-    name = f"{PurePath(frame.path).name}#{frame.index}"
-    return hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).digest(), frame.path
 
 
 def determine_lattice(rules: DeterminationRules, number: int = 1, known: Sequence[DeterminedLattice] = ()) -> Steps:

@@ -14,7 +14,7 @@ from iota.engine.backend import parameters as backend
 from iota.engine.exports.crystfel_geometry import geometry_of
 from iota.engine.images.detector_moves import distance_mm
 from iota.engine.images.image import import_frame
-from iota.engine.stills.lattice import _beam_centre
+from iota.engine.stills.lattice import beam_centre
 from iota.engine.viewer.pixel_layout import layout_of
 from iota.records import FrameRef
 from iota.simulate import Defects, Experiment, Frames, make_detector, read_frames, write_dataset
@@ -117,7 +117,7 @@ def test_reflections_are_where_the_matrix_of_the_truth_puts_them_half_a_pixel_be
 
 def test_the_beam_centre_of_records_and_pictures_is_in_pixels_from_the_corner_fast_first(folder):
     experiment, true = imported(folder, "nxs"), make_detector("300k")
-    mm, px = _beam_centre(experiment.detector, experiment.beam)
+    mm, px = beam_centre(experiment.detector, experiment.beam)
     assert px == pytest.approx(true.beam_px, abs=0.02)
     assert mm == pytest.approx([value * 0.172 for value in true.beam_px], abs=0.004)
     assert layout_of(experiment.detector, experiment.beam).beam == pytest.approx(true.beam_px, abs=0.02)

@@ -6,7 +6,7 @@ from pathlib import Path
 import iota
 
 SOURCES = Path(iota.__file__).parent
-MOST = 20
+MOST = 21
 
 
 def _hidden_imports():

@@ -7,7 +7,7 @@ from iota.crystallography.cells import basis_from_cell
 from iota.crystallography.nearness import Tolerance
 from iota.engine.stills.known_cell import CellSearch, find_bases
 from iota.engine.stills.still_prediction import near_ewald_sphere
-from iota.engine.stills.still_refinement import rotation
+from iota.geometry.prediction import rotation
 
 S0 = np.array([0.0, 0.0, -1.0 / 0.98])
 REDUCED_CELLS = {

@@ -11,11 +11,10 @@ from iota.engine.stills.still_refinement import (
     _predict,
     b_covariance,
     constrained,
-    metric_basis,
     predict,
     refine,
-    rotation,
 )
+from iota.geometry.prediction import metric_basis, rotation
 
 S0 = np.array([0.0, 0.0, -1.0 / 0.98])
 TO_PANEL = np.linalg.inv(

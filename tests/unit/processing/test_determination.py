@@ -11,9 +11,10 @@ import pytest
 from iota.crystallography.lattices import is_same_lattice, niggli_cell
 from iota.engine.frame.bundle import run_bundle
 from iota.processing.coordinator import Coordinator
-from iota.processing.determination import DeterminationRules, best_group, scouting_key
+from iota.processing.determination import DeterminationRules, best_group
 from iota.records import FrameRef, FrameResult, Lattice, Scouted, Screened, Settings
 from iota.runs.determination import Determination
+from iota.runs.sampling import scouting_key
 
 TETRAGONAL = (58.4, 58.4, 152.2, 90.0, 90.0, 90.0)
 DOUBLED = (58.4, 116.8, 152.2, 90.0, 90.0, 90.0)

@@ -18,6 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from iota.inputs.hdf5.image_map import stack_of_images
+from iota.records import FrameRef
+
 Floats = npt.NDArray[np.float64]
 
 EV_A = 12398.419843  # energy of a photon (eV) times its wavelength (A)
@@ -164,6 +167,16 @@ def geometry_text(geometry: Geometry, data: Sequence[str] = ()) -> str:
     if len(geometry.panels) > 1:
         lines += ["", f"group_all = {','.join(panel.name for panel in geometry.panels)}"]
     return "\n".join(lines) + "\n"
+
+
+def data_lines(first: FrameRef) -> list[str]:
+    """Lines of a geometry file on where the pixels of HDF5 files are, of which ``first`` is an image."""
+    if first.index is None:
+        return []
+    dataset = stack_of_images(first.path)
+    if dataset is None:
+        return ["; The location of the pixels in the files is missing here; add it before using indexamajig."]
+    return [f"data = {dataset}", "dim0 = %", "dim1 = ss", "dim2 = fs"]
 
 
 def _alike(panel: Panel) -> dict[str, str]:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from iota.crystallography.cells import Cell, cell_from_basis
 from iota.crystallography.nearness import Tolerance, cell_differences, is_near
-from iota.engine.stills.still_refinement import Array
+from iota.geometry.prediction import Array
 
 _STEP = 0.35  # between directions, in cycles at the end of a vector and the highest resolution used
 _MAX_DIRECTIONS = 40_000

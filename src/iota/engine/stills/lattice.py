@@ -52,7 +52,7 @@ def _describe(experiment: Any, integrated: Any, indexed: Any, strong_sigma: floa
     variance = integrated["intensity.sum.variance"].as_numpy_array()
     d = integrated["d"].as_numpy_array() if "d" in integrated else _d_spacings(integrated, crystal)
     rmsd, _ = calc_2D_rmsd_and_displacements(indexed) if len(indexed) and "xyzcal.px" in indexed else (None, None)
-    centre_mm, centre_px = _beam_centre(detector, beam)
+    centre_mm, centre_px = beam_centre(detector, beam)
     return Lattice(
         bravais=bravais_symbol(space_group),
         space_group=space_group,
@@ -92,7 +92,7 @@ def _d_spacings(reflections: Any, crystal: Any) -> npt.NDArray[np.float64]:
     return np.asarray(crystal.get_unit_cell().d(reflections["miller_index"]).as_numpy_array())
 
 
-def _beam_centre(detector: Any, beam: Any) -> tuple[tuple[float, float], tuple[float, float]]:
+def beam_centre(detector: Any, beam: Any) -> tuple[tuple[float, float], tuple[float, float]]:
     """Beam centre (mm and px, fast and slow) on the panel that the beam meets, else on the plane of the first."""
     s0 = beam.get_s0()
     try:

@@ -15,7 +15,7 @@ from dials.algorithms.shoebox import MaskCode
 from dials.array_family import flex
 from dxtbx import flumpy
 
-from iota.engine.stills.still_refinement import Array
+from iota.geometry.prediction import Array
 
 _CHUNK = 256  # shoeboxes at a time, so that what is in work stays in the cache of the processor
 

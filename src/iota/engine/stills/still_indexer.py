@@ -34,7 +34,6 @@ from iota.engine.stills.known_cell import CellSearch, find_bases
 from iota.engine.stills.still_mosaicity import Mosaicity, fit_mosaicity
 from iota.engine.stills.still_outliers import inliers
 from iota.engine.stills.still_refinement import (
-    Array,
     Refined,
     StillSpots,
     b_covariance,
@@ -42,6 +41,7 @@ from iota.engine.stills.still_refinement import (
     refine,
     spots_from_table,
 )
+from iota.geometry.prediction import Array
 
 logger = logging.getLogger("dials.iota")  # goes into the log of the frame, with the backend's own words
 

@@ -17,7 +17,7 @@ from scitbx import lbfgs
 
 from iota.causes import Cause, why
 from iota.engine.backend.sentences import SentenceError
-from iota.engine.stills.still_refinement import Array
+from iota.geometry.prediction import Array
 
 _SOFTNESS = 10.0  # of the edges of the acceptance function; DIALS' choice
 _LARGEST_LOGARITHM = 100.0  # of a parameter; beyond it the model has diverged

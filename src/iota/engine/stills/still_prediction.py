@@ -17,7 +17,7 @@ from dials.algorithms.spot_prediction import StillsReflectionPredictor
 from dials.array_family import flex
 
 from iota.crystallography.indices import flex_from_hkl
-from iota.engine.stills.still_refinement import Array
+from iota.geometry.prediction import Array
 
 _MARGIN = 1.01  # by which the limit is widened, so that rounding loses nothing
 

@@ -9,18 +9,16 @@ point onto the Ewald sphere (Sauter et al., Acta Cryst. (2014) D70, 3299), with 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from cctbx import sgtbx
 
 from iota.causes import Cause, why
 from iota.crystallography.indices import hkl_from_flex
 from iota.engine.backend.sentences import SentenceError
-
-Array = npt.NDArray[np.float64]
+from iota.geometry.prediction import Array, Prediction, directions, metric_basis, rotation
+from iota.geometry.prediction import predict as predict_points
 
 DELPSI_WEIGHT = 1_000_000.0  # DIALS' refinement.reflections.weighting_strategy.delpsi_constant
 _MAX_STEPS = 25
@@ -46,15 +44,6 @@ class StillSpots:
         return replace(
             self, hkl=self.hkl[chosen], xy_mm=self.xy_mm[chosen], weight=self.weight[chosen], to_panel=to_panel
         )
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """Predicted positions of the reflections of a crystal."""
-
-    xy_mm: Array  # [n, 2]
-    delpsi_rad: Array  # [n]
-    s1: Array  # [n, 3]
 
 
 @dataclass(frozen=True)
@@ -91,44 +80,8 @@ def predict(a_star: Array, spots: StillSpots) -> Prediction:
 
 def _predict(a_star: Array, spots: StillSpots, derivatives: Array | None) -> tuple[Prediction, Array]:
     """Predict, and differentiate along changes of A* `[p, 3, 3]`: gives `[p, 3, n]`, of x, y and delta psi."""
-    wavenumber = np.linalg.norm(spots.s0)
-    beam = spots.s0 / wavenumber
-    q = spots.hkl @ a_star.T
-    along = q @ beam  # component along the beam
-    across_vector = q - along[:, None] * beam
-    across = np.sqrt(np.einsum("ij,ij->i", across_vector, across_vector))
-    direction = across_vector / across[:, None]
-    q2 = along**2 + across**2
-    depth = q2 / (2.0 * wavenumber)  # on the sphere, how far the point lies behind s0
-    height = np.sqrt(q2 - depth**2)
-    s1 = spots.s0 - depth[:, None] * beam + height[:, None] * direction
-    delpsi = np.arctan2(height, depth) - np.arctan2(across, -along)
-    on_panel = _on_panel(spots.to_panel, s1)
-    xy = on_panel[..., :2] / on_panel[..., 2:]
-    prediction = Prediction(xy, delpsi, s1)
-    if derivatives is None:
-        return prediction, np.empty(0)
-
-    d_q = spots.hkl @ np.swapaxes(derivatives, 1, 2)  # [p, n, 3]
-    d_along = d_q @ beam
-    d_across_vector = d_q - d_along[..., None] * beam
-    d_across = np.einsum("pni,ni->pn", d_across_vector, direction)
-    d_q2 = 2.0 * (along * d_along + across * d_across)
-    d_depth = d_q2 / (2.0 * wavenumber)
-    d_height = (0.5 * d_q2 - depth * d_depth) / height
-    d_direction = (d_across_vector - d_across[..., None] * direction) / across[:, None]
-    d_s1 = -d_depth[..., None] * beam + d_height[..., None] * direction + height[:, None] * d_direction
-    d_on_panel = _on_panel(spots.to_panel, d_s1)
-    d_xy = (d_on_panel[..., :2] - xy * d_on_panel[..., 2:]) / on_panel[..., 2:]
-    d_delpsi = (depth * d_height - height * d_depth - across * d_along + along * d_across) / q2
-    return prediction, np.stack([d_xy[..., 0], d_xy[..., 1], d_delpsi], axis=1)
-
-
-def _on_panel(to_panel: Array, vectors: Array) -> Array:
-    """Vectors `[..., n, 3]` in the frame of the panel of each."""
-    if to_panel.ndim == 2:
-        return np.asarray(vectors @ to_panel.T)
-    return np.asarray(np.einsum("nij,...nj->...ni", to_panel, vectors))
+    d_q = None if derivatives is None else spots.hkl @ np.swapaxes(derivatives, 1, 2)  # [p, n, 3]
+    return predict_points(spots.hkl @ a_star.T, spots.s0, spots.to_panel, d_q)
 
 
 def refine(a_star: Array, spots: StillSpots, space_group: Any) -> Refined:
@@ -151,7 +104,7 @@ def refine(a_star: Array, spots: StillSpots, space_group: Any) -> Refined:
         basis = basis[:0]  # as DIALS: with fewer spots than cell parameters the cell stays
     weight = np.concatenate([spots.weight[:, 0], spots.weight[:, 1], np.full(len(spots), DELPSI_WEIGHT)])
     damping = 1e-4
-    prediction, jacobian = _predict(a_star, spots, _directions(a_star, basis))
+    prediction, jacobian = _predict(a_star, spots, directions(a_star, basis))
     residual = _residual(prediction, spots)
     cost = float(weight @ residual**2)
     for _ in range(_MAX_STEPS):
@@ -164,7 +117,7 @@ def refine(a_star: Array, spots: StillSpots, space_group: Any) -> Refined:
         while True:
             step = -np.linalg.solve(scaled + damping * np.eye(len(scaled)), gradient / scale) / scale
             trial = _moved(a_star, basis, step)
-            new_prediction, new_jacobian = _predict(trial, spots, _directions(trial, basis))
+            new_prediction, new_jacobian = _predict(trial, spots, directions(trial, basis))
             new_residual = _residual(new_prediction, spots)
             new_cost = float(weight @ new_residual**2)
             if new_cost <= cost or damping > 1e6:
@@ -188,54 +141,10 @@ def _residual(prediction: Prediction, spots: StillSpots) -> Array:
     return np.concatenate([difference[:, 0], difference[:, 1], prediction.delpsi_rad])
 
 
-def _directions(a_star: Array, basis: Array) -> Array:
-    """Changes of A* along each parameter: metric coefficients first, then rotations about x, y, z (rad)."""
-    # half the inverse transpose times dG changes A*'A* = G by dG and keeps the symmetry of the metric
-    metric = 0.5 * np.linalg.inv(a_star).T @ basis
-    return np.concatenate([metric, _GENERATORS @ a_star])
-
-
-_GENERATORS = np.array(
-    [[[0, 0, 0], [0, 0, -1], [0, 1, 0]], [[0, 0, 1], [0, 0, 0], [-1, 0, 0]], [[0, -1, 0], [1, 0, 0], [0, 0, 0]]],
-    dtype=float,
-)
-
-
 def _moved(a_star: Array, basis: Array, step: Array) -> Array:
     n = len(basis)
     stretched = a_star + 0.5 * np.linalg.inv(a_star).T @ np.tensordot(step[:n], basis, axes=1)
     return rotation(step[n:]) @ stretched
-
-
-def rotation(vector_rad: Array) -> Array:
-    """Rotation matrix `[3, 3]` about a vector by its length (Rodrigues)."""
-    angle = float(np.linalg.norm(vector_rad))
-    if angle < 1e-14:
-        return np.eye(3)
-    generator = np.tensordot(vector_rad / angle, _GENERATORS, axes=1)
-    return np.asarray(np.eye(3) + np.sin(angle) * generator + (1 - np.cos(angle)) * generator @ generator)
-
-
-def metric_basis(space_group: Any) -> Array:
-    """Independent directions of the reciprocal metric tensor under a space group, `[n, 3, 3]`, n = 1 to 6."""
-    return _metric_basis(space_group.type().hall_symbol())
-
-
-@lru_cache(maxsize=16)
-def _metric_basis(hall_symbol: str) -> Array:
-    operations = [
-        np.array(operation.r().as_double()).reshape(3, 3)
-        for operation in sgtbx.space_group(hall_symbol).build_derived_point_group()
-    ]
-    symmetric = []
-    for i in range(3):
-        for j in range(i, 3):
-            unit = np.zeros((3, 3))
-            unit[i, j] = unit[j, i] = 1.0
-            # h' = h R, so G' = R G R^T
-            symmetric.append(np.mean([r @ unit @ r.T for r in operations], axis=0).ravel())
-    _, size, vectors = np.linalg.svd(np.array(symmetric), full_matrices=False)
-    return np.asarray(vectors[size > 1e-9].reshape(-1, 3, 3))
 
 
 def constrained(a_star: Array, space_group: Any) -> Array:

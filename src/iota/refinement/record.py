@@ -1,0 +1,150 @@
+"""The record of a refinement of the geometry, ``geometry.json``, and what people are told of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from iota.crystallography.cells import cell_text
+
+SIGNIFICANT = 3.0  # standard uncertainties
+
+Cells = Literal["known", "shared", "free"]
+CELL_WORDS: dict[Cells, str] = {
+    "known": "as known",
+    "shared": "one cell refined for all lattices",
+    "free": "a cell refined for each lattice",
+}
+
+
+class RefinedParameter(msgspec.Struct, kw_only=True):
+    """A parameter of the detector."""
+
+    name: str
+    """What it is, e.g. shift x."""
+    level: int
+    """Level of the hierarchy; 0 is the whole detector."""
+    group: str
+    """Name of the group of panels or of the panel."""
+    change: float
+    """Change."""
+    uncertainty: float | None
+    """Standard uncertainty of the change; None if it could not be determined."""
+    unit: str
+    """Unit of both."""
+    is_significant: bool
+    """Whether the change is more than three times the uncertainty."""
+
+
+class Evidence(msgspec.Struct, kw_only=True):
+    """Distances between observed and predicted spots, with the orientation of each lattice refined in either geometry.
+
+    The cell of each lattice is refined, too, as when images are processed, unless it is said that it is known.
+    """
+
+    n_lattices: int
+    """Lattices."""
+    n_spots: int
+    """Spots."""
+    rmsd_before_px: float
+    """RMSD with the geometry of the files (px)."""
+    rmsd_after_px: float
+    """RMSD with the refined geometry (px)."""
+
+
+class Place(msgspec.Struct, kw_only=True):
+    """Where a detector is."""
+
+    distance_mm: float
+    """Distance from the sample along the beam (mm)."""
+    beam_centre_px: tuple[float, float]
+    """Where the beam meets its panel, or in a gap the plane of the first panel: fast, slow (px)."""
+
+
+class GeometryRefinement(msgspec.Struct, kw_only=True):
+    """``geometry.json``: what was refined, from what, by how much, and the evidence."""
+
+    source: list[str]
+    """Run folder, or files."""
+    started: float
+    """Start (s since the epoch)."""
+    versions: dict[str, str]
+    """Program -> version."""
+    levels: list[int]
+    """Levels of the hierarchy that were refined."""
+    cells: Cells
+    """How unit cells were treated."""
+    unit_cell: tuple[float, ...]
+    """The known cell, or else the median of the refined cells (A, degrees)."""
+    space_group: str
+    """Space group of the lattices."""
+    before: Place
+    """The geometry of the files."""
+    after: Place
+    """The refined geometry."""
+    fit: Evidence
+    """All lattices, with the geometry refined from them."""
+    test: Evidence
+    """The same lattices, each with a geometry refined without one fifth of the images, of which its own is one."""
+    test_known: Evidence | None = None
+    """The same with the known cell instead of refined cells."""
+    n_frames: int
+    """Images of these lattices."""
+    n_available: int
+    """Lattices that could have been used; fewer are if there are more than geometry.max_lattices."""
+    n_rejected: int
+    """Spots that were rejected as outliers."""
+    parameters: list[RefinedParameter] = []
+    """Parameters of the detector."""
+    held: list[str] = []
+    """A sentence for each motion that could not be determined and was held."""
+    left_out: dict[str, int] = {}
+    """Why -> lattices."""
+    largest_shift_px: float = 0.0
+    """Largest displacement of spots that the new geometry makes, over the detector (px)."""
+    panel_shift_rms_px: float | None = None
+    """RMS displacement of panels relative to each other (px); None for a single panel."""
+    files: dict[str, str] = {}
+    """File -> what it is."""
+    remarks: list[str] = []
+    """Sentences worth knowing."""
+
+    @property
+    def is_better(self) -> bool:
+        """Whether lattices agree better with a geometry that was refined without them than with that of the files."""
+        test = self.test_known or self.test
+        return test.rmsd_after_px < test.rmsd_before_px
+
+
+def geometry_facts(record: GeometryRefinement) -> list[tuple[str, str]]:
+    """What was refined and how reliable it is, as names and sentences."""
+    before, after, fit, test = record.before, record.after, record.fit, record.test
+    excluded = ", ".join(f"{number:,} {reason}" for reason, number in record.left_out.items())
+    chosen = f" of {record.n_available:,}" if record.n_available > fit.n_lattices else ""
+    facts = [
+        (
+            "Lattices",
+            f"{fit.n_lattices:,}{chosen} on {record.n_frames:,} images"
+            + (f"; excluded: {excluded}" if excluded else ""),
+        ),
+        ("Crystal", f"{record.space_group}, {cell_text(record.unit_cell)} (Å, °); {CELL_WORDS[record.cells]}"),
+        ("Distance", f"{before.distance_mm:.3f} → {after.distance_mm:.3f} mm"),
+        ("Beam centre", f"{_pair(before.beam_centre_px)} → {_pair(after.beam_centre_px)} px (fast, slow)"),
+        ("Spots", f"moved by up to {record.largest_shift_px:.2f} px"),
+    ]
+    if record.panel_shift_rms_px is not None:
+        facts.append(("Panels", f"moved by {record.panel_shift_rms_px:.2f} px relative to each other (RMS)"))
+    facts.append(("RMSD", f"{_evidence(fit)} for {fit.n_spots:,} spots"))
+    facts.append(("RMSD, test", f"{_evidence(test)} if the images are not used for the refinement (in fifths)"))
+    if record.test_known is not None:
+        facts.append(("", f"{_evidence(record.test_known)} with the known cell instead of refined cells"))
+    return facts + [("Note", sentence) for sentence in (*record.held, *record.remarks)]
+
+
+def _pair(values: tuple[float, float]) -> str:
+    return f"{values[0]:.2f}, {values[1]:.2f}"
+
+
+def _evidence(evidence: Evidence) -> str:
+    return f"{evidence.rmsd_before_px:.3f} → {evidence.rmsd_after_px:.3f} px"
