@@ -1,4 +1,4 @@
-"""Geometry of the detector from the spots of many stills, in numbers: prediction and joint refinement, without DIALS.
+"""Detector geometry from the spots of many stills, in numbers and without DIALS: search, diagnosis, refinement.
 
     prediction         where a crystal puts its reflections, with derivatives
     panels             panels of a detector, their hierarchy, rigid motions of groups
@@ -9,6 +9,10 @@
     degeneracy         which motions are determined, and which are held
     outliers           spots that are not used, and variances of the others
     joint              joint refinement of a detector and all crystals
+    displacements      how far places on a detector move between two geometries
+    diagnosis          whether a detector is where it is taken to be
+    search             beam centre and distance from hits that cannot be indexed, with centre_vote,
+                       lattice_vectors, still_bases, common_cell and shared_fit
 
 Coordinate frames and signs: docs/explanations/coordinate-frames.md. Shifts are along x and y of the laboratory (for a
 beam along z), the distance is along the beam, and rotations are right-handed about x, y and z.

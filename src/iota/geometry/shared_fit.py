@@ -1,0 +1,182 @@
+"""Fits one shift of the detector, and one cell if none is known, to indexed spots of many stills.
+
+The unknowns of each still, its orientation, are eliminated from the normal equations (Schur complement), so that their
+size depends on the common unknowns only: the shift along x, y, z, and the strain of the cell (six).
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_ITERATIONS = 4  # of least squares for one assignment of indices
+_ASSIGNMENTS = 3
+_NEAR = 0.25  # cycles from an integer within which a spot is given indices
+_OUTLIER = 4.0  # standard deviations
+_NOISE_FLOOR = 2e-5  # 1/A, of estimated standard deviations
+_FEWEST = 6  # spots of a still that takes part: half its unknowns are its own
+_STRAINS = tuple(itertools.combinations_with_replacement(range(3), 2))
+
+
+@dataclass(frozen=True)
+class Still:
+    """Spots of one still, and its lattice."""
+
+    xyz_mm: Array  # [n, 3] in the frame of the beam, which is along -z
+    hkl: Ints  # [n, 3]
+    used: npt.NDArray[np.bool_]  # [n] whether its indices are known
+    rotation: Array  # [3, 3] from the frame of the common basis
+    wave_number: float  # 1/A
+
+
+@dataclass(frozen=True)
+class SharedFit:
+    """Shift of the detector, and common cell."""
+
+    move_mm: Array  # [3]
+    esd_mm: Array  # [3]
+    basis: Array  # [3, 3] direct vectors by rows (A)
+    stills: tuple[Still, ...]
+    n_spots: int
+
+
+def q_vectors(xyz_mm: Array, wave_number: float) -> Array:
+    """Points of reciprocal space (1/A) of spots at `[n, 3]` mm, for a beam along -z, `[n, 3]`."""
+    q = xyz_mm / np.linalg.norm(xyz_mm, axis=1)[:, None]
+    q[:, 2] += 1.0
+    return np.asarray(wave_number * q)
+
+
+def nearest_rotation(rows: Array, reference: Array) -> Array:
+    """The rotation R `[3, 3]` for which reference R^T is closest to a basis, both by rows (Kabsch)."""
+    u, _, vt = np.linalg.svd(rows.T @ reference)
+    hand = np.sign(np.linalg.det(u @ vt))
+    return np.asarray(u @ np.diag([1.0, 1.0, hand]) @ vt)
+
+
+def fit_shared(stills: list[Still], basis: Array, start_mm: Array, free_cell: bool) -> SharedFit:
+    """Fit the shift, with the cell of `basis` `[3, 3]`, or with a free one that begins there."""
+    fit = SharedFit(start_mm, np.full(3, np.inf), basis, tuple(stills), 0)
+    for assignment in range(_ASSIGNMENTS):
+        if assignment:
+            fit = _reassigned(fit)
+        for _ in range(_ITERATIONS):
+            fit = _step(fit, free_cell)
+    return fit
+
+
+def _reassigned(fit: SharedFit) -> SharedFit:
+    """Indices of all spots that are near a lattice point now."""
+    found = []
+    for still in fit.stills:
+        q = q_vectors(still.xyz_mm + fit.move_mm, still.wave_number)
+        cycles = q @ (fit.basis @ still.rotation.T).T
+        hkl = np.rint(cycles)
+        used = (np.abs(cycles - hkl) < _NEAR).all(axis=1) & (hkl != 0).any(axis=1)
+        found.append(replace(still, hkl=hkl.astype(np.int64), used=used))
+    return replace(fit, stills=tuple(found))
+
+
+def _step(fit: SharedFit, free_cell: bool) -> SharedFit:
+    """One step of Gauss and Newton, robust against outliers."""
+    stills = [still for still in fit.stills if still.used.sum() >= _FEWEST]
+    reciprocal = np.linalg.inv(fit.basis)
+    parts = [_residuals(still, reciprocal, fit.move_mm) for still in stills]
+    if not parts:
+        return fit
+    pooled = np.concatenate([residual for residual, _, _ in parts])
+    sigma = np.maximum(1.4826 * np.median(np.abs(pooled), axis=0), _NOISE_FLOOR)
+    n_common = 9 if free_cell else 3
+    normal, right = np.zeros((n_common, n_common)), np.zeros(n_common)
+    eliminated = []
+    chi_squared, n_residuals = 0.0, 0
+    for residual, of_shift, own in parts:
+        kept = (np.abs(residual) < _OUTLIER * sigma).all(axis=1)
+        r = (residual[kept] / sigma).ravel()
+        common = np.concatenate([of_shift, own[:, :, 3:]], axis=2) if free_cell else of_shift
+        J = (common[kept] / sigma[:, None]).reshape(-1, n_common)
+        K = (own[kept, :, :3] / sigma[:, None]).reshape(-1, 3)
+        inverse = np.linalg.pinv(K.T @ K)
+        coupling = inverse @ (K.T @ J)
+        normal += J.T @ J - (J.T @ K) @ coupling
+        right += J.T @ r - coupling.T @ (K.T @ r)
+        eliminated.append((inverse @ (K.T @ r), coupling))
+        chi_squared, n_residuals = chi_squared + float(r @ r), n_residuals + len(r)
+    scale = np.sqrt(np.maximum(np.diag(normal), 1e-300))
+    covariance = np.linalg.pinv(normal / np.outer(scale, scale), rcond=1e-10) / np.outer(scale, scale)
+    change = -covariance @ right
+    n_free = max(n_residuals - n_common - 3 * len(stills), 1)
+    esd = np.sqrt(np.diag(covariance) * chi_squared / n_free)
+    basis = fit.basis
+    if free_cell:
+        basis = np.linalg.inv((np.eye(3) + _symmetric(change[3:])) @ reciprocal)
+    turned = tuple(
+        replace(still, rotation=rotation_matrix(-own - coupling @ change) @ still.rotation)
+        for still, (own, coupling) in zip(stills, eliminated, strict=True)
+    )
+    return SharedFit(fit.move_mm + change[:3], esd[:3], basis, turned, n_residuals // 3)
+
+
+def _residuals(still: Still, reciprocal: Array, move_mm: Array) -> tuple[Array, Array, Array]:
+    """Observed less calculated points of the spots used, and derivatives, in a frame along each diffracted beam.
+
+    The first two directions are across the beam, in which positions are measured, the third is along it, in which
+    points may be away from the Ewald sphere.
+
+    Returns:
+        Residuals (1/A) `[n, 3]`; derivatives by the shift (per mm) `[n, 3, 3]`; by rotation (rad) and strain
+        `[n, 3, 9]`.
+    """
+    xyz = still.xyz_mm[still.used] + move_mm
+    length = np.linalg.norm(xyz, axis=1)
+    unit = xyz / length[:, None]
+    observed = q_vectors(xyz, still.wave_number)
+    at_rest = still.hkl[still.used] @ reciprocal.T
+    calculated = at_rest @ still.rotation.T
+    frame = _frames(unit)
+    of_shift = (np.eye(3) - unit[:, :, None] * unit[:, None, :]) * (still.wave_number / length)[:, None, None]
+    own = np.empty((len(xyz), 3, 9))
+    for axis in range(3):
+        own[:, :, axis] = -np.cross(np.eye(3)[axis], calculated)
+    for number, (i, j) in enumerate(_STRAINS):
+        strained = np.zeros_like(at_rest)
+        strained[:, i] += at_rest[:, j]
+        if i != j:
+            strained[:, j] += at_rest[:, i]
+        own[:, :, 3 + number] = -(strained @ still.rotation.T)
+    return (
+        np.einsum("nij,nj->ni", frame, observed - calculated),
+        frame @ of_shift,
+        frame @ own,
+    )
+
+
+def _frames(unit: Array) -> Array:
+    """For each unit vector `[n, 3]` two directions across it, and itself, by rows `[n, 3, 3]`."""
+    across = np.cross(unit, [0.0, 1.0, 0.0])
+    across /= np.linalg.norm(across, axis=1)[:, None]
+    return np.stack([across, np.cross(unit, across), unit], axis=1)
+
+
+def _symmetric(values: Array) -> Array:
+    """A symmetric matrix `[3, 3]` from its six elements, in the order of the strains."""
+    matrix = np.zeros((3, 3))
+    for value, (i, j) in zip(values, _STRAINS, strict=True):
+        matrix[i, j] = matrix[j, i] = value
+    return matrix
+
+
+def rotation_matrix(vector: Array) -> Array:
+    """Rotation matrix of a rotation vector (rad), Rodrigues' formula."""
+    angle = float(np.linalg.norm(vector))
+    if angle < 1e-15:
+        return np.eye(3)
+    x, y, z = vector / angle
+    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    return np.asarray(np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * cross @ cross)
