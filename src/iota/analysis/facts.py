@@ -66,8 +66,7 @@ def lattice_facts(summary: Summary) -> list[Fact]:
             f"{cell_text(consensus.unit_cell_spread)} (Å, °; robust standard deviation)",
         ),
     ]
-    if summary.cell_scale is not None:
-        facts.append(_scale(summary.cell_scale))
+    facts += _checks(summary)
     for k, candidate in enumerate(consensus.candidates):
         words = f"{candidate.n_lattices:,} {candidate.bravais} ({candidate.space_group})"
         facts.append(
@@ -107,6 +106,21 @@ def _multiples(n: int) -> str:
     """Text on lattices whose cells are integer multiples or fractions of the consensus."""
     what = "more lattice is a supercell or subcell" if n == 1 else "more lattices are supercells or subcells"
     return f"{n:,} {what} of the consensus (index 2 to 4)"
+
+
+def _checks(summary: Summary) -> list[Fact]:
+    """What is wrong with geometry or cells; of two ways to find a wrong distance only the better one."""
+    facts = []
+    geometry = summary.geometry
+    if geometry is not None and geometry.sentence:
+        values = {one.name: one.value for one in geometry.deviations}
+        values |= {f"{one.name} uncertainty": one.uncertainty for one in geometry.deviations}
+        if geometry.better_distance_mm is not None:
+            values["distance_mm"] = geometry.better_distance_mm
+        facts.append(Fact(name="geometry", label="Check", text=geometry.sentence, values=values, is_warning=True))
+    if summary.cell_scale is not None and not (geometry is not None and geometry.explains_cells):
+        facts.append(_scale(summary.cell_scale))
+    return facts
 
 
 def _scale(scale: CellScale) -> Fact:

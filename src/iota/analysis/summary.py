@@ -21,8 +21,10 @@ from iota.analysis.table.columns import CELL, OTHER, OTHER_CODE, STAGES
 from iota.analysis.table.table import RunTable
 from iota.crystallography.space_groups import bravais_symbol
 from iota.errors import RunFolderError
+from iota.geometry.deviations import Diagnosis
 from iota.params.from_target import given_lattice
 from iota.records import NOT_HITS, OUTCOMES, FrameResult, Lattice, Outcome
+from iota.runs.geometry_diagnosis import read_diagnosis
 
 
 class StageTime(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +110,8 @@ class Summary(msgspec.Struct, kw_only=True):
     """Files of the frame with most integrated reflections: kind -> path relative to the run folder."""
     cell_scale: CellScale | None = None
     """Scale of the cells relative to the given one, if they differ as with a wrong distance."""
+    geometry: Diagnosis | None = None
+    """Whether the detector is where it was taken to be; found when a run ends with enough lattices."""
     settings: dict[str, int] = {}
     """Settings with which the lattice was found -> integrated frames."""
     n_unreadable: int = 0
@@ -116,6 +120,13 @@ class Summary(msgspec.Struct, kw_only=True):
     """Records of frames that have one already; they are not counted."""
     remarks: dict[str, int] = {}
     """Sentence about files or headers -> frames to which it applies."""
+
+    @property
+    def better_distance_mm(self) -> float | None:
+        """Distance at which cells would be as given (mm), if that is another one; the diagnosis knows it best."""
+        if self.geometry is not None and self.geometry.explains_cells:
+            return self.geometry.better_distance_mm
+        return None if self.cell_scale is None else self.cell_scale.distance_mm
 
     @property
     def n_finished(self) -> int:
@@ -252,6 +263,7 @@ def summary_of(table: RunTable, n_frames: int, max_cells: int = MAX_CELLS) -> Su
     codes = table.lattice_column("symmetry")[chosen]
     _describe(summary, table.symmetries, codes, cells, values, max_cells)
     summary.cell_scale = _scale_to_given(table, codes, cells, summary.distance_mm_median)
+    summary.geometry = read_diagnosis(table.folder)
     reflections = np.bincount(of_frame[chosen], weights=values["n_integrated"])
     rows = np.unique(of_frame[chosen])  # reflections may be none on all of them
     with contextlib.suppress(RunFolderError):  # the ledger may be away by now

@@ -42,12 +42,14 @@ def _with_lattices(conclusion: Conclusion, folder: RunFolder) -> list[str]:
     assert consensus is not None
     files = [shlex.quote(str(folder.path / summary.best_files[what])) for what in ("experiments", "reflections")]
     steps = []
-    scale = summary.cell_scale
-    if scale is not None and scale.distance_mm is not None:
+    distance_mm = summary.better_distance_mm
+    if distance_mm is not None:
         steps.append(
-            f"check the distance:      {command('iota.run')} ... image_import.distance={scale.distance_mm:.1f}, if the"
+            f"check the distance:      {command('iota.run')} ... image_import.distance={distance_mm:.1f}, if the"
             " crystal form is as given"
         )
+    if summary.geometry is not None and summary.geometry.sentence:
+        steps.append(f"refine the geometry:     {command('iota.geometry')} {shlex.quote(str(folder.path))}")
     steps += [
         f"view the best frame:     {_view(conclusion.viewer, files, folder)}",
         f"list its parameters:     dials.show {' '.join(files)}",

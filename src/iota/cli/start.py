@@ -12,6 +12,7 @@ import os
 import sys
 
 from iota.cli.broken_pipe import ends_on_broken_pipe
+from iota.requirements.locks import compare, install_command
 from iota.workers import dials
 
 _WITHOUT_DIALS = frozenset(("-h", "--help", "--version", "--completion", "--stop", "--finish", "--analyze"))
@@ -35,8 +36,6 @@ def doctor() -> int:
     try:
         from iota.cli.doctor import main  # needs packages that may be missing
     except ModuleNotFoundError as error:
-        from iota.requirements.locks import compare, install_command  # only to say which are missing
-
         missing = ", ".join(compare().missing) or str(error.name).partition(".")[0]
         sys.stderr.write(
             f"iota.doctor: these Python packages are not installed: {missing}. Install what IOTA needs:"

@@ -6,8 +6,11 @@ from typing import Any
 
 import msgspec
 
+from iota.crystallography.cells import Cell
+from iota.geometry.deviations import Diagnosis
 from iota.params.forms import Definitions
 from iota.processes.question import Question
+from iota.records import FrameRef
 
 DEFINITIONS = Question(
     f"{__package__}.backend.definitions:definitions",
@@ -38,6 +41,31 @@ COUNT_REFLECTIONS = Question(
     "Counting reflections",
     seconds=300,
     nice=10,  # a run on the same cores goes first
+)
+
+
+class IndexedFrame(msgspec.Struct, frozen=True):
+    """Files of a frame, and which of its lattices are wanted."""
+
+    frame: FrameRef
+    experiments: str
+    indexed: str
+    numbers: tuple[int, ...]
+
+
+class DiagnoseGeometry(msgspec.Struct, frozen=True):
+    """Find out whether the detector is where it was taken to be."""
+
+    frames: list[IndexedFrame]
+    known_cell: Cell | None
+
+
+DIAGNOSE_GEOMETRY = Question(
+    f"{__package__}.geometry.diagnosis:diagnose_geometry",
+    DiagnoseGeometry,
+    Diagnosis,
+    "Checking the geometry",
+    seconds=120,
 )
 
 

@@ -17,7 +17,8 @@ from scipy.linalg import block_diag
 from iota.errors import UsageError
 from iota.geometry.crystals import Crystals, crystals_of
 from iota.geometry.degeneracy import HeldDirection, Solution, solve
-from iota.geometry.motions import DISTANCE, ROTATIONS, Motions, motions_of
+from iota.geometry.deviations import DISTANCE
+from iota.geometry.motions import ROTATIONS, Motions, motions_of
 from iota.geometry.normal_equations import Linearised, Reduced, eliminate, linearise, residuals, steps_of_crystals
 from iota.geometry.observations import Observations
 from iota.geometry.outliers import accepted, variances

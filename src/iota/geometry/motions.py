@@ -13,12 +13,12 @@ import numpy as np
 from scipy.linalg import block_diag, null_space
 
 from iota.errors import UsageError
+from iota.geometry.deviations import DISTANCE, SHIFTS, TILTS
 from iota.geometry.panels import Ints, Panels, parents
 from iota.geometry.prediction import GENERATORS, Array, rotations
 
-DISTANCE = "distance"
-ROTATIONS = ("tilt about x", "tilt about y", "rotation about the beam")
-MOTIONS = ("shift x", "shift y", DISTANCE, *ROTATIONS)
+ROTATIONS = (*TILTS, "rotation about the beam")
+MOTIONS = (*SHIFTS, DISTANCE, *ROTATIONS)
 
 
 @dataclass(frozen=True)

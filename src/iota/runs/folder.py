@@ -149,6 +149,11 @@ class RunFolder:
         """The determined lattices, if any."""
         return self.path / "learnt.json"
 
+    @property
+    def geometry_diagnosis(self) -> Path:
+        """Whether the detector is where it was taken to be, if there were enough lattices to tell."""
+        return self.path / "geometry_diagnosis.json"
+
     @classmethod
     def create(cls, output: Path) -> RunFolder:
         """Make the next run folder below ``output``.
@@ -206,6 +211,17 @@ class RunFolder:
             RunFolderError: the file system refuses.
         """
         replace_text(path, text)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file if it is there.
+
+        Raises:
+            RunFolderError: the file system refuses.
+        """
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise RunFolderError(cannot_write(path, error)) from error
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -8,6 +8,8 @@ from iota.analysis.cells.cell_scale import cell_scale
 from iota.analysis.facts import lattice_facts
 from iota.analysis.summary import summary_of
 from iota.analysis.table.table import RunTable
+from iota.geometry.deviations import Deviation, Diagnosis
+from iota.runs.geometry_diagnosis import write_diagnosis
 
 TETRAGONAL = (79.2, 79.2, 38.1, 90.0, 90.0, 90.0)
 MONOCLINIC = (52.0, 63.0, 71.0, 90.0, 104.0, 90.0)
@@ -68,3 +70,38 @@ def test_the_facts_of_a_run_say_it_of_a_given_cell_only(tmp_path, a_factor):
         (warning,) = warnings
         assert "All cell axes are 4.3 % larger than those of the given cell" in warning.text
         assert "130.9 mm" in warning.text
+
+
+@pytest.mark.parametrize("percent", [None, 0.0, 4.25])
+def test_where_the_diagnosis_compared_the_distance_it_alone_is_told(tmp_path, percent):
+    cells = [(79.2 * 1.0425 + 0.01 * k, 79.2 * 1.0425 + 0.01 * k, 38.1 * 1.0425, 90, 90, 90) for k in range(6)]
+    folder = made_run(tmp_path, [hit(k, lattice(unit_cell=cell, distance_mm=136.5)) for k, cell in enumerate(cells)])
+    folder.target.write_text(
+        "indexing {\n  known_symmetry {\n    unit_cell = 79.2 79.2 38.1 90 90 90\n    space_group = P43212\n  }\n}\n"
+    )
+    found = Diagnosis(
+        n_lattices=6, n_spots=900, rmsd_px=0.3, rmsd_refined_px=0.2, distance_mm=136.5, is_cell_known=True,
+        deviations=[], sentence="It is elsewhere." if percent else "",
+    )  # fmt: skip
+    if percent is not None:
+        found.deviations = [
+            Deviation(
+                name="distance", value=-1.3 * percent, uncertainty=0.03, unit="mm", displacement_px=20.0,
+                is_significant=bool(percent), matters=bool(percent),
+            )
+        ]  # fmt: skip
+    write_diagnosis(folder, found)
+    table = RunTable(folder)
+    table.update()
+    summary = summary_of(table, 6)
+    told = [fact.text for fact in lattice_facts(summary) if fact.is_warning]
+    if percent is None:  # it could not compare it
+        assert len(told) == 1 and "All cell axes" in told[0]
+        assert summary.better_distance_mm == pytest.approx(130.9, abs=0.1)
+    else:
+        assert told == (["It is elsewhere."] if percent else [])
+        assert summary.better_distance_mm == (pytest.approx(136.5 - 1.3 * percent) if percent else None)
+    write_diagnosis(folder, None)
+    assert summary_of(table, 6).geometry is None and not folder.geometry_diagnosis.exists()
+    folder.geometry_diagnosis.write_text("not a diagnosis")
+    assert summary_of(table, 6).geometry is None

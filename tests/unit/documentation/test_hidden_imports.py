@@ -6,7 +6,7 @@ from pathlib import Path
 import iota
 
 SOURCES = Path(iota.__file__).parent
-MOST = 21
+MOST = 20
 
 
 def _hidden_imports():

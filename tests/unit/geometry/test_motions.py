@@ -5,7 +5,8 @@ import pytest
 from synthetic_stills import displaced, modules, moved_whole, one_panel
 
 from iota.errors import UsageError
-from iota.geometry.motions import DISTANCE, MOTIONS, laboratory_axes, motions_of
+from iota.geometry.deviations import DISTANCE
+from iota.geometry.motions import MOTIONS, laboratory_axes, motions_of
 
 BEAM = np.array([0.0, 0.0, -1.0])
 

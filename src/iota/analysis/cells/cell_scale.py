@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from iota.crystallography.cells import Cell
 from iota.crystallography.nearness import SCALED, are_near
+from iota.geometry.deviations import scale_sentence
 
 _MIN_LATTICES = 3
 _MIN = 0.005  # crystals of one form differ by less, and so do cells in publications
@@ -41,11 +42,8 @@ class CellScale(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def sentence(self) -> str:
         """The same as a sentence."""
-        larger = "larger" if self.factor > 1 else "smaller"
-        said = f"All cell axes are {100 * abs(self.factor - 1):.1f} % {larger} than those of the given cell"
-        if self.distance_mm is None:
-            return f"{said}: a wrong detector distance would explain it."
-        return f"{said}: a detector distance of {self.distance_mm:.1f} mm would explain it."
+        said = scale_sentence(self.factor, None if self.distance_mm is None else f"{self.distance_mm:.1f}")
+        return f"{said[0].upper()}{said[1:]}."
 
 
 def cell_scale(cells: Floats, given: Cell, distance_mm: float | None) -> CellScale | None:

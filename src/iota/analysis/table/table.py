@@ -281,6 +281,11 @@ class RunTable:
         known = dict(zip(digests[candidates].tolist(), candidates.tolist(), strict=True))
         return np.array([known.get(digest, -1) for digest in wanted.tolist()], dtype=np.int64)
 
+    def sample(self, rows: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:
+        """At most so many of some rows, chosen and ordered by digests of their frames, whatever the order of these."""
+        digests = self._rows.frames.view("_digest")[rows]
+        return np.asarray(rows[np.argsort(digests, kind="stable")[:most]])
+
     def rows_with(self, text: str, limit: int | None = None) -> npt.NDArray[np.int64]:
         """Rows of frames whose path or name contains a text, ignoring case; searches the ledger.
 
