@@ -77,7 +77,7 @@ def test_orders_and_notes_on_a_full_disk_are_refused_and_the_old_ones_kept(small
     assert "No space left on device" in done.stderr
     assert f"kill {os.getpid()}" in done.stderr
     assert read_order(folder) is None
-    with pytest.raises(RunFolderError, match="The note on run 1 is not saved: No space left on device"):
+    with pytest.raises(RunFolderError, match="The note on run 1 was not saved: No space left on device"):
         write_note(folder, "better crystals " * 100)
     assert read_note(folder) == "good crystals"
     with pytest.raises(RunFolderError, match="cannot be written: No space left on device"):
