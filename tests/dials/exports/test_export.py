@@ -253,9 +253,12 @@ def test_a_damaged_file_costs_its_image_only(run, results, tmp_path):
 def test_an_export_that_is_ended_leaves_nothing_that_looks_complete(run, tmp_path, sent):
     copy = shutil.copytree(run.path, tmp_path / "integration" / "001", ignore=shutil.ignore_patterns("export"))
     records = [json.loads(line) for line in (copy / "frames.jsonl").read_text().splitlines()]
-    many = (
-        record | {"name": f"{record['name']}_{k}"} for k in range(300) for record in records
-    )  # half a minute's work
+    many = (  # half a minute's work: other images, since each counts once
+        record
+        | {"name": f"{record['name']}_{k}", "frame": record["frame"] | {"path": f"{k or ''}{record['frame']['path']}"}}
+        for k in range(300)
+        for record in records
+    )
     (copy / "frames.jsonl").write_text("".join(f"{json.dumps(record)}\n" for record in many))
     program = Path(sys.executable).with_name("iota.export")
     with subprocess.Popen([program, copy], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
