@@ -127,7 +127,8 @@ def _print_refinement(console: Console, record: GeometryRefinement, folder: Path
         grid.add_row(f" {name}", sentence)
     console.print()
     console.print(grid)
-    console.print(_table(record))
+    if 0 in record.levels:
+        console.print(_table(record))
     parts = _table_of_parts(record)
     if parts is not None:
         console.print(parts)

@@ -173,7 +173,7 @@ def _add_geometry_errors(group: argparse._ArgumentGroup) -> None:
         type=float,
         default=0.0,
         metavar="PERCENT",
-        help="the distance in the header is too large by this many per cent of the true one; the pixels stay the same",
+        help="the distance in the header is too large by this percentage; the pixels stay the same",
     )
     group.add_argument(
         "--wrong-beam",

@@ -312,7 +312,7 @@ def _chosen(evidence: _Evidence) -> tuple[_Fitted | None, str]:
     if known is None:
         a, b, c = np.linalg.norm(free.fit.basis, axis=1)
         return free, (
-            f" The hits do not have the known cell but one with the reduced axes {a:.1f}, {b:.1f}, {c:.1f} A."
+            f" The hits do not have the known cell, but a cell with the reduced axes {a:.1f}, {b:.1f}, {c:.1f} A."
         )
     with_cell, without = _distance(known, scan, _CELL_ESD), _distance(free, scan, _FREE_ESD)
     if with_cell.factor is None or without.factor is None or without.esd is None:

@@ -28,9 +28,9 @@ RECORD = "geometry.json"
 _WHAT = {
     "refined.expt": "reference geometry, for IOTA and DIALS",
     "refined.geom": "CrystFEL geometry",
-    "refined_mask.h5": "bad pixels, named in refined.geom",
+    "refined_mask.h5": "bad pixels, referred to by refined.geom",
     "geometry.png": "displacements over the detector",
-    "geometry.pdf": "the same",
+    "geometry.pdf": "the same as PDF",
 }
 
 
@@ -83,7 +83,7 @@ def write_geometry(refined: RefinedGeometry, source: Source, output: Path | None
             shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, OSError):
             raise RunFolderError(
-                f"{folder} cannot be written: {error.strerror}. Choose another folder with --output FOLDER."
+                f"{folder} cannot be written: {error.strerror or error}. Choose another folder with --output FOLDER."
             ) from error
         raise
     return folder
@@ -91,6 +91,8 @@ def write_geometry(refined: RefinedGeometry, source: Source, output: Path | None
 
 def _write(refined: RefinedGeometry, source: Source, folder: Path) -> None:
     record, stills = refined.record, refined.stills
+    for name in (RECORD, *_WHAT):  # of an earlier refinement
+        (folder / name).unlink(missing_ok=True)
     write_expt(refined.detector, stills.beam, folder / "refined.expt")
     given = None if source.run is None else GivenGeometry.of_run(source.run)
     bad = []

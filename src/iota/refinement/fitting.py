@@ -67,7 +67,13 @@ def fit_geometry(
     ]
     reasons = [held.reason for held in whole.held]
     reasons += [held.reason for held in parts.held if held.level > 0]
-    return replace(_fit(whole), parameters=tuple(both), held=tuple(reasons), n_rejected=parts.n_rejected)
+    return replace(
+        _fit(whole),
+        parameters=tuple(both),
+        held=tuple(reasons),
+        n_rejected=parts.n_rejected,
+        remarks=(*parts.remarks, *whole.remarks),
+    )
 
 
 def _fit(joint: JointRefinement) -> Fit:
@@ -112,10 +118,13 @@ def jackknife(fit: Fit, without: Sequence[Fit]) -> list[float]:
         fit: to all images.
         without: see :func:`fits_without_parts`.
     """
-    changes = []
+    fitted = []
     for one in without:
-        found = {(p.name, p.level, p.group): p.value for p in one.parameters}
-        changes.append([found.get((p.name, p.level, p.group), 0.0) for p in fit.parameters])
-    off = np.array(changes) - np.mean(changes, axis=0)
-    between = np.sqrt((1.0 - 1.0 / len(changes)) * (off**2).sum(axis=0))
+        found = {(p.name, p.level, p.group): p.value for p in one.parameters if p.esd is not None}
+        fitted.append([found.get((p.name, p.level, p.group), np.nan) for p in fit.parameters])
+    changes = np.array(fitted)
+    known = np.isfinite(changes)  # a fit may not determine what the others do
+    n_fits = np.maximum(known.sum(axis=0), 1)
+    off = np.where(known, changes - np.where(known, changes, 0.0).sum(axis=0) / n_fits, 0.0)
+    between = np.sqrt((1.0 - 1.0 / n_fits) * (off**2).sum(axis=0))
     return [max(float(b), p.esd or 0.0) for b, p in zip(between, fit.parameters, strict=True)]

@@ -26,7 +26,7 @@ from iota.geometry.normal_equations import residuals
 from iota.geometry.observations import Observations
 from iota.geometry.panels import Panels
 from iota.records import FrameRef
-from iota.refinement.fitting import PARTS, Fit, fit_geometry, fits_without_parts, jackknife, with_known_cell
+from iota.refinement.fitting import PARTS, Fit, Levels, fit_geometry, fits_without_parts, jackknife, with_known_cell
 from iota.refinement.record import SIGNIFICANT, Cells, Evidence, GeometryRefinement, Place, RefinedParameter
 from iota.refinement.sources import Source
 from iota.runs.sampling import scouting_key
@@ -64,12 +64,12 @@ def refine_geometry(source: Source, values: Any, step: Step) -> RefinedGeometry:
     with step(f"Reading the spots of {n_chosen} lattices"):
         stills = read_stills(source.files)
     _check_number(stills)
-    cells, known = _cells(source, stills, values)
+    levels = tuple(sorted(set(values.levels or [0])))
+    cells, known = _cells(source, stills, values, levels)
     observations = stills.observations
     if cells == "shared":
         observations = replace(observations, cell_group=np.zeros(observations.n_lattices, dtype=np.int64))
     part = _fifths(stills.frames)
-    levels = tuple(sorted(set(values.levels or [0])))
     with step(f"Refining the geometry with {observations.n_lattices} lattices"):
         found = fit_geometry(stills.panels, observations, levels, known)
         fitted = _evidence(stills.panels, [(found.panels, observations)], None)
@@ -114,9 +114,13 @@ def _check_number(stills: IndexedStills) -> None:
             f" orientations would absorb its errors; at least {MINIMUM_LATTICES} are needed"
             f"{f' ({excluded})' if excluded else ''}. Process more images."
         )
+    if len(set(stills.frames)) < 2:
+        raise UsageError(
+            f"All {n} lattices are on one image, so a refined geometry cannot be tested on others. Process more images."
+        )
 
 
-def _cells(source: Source, stills: IndexedStills, values: Any) -> tuple[Cells, Cell | None]:
+def _cells(source: Source, stills: IndexedStills, values: Any, levels: Levels) -> tuple[Cells, Cell | None]:
     """How unit cells are treated, and the known one if they are held at it.
 
     Raises:
@@ -127,10 +131,15 @@ def _cells(source: Source, stills: IndexedStills, values: Any) -> tuple[Cells, C
         raise UsageError(
             'No unit cell is known. Give it, e.g. unit_cell="79.2 79.2 38.1 90 90 90", or omit cells=known.'
         )
-    if given is not None and values.cells in ("auto", "known"):
+    if values.cells == "known" and 0 not in levels:
+        raise UsageError(
+            "A known unit cell determines the distance of the detector as a whole. Add level 0, e.g. levels=0,1, or"
+            " omit cells=known."
+        )
+    if given is not None and values.cells in ("auto", "known") and 0 in levels:
         if not is_within_fraction(source.unit_cell, given, _KNOWN):
             raise UsageError(
-                "The known unit cell is not that of the lattices, or is in another setting. Give the cell of the"
+                "The known unit cell differs from that of the lattices, or is in another setting. Give the cell of the"
                 " lattices as unit_cell, or refine the cells with cells=shared or cells=free."
             )
         return "known", given

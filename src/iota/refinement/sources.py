@@ -58,7 +58,7 @@ def source_of_run(run: RunFolder, values: Any) -> Source:
         builder.add(result)
     found = builder.summary().consensus
     if found is None:
-        raise UsageError(f"Nothing is integrated in {run.path}, so its geometry cannot be refined.")
+        raise UsageError(f"No lattice was integrated in {run.path}, so its geometry cannot be refined.")
     left_out: Counter[str] = Counter()
     usable: list[tuple[FrameRef, StillFiles]] = []
     for result in iterate_ledger(run.ledger):
@@ -102,7 +102,7 @@ def source_of_files(paths: Sequence[Path], values: Any) -> Source:
     pairs = pair_files(paths)
     listed = [(pair, lattice) for pair in pairs for lattice in lattices_in(pair[0])]
     if not listed:
-        raise UsageError("The .expt files hold no crystal models. Give files of indexed or integrated stills.")
+        raise UsageError("The .expt files contain no crystal models. Give files of indexed or integrated stills.")
     kinds = [(bravais_symbol(lattice.space_group), lattice.space_group) for _, lattice in listed]
     codes = {kind: code for code, kind in enumerate(dict.fromkeys(kinds))}
     cells = np.array([lattice.unit_cell for _, lattice in listed])

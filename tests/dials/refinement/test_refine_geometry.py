@@ -219,8 +219,9 @@ def test_what_cannot_be_refined_gets_a_sentence(run, refined, geometry, tmp_path
         ((files[0], files[0].with_name("absent.refl")), "cannot be read"),
         ((run.path, "levels=3"), "has levels 0 to 0"),
         ((run.path, "level=1"), "no parameter named geometry.level"),
-        ((run.path, "unit_cell=50 60 70 90 90 90"), "The known unit cell is not that of the lattices"),
+        ((run.path, "unit_cell=50 60 70 90 90 90"), "The known unit cell differs from that of the lattices"),
         ((*files, "cells=known"), "No unit cell is known"),
+        ((run.path, "cells=known", "levels=1"), "Add level 0, e.g. levels=0,1"),
         ((files[0], damaged), "does not hold indexed spots"),
     ):
         status, said, error = geometry(*arguments)

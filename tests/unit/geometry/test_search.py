@@ -88,7 +88,7 @@ def test_known_cell_that_contradicts_the_spots():
     assert "2.0 % too long" in answer.sentence
     answer = _search(_spots("lysozyme"), (3.0, -2.0), cell=CRYSTALS["monoclinic"][0], space_group="P21")
     assert answer.shift_px == pytest.approx((3.0, -2.0), abs=0.1)
-    assert "not have the known cell but one with the reduced axes 38." in answer.sentence
+    assert "not have the known cell, but a cell with the reduced axes 38." in answer.sentence
 
 
 def _random_spots(seed):

@@ -37,9 +37,9 @@ def bad_pixels(frames: Sequence[FrameRef], target: str) -> list[npt.NDArray[np.b
     found: list[npt.NDArray[np.bool_]] = []
     n_read = 0
     with tempfile.TemporaryDirectory(prefix="iota_") as links:
-        for number, frame in enumerate(frames):
+        for number, frame in enumerate(dict.fromkeys(frames)):  # one image may have several lattices
             bad = _masked(frame, params, Path(links) / "links" / f"image_{number}", reference)
-            if bad is None:
+            if bad is None or (n_read and [one.shape for one in bad] != [one.shape for one in found]):
                 continue
             found = bad if not n_read else [one & other for one, other in zip(found, bad, strict=True)]
             n_read += 1

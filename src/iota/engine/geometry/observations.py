@@ -31,7 +31,7 @@ LEAST_SPOTS = 10  # of a lattice: six numbers of its own are refined, and the re
 _LEAST_SIGNIFICANT = 10.0  # I/sigma of an integrated reflection whose position is used
 _MOST_OFF = 0.3  # median deviation of an index from an integer beyond which indices are not those of the crystal
 
-OTHER_DETECTOR = "on another detector geometry"
+OTHER_DETECTOR = "with another detector geometry"
 FEW_SPOTS = f"with fewer than {LEAST_SPOTS} indexed spots"
 NO_SPOTS_OF_IT = "without spots in the .refl file"
 OTHER_INDICES = "whose indices do not fit the crystal model"
@@ -193,7 +193,7 @@ def _columns(table: Any) -> _Columns:
 
 
 def _ids(table: Any, experiments: Any) -> list[int]:
-    """What the lattice of each experiment is called in the column ``id``; -1 where it is not in the table."""
+    """Number of each experiment in the column ``id``; -2 if it is not in the table, where -1 means not indexed."""
     names = {str(name): int(number) for number, name in dict(table.experiment_identifiers()).items() if name}
     if not names or not any(experiments.identifiers()):
         return list(range(len(experiments)))
@@ -225,7 +225,10 @@ def _lattice(
     on_panel = np.column_stack([lattice.xy_mm, np.ones(len(rows))])
     places = np.einsum("nij,nj->ni", d_matrices[lattice.panel], on_panel)
     s1 = places * (np.linalg.norm(s0) / np.linalg.norm(places, axis=1))[:, None]
-    off = np.abs((s1 - s0) @ np.linalg.inv(a_star).T - lattice.hkl).max(axis=1)
+    try:
+        off = np.abs((s1 - s0) @ np.linalg.inv(a_star).T - lattice.hkl).max(axis=1)
+    except np.linalg.LinAlgError:  # the cell has no volume
+        return None
     return lattice if np.median(off) < _MOST_OFF else None
 
 
