@@ -17,9 +17,9 @@ from rich.text import Text
 
 import iota
 from iota.cli.broken_pipe import ends_on_broken_pipe
-from iota.cli.check import Check, State
-from iota.cli.cluster_checks import cluster_checks
-from iota.cli.package_checks import package_check
+from iota.cli.checks.check import Check, State
+from iota.cli.checks.cluster_checks import cluster_checks
+from iota.cli.checks.package_checks import package_check
 from iota.engine.backend.inspection import Installation, inspect_installation
 from iota.installation import predecessor_warning, program
 from iota.requirements.locks import install_command

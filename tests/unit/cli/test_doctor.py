@@ -11,10 +11,10 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-import iota.cli.cluster_checks as cluster_checks
+import iota.cli.checks.cluster_checks as cluster_checks
 import iota.cli.doctor as doctor
 import iota.engine.backend.inspection as installation
-from iota.cli.package_checks import package_check
+from iota.cli.checks.package_checks import package_check
 from iota.engine.backend.inspection import Installation, Package, inspect_installation
 from iota.hdf5_filters import KINDS
 from iota.installation import predecessor_warning

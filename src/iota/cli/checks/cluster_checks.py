@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from iota.cli.check import Check
+from iota.cli.checks.check import Check
 from iota.errors import BackendError
 from iota.installation import program
 from iota.processes.program import output_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iota.cli.check import Check
+from iota.cli.checks.check import Check
 from iota.requirements.locks import Comparison, compare, from_dials, install_command
 
 _NAME = "Python packages"

@@ -1,0 +1,1 @@
+"""Checks of `iota.doctor`, each with its result and what to do."""
