@@ -9,7 +9,7 @@ import math
 
 import msgspec
 
-MINIMUM_DIAGNOSED = 10  # lattices
+MINIMUM_DIAGNOSED = 18  # lattices, three for each motion: fewer do not tell how uncertain the motions are
 
 DISTANCE = "distance"
 SHIFTS = ("shift x", "shift y")

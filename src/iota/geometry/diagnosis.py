@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from iota.crystallography.cells import Cell, cell_from_basis
+from iota.crystallography.cells import Cell, cell_from_basis, metric_tensors
 from iota.crystallography.nearness import SCALED, are_near
 from iota.geometry.crystals import with_metric
 from iota.geometry.deviations import (
@@ -94,7 +94,9 @@ def _distance_of_known_cell(panels: Panels, observations: Observations, known: C
         return None
     chosen = observations.select(near)
     held = refine(
-        panels, replace(chosen, a_star=with_metric(chosen.a_star, _reciprocal_metric(known))), hold_cells=True
+        panels,
+        replace(chosen, a_star=with_metric(chosen.a_star, np.linalg.inv(metric_tensors(known)[0]))),
+        hold_cells=True,
     )
     found = next(one for one in held.parameters if one.name == DISTANCE)
     # at the new distance, cells of their own must be as given, and their scatter tells how well it is known
@@ -118,13 +120,6 @@ def _standard_error(values: Array) -> float:
     """Standard error of the median of values `[n]`, from their median absolute deviation."""
     spread = 1.4826 * float(np.median(np.abs(values - np.median(values))))
     return 1.2533 * spread / math.sqrt(len(values))
-
-
-def _reciprocal_metric(cell: Cell) -> Array:
-    """Metric of the reciprocal lattice (1/A^2), `[3, 3]`."""
-    lengths, cosines = np.array(cell[:3]), np.cos(np.radians(cell[3:]))
-    angles = np.array([[1.0, cosines[2], cosines[1]], [cosines[2], 1.0, cosines[0]], [cosines[1], cosines[0], 1.0]])
-    return np.asarray(np.linalg.inv(np.outer(lengths, lengths) * angles))
 
 
 def _deviation(panels: Panels, beam: Array, found: Parameter, limit_px: float, used_mm: float) -> Deviation:

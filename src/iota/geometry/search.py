@@ -21,7 +21,8 @@ from iota.crystallography.lattices import niggli_cell
 from iota.geometry.centre_vote import Vote, vote
 from iota.geometry.common_cell import Agreement, PlacedStill, placed, with_cell, without_cell
 from iota.geometry.lattice_vectors import FEWEST_SPOTS, HIGHEST_Q, LatticeVectors, lattice_vectors
-from iota.geometry.shared_fit import SharedFit, Still, fit_shared, nearest_rotation, q_vectors, rotation_matrix
+from iota.geometry.prediction import rotation
+from iota.geometry.shared_fit import SharedFit, Still, fit_shared, nearest_rotation, q_vectors
 
 Array = npt.NDArray[np.float64]
 
@@ -188,7 +189,7 @@ class _Scan(NamedTuple):
         """The hits after a shift `[3]` of the detector, which turns and stretches their lattice vectors."""
         factor = 1.0 - move_mm[2] / self.distance_mm
         x, y = (move_mm - self.start_mm)[:2] / self.distance_mm
-        turn = rotation_matrix(np.array([-y, x, 0.0]))
+        turn = rotation(np.array([-y, x, 0.0]))
         stretch = np.array([factor, factor, factor**2])
         return [
             placed(hit.xyz_mm + move_mm, (vectors.t_A @ turn.T) * stretch, 1.0 / hit.wavelength_A)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from iota.geometry.prediction import rotation
+
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -117,7 +119,7 @@ def _step(fit: SharedFit, free_cell: bool) -> SharedFit:
     if free_cell:
         basis = np.linalg.inv((np.eye(3) + _symmetric(change[3:])) @ reciprocal)
     turned = tuple(
-        replace(still, rotation=rotation_matrix(-own - coupling @ change) @ still.rotation)
+        replace(still, rotation=rotation(-own - coupling @ change) @ still.rotation)
         for still, (own, coupling) in zip(stills, eliminated, strict=True)
     )
     return SharedFit(fit.move_mm + change[:3], esd[:3], basis, turned, n_residuals // 3)
@@ -170,13 +172,3 @@ def _symmetric(values: Array) -> Array:
     for value, (i, j) in zip(values, _STRAINS, strict=True):
         matrix[i, j] = matrix[j, i] = value
     return matrix
-
-
-def rotation_matrix(vector: Array) -> Array:
-    """Rotation matrix of a rotation vector (rad), Rodrigues' formula."""
-    angle = float(np.linalg.norm(vector))
-    if angle < 1e-15:
-        return np.eye(3)
-    x, y, z = vector / angle
-    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    return np.asarray(np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * cross @ cross)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from iota.crystallography.cells import Cell
+from iota.crystallography.cells import Cell, metric_tensors
 from iota.geometry.crystals import with_metric
 from iota.geometry.joint import JointRefinement, Parameter, refine
 from iota.geometry.observations import Observations
@@ -83,11 +83,8 @@ def _fit(joint: JointRefinement) -> Fit:
 
 def with_known_cell(observations: Observations, cell: Cell) -> Observations:
     """The same lattices in the same orientations with a cell (A, degrees) in their setting."""
-    lengths, cosines = np.array(cell[:3]), np.cos(np.radians(cell[3:]))
-    angles = np.array([[1.0, cosines[2], cosines[1]], [cosines[2], 1.0, cosines[0]], [cosines[1], cosines[0], 1.0]])
-    return replace(
-        observations, a_star=with_metric(observations.a_star, np.linalg.inv(np.outer(lengths, lengths) * angles))
-    )
+    metric = np.linalg.inv(metric_tensors(cell)[0])
+    return replace(observations, a_star=with_metric(observations.a_star, metric))
 
 
 def fits_without_parts(
