@@ -53,7 +53,7 @@ exit status
   0 done, 2 usage or input error, or too few lattices, 130 interrupted
 """
 _FILE_ENDINGS = (".expt", ".refl")
-_MOST_ROWS = 16  # of groups and panels
+_MAX_ROWS = 16  # of groups and panels
 _PATH = re.compile(r"\S*/")  # names of panels may be those of groups of an HDF5 file
 
 
@@ -170,7 +170,7 @@ def _table_of_parts(record: GeometryRefinement) -> Table | None:
             groups.setdefault((parameter.level, parameter.group), []).append(parameter)
     if not groups:
         return None
-    shown = sorted(groups, key=lambda group: -max(map(_times_uncertainty, groups[group])))[:_MOST_ROWS]
+    shown = sorted(groups, key=lambda group: -max(map(_times_uncertainty, groups[group])))[:_MAX_ROWS]
     title = " GROUPS AND PANELS, relative to the group that contains them"
     if len(shown) < len(groups):
         title += f"\n the {len(shown)} with the most significant motions of {len(groups)}; all are in geometry.json"

@@ -19,7 +19,7 @@ _TOLERANCE, _TOLERANCE_DEG = 0.025, 2.5  # of axes and angles of single stills
 _CANDIDATES = 8  # stills whose own cells are tried as the common one
 _TRIED_ON = 30  # stills
 _CLEAR = 0.8  # fraction of the stills
-_FEWEST_SPOTS = 8
+_MIN_SPOTS = 8
 
 
 class PlacedStill(NamedTuple):
@@ -58,7 +58,7 @@ def placed(xyz_mm: Array, t_A: Array, wave_number: float) -> PlacedStill:
     q = q_vectors(xyz_mm, wave_number)
     order = np.argsort(np.einsum("ij,ij->i", q, q), kind="stable")
     q = q[order]
-    enough = len(t_A) and len(q) >= _FEWEST_SPOTS
+    enough = len(t_A) and len(q) >= _MIN_SPOTS
     return PlacedStill(xyz_mm[order], q, fitted(t_A, q) if enough else np.empty((0, 3)), wave_number)
 
 

@@ -30,7 +30,7 @@ MINIMUM_SPOTS = 20  # on a group of panels that is moved by itself
 
 _DELPSI_VARIANCE = 1e-6  # rad^2, with which DIALS begins
 _CUTOFFS = (6.0, 4.0, 4.0)  # of outliers, in successive rounds (standard deviations)
-_MOST_STEPS = 12  # in a round
+_MAX_STEPS = 12  # in a round
 _SMALL_STEPS = (1.0, 0.1, 0.01)  # of a round, by which chi^2 can still decrease by moving the detector
 _SMALL_GAIN = 1e-5  # relative decrease of chi^2 in a step, after which crystals are where they should be
 _LARGEST_DAMPING = 1e6
@@ -242,7 +242,7 @@ class _Problem:
         """Gauss-Newton steps, damped when they fail, until moving the detector no longer matters."""
         cost = float((state.weight * self._residuals(state) ** 2).sum())
         damping = 0.0
-        for _ in range(_MOST_STEPS):
+        for _ in range(_MAX_STEPS):
             linear, reduced = self._equations(state, damping)
             solution = self._solution(reduced, state, excess=max(1.0, cost / max(1, np.count_nonzero(state.weight))))
             step = self._to_columns(state) @ solution.step

@@ -20,11 +20,11 @@ LONGEST_A = 200.0  # vectors looked for
 _SHORTEST_A = 25.0
 _SHORTEST_ACROSS_A = 12.0  # across the beam: spots have hardly any extent along it, in which all vectors look alike
 HIGHEST_Q = 0.3  # 1/A; up to here a distance that is 5 % wrong changes no phase by more than a quarter of a cycle
-FEWEST_SPOTS = 8
+MIN_SPOTS = 8
 _PLANE_STEP = 0.5  # cycles over the extent of the spots along the beam, from plane to plane
 _PADDING = 1.2  # of the transforms, beyond the extent of the spots
 _WEAKEST = 0.35  # modulus per spot at a node of the grid
-_MOST_VECTORS = 60
+_MAX_VECTORS = 60
 _ASCENTS = 5
 _LONGEST_STEP_A = 3.0
 _SAME_A = 3.0  # nearer than this two vectors are one
@@ -41,7 +41,7 @@ class LatticeVectors(NamedTuple):
 def lattice_vectors(q: Array) -> LatticeVectors:
     """Vectors at which the spots `q` `[n, 3]` (1/A, beam along -z) are in phase; none if there are too few spots."""
     used = q[np.einsum("ij,ij->i", q, q) < HIGHEST_Q**2]
-    if len(used) < FEWEST_SPOTS:
+    if len(used) < MIN_SPOTS:
         return LatticeVectors(np.empty((0, 3)), np.empty(0, dtype=complex), len(used))
     t_A = _distinct(_climbed(_peaks(used), used), used)
     return LatticeVectors(t_A, _means(t_A, used), len(used))
@@ -78,7 +78,7 @@ def _peaks(q: Array) -> Array:
                 near = height[np.clip(m + k, 0, len(z_A) - 1), (i + di) % size, (j + dj) % size]
                 top &= here >= near
     order = np.flatnonzero(top)
-    order = order[np.argsort(-here[order], kind="stable")[: 2 * _MOST_VECTORS]]
+    order = order[np.argsort(-here[order], kind="stable")[: 2 * _MAX_VECTORS]]
     return np.stack([x_A[i[order]], x_A[j[order]], z_A[m[order]]], axis=1)
 
 
@@ -113,6 +113,6 @@ def _distinct(t_A: Array, q: Array) -> Array:
         gaps = np.minimum(np.linalg.norm(others - t_A[k], axis=1), np.linalg.norm(others + t_A[k], axis=1))
         if not len(kept) or gaps.min() > _SAME_A:
             kept.append(int(k))
-            if len(kept) == _MOST_VECTORS:
+            if len(kept) == _MAX_VECTORS:
                 break
     return np.asarray(t_A[kept])

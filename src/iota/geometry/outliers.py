@@ -9,7 +9,7 @@ from iota.geometry.panels import Ints
 from iota.geometry.prediction import Array
 
 _MAD_TO_SIGMA = 1.4826
-_FEWEST = 20  # spots from which a panel has a median and a spread of its own
+_MIN_SPOTS = 20  # spots from which a panel has a median and a spread of its own
 _SMALLEST = np.array([1e-8, 1e-14])  # variances of data without errors, so that weights stay finite
 
 
@@ -33,7 +33,7 @@ def accepted(residual: Array, weight: Array, panel: Ints, cutoff: float) -> npt.
     by_panel = np.split(np.argsort(panel, kind="stable"), np.cumsum(np.bincount(panel))[:-1]) if len(panel) else []
     for spots in by_panel:
         spots = spots[used[spots]]
-        reference = spots if len(spots) >= _FEWEST else everywhere
+        reference = spots if len(spots) >= _MIN_SPOTS else everywhere
         if len(spots):
             deviation[spots, :2] = _deviation(scaled[spots, :2], scaled[reference, :2])
     if len(everywhere):

@@ -20,7 +20,7 @@ from iota.crystallography.cells import basis_from_cell
 from iota.crystallography.lattices import niggli_cell
 from iota.geometry.centre_vote import Vote, vote
 from iota.geometry.common_cell import Agreement, PlacedStill, placed, with_cell, without_cell
-from iota.geometry.lattice_vectors import FEWEST_SPOTS, HIGHEST_Q, LatticeVectors, lattice_vectors
+from iota.geometry.lattice_vectors import HIGHEST_Q, MIN_SPOTS, LatticeVectors, lattice_vectors
 from iota.geometry.prediction import rotation
 from iota.geometry.shared_fit import SharedFit, Still, fit_shared, nearest_rotation, q_vectors
 
@@ -28,11 +28,11 @@ Array = npt.NDArray[np.float64]
 
 RADIUS_PX = 20.0
 DISTANCE_RANGE = 0.05
-FEWEST_HITS = 10
-_MOST_HITS = 120  # those with most spots
-_MOST_SPOTS = 200  # of a hit, the brightest
+MIN_HITS = 10
+_MAX_HITS = 120  # those with most spots
+_MAX_SPOTS = 200  # of a hit, the brightest
 _DISTORTING = 0.005  # rad, shift of the beam centre from which lattice vectors are looked for again
-_FEWEST_RATIO = 1.6  # of the score of the best shift to the next; 1.0 to 1.3 without a lattice
+_MIN_RATIO = 1.6  # of the score of the best shift to the next; 1.0 to 1.3 without a lattice
 _ONE_ORIENTATION = 0.5  # agreement of vectors that makes several answers those of one lattice
 _RATIO_WITHOUT_CELL = 2.5  # the same if the hits have no cell in common
 _HALVES_AGREE_PX = 2.0
@@ -40,7 +40,7 @@ _INSIDE = 0.95  # of the map of beam centres
 _DISTANCE_MARGIN, _DISTANCE_STEP = 0.02, 0.01  # with a known cell
 _FREE_STEP = 0.025  # of the distance without one, which is fitted anyway
 _FARTHEST = 0.2  # error of the distance that can be believed
-_FEWEST_INDEXED = 0.3  # fraction of the hits
+_MIN_INDEXED = 0.3  # fraction of the hits
 _LARGEST_DISTANCE_ESD = 0.01  # of the distance
 _LARGEST_CHANGE_PX = 3.0  # from the vote to the fit
 _VOTE_ESD_PX = 0.5
@@ -112,12 +112,12 @@ def search(
     """
     reference = None if cell is None else basis_from_cell(niggli_cell(cell, space_group or "P 1"))
     to_beam = _beam_frame(beam)
-    usable = sorted((hit for hit in hits if len(hit.xyz_mm) >= FEWEST_SPOTS), key=lambda hit: -len(hit.xyz_mm))
-    usable = [_brightest_first(hit, to_beam) for hit in usable[:_MOST_HITS]]
+    usable = sorted((hit for hit in hits if len(hit.xyz_mm) >= MIN_SPOTS), key=lambda hit: -len(hit.xyz_mm))
+    usable = [_brightest_first(hit, to_beam) for hit in usable[:_MAX_HITS]]
     seen = _seen(usable, np.zeros(3))
-    if len(seen) < FEWEST_HITS:
-        enough = f"{len(seen)} hits have {FEWEST_SPOTS} spots or more at resolutions below {1.0 / HIGHEST_Q:.1f} A"
-        return _not_found(len(seen), 0.0, f"{enough}, and at least {FEWEST_HITS} are needed")
+    if len(seen) < MIN_HITS:
+        enough = f"{len(seen)} hits have {MIN_SPOTS} spots or more at resolutions below {1.0 / HIGHEST_Q:.1f} A"
+        return _not_found(len(seen), 0.0, f"{enough}, and at least {MIN_HITS} are needed")
     centre, complaint = _voted(seen, pixel_mm / distance_mm, radius_px)
     if complaint:
         return _not_found(len(seen), centre.ratio, complaint)
@@ -152,7 +152,7 @@ def _beam_frame(beam: Array) -> Array:
 
 
 def _brightest_first(hit: HitSpots, to_beam: Array) -> HitSpots:
-    order = np.argsort(-hit.intensity, kind="stable")[:_MOST_SPOTS]
+    order = np.argsort(-hit.intensity, kind="stable")[:_MAX_SPOTS]
     return HitSpots(hit.xyz_mm[order] @ to_beam.T, hit.intensity[order], hit.wavelength_A)
 
 
@@ -160,7 +160,7 @@ def _voted(seen: Sequence[_Seen], px_rad: float, radius_px: float) -> tuple[Vote
     """The shift on which all hits agree, and what is wrong with it: nothing if both halves of the hits agree too."""
     vectors, px = [one.vectors for one in seen], [px_rad / one.hit.wavelength_A for one in seen]
     centre = vote(vectors, px, radius_px)
-    if centre.ratio < _FEWEST_RATIO:
+    if centre.ratio < _MIN_RATIO:
         if centre.agreement > _ONE_ORIENTATION:
             return centre, "several beam centres are equally good, as when all crystals have one orientation"
         return centre, "no beam centre is much better than others"
@@ -222,12 +222,12 @@ def _fitted(scan: _Scan, reference: Array | None, first_mm: Array | None = None)
             best = agreement, stills, move_mm
             if agreement.is_clear:
                 break
-    if best is None or best[0].n_stills < _FEWEST_INDEXED * len(scan.seen):
+    if best is None or best[0].n_stills < _MIN_INDEXED * len(scan.seen):
         return None
     fit = _fit(*best, free_cell=reference is None)
     stills = scan.moved(fit.move_mm)
     agreement = with_cell(stills, fit.basis)
-    if agreement.n_stills < _FEWEST_INDEXED * len(scan.seen):
+    if agreement.n_stills < _MIN_INDEXED * len(scan.seen):
         return None
     return _Fitted(_fit(agreement, stills, fit.move_mm, free_cell=reference is None), agreement.n_stills)
 

@@ -22,7 +22,7 @@ _ASSIGNMENTS = 3
 _NEAR = 0.25  # cycles from an integer within which a spot is given indices
 _OUTLIER = 4.0  # standard deviations
 _NOISE_FLOOR = 2e-5  # 1/A, of estimated standard deviations
-_FEWEST = 6  # spots of a still that takes part: half its unknowns are its own
+_MIN_SPOTS = 6  # spots of a still that takes part: half its unknowns are its own
 _STRAINS = tuple(itertools.combinations_with_replacement(range(3), 2))
 
 
@@ -87,7 +87,7 @@ def _reassigned(fit: SharedFit) -> SharedFit:
 
 def _step(fit: SharedFit, free_cell: bool) -> SharedFit:
     """One step of Gauss and Newton, robust against outliers."""
-    stills = [still for still in fit.stills if still.used.sum() >= _FEWEST]
+    stills = [still for still in fit.stills if still.used.sum() >= _MIN_SPOTS]
     reciprocal = np.linalg.inv(fit.basis)
     parts = [_residuals(still, reciprocal, fit.move_mm) for still in stills]
     if not parts:

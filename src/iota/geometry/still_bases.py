@@ -16,13 +16,13 @@ Array = npt.NDArray[np.float64]
 
 NEAR = 0.15  # cycles from an integer within which a vector, or a basis, explains a spot
 _FITTED = 0.25  # the same in fits
-_FEWEST_FITTED = 25  # spots in the first of the fits, each of which takes twice as many as the one before
+_MIN_FITTED = 25  # spots in the first of the fits, each of which takes twice as many as the one before
 _GOOD = 0.75  # fraction of the spots of the best vector that others of the lattice explain
-_MOST_SHORT = 14  # vectors from which a basis is chosen when no cell is known
+_MAX_SHORT = 14  # vectors from which a basis is chosen when no cell is known
 _FLATTEST = 0.15  # volume of a basis relative to the product of its lengths
 _AS_MANY = 0.93  # of the spots of the best basis are explained by smaller ones, of which the smallest is taken
-_MOST_TRIPLES = 40
-FEWEST_EXPLAINED = 8
+_MAX_TRIPLES = 40
+MIN_EXPLAINED = 8
 _CHANCE = (2.0 * NEAR) ** 3
 _SIGMAS = 6.0  # by which the best of many bases surpasses chance
 
@@ -43,7 +43,7 @@ class StillBasis(NamedTuple):
         """Whether more spots are explained than by the best of many random bases."""
         n = len(self.explained)
         by_chance = _CHANCE * n + _SIGMAS * math.sqrt(_CHANCE * (1.0 - _CHANCE) * n)
-        return self.n >= max(FEWEST_EXPLAINED, by_chance, 0.3 * n)
+        return self.n >= max(MIN_EXPLAINED, by_chance, 0.3 * n)
 
 
 def fitted(vectors: Array, q: Array, together: bool = False) -> Array:
@@ -54,7 +54,7 @@ def fitted(vectors: Array, q: Array, together: bool = False) -> Array:
         q: spots, those of low resolution first (1/A), `[n, 3]`.
         together: a spot counts only if it is near with all vectors.
     """
-    n = min(_FEWEST_FITTED, len(q))
+    n = min(_MIN_FITTED, len(q))
     while True:
         used = q[:n]
         cycles = vectors @ used.T
@@ -82,7 +82,7 @@ def own_basis(t_A: Array, q: Array) -> StillBasis | None:
     if len(t_A) < 3:
         return None
     good = np.flatnonzero(counts >= _GOOD * counts.max())
-    good = good[np.argsort(np.linalg.norm(t_A[good], axis=1), kind="stable")[:_MOST_SHORT]]
+    good = good[np.argsort(np.linalg.norm(t_A[good], axis=1), kind="stable")[:_MAX_SHORT]]
     if len(good) < 3:
         return None
     triples = np.array(list(itertools.combinations(good, 3)))

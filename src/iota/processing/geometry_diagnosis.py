@@ -20,7 +20,7 @@ from iota.records import OUTCOMES, FrameResult
 from iota.runs import RunFolder
 from iota.runs.geometry_diagnosis import write_diagnosis
 
-_MOST_FRAMES = 200  # more would tell nothing new
+_MAX_FRAMES = 200  # more would tell nothing new
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def _sample(folder: RunFolder, table: RunTable, consensus: Consensus) -> list[In
     same = [code for code, (bravais, _) in enumerate(table.symmetries) if bravais == consensus.bravais]
     like = np.isin(table.lattice_column("symmetry"), same) & are_near(cells, consensus.unit_cell, ONE_SETTING)
     like &= table.column("outcome")[row] == OUTCOMES.index("integrated")
-    return list(_indexed_frames(folder, table.records(table.sample(np.unique(row[like]), _MOST_FRAMES)), consensus))
+    return list(_indexed_frames(folder, table.records(table.sample(np.unique(row[like]), _MAX_FRAMES)), consensus))
 
 
 def _indexed_frames(folder: RunFolder, results: Iterator[FrameResult], consensus: Consensus) -> Iterator[IndexedFrame]:

@@ -14,7 +14,7 @@ from iota.geometry.panels import Panels
 
 Floats = npt.NDArray[np.float64]
 
-MOST_DIFFERENT_PX = 0.1  # between corners of panels that are in the same place: noise of an encoder
+MAX_DIFFERENCE_PX = 0.1  # between corners of panels that are in the same place: noise of an encoder
 _AT_SAMPLE_MM = 1e-3
 
 

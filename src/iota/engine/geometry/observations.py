@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from iota.crystallography.indices import hkl_from_flex
 from iota.engine.backend.dials_files import read_experiments, read_reflections
-from iota.engine.geometry.detector import MOST_DIFFERENT_PX, key_of, panels_of
+from iota.engine.geometry.detector import MAX_DIFFERENCE_PX, key_of, panels_of
 from iota.errors import BackendError
 from iota.geometry.displacements import corners_mm
 from iota.geometry.observations import Observations
@@ -27,12 +27,12 @@ from iota.records import FrameRef
 
 Floats = npt.NDArray[np.float64]
 
-LEAST_SPOTS = 10  # of a lattice: six numbers of its own are refined, and the rest says something of the detector
-_LEAST_SIGNIFICANT = 10.0  # I/sigma of an integrated reflection whose position is used
-_MOST_OFF = 0.3  # median deviation of an index from an integer beyond which indices are not those of the crystal
+MIN_SPOTS = 10  # of a lattice: six numbers of its own are refined, and the rest says something of the detector
+_MIN_SIGNIFICANT = 10.0  # I/sigma of an integrated reflection whose position is used
+_MAX_OFF = 0.3  # median deviation of an index from an integer beyond which indices are not those of the crystal
 
 OTHER_DETECTOR = "with another detector geometry"
-FEW_SPOTS = f"with fewer than {LEAST_SPOTS} indexed spots"
+FEW_SPOTS = f"with fewer than {MIN_SPOTS} indexed spots"
 NO_SPOTS_OF_IT = "without spots in the .refl file"
 OTHER_INDICES = "whose indices do not fit the crystal model"
 NO_CRYSTAL = "without a crystal model"
@@ -145,7 +145,7 @@ def _lattices(
         rows = order[low:high]
         if not len(rows):
             left_out[NO_SPOTS_OF_IT] += 1
-        elif np.count_nonzero(columns.usable[rows]) < LEAST_SPOTS:
+        elif np.count_nonzero(columns.usable[rows]) < MIN_SPOTS:
             left_out[FEW_SPOTS] += 1
         else:
             lattice = _lattice(experiment, frame, columns, rows[columns.usable[rows]], models)
@@ -178,7 +178,7 @@ def _columns(table: Any) -> _Columns:
     if are_integrated:
         intensity = table["intensity.sum.value"].as_numpy_array()
         sigma2 = table["intensity.sum.variance"].as_numpy_array()
-        usable &= (intensity > 0) & (intensity**2 > _LEAST_SIGNIFICANT**2 * sigma2)
+        usable &= (intensity > 0) & (intensity**2 > _MIN_SIGNIFICANT**2 * sigma2)
     elif indexed.any():
         usable &= indexed
     return _Columns(
@@ -229,7 +229,7 @@ def _lattice(
         off = np.abs((s1 - s0) @ np.linalg.inv(a_star).T - lattice.hkl).max(axis=1)
     except np.linalg.LinAlgError:  # the cell has no volume
         return None
-    return lattice if np.median(off) < _MOST_OFF else None
+    return lattice if np.median(off) < _MAX_OFF else None
 
 
 def _common_detector(models: dict[bytes, tuple[Any, Any]], keys: Sequence[bytes]) -> tuple[Any, Any, set[bytes]]:
@@ -249,7 +249,7 @@ def _common_detector(models: dict[bytes, tuple[Any, Any]], keys: Sequence[bytes]
         key=lambda key: float(np.linalg.norm(alike[key].mean(axis=(0, 1)) - middle)),
     )
     detector, beam = models[best]
-    limit_mm = MOST_DIFFERENT_PX * detector[0].get_pixel_size()[0]
+    limit_mm = MAX_DIFFERENCE_PX * detector[0].get_pixel_size()[0]
     same = {key for key, places in alike.items() if np.abs(places - alike[best]).max() <= limit_mm}
     return detector, beam, same
 
