@@ -8,6 +8,7 @@ import msgspec
 
 from iota.crystallography.cells import Cell
 from iota.geometry.deviations import Diagnosis
+from iota.geometry.search import DISTANCE_RANGE, RADIUS_PX
 from iota.params.forms import Definitions
 from iota.processes.question import Question
 from iota.records import FrameRef
@@ -66,6 +67,82 @@ DIAGNOSE_GEOMETRY = Question(
     Diagnosis,
     "Checking the geometry",
     seconds=120,
+)
+
+
+class HitFrame(msgspec.Struct, frozen=True):
+    """A frame with diffraction, and the files of its spots if they were kept; otherwise its spots are found again."""
+
+    frame: FrameRef
+    experiments: str = ""
+    strong: str = ""
+
+
+class SearchGeometry(msgspec.Struct, frozen=True):
+    """Search for beam centre and distance with the spots of hits that cannot be indexed."""
+
+    frames: list[HitFrame]
+    target: str
+    """Parameters of the backend with which the frames are processed."""
+    output: str
+    """Path of the reference geometry, an ``.expt`` file; it is written if the geometry is another one."""
+    known_cell: Cell | None = None
+    """Of the crystals (A, degrees), in the setting of the space group."""
+    space_group: str | None = None
+    radius_px: float = RADIUS_PX
+    """Largest shift of the beam centre."""
+    distance_range: float = DISTANCE_RANGE
+    """Largest error of the distance, as a fraction."""
+
+
+class FoundGeometry(msgspec.Struct, kw_only=True):
+    """What the search for beam centre and distance found."""
+
+    found: bool
+    """Whether beam centre and, if determined, distance are known now."""
+    changed: bool
+    """Whether they differ from those of the files by more than the uncertainty; then the reference was written."""
+    sentence: str
+    """What was found, or why nothing was."""
+    method: str
+    """How it was found."""
+    n_frames: int
+    """Frames that were looked at."""
+    n_hits: int
+    """Frames with enough spots."""
+    n_indexed: int
+    """Frames that have the lattice that was found; 0 if only the centre was."""
+    ratio: float
+    """Score of the beam centre by that of the next best one; about 1 without a lattice."""
+    shift_px: tuple[float, float] = (0.0, 0.0)
+    """Shift of the detector along x and y of the laboratory (px)."""
+    shift_esd_px: tuple[float, float] | None = None
+    """Its standard uncertainty (px); None if nothing was found."""
+    distance_factor: float | None = None
+    """True distance by that of the files; None if it was not determined."""
+    distance_esd: float | None = None
+    """Standard uncertainty of this factor."""
+    move_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Shift of the detector in the laboratory (mm)."""
+    distance_before_mm: float
+    """Distance in the files (mm)."""
+    distance_after_mm: float
+    """Distance after the shift (mm)."""
+    beam_centre_before_px: tuple[float, float]
+    """Beam centre in the files, on the panel that the beam hits: fast, slow (px)."""
+    beam_centre_after_px: tuple[float, float]
+    """Beam centre after the shift: fast, slow (px)."""
+    left_out: dict[str, int] = {}
+    """Why -> frames that could not be used."""
+
+
+SEARCH_GEOMETRY = Question(
+    f"{__package__}.geometry.search:search_geometry",
+    SearchGeometry,
+    FoundGeometry,
+    "Searching for the beam centre",
+    seconds=900,  # 60 frames of 16 megapixels from a slow disk
+    counted="hits",
 )
 
 

@@ -12,17 +12,23 @@ import queue
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
+
+import msgspec
 
 from iota.causes import Cause, why
 from iota.engine.frame.worker import failed
 from iota.errors import IotaError
 from iota.processing.bundles import Bundles, put_back
-from iota.processing.determination import DeterminationRules, determine_lattice
-from iota.processing.ongoing_determination import OngoingDetermination, Screening
+from iota.processing.determination import DeterminationRules, determine_lattice, log_scouted
+from iota.processing.geometry_revision import GeometryRules
+from iota.processing.ongoing_geometry import OngoingGeometry
+from iota.processing.ongoing_steps import Hits, OngoingSteps
 from iota.records import NOT_HITS, FrameRef, FrameResult, Outcome, Report, Scouted, Screened, Settings, Task
-from iota.runs.determination import Determination
+from iota.runs.determination import Determination, DeterminedLattice
+from iota.runs.geometry_revisions import GeometryRevisions, Revision
 from iota.runs.sampling import scouting_key
 from iota.workers.protocol import Workers
 from iota.workers.second_try import LostTwiceError, SecondTries
@@ -43,6 +49,15 @@ class Observer(Protocol):
 
     def determined(self, determination: Determination) -> None:
         """Receive a determined lattice; called for each one, and when the search for more has ended."""
+
+    def revised(self, revisions: GeometryRevisions, new: Revision | None) -> Sequence[FrameResult]:
+        """Receive the geometries tried so far; called for each new one, and when no more are tried.
+
+        If a new one is better, the records of all hits are withdrawn, since they are processed again.
+
+        Returns:
+            What was withdrawn.
+        """
 
     def tick(self, doing: str, n_waiting: int) -> None:
         """Called twice per second: what is going on besides processing, and how many hits are unfinished."""
@@ -65,12 +80,24 @@ class Feed(Protocol):
         """Whether no more frames will arrive."""
 
 
+@dataclass(frozen=True)
+class GeometryToRevise:
+    """How the geometry is revised during a run, and what was done before when a run is resumed."""
+
+    rules: GeometryRules
+    revisions: GeometryRevisions = field(default_factory=GeometryRevisions)
+    earlier: Sequence[FrameResult] = ()  # records of the first hits in scouting order
+
+
 class Coordinator:
     """Processes frames so that each gets exactly one record.
 
     With ``rules`` the lattice is determined first: frames are screened in an order that depends only on their names,
     the first hits are used for trial indexing, and other frames with diffraction wait until the lattice is known.
     Frames that no determined lattice explains are kept until all others are done, and then searched for another one.
+
+    If the geometry is to be revised, the first hits in this order are processed before the others; if a better one is
+    found with them, all hits are processed again.
 
     Frames that a feed brings later are queued behind them.  With a feed the order of arrival counts, one lattice is
     determined and no frame is kept, so that each has its record as soon as possible.
@@ -88,6 +115,7 @@ class Coordinator:
         finished: Mapping[FrameRef, Outcome] | None = None,
         feed: Feed | None = None,
         newest_first: bool = False,
+        geometry: GeometryToRevise | None = None,
     ) -> None:
         """Prepare a run.
 
@@ -102,6 +130,7 @@ class Coordinator:
             finished: frames that have their record already, when a run is resumed.
             feed: brings more frames while the run goes on, or None.
             newest_first: screen all frames before any is processed, and process the newest hits first.
+            geometry: how to revise the geometry, or None.
         """
         self._frames = list(frames)
         self._name_of = name_of
@@ -119,16 +148,18 @@ class Coordinator:
         self._done = queue.SimpleQueue()
         self._in_work = 0  # bundles
         # what is to be done, in order of urgency
-        self._to_scout: deque[Task] = deque()
+        self._urgent: deque[Task] = deque()  # a decision waits for them
         self._to_screen: deque[FrameRef] = deque()
         self._to_process: deque[FrameRef] = deque()
         self._waiting: set[FrameRef] = set()  # frames known to have diffraction that have no record yet
         self._misfits: list[FrameResult] = []  # frames that no determined lattice explains
         self._attempts: dict[FrameRef, list[str]] = {}  # of misfits that are tried again
         self._not_taken: set[FrameRef] = set()  # frames that come again
-        self._screening = Screening()
-        self._ongoing: OngoingDetermination | None = None
-        self._start([frame for frame in frames if not finished or frame not in finished], finished or {})
+        self._screened: Hits[Screened] = Hits()
+        self._ongoing: OngoingSteps[Screened, DeterminedLattice] | None = None
+        self._geometry: OngoingGeometry | None = None
+        self._more = ""  # parameters that make frames use the geometry in use
+        self._start([frame for frame in frames if not finished or frame not in finished], finished or {}, geometry)
 
     def run(self) -> None:
         """Process all frames that have no record; returns when each has one and no more will arrive."""
@@ -138,6 +169,7 @@ class Coordinator:
                 last_tick = time.monotonic()
                 self._observer.tick(self._doing, len(self._waiting))
             self._take_arrivals()
+            self._advance_geometry()
             self._keep_workers_busy()
             if not self._in_work and (self._feed is None or self._feed.closed) and not self._go_on():
                 return
@@ -152,14 +184,44 @@ class Coordinator:
 
     # -- what there is to do
 
-    def _start(self, frames: Sequence[FrameRef], finished: Mapping[FrameRef, Outcome]) -> None:
+    def _start(
+        self,
+        frames: Sequence[FrameRef],
+        finished: Mapping[FrameRef, Outcome],
+        geometry: GeometryToRevise | None,
+    ) -> None:
+        order = [*finished, *frames]
+        if geometry is not None:
+            in_order = order if self._feed is not None else sorted(order, key=scouting_key)
+            self._geometry = OngoingGeometry(
+                geometry.rules,
+                geometry.revisions,
+                in_order,
+                finished,
+                geometry.earlier,
+                self._urgent,
+                self._settings_now,
+            )
+            self._more = self._geometry.more
         if self._rules is None or self._determination.lattices or self._determination.over:
-            (self._to_screen if self._newest_first else self._to_process).extend(frames)
+            (self._to_screen if self._newest_first else self._to_process).extend(self._in_order(frames))
             return
-        order = sorted([*finished, *frames], key=scouting_key)
-        self._screening.add(order, finished)
+        order = sorted(order, key=scouting_key)
+        self._screened = Hits(order, finished)
         self._to_screen.extend(frame for frame in order if frame not in finished)
-        self._ongoing = OngoingDetermination(determine_lattice(self._rules), self._screening, self._to_scout)
+        self._determine_lattice()
+
+    def _determine_lattice(self, *known: DeterminedLattice) -> None:
+        assert self._rules is not None
+        rules = self._rules.for_another() if known else self._rules
+        self._ongoing = OngoingSteps(determine_lattice(rules, len(known) + 1, known), self._screened, self._urgent)
+
+    def _in_order(self, frames: Iterable[FrameRef]) -> list[FrameRef]:
+        """Frames in the order in which they are processed: as in the input, or as the geometry needs them."""
+        if self._feed is None and self._geometry is not None and self._geometry.wants_hits:
+            return sorted(frames, key=scouting_key)
+        chosen = set(frames)
+        return [frame for frame in self._frames if frame in chosen]
 
     def _take_arrivals(self) -> None:
         if self._feed is None:
@@ -167,10 +229,13 @@ class Coordinator:
         frames = self._feed.poll()
         for result in self._feed.overdue():
             self._record(result)
-        if self._ongoing is not None:
+        if self._ongoing is not None or self._revises_geometry:
             new = [frame for frame in frames if frame not in self._not_taken]
             self._frames.extend(new)
-            self._screening.add(new)
+            if self._ongoing is not None:
+                self._screened.add(new)
+            if self._geometry is not None:
+                self._geometry.add(new)
         (self._to_screen if self._ongoing is not None or self._newest_first else self._to_process).extend(frames)
 
     def _keep_workers_busy(self) -> None:
@@ -185,13 +250,19 @@ class Coordinator:
 
     def _next_tasks(self) -> list[Task]:
         """The tasks for one worker; empty if there is nothing to do."""
-        if self._to_scout:
-            return [self._to_scout.popleft()]
+        if self._urgent:
+            task = self._urgent.popleft()
+            return [task if task.trial else msgspec.structs.replace(task, more=self._more)]
         if self._to_screen:
             return [Task("screen", frame, self._name_of(frame)) for frame in self._bundles.take(self._to_screen)]
-        frames = self._bundles.take(self._to_process, newest_first=self._newest_first)
+        frames = self._bundles.take(self._to_process, newest_first=self._takes_newest)
         settings = self._settings_now() if frames else ()
-        return [Task("process", frame, self._name_of(frame), settings) for frame in frames]
+        return [Task("process", frame, self._name_of(frame), settings, self._more) for frame in frames]
+
+    @property
+    def _takes_newest(self) -> bool:
+        """Whether the newest hits are processed first: those that a revision of the geometry waits for come before."""
+        return self._newest_first and not (self._geometry is not None and self._geometry.wants_hits)
 
     def _settings_now(self) -> tuple[Settings, ...]:
         """Determined lattices, the newest alone for frames that the others did not explain; else what was given."""
@@ -203,15 +274,17 @@ class Coordinator:
     def _go_on(self) -> bool:
         """When no tasks are left, determine another lattice, or end; returns whether there is more to do."""
         if self._ongoing is not None:
-            self._screening.close()
+            self._screened.close()
             self._advance_determination()
+        elif self._revises_geometry:
+            self._close_geometry()
         elif self._misfits and not self._determination.over:
             self._look_for_another_lattice()
         else:
             for result in self._misfits:
                 self._finish(result)
             self._misfits = []
-        return bool(self._to_scout or self._to_screen or self._to_process or self._misfits)
+        return bool(self._urgent or self._to_screen or self._to_process or self._misfits or self._revises_geometry)
 
     # -- what comes back
 
@@ -243,27 +316,42 @@ class Coordinator:
         if kind == "screen" and (self._ongoing is not None or self._newest_first):
             put_back(self._to_screen, frames)
         else:
-            put_back(self._to_process, frames, newest_first=self._newest_first)
+            put_back(self._to_process, frames, newest_first=self._takes_newest)
 
     def _take(self, task: Task, report: Report) -> None:
         if isinstance(report, Scouted):
-            if self._ongoing is not None:
-                self._ongoing.scouted(report)
+            if self._ongoing is not None and task.more == self._more:
+                log_scouted(report)
+                self._ongoing.reported(report)
         elif isinstance(report, Screened):
-            self._waiting.add(task.frame)
-            if self._ongoing is None:
-                self._to_process.append(task.frame)
-        elif report.outcome in _NOT_EXPLAINED and self._keeps_misfits:
-            report.attempts = self._attempts.pop(task.frame, []) + report.attempts
-            self._waiting.add(task.frame)
-            self._misfits.append(report)
+            self._wait(task.frame)
+        elif task.trial:
+            assert self._geometry is not None
+            self._geometry.taken(task, report)
+        elif task.kind == "process" and task.more != self._more and report.outcome not in NOT_HITS:
+            self._wait(task.frame)  # it was in work when the geometry was revised
         else:
-            report.attempts = self._attempts.pop(task.frame, []) + report.attempts
-            self._finish(report)
+            self._take_result(task, report)
         if self._ongoing is not None:
             if task.kind == "screen":
-                self._screening.screened(task.frame, report)
+                self._screened.found(task.frame, report if isinstance(report, Screened) else None)
             self._advance_determination()
+
+    def _wait(self, frame: FrameRef) -> None:
+        """Process a frame with diffraction, at once or when the lattice is determined."""
+        self._waiting.add(frame)
+        if self._ongoing is None:
+            self._to_process.append(frame)
+
+    def _take_result(self, task: Task, result: FrameResult) -> None:
+        if self._geometry is not None:
+            self._geometry.taken(task, result)
+        result.attempts = self._attempts.pop(task.frame, []) + result.attempts
+        if result.outcome in _NOT_EXPLAINED and self._keeps_misfits:
+            self._waiting.add(task.frame)
+            self._misfits.append(result)
+        else:
+            self._finish(result)
 
     def _finish(self, result: FrameResult) -> None:
         self._waiting.discard(result.frame)
@@ -273,6 +361,8 @@ class Coordinator:
             self._not_taken.add(result.frame)
 
     def _record(self, result: FrameResult) -> None:
+        if self._geometry is not None:
+            result = self._geometry.better(result)
         self._n_hits += result.outcome not in NOT_HITS
         self._observer.finished(result)
 
@@ -281,8 +371,10 @@ class Coordinator:
     @property
     def _doing(self) -> str:
         if self._ongoing is None:
-            return ""
-        return self._ongoing.doing + (" (another one)" if self._determination.lattices else "")
+            return "" if self._geometry is None else self._geometry.doing
+        n_tried = len(self._ongoing.hits)
+        doing = f"determining the lattice from {n_tried}" if n_tried else "screening"
+        return doing + (" (another one)" if self._determination.lattices else "")
 
     @property
     def _keeps_misfits(self) -> bool:
@@ -293,7 +385,7 @@ class Coordinator:
         self._ongoing.advance()
         if not self._ongoing.over:
             return
-        determined, self._ongoing = self._ongoing.determined, None
+        determined, self._ongoing = self._ongoing.decision, None
         if determined is None:
             self._determination.over = True
         else:
@@ -309,7 +401,7 @@ class Coordinator:
         if not self._newest_first:  # what is not screened needs no screening any more
             ready.update(self._to_screen)
             self._to_screen.clear()
-        self._to_process.extend(frame for frame in self._frames if frame in ready)
+        self._to_process.extend(self._in_order(ready))
 
     def _look_for_another_lattice(self) -> None:
         assert self._rules is not None
@@ -319,14 +411,65 @@ class Coordinator:
             self._determination.over = True
             self._observer.determined(self._determination)
             return
-        self._screening = Screening()
-        self._screening.add(sorted((result.frame for result in self._misfits), key=scouting_key))
-        for r in self._misfits:
-            self._screening.screened(r.frame, Screened(frame=r.frame, name=r.name, n_spots=r.n_spots or 0))
-        self._screening.close()
-        steps = determine_lattice(self._rules.for_another(), len(known) + 1, known)
-        self._ongoing = OngoingDetermination(steps, self._screening, self._to_scout)
+        order = sorted((result.frame for result in self._misfits), key=scouting_key)
+        self._screened = _as_screened(order, self._misfits)
+        self._determine_lattice(*known)
         self._advance_determination()
+
+    # -- geometry
+
+    @property
+    def _revises_geometry(self) -> bool:
+        return self._geometry is not None and not self._geometry.is_over
+
+    def _close_geometry(self) -> None:
+        """Let the geometry be revised with the hits that there are: none is in work, and no more will arrive."""
+        assert self._geometry is not None
+        self._geometry.close()
+        self._advance_geometry()
+
+    def _advance_geometry(self) -> None:
+        """Go on with the revision of the geometry; a better one is used for all hits."""
+        geometry = self._geometry
+        if geometry is None or self._ongoing is not None or not self._revises_geometry:
+            return
+        in_order = geometry.wants_hits
+        revision = geometry.advance()
+        if revision is not None and revision.proof.is_better:
+            self._use(geometry, revision)
+        elif geometry.is_over:
+            self._observer.revised(geometry.revisions, revision)
+        if in_order != geometry.wants_hits:  # frames need not be in its order any more
+            self._to_process = deque(self._in_order(self._to_process))
+
+    def _use(self, geometry: OngoingGeometry, revision: Revision) -> None:
+        """Withdraw the hits that have a record, and process all hits with the geometry now in use."""
+        withdrawn = self._observer.revised(geometry.revisions, revision)
+        sample = geometry.sample
+        geometry.begin_again(withdrawn)
+        self._more = geometry.more
+        self._n_hits -= len(withdrawn)
+        hits = {result.frame for result in [*withdrawn, *self._misfits]}
+        self._misfits, self._attempts = [], {}
+        self._waiting |= hits
+        if self._rules is None:
+            self._to_process = deque(self._in_order([*hits, *self._to_process]))
+            return
+        self._determination = Determination()
+        self._screened = _as_screened([result.frame for result in sample], sample)
+        self._to_screen.extend(frame for frame in self._to_process if frame not in self._waiting)
+        self._to_process.clear()
+        self._determine_lattice()
+        self._advance_determination()
+
+
+def _as_screened(order: Sequence[FrameRef], results: Sequence[FrameResult]) -> Hits[Screened]:
+    """Hits to determine a lattice from, of which no more will come."""
+    hits: Hits[Screened] = Hits(order)
+    for one in results:
+        hits.found(one.frame, Screened(frame=one.frame, name=one.name, n_spots=one.n_spots or 0))
+    hits.close()
+    return hits
 
 
 def _failure(task: Task, error: BaseException) -> Report:

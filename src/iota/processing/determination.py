@@ -10,7 +10,7 @@ on the number of workers.  Measured figures: docs/decisions/0002-learning-the-la
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from iota.analysis.cells.lattices import LatticeGroup, group_lattices, sub_lattices, supporters
@@ -19,6 +19,7 @@ from iota.crystallography.lattices import closest_setting, is_same_lattice
 from iota.crystallography.metric_symmetry import Symmetry, cell_in_setting_of, metric_symmetries
 from iota.crystallography.multiples import supercell_index
 from iota.crystallography.nearness import ONE_FORM
+from iota.processing.ongoing_steps import Steps, WantHits
 from iota.records import Scouted, Screened, Settings, Task
 from iota.runs.determination import DeterminedLattice
 
@@ -44,18 +45,9 @@ class DeterminationRules:
         return replace(self, max_frames=BLOCK)
 
 
-@dataclass(frozen=True)
-class WantHits:
-    """The determination waits for this many frames with diffraction, in scouting order."""
-
-    number: int
-
-
-Request = WantHits | list[Task]
-Steps = Generator[Request, Sequence[Screened] | Sequence[Scouted], DeterminedLattice | None]
-
-
-def determine_lattice(rules: DeterminationRules, number: int = 1, known: Sequence[DeterminedLattice] = ()) -> Steps:
+def determine_lattice(
+    rules: DeterminationRules, number: int = 1, known: Sequence[DeterminedLattice] = ()
+) -> Steps[DeterminedLattice]:
     """Generate requests for hits and for scouting, and return the lattice that was determined, or None.
 
     Args:
@@ -124,7 +116,7 @@ def _is_same(cell: Cell, known: Cell) -> bool:
 
 def _confirm(
     rules: DeterminationRules, number: int, best: LatticeGroup, reports: Sequence[Scouted], scouted: Sequence[Screened]
-) -> Steps:
+) -> Steps[DeterminedLattice]:
     """Index the agreeing frames with the lattice as given: smaller cells and higher symmetry first, as far as they go.
 
     The first candidate that explains as many spots as the free lattices did is taken, with the median of its cells.
@@ -192,3 +184,15 @@ def _determined(
         agreeing=tuple(sorted(best.members)),
         n_scouted=n_scouted,
     )
+
+
+def log_scouted(report: Scouted) -> None:
+    """Write the result of trial indexing to the log."""
+    logger.info("%s: trial indexing with %s: %s", report.name, report.settings, _scouting_result(report))
+
+
+def _scouting_result(report: Scouted) -> str:
+    if report.unit_cell is None:
+        return report.reason
+    multiple = f", {report.multiple}-fold supercell reduced" if report.multiple > 1 else ""
+    return f"{' '.join(f'{x:.1f}' for x in report.unit_cell)}, {report.n_indexed} spots{multiple}"

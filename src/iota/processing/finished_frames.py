@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from iota.inputs.watching.seen import key_of
-from iota.records import FrameRef, Outcome
+from iota.records import NOT_HITS, FrameRef, FrameResult, Outcome
 from iota.runs import FrameNames, RunFolder, iterate_ledger
+from iota.runs.sampling import scouting_key
+
+_FIRST = 500  # hits, more than a revision of the geometry looks at
 
 
 @dataclass
@@ -39,3 +43,16 @@ def read_finished_frames(folder: RunFolder, names: FrameNames, *, files: bool) -
             finished.files_read.add(key_of(result.file))
     finished.n_unreadable = records.n_unreadable
     return finished
+
+
+def first_hits(folder: RunFolder, outcomes: Mapping[FrameRef, Outcome], *, in_order: bool) -> list[FrameResult]:
+    """Records of the first hits in scouting order.
+
+    Args:
+        folder: of the run.
+        outcomes: of the frames in its ledger.
+        in_order: in the order of ``outcomes`` instead.
+    """
+    hits = [frame for frame, outcome in outcomes.items() if outcome not in NOT_HITS]
+    wanted = set((hits if in_order else sorted(hits, key=scouting_key))[:_FIRST])
+    return [result for result in iterate_ledger(folder.ledger) if result.frame in wanted] if wanted else []

@@ -20,6 +20,7 @@ from iota.processing.coordinator import Coordinator
 from iota.processing.determination import DeterminationRules
 from iota.records import FrameRef, FrameResult, Report, Settings, Task
 from iota.runs.determination import Determination
+from iota.runs.geometry_revisions import GeometryRevisions, Revision
 from iota.workers import dials
 from iota.workers.protocol import Workers
 
@@ -81,7 +82,10 @@ class WithMore:
         """Queue tasks with the additional parameters; of a trial, the first one only."""
         wanted = tasks[:1] if self._trial else tasks
         return self._workers.submit(
-            [msgspec.structs.replace(task, more=self._phil, trial=self._trial) for task in wanted]
+            [
+                msgspec.structs.replace(task, more=self._phil + task.more, trial=self._trial or task.trial)
+                for task in wanted
+            ]
         )
 
     def stop(self) -> None:
@@ -101,6 +105,9 @@ class _Tally:
 
     def determined(self, determination: Determination) -> None:
         self.determination = determination
+
+    def revised(self, revisions: GeometryRevisions, new: Revision | None) -> Sequence[FrameResult]:
+        return ()
 
     def tick(self, doing: str, n_waiting: int) -> None:
         self._tick()

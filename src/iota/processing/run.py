@@ -19,22 +19,24 @@ from iota.errors import RunFolderError
 from iota.inputs import Inputs
 from iota.params import Parameters, read, script_text
 from iota.processing.conclusion import Conclusion, conclude
-from iota.processing.coordinator import Coordinator
+from iota.processing.coordinator import Coordinator, GeometryToRevise
 from iota.processing.determination import DeterminationRules
 from iota.processing.display import Display
 from iota.processing.feed import watch_feed
-from iota.processing.finished_frames import read_finished_frames
+from iota.processing.finished_frames import first_hits, read_finished_frames
 from iota.processing.folder_identity import FolderIdentity
 from iota.processing.from_parameters import check_can_watch, engine_config, scratch_folder, strategy
+from iota.processing.geometry_rules import geometry_rules
 from iota.processing.new_run import write_new_run
 from iota.processing.optimise import WithMore
 from iota.processing.optimised_target import optimised_target
 from iota.processing.run_log import RunLog, log_line
-from iota.records import OUTCOMES, FrameRef, FrameResult, Outcome, Settings
+from iota.records import NOT_HITS, OUTCOMES, FrameRef, FrameResult, Outcome, Settings
 from iota.runs import FrameNames, Ledger, RunFolder, RunState, iterate_ledger
 from iota.runs.control import clear_orders, read_order
 from iota.runs.determination import Determination, DeterminedLattice, read_determination, write_determination
 from iota.runs.folder import cannot_write
+from iota.runs.geometry_revisions import GeometryRevisions, Revision, read_revisions, write_revisions
 from iota.runs.ledger import remove_records
 from iota.runs.lists import append_input_list, read_input_list, with_recorded, write_input_list
 from iota.runs.lock import RunLock
@@ -66,6 +68,7 @@ class Run:
         self._remarked: set[str] = set()  # remarks that were shown
         self._outcomes: dict[FrameRef, Outcome] = {}
         self._files_read: set[int] = set()  # keys of files that records of a run that is resumed were made of
+        self._files_before: dict[FrameRef, set[str]] = {}  # of hits whose records were withdrawn
         self._moved: set[FrameRef] = set()  # frames that were moved before they were read, and have other names now
         self._determination = Determination()
         self._made: RunWorkers | None = None  # workers of this run's own, which may be in jobs
@@ -202,6 +205,7 @@ class Run:
                         dict(self._outcomes),
                         feed,
                         self._values.gui.monitor_mode_newest_first,
+                        self._geometry_to_revise(settings),
                     ).run()
                 finally:
                     workers.stop()
@@ -291,6 +295,14 @@ class Run:
         self._display.note(optimisation.sentence())
         return optimisation.phil
 
+    def _geometry_to_revise(self, settings: tuple[Settings, ...]) -> GeometryToRevise | None:
+        """How the geometry is revised, and what was done before the run was resumed."""
+        rules = geometry_rules(self._values, self.target, self.folder, settings)
+        if rules is None:
+            return None
+        earlier = first_hits(self.folder, self._outcomes, in_order=self._values.gui.monitor_mode)
+        return GeometryToRevise(rules, read_revisions(self.folder), earlier)
+
     def _is_to_finish(self) -> bool:
         """Whether the end of monitor mode was ordered."""
         return read_order(self.folder) == "finish"
@@ -321,6 +333,8 @@ class Run:
         """
         self._lock.check()
         self._ledger.append(result)
+        for file in self._files_before.pop(result.frame, set()) - _files_of(result):
+            (self.folder.path / file).unlink(missing_ok=True)
         self._outcomes[result.frame] = result.outcome
         self._counted[result.outcome] += 1
         self._log.line(log_line(result))
@@ -332,6 +346,7 @@ class Run:
 
     def determined(self, determination: Determination) -> None:
         """Store a determined lattice, for resuming the run, and report a new one."""
+        self._determination = determination
         write_determination(self.folder, determination)
         if determination.over:
             return
@@ -345,6 +360,33 @@ class Run:
             cell_text(lattice.unit_cell),
         )
         self._display.determined(lattice)
+
+    def revised(self, revisions: GeometryRevisions, new: Revision | None) -> Sequence[FrameResult]:
+        """Store the geometries tried so far and report a new one; if it is better, withdraw the records of all hits.
+
+        Raises:
+            RunFolderError: the folder cannot be written.
+        """
+        withdrawn: list[FrameResult] = []
+        if new is not None:
+            logger.info("%s %s", new.finding, new.sentence)
+            self._display.note(f"{new.finding} {new.sentence}")
+            if new.proof.is_better:
+                withdrawn = self._withdraw_hits()
+        write_revisions(self.folder, revisions)
+        return withdrawn
+
+    def _withdraw_hits(self) -> list[FrameResult]:
+        """Take the records of all hits out of the ledger; the frames are processed again."""
+        withdrawn = self._ledger.take_out(lambda result: result.outcome not in NOT_HITS)
+        self._identity.take()  # the ledger is another file now
+        for result in withdrawn:
+            del self._outcomes[result.frame]
+            self._counted[result.outcome] -= 1
+            self._files_before[result.frame] = _files_of(result)
+        self.folder.remove(self.folder.determined)
+        self._determination = Determination()
+        return withdrawn
 
     def tick(self, doing: str, n_waiting: int) -> None:
         """Called regularly; updates the state and the display.
@@ -399,3 +441,8 @@ class Run:
             self.frames = [frame for frame in self.frames if frame not in self._moved]
             self._moved.clear()
             write_input_list(self.folder, self.frames)
+
+
+def _files_of(result: FrameResult) -> set[str]:
+    """Paths relative to the run folder."""
+    return {*result.files.values()}.union(*(lattice.files.values() for lattice in result.lattices))

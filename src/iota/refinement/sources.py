@@ -53,15 +53,32 @@ def source_of_run(run: RunFolder, values: Any) -> Source:
     Raises:
         UsageError: nothing is integrated, or nothing of that can be used.
     """
+    source = source_of_results(run, iterate_ledger(run.ledger), values)
+    if run.state.exists() and is_at_work(read_state(run.state)):
+        source.remarks.append("The run is still in progress: only the images that were finished were used.")
+    return source
+
+
+def source_of_results(run: RunFolder, results: Iterable[FrameResult], values: Any) -> Source:
+    """The same from some records of a run, which are read twice.
+
+    Args:
+        run: folder of the run.
+        results: records of frames.
+        values: parameters, see :mod:`iota.params.refining`.
+
+    Raises:
+        UsageError: nothing is integrated, or nothing of that can be used.
+    """
     builder = SummaryBuilder(0)
-    for result in iterate_ledger(run.ledger):
+    for result in results:
         builder.add(result)
     found = builder.summary().consensus
     if found is None:
         raise UsageError(f"No lattice was integrated in {run.path}, so its geometry cannot be refined.")
     left_out: Counter[str] = Counter()
     usable: list[tuple[FrameRef, StillFiles]] = []
-    for result in iterate_ledger(run.ledger):
+    for result in results:
         if result.outcome != "integrated":
             continue
         reasons = [reason_to_exclude(result, lattice, found, values.uc_tolerance) for lattice in result.lattices]
@@ -71,9 +88,6 @@ def source_of_run(run: RunFolder, values: Any) -> Source:
         if numbers:
             usable.append((result.frame, _files_of(run, result, numbers)))
     given = given_lattice(run.target)
-    remarks = []
-    if run.state.exists() and is_at_work(read_state(run.state)):
-        remarks.append("The run is still in progress: only the images that were finished were used.")
     return Source(
         names=[str(run.path)],
         files=_first(usable, values.max_lattices),
@@ -83,7 +97,6 @@ def source_of_run(run: RunFolder, values: Any) -> Source:
         n_available=sum(len(files.numbers) for _, files in usable),
         run=run,
         left_out=left_out,
-        remarks=remarks,
     )
 
 

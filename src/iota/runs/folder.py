@@ -154,6 +154,11 @@ class RunFolder:
         """Whether the detector is where it was taken to be, if there were enough lattices to tell."""
         return self.path / "geometry_diagnosis.json"
 
+    @property
+    def geometry_revisions(self) -> Path:
+        """Geometries that the run tried instead of the given one, if any."""
+        return self.path / "geometry_revisions.json"
+
     @classmethod
     def create(cls, output: Path) -> RunFolder:
         """Make the next run folder below ``output``.

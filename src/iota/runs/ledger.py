@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple
@@ -60,6 +60,34 @@ class Ledger:
             self._n_bytes += written
         except OSError as error:
             raise RunFolderError(cannot_write(self.path, error)) from error
+
+    def take_out(self, is_wanted: Callable[[FrameResult], bool]) -> list[FrameResult]:
+        """Take records out of the ledger; readers see the old or the new one.
+
+        Returns:
+            The records that were taken out.
+
+        Raises:
+            RunFolderError: the file system refuses; the ledger is as it was.
+        """
+        taken: list[FrameResult] = []
+
+        def stays(record: FrameResult) -> bool:
+            if is_wanted(record):
+                taken.append(record)
+                return False
+            return True
+
+        try:
+            self._file.close()
+            _rewrite(self.path, stays)
+        finally:
+            try:
+                self._file = self.path.open("ab", buffering=0)
+                self._n_bytes = self._file.seek(0, 2)
+            except OSError as error:
+                raise RunFolderError(cannot_write(self.path, error)) from error
+        return taken
 
     def close(self) -> None:
         """Close the file."""
@@ -309,13 +337,18 @@ def remove_records(path: Path, outcomes: Collection[Outcome]) -> int:
     Raises:
         RunFolderError: the file system refuses; the ledger is as it was.
     """
+    return _rewrite(path, lambda record: record.outcome not in outcomes)
+
+
+def _rewrite(path: Path, stays: Callable[[FrameResult], bool]) -> int:
+    """Replace a ledger by one with some of its records, and all lines that are none; returns how many are gone."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     n_removed = 0
     try:
         with path.open("rb") as old, temporary.open("wb") as new:
             for number, line in enumerate(old):
                 record = _record(line if number else line.removeprefix(_BYTE_ORDER_MARK))
-                if record is None or record.outcome not in outcomes:
+                if record is None or stays(record):
                     new.write(line)
                 else:
                     n_removed += 1

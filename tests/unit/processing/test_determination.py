@@ -2,132 +2,31 @@
 
 import copy
 import random
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from made_up_engine import (
+    CUBIC,
+    DOUBLED,
+    TETRAGONAL,
+    TRIED,
+    Beam,
+    Book,
+    Crystals,
+    Killed,
+    Threads,
+    batches_of,
+    blanks,
+    essence,
+    hits,
+    noisy,
+)
 
 from iota.crystallography.lattices import is_same_lattice, niggli_cell
-from iota.engine.frame.bundle import run_bundle
 from iota.processing.coordinator import Coordinator
 from iota.processing.determination import DeterminationRules, best_group
-from iota.records import FrameRef, FrameResult, Lattice, Scouted, Screened, Settings
+from iota.records import FrameRef, Scouted, Settings
 from iota.runs.determination import Determination
 from iota.runs.sampling import scouting_key
-
-TETRAGONAL = (58.4, 58.4, 152.2, 90.0, 90.0, 90.0)
-DOUBLED = (58.4, 116.8, 152.2, 90.0, 90.0, 90.0)
-CUBIC = (96.0, 96.0, 96.0, 90.0, 90.0, 90.0)
-TRIED = [Settings("first"), Settings("second"), Settings("third")]
-
-
-def _noisy(cell, seed):
-    rng = random.Random(seed)
-    return niggli_cell(
-        [x * (1 + rng.uniform(-0.006, 0.006)) for x in cell[:3]] + [90 + rng.uniform(-0.4, 0.4) for _ in range(3)]
-    )
-
-
-class Crystals:
-    """Frames by name: ``blank``, or the cell of the crystal and the number of the settings from which it is found."""
-
-    def __init__(self, frames):
-        self.frames = frames
-        self.asked = []
-
-    def work(self, task):
-        self.asked.append((task.kind, task.name))
-        kind, cell, number, wrong = self.frames[task.name]
-        if kind == "blank":
-            return self._result(task, "failed_triage")
-        if task.kind == "screen":
-            return Screened(frame=task.frame, name=task.name, n_spots=100)
-        if task.kind == "scout":
-            return self._scouted(task, cell, number, wrong)
-        for settings in task.settings:
-            found = self._index(task.name, settings, cell, number, wrong)
-            if found is not None:
-                return self._result(task, "integrated", settings=settings.label, cell=found)
-        return self._result(task, "failed_indexing")
-
-    def _index(self, name, settings, cell, number, wrong):
-        if settings.phil:  # a lattice as known
-            known = tuple(float(x) for x in settings.phil.split())
-            return _noisy(cell, name) if is_same_lattice(niggli_cell(known), niggli_cell(cell)) else None
-        k = [s.label for s in TRIED].index(settings.label)
-        if k >= number:
-            return _noisy(cell, f"{name}{k}")
-        return _noisy(wrong, f"{name}{k}") if wrong else None
-
-    def _scouted(self, task, cell, number, wrong):
-        found = self._index(task.name, task.settings[0], cell, number, wrong)
-        return Scouted(
-            frame=task.frame,
-            name=task.name,
-            settings=task.settings[0].label,
-            unit_cell=found,
-            n_indexed=90 if found else 0,
-        )
-
-    @staticmethod
-    def _result(task, outcome, settings="", cell=None):
-        lattices = []
-        if cell is not None:
-            lattices = [Lattice(bravais="aP", space_group="P 1", unit_cell=cell, a_matrix=(1,) * 9, n_indexed=90)]
-        return FrameResult(frame=task.frame, name=task.name, outcome=outcome, settings=settings, lattices=lattices)
-
-
-class Threads:
-    """Workers that finish in a random order, and now and then do not come to all that they were given."""
-
-    def __init__(self, work, n_processes, seed):
-        self.n_processes = n_processes
-        self._pool = ThreadPoolExecutor(n_processes)
-        self._work, self._random, self._lock = work, random.Random(seed), threading.Lock()
-
-    def submit(self, tasks):
-        with self._lock:
-            delay = self._random.uniform(0, 0.002)
-            n = len(tasks) if self._random.random() < 0.8 else self._random.randint(1, len(tasks))
-        return self._pool.submit(self._do, tasks[:n], delay)
-
-    def stop(self):
-        self._pool.shutdown()
-
-    def _do(self, tasks, delay):
-        time.sleep(delay)
-        return run_bundle(self._work, tasks)
-
-
-class Killed(Exception):
-    """The coordinator dies."""
-
-
-class Book:
-    """Ledger and learnt.json in one; after a number of entries the coordinator is killed."""
-
-    def __init__(self, entries=10**9):
-        self.results, self.lattices, self.determination = {}, [], None
-        self.entries = entries
-
-    def _entry(self):
-        self.entries -= 1
-        if self.entries < 0:
-            raise Killed
-
-    def finished(self, result):
-        self._entry()
-        assert result.frame not in self.results, "a frame has two records"
-        self.results[result.frame] = result
-
-    def determined(self, determination):
-        self._entry()
-        self.lattices = list(determination.lattices)
-        self.determination = Determination(list(determination.lattices), determination.over)
-
-    def tick(self, doing, n_waiting):
-        pass
 
 
 def _run(crystals, *, n_processes=3, seed=0, shuffle=None, determination=None, book=None, finished=None, **rules):
@@ -148,16 +47,8 @@ def _run(crystals, *, n_processes=3, seed=0, shuffle=None, determination=None, b
     return book, engine
 
 
-def _hits(n, cell=TETRAGONAL, number=1, wrong=None, prefix="hit"):
-    return {f"{prefix}_{k:03d}": ("hit", cell, number, wrong) for k in range(n)}
-
-
-def _blanks(n):
-    return {f"blank_{k:03d}": ("blank", None, 0, None) for k in range(n)}
-
-
 def test_a_lattice_is_determined_and_used_for_every_frame():
-    book, engine = _run(_hits(30) | _blanks(20))
+    book, engine = _run(hits(30) | blanks(20))
     (lattice,) = book.lattices
     assert (lattice.bravais, lattice.space_group) == ("tP", "P 4 2 2")
     assert lattice.unit_cell == pytest.approx(TETRAGONAL, rel=0.005)
@@ -171,10 +62,10 @@ def test_a_lattice_is_determined_and_used_for_every_frame():
 @pytest.mark.parametrize("seed", range(4))
 def test_the_result_depends_neither_on_order_nor_on_the_number_of_workers(seed):
     crystals = (
-        _hits(14, number=2)
-        | _blanks(30)
-        | _hits(9, number=1, wrong=DOUBLED, prefix="odd")
-        | _hits(5, CUBIC, prefix="other")
+        hits(14, number=2)
+        | blanks(30)
+        | hits(9, number=1, wrong=DOUBLED, prefix="odd")
+        | hits(5, CUBIC, prefix="other")
     )
     reference, _ = _run(crystals)
     book, _ = _run(crystals, n_processes=seed + 1, seed=seed, shuffle=seed)
@@ -186,7 +77,7 @@ def test_the_result_depends_neither_on_order_nor_on_the_number_of_workers(seed):
 
 def test_a_majority_of_super_cells_does_not_win_over_the_true_cell():
     # most frames come out doubled on the cheap settings; the true cell explains their spots as well
-    book, _ = _run(_hits(4, number=0) | _hits(8, number=2, wrong=DOUBLED, prefix="odd"), min_agreement=4)
+    book, _ = _run(hits(4, number=0) | hits(8, number=2, wrong=DOUBLED, prefix="odd"), min_agreement=4)
     assert book.lattices[0].bravais == "tP"
     assert {r.outcome for r in book.results.values()} == {"integrated"}
 
@@ -195,7 +86,7 @@ def test_of_two_large_groups_the_one_goes_first_of_which_other_frames_have_multi
     halved, tripled, quadrupled = ((*x, 152.2, 90, 90, 90) for x in ((29.2, 58.4), (58.4, 175.2), (116.8, 116.8)))
     cells = [halved] * 5 + [TETRAGONAL] * 4 + [DOUBLED] * 2 + [tripled, quadrupled]
     reports = [
-        Scouted(frame=FrameRef(f"/x/{k}"), name=str(k), settings="first", unit_cell=_noisy(cell, k), n_indexed=90)
+        Scouted(frame=FrameRef(f"/x/{k}"), name=str(k), settings="first", unit_cell=noisy(cell, k), n_indexed=90)
         for k, cell in enumerate(cells)
     ]
     assert sorted(best_group(reports, needed=4).members) == ["5", "6", "7", "8"]
@@ -204,7 +95,7 @@ def test_of_two_large_groups_the_one_goes_first_of_which_other_frames_have_multi
 
 
 def test_a_second_crystal_form_is_determined_from_what_the_first_does_not_explain():
-    book, _ = _run(_hits(20) | _hits(12, CUBIC, prefix="other"))
+    book, _ = _run(hits(20) | hits(12, CUBIC, prefix="other"))
     assert sorted(lattice.bravais for lattice in book.lattices) == ["cP", "tP"]
     assert {r.outcome for r in book.results.values()} == {"integrated"}
     by_form = {r.settings for frame, r in book.results.items() if "other" in frame.path}
@@ -227,12 +118,12 @@ def test_a_form_that_the_first_lattice_indexes_but_cannot_integrate_is_determine
     monkeypatch.setattr(Crystals, "work", strict)
     distorted = (57.0, 59.8, 152.2, 90.0, 90.0, 90.0)
     assert is_same_lattice(niggli_cell(distorted), niggli_cell(TETRAGONAL))
-    book, _ = _run(_hits(30) | _hits(8, distorted, prefix="other"))
+    book, _ = _run(hits(30) | hits(8, distorted, prefix="other"))
     assert sorted(lattice.bravais for lattice in book.lattices) == ["oP", "tP"]
     assert {r.outcome for r in book.results.values()} == {"integrated"}
-    again, engine = _run(_hits(30) | _hits(8, distorted, prefix="other"), shuffle=3, n_processes=1)
+    again, engine = _run(hits(30) | hits(8, distorted, prefix="other"), shuffle=3, n_processes=1)
     assert again.results == book.results
-    assert sorted(name for kind, name in engine.asked if kind == "process" and "hit" in name) == sorted(_hits(30))
+    assert sorted(name for kind, name in engine.asked if kind == "process" and "hit" in name) == sorted(hits(30))
 
 
 def test_frames_that_never_agree_are_processed_with_settings_in_turn():
@@ -249,20 +140,20 @@ def test_frames_that_never_agree_are_processed_with_settings_in_turn():
 
 @pytest.mark.parametrize(("n_hits", "n_determined"), [(1, 0), (2, 1), (3, 1)])
 def test_few_hits_are_enough_when_they_agree_but_never_one(n_hits, n_determined):
-    book, _ = _run(_hits(n_hits, number=0) | _blanks(5))
+    book, _ = _run(hits(n_hits, number=0) | blanks(5))
     assert len(book.lattices) == n_determined
     assert [r.outcome for r in book.results.values()].count("integrated") == n_hits
 
 
 def test_blanks_alone_end_without_a_lattice():
-    book, engine = _run(_blanks(9))
+    book, engine = _run(blanks(9))
     assert book.lattices == []
     assert {kind for kind, _ in engine.asked} == {"screen"}
 
 
 def test_a_lattice_that_is_known_already_is_not_determined_again():
-    first, _ = _run(_hits(10))
-    book, engine = _run(_hits(10) | _blanks(2), determination=Determination(first.lattices))
+    first, _ = _run(hits(10))
+    book, engine = _run(hits(10) | blanks(2), determination=Determination(first.lattices))
     assert book.lattices == []
     assert {kind for kind, _ in engine.asked} == {"process"}
     assert {r.settings for r in book.results.values() if r.lattices} == {first.lattices[0].label}
@@ -278,7 +169,7 @@ def test_the_scouting_order_does_not_depend_on_folders():
 
 
 def test_a_worker_that_dies_costs_its_frame_only():
-    crystals = Crystals(_hits(8))
+    crystals = Crystals(hits(8))
 
     def work(task):
         if task.name == "hit_003" and task.kind == "process":
@@ -297,10 +188,10 @@ def test_a_worker_that_dies_costs_its_frame_only():
 @pytest.mark.parametrize("seed", range(20))
 def test_a_run_killed_at_any_moment_and_resumed_is_as_if_nothing_had_happened(seed):
     crystals = (
-        _hits(25, number=1)
-        | _blanks(30)
-        | _hits(9, CUBIC, prefix="other")
-        | _hits(3, (31, 44, 57, 90, 90, 90), 3, prefix="bad")
+        hits(25, number=1)
+        | blanks(30)
+        | hits(9, CUBIC, prefix="other")
+        | hits(3, (31, 44, 57, 90, 90, 90), 3, prefix="bad")
     )
     reference, _ = _run(crystals)
     book = Book(entries=random.Random(seed).randrange(len(crystals) + 2))
@@ -322,71 +213,16 @@ def test_a_run_killed_at_any_moment_and_resumed_is_as_if_nothing_had_happened(se
             book.entries = random.Random(seed + 1000 * n_kills).randrange(1, 20)
     assert n_kills > 0
     assert book.lattices == reference.lattices
-    assert {f: _essence(r) for f, r in book.results.items()} == {f: _essence(r) for f, r in reference.results.items()}
+    assert {f: essence(r) for f, r in book.results.items()} == {f: essence(r) for f, r in reference.results.items()}
     processed = {name for kind, name in engine.asked if kind == "process"}
     assert not processed & {frame.path[6:-4] for frame in finished}, "a finished frame was processed again"
-
-
-def _essence(result):
-    return result.outcome, result.settings, result.lattices
-
-
-class Beam:
-    """A feed that brings frames bit by bit, and then says that no more will come.
-
-    Of some frames the first record does not count: ``moved`` ones come again, those that are ``gone`` do not.
-    """
-
-    def __init__(self, batches, moved=(), gone=()):
-        self._batches = list(batches)
-        self._moved, self._gone = set(moved), set(gone)
-        self._overdue = []
-        self.n_brought = 0
-
-    def poll(self):
-        if not self._batches:
-            return []
-        batch = self._batches.pop(0)
-        self.n_brought += len(batch)
-        return batch
-
-    def take(self, result):
-        if result.frame in self._moved:
-            self._moved.remove(result.frame)
-            self._batches += [[], [result.frame]]
-            return False
-        if result.frame in self._gone:
-            self._gone.remove(result.frame)
-            self._overdue.append(result)
-            return False
-        return True
-
-    def overdue(self):
-        results, self._overdue = self._overdue, []
-        return results
-
-    @property
-    def closed(self):
-        return not self._batches and not self._overdue
-
-
-def _batches(crystals, seed):
-    rng = random.Random(seed)
-    frames = [FrameRef(f"/data/{name}.cbf") for name in crystals]
-    rng.shuffle(frames)
-    batches = []
-    while frames:
-        n = rng.choice([0, 1, 5])
-        batches.append(frames[:n])
-        frames = frames[n:]
-    return batches
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
 @pytest.mark.parametrize("seed", range(3))
 def test_frames_that_come_again_are_recorded_once(seed, newest_first):
-    crystals = _hits(20) | _blanks(50)
-    batches = _batches(crystals, seed)
+    crystals = hits(20) | blanks(50)
+    batches = batches_of(crystals, seed)
     frames = [frame for batch in batches for frame in batch]
     book, engine = Book(), Crystals(crystals)
     feed = Beam(batches, moved=frames[::5], gone=frames[1::7])
@@ -405,8 +241,8 @@ def test_frames_that_come_again_are_recorded_once(seed, newest_first):
 @pytest.mark.parametrize("newest_first", [False, True])
 @pytest.mark.parametrize("seed", range(3))
 def test_frames_that_arrive_while_the_run_goes_on_are_processed_once(seed, newest_first):
-    crystals = _hits(20) | _blanks(50) | _hits(4, CUBIC, prefix="other")
-    book, engine, feed = Book(), Crystals(crystals), Beam(_batches(crystals, seed))
+    crystals = hits(20) | blanks(50) | hits(4, CUBIC, prefix="other")
+    book, engine, feed = Book(), Crystals(crystals), Beam(batches_of(crystals, seed))
     rules = DeterminationRules(
         settings_to_try=TRIED,
         with_lattice=lambda label, cell, group: Settings(label, " ".join(map(str, cell))),
@@ -429,7 +265,7 @@ def test_frames_that_arrive_while_the_run_goes_on_are_processed_once(seed, newes
 
 
 def test_newest_hits_come_first_when_more_arrives_than_can_be_processed():
-    crystals = _hits(30, number=0)
+    crystals = hits(30, number=0)
     engine, book = Crystals(crystals), Book()
     frames = [FrameRef(f"/data/{name}.cbf") for name in crystals]
     feed = Beam([frames[:10], frames[10:20], frames[20:]])

@@ -95,7 +95,7 @@ def read_stills(files: Iterable[StillFiles]) -> IndexedStills:
             unreadable.append(str(error))
     if not lattices:
         raise BackendError(_why_nothing(left_out, unreadable))
-    detector, beam, same = _common_detector(models, [lattice.detector for lattice in lattices])
+    detector, beam, same = common_detector(models, [lattice.detector for lattice in lattices])
     left_out[OTHER_DETECTOR] += sum(lattice.detector not in same for lattice in lattices)
     lattices = [lattice for lattice in lattices if lattice.detector in same]
     return IndexedStills(
@@ -232,7 +232,7 @@ def _lattice(
     return lattice if np.median(off) < _MAX_OFF else None
 
 
-def _common_detector(models: dict[bytes, tuple[Any, Any]], keys: Sequence[bytes]) -> tuple[Any, Any, set[bytes]]:
+def common_detector(models: dict[bytes, tuple[Any, Any]], keys: Sequence[bytes]) -> tuple[Any, Any, set[bytes]]:
     """Detector and beam of most lattices, and the keys of all models that are the same within a small part of a pixel.
 
     Of models that as many lattices have, as where each frame has its own, the one nearest to the median is taken.

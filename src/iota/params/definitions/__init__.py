@@ -8,11 +8,22 @@ from iota.params.definitions import (
     cctbx_xfel,
     data_selection,
     general,
+    geometry,
     gui,
     image_import,
     mp,
 )
 
-_IN_ORDER = (general, data_selection, image_import, cctbx_xfel, analysis, advanced, gui, mp)  # as scripts are written
+_IN_ORDER = (
+    general,
+    data_selection,
+    image_import,
+    geometry,
+    cctbx_xfel,
+    analysis,
+    advanced,
+    gui,
+    mp,
+)  # as scripts are written
 
 MASTER_PHIL = "".join(module.PHIL for module in _IN_ORDER)

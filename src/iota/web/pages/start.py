@@ -24,7 +24,7 @@ from iota.web.widgets.input_list import InputList
 from iota.web.widgets.layout import frame, notify_error, sentences
 
 _DRAFT = "iota-setup"
-_SETTINGS = ("image_import", "cctbx_xfel", "analysis", "advanced")
+_SETTINGS = ("image_import", "geometry", "cctbx_xfel", "analysis", "advanced")
 _PREFERENCES = ("mp", "gui")
 # entries of the menu of backend settings, and the scopes they show; none are all
 _BACKEND: dict[str, tuple[str, ...]] = {

@@ -1,0 +1,100 @@
+"""Compares two geometries on the same hits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+import msgspec
+
+from iota.crystallography.cells import Cell
+from iota.records import FrameResult, Lattice
+from iota.runs.geometry_revisions import Method, Proof
+
+_FEWER_SPOTS, _MORE_SPOTS = 0.98, 1.05
+_LOWER_RMSD, _HIGHER_RMSD = 0.97, 1.05
+_MANY_MORE_SPOTS, _MUCH_HIGHER_RMSD = 1.2, 1.3  # spots far from their predictions are indexed as well
+_NEARER_CELL = 0.5
+_MARGINAL = 20  # of so many hits one may be lost: with weak ones it is chance whether they are integrated
+_INTEGRATED = 0.5  # of the hits, with a geometry that a search found
+
+
+def compare(
+    method: Method, before: Sequence[FrameResult], after: Sequence[FrameResult], given_cell: Cell | None
+) -> Proof:
+    """Compare a new geometry with the one in use.
+
+    One that was found by a search must integrate more hits, and half of them at least. One that was refined must
+    lose none, and explain more spots or the same ones better, or bring cells nearer to the given one.
+
+    Args:
+        method: how the new one was determined.
+        before: records of hits with the geometry in use.
+        after: records of the same hits with the new one, in the same order.
+        given_cell: cell of the crystals (A, degrees), if it was given.
+    """
+    pairs = [(old.lattices[0], new.lattices[0]) for old, new in zip(before, after, strict=True) if _both(old, new)]
+    proof = Proof(
+        n_hits=len(before),
+        n_integrated_before=sum(map(_is_integrated, before)),
+        n_integrated_after=sum(map(_is_integrated, after)),
+        n_both=len(pairs),
+        n_indexed_before=sum(map(_n_indexed, before)),
+        n_indexed_after=sum(map(_n_indexed, after)),
+        rmsd_before_px=_rmsd_px([old for old, _ in pairs]),
+        rmsd_after_px=_rmsd_px([new for _, new in pairs]),
+        cell_before=_difference([old for old, _ in pairs], given_cell),
+        cell_after=_difference([new for _, new in pairs], given_cell),
+        is_better=False,
+    )
+    is_better = _finds_more(proof) if method == "search" else _fits_better(proof)
+    return msgspec.structs.replace(proof, is_better=is_better)
+
+
+def _is_integrated(result: FrameResult) -> bool:
+    return result.outcome == "integrated" and bool(result.lattices)
+
+
+def _both(old: FrameResult, new: FrameResult) -> bool:
+    return _is_integrated(old) and _is_integrated(new)
+
+
+def _n_indexed(result: FrameResult) -> int:
+    return sum(lattice.n_indexed for lattice in result.lattices) if _is_integrated(result) else 0
+
+
+def _rmsd_px(lattices: Sequence[Lattice]) -> float | None:
+    known = [lattice.rmsd_px for lattice in lattices if lattice.rmsd_px is not None]
+    return median(known) if known else None
+
+
+def _difference(lattices: Sequence[Lattice], cell: Cell | None) -> float | None:
+    if cell is None or not lattices:
+        return None
+    return median(max(abs(x / y - 1.0) for x, y in zip(one.unit_cell[:3], cell[:3], strict=True)) for one in lattices)
+
+
+def _finds_more(proof: Proof) -> bool:
+    return (
+        proof.n_integrated_after > proof.n_integrated_before
+        and proof.n_integrated_after >= _INTEGRATED * proof.n_hits
+        and proof.n_indexed_after > proof.n_indexed_before
+    )
+
+
+def _fits_better(proof: Proof) -> bool:
+    lost = proof.n_integrated_before - proof.n_integrated_after
+    if lost > proof.n_hits // _MARGINAL or not proof.n_both:
+        return False
+    spots = proof.n_indexed_after / max(1, proof.n_indexed_before)
+    rmsd = 1.0
+    if proof.rmsd_before_px and proof.rmsd_after_px is not None:
+        rmsd = proof.rmsd_after_px / proof.rmsd_before_px
+    if spots < _FEWER_SPOTS or rmsd > (_MUCH_HIGHER_RMSD if spots > _MANY_MORE_SPOTS else _HIGHER_RMSD):
+        return False
+    is_nearer = (
+        proof.cell_before is not None
+        and proof.cell_after is not None
+        and proof.cell_after < _NEARER_CELL * proof.cell_before
+    )
+    return spots > _MORE_SPOTS or rmsd < _LOWER_RMSD or is_nearer

@@ -1,0 +1,121 @@
+"""Decides during a run whether its detector is elsewhere than taken to be, and whether a new geometry is better.
+
+The first hits of the run are processed as usual. One third of them is set aside; a new geometry is determined from the
+others, and compared with the one in use on those that were set aside. Which hits these are depends on the names of the
+frames alone (in monitor mode, on their order of arrival), and a decision waits until all of them are processed, so the
+result depends neither on the order of frames nor on the number of workers.
+Limits and measurements: docs/decisions/0033-geometry-refined-during-a-run.md.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+from iota.crystallography.cells import Cell
+from iota.processing.geometry_proof import compare
+from iota.processing.ongoing_steps import Calculation, Steps, WantHits
+from iota.records import FrameResult, Settings, Task
+from iota.runs.geometry_revisions import GeometryRevisions, Method, Revision
+
+logger = logging.getLogger(__name__)
+
+MAX_REVISIONS = 3  # that are used: found by a search, refined, refined again
+_BLOCK = 12  # hits at a time
+_PART = 3  # every third hit is set aside
+_ENOUGH = 72  # integrated hits: 48 to determine a geometry, 24 to compare
+_MAX_HITS = 360
+_MIN_INTEGRATED = 27  # 18 of them to determine a geometry
+_TOO_FEW = 0.5  # of the hits are integrated: look for another geometry with the spots of all of them...
+_MIN_HITS_OF_SEARCH = 60  # ...once there are so many...
+_MIN_HITS = 15  # ...or at the end of the input
+_MAX_COMPARED = 24
+
+
+class Proposal(NamedTuple):
+    """A geometry that may be better."""
+
+    folder: str  # relative to the run folder
+    finding: str
+    n_used: int
+
+
+@dataclass(frozen=True)
+class GeometryRules:
+    """How a run finds a better geometry."""
+
+    search: Callable[[Sequence[FrameResult]], Proposal | None]
+    refine: Callable[[Sequence[FrameResult], bool], Proposal | None]  # whether it was refined before
+    more: Callable[[Revision | Proposal | None], str]  # backend parameters that make frames use it
+    given_cell: Cell | None
+    settings_of_search: tuple[Settings, ...]  # for hits without a lattice
+
+
+def revise_geometry(
+    rules: GeometryRules, known: GeometryRevisions, settings: Callable[[], tuple[Settings, ...]]
+) -> Steps[Revision]:
+    """Generate requests for hits, calculations and trials; return a revision, which may not be better, or None.
+
+    Args:
+        rules: how to look.
+        known: geometries that were tried before.
+        settings: those in use for processing, asked for when they are needed.
+    """
+    may_search = not any(one.method == "search" for one in known.revisions)
+    hits: list[FrameResult] = []
+    while True:
+        block: list[FrameResult] = yield WantHits(_BLOCK)
+        hits += block
+        exhausted = len(block) < _BLOCK
+        n_integrated = sum(hit.outcome == "integrated" for hit in hits)
+        if may_search and _is_for_search(hits, n_integrated, exhausted):
+            may_search = False
+            proposal: Proposal | None = yield Calculation(
+                partial(rules.search, _used(hits)), "searching for the beam centre"
+            )
+            if proposal is not None:
+                return (yield from _compared(rules, "search", known, proposal, hits, rules.settings_of_search))
+        if exhausted or n_integrated >= _ENOUGH or len(hits) >= _MAX_HITS:
+            break
+    if n_integrated < _MIN_INTEGRATED:
+        return None
+    used = [hit for hit in _used(hits) if hit.outcome == "integrated"]
+    again = known.in_use is not None and known.in_use.method == "refinement"
+    proposal = yield Calculation(partial(rules.refine, used, again), "refining the geometry")
+    if proposal is None:
+        return None
+    return (yield from _compared(rules, "refinement", known, proposal, hits, settings()))
+
+
+def _is_for_search(hits: Sequence[FrameResult], n_integrated: int, exhausted: bool) -> bool:
+    enough = _MIN_HITS if exhausted else _MIN_HITS_OF_SEARCH
+    return len(hits) >= enough and n_integrated < _TOO_FEW * len(hits)
+
+
+def _used(hits: Sequence[FrameResult]) -> list[FrameResult]:
+    return [hit for k, hit in enumerate(hits) if k % _PART != _PART - 1]
+
+
+def _compared(
+    rules: GeometryRules,
+    method: Method,
+    known: GeometryRevisions,
+    proposal: Proposal,
+    hits: Sequence[FrameResult],
+    settings: tuple[Settings, ...],
+) -> Steps[Revision]:
+    """Process the hits that were set aside with the new geometry, and compare."""
+    before = hits[_PART - 1 :: _PART][:_MAX_COMPARED]
+    more = rules.more(proposal)
+    after: list[FrameResult] = yield [Task("process", x.frame, x.name, settings, more, trial=True) for x in before]
+    return Revision(
+        number=len(known.revisions) + 1,
+        method=method,
+        folder=proposal.folder,
+        finding=proposal.finding,
+        n_used=proposal.n_used,
+        proof=compare(method, before, after, rules.given_cell),
+    )

@@ -1,0 +1,153 @@
+"""The geometry of a run: as given, until a better one is found with its first hits."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from iota.processing.geometry_revision import MAX_REVISIONS, GeometryRules, revise_geometry
+from iota.processing.ongoing_steps import Calculation, Hits, OngoingSteps, WantHits
+from iota.records import NOT_HITS, FrameRef, FrameResult, Outcome, Settings, Task
+from iota.runs.geometry_revisions import GeometryRevisions, Revision
+
+logger = logging.getLogger(__name__)
+
+_NOT_READ: tuple[Outcome, ...] = ("failed_import", "crashed", "timed_out")  # it tells nothing about a geometry
+
+
+class OngoingGeometry:
+    """Revises the geometry of a run with its first hits, and remembers their results with the one before."""
+
+    def __init__(
+        self,
+        rules: GeometryRules,
+        revisions: GeometryRevisions,
+        order: Sequence[FrameRef],
+        finished: Mapping[FrameRef, Outcome],
+        earlier: Iterable[FrameResult],
+        urgent: deque[Task],
+        settings: Callable[[], tuple[Settings, ...]],
+    ) -> None:
+        """Begin, or go on in a run that is resumed.
+
+        Args:
+            rules: how to look.
+            revisions: what was tried so far; is kept up to date.
+            order: of all frames; the first hits in it are used.
+            finished: frames that have a record.
+            earlier: records of the first hits among them.
+            urgent: where tasks go that a decision waits for.
+            settings: see :func:`revise_geometry`.
+        """
+        self._rules, self.revisions = rules, revisions
+        self._urgent, self._settings = urgent, settings
+        results = {result.frame: result for result in earlier}
+        self._hits: Hits[FrameResult] = Hits(order, [frame for frame, outcome in finished.items() if not _hit(outcome)])
+        for frame, outcome in finished.items():
+            if _hit(outcome):
+                self._hits.found(frame, results.get(frame))
+        self._before: dict[FrameRef, FrameResult] = {}  # with the geometry before, of hits that were integrated with it
+        self.sample: Sequence[FrameResult] = ()  # hits of the last decision, in order, with the geometry before
+        self._ongoing: OngoingSteps[FrameResult, Revision] | None = None
+        if not revisions.over:
+            self._begin()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the geometry is not revised any more."""
+        return self._ongoing is None
+
+    @property
+    def more(self) -> str:
+        """Backend parameters that make frames use the geometry in use."""
+        return self._rules.more(self.revisions.in_use)
+
+    @property
+    def doing(self) -> str:
+        """Label for users; empty while hits are collected."""
+        if self._ongoing is None or isinstance(self._ongoing.request, WantHits):
+            return ""
+        if isinstance(self._ongoing.request, Calculation):
+            return self._ongoing.request.doing
+        return "testing the new geometry"
+
+    @property
+    def wants_hits(self) -> bool:
+        """Whether it waits for the next hits in order."""
+        return self._ongoing is not None and isinstance(self._ongoing.request, WantHits)
+
+    @property
+    def is_calculating(self) -> bool:
+        """Whether it waits for a calculation."""
+        return self._ongoing is not None and self._ongoing.is_calculating
+
+    def add(self, frames: Sequence[FrameRef]) -> None:
+        """Add frames that have arrived."""
+        if self._ongoing is not None:
+            self._hits.add(frames)
+
+    def close(self) -> None:
+        """No frame is being processed, and no more will arrive."""
+        self._hits.close()
+
+    def taken(self, task: Task, result: FrameResult) -> None:
+        """Take the record of a frame, or of a trial."""
+        if self._ongoing is None:
+            return
+        if task.trial:
+            self._ongoing.reported(result)
+        else:
+            self._hits.found(task.frame, result if _hit(result.outcome) else None)
+
+    def advance(self) -> Revision | None:
+        """Go on as far as possible; returns a revision as soon as there is one, be it better or not."""
+        if self._ongoing is None:
+            return None
+        self._ongoing.advance()
+        if not self._ongoing.over:
+            return None
+        ended, self._ongoing = self._ongoing, None
+        self.sample = ended.hits
+        if ended.decision is not None:
+            self.revisions.revisions.append(ended.decision)
+        is_better = ended.decision is not None and ended.decision.proof.is_better
+        self.revisions.over = not is_better or self._n_used >= MAX_REVISIONS
+        if not is_better:
+            self._hits = Hits()
+        return ended.decision
+
+    def begin_again(self, withdrawn: Iterable[FrameResult]) -> None:
+        """Go on with another geometry, after the records of hits with that before were withdrawn."""
+        in_use = self.revisions.in_use
+        if in_use is not None and in_use.method == "refinement":  # what a wrong centre led to may be wrong
+            self._before = {result.frame: result for result in withdrawn if result.outcome == "integrated"}
+        self._hits.begin_again()
+        if not self.revisions.over:
+            self._begin()
+
+    def better(self, result: FrameResult) -> FrameResult:
+        """The record of a frame: that with the geometry before if only with this one it was integrated.
+
+        This applies to the hits of the sample, so that it does not depend on which others were finished earlier; and to
+        images that cannot be read any more.
+        """
+        before = self._before.pop(result.frame, None)
+        if before is None or result.outcome == "integrated":
+            return result
+        if result.outcome not in _NOT_READ and all(hit.frame != result.frame for hit in self.sample):
+            return result
+        before.attempts = [*before.attempts, f"With the refined geometry: {result.reason}"]
+        return before
+
+    def _begin(self) -> None:
+        steps = revise_geometry(self._rules, self.revisions, self._settings)
+        self._ongoing = OngoingSteps(steps, self._hits, self._urgent)
+
+    @property
+    def _n_used(self) -> int:
+        return sum(one.proof.is_better for one in self.revisions.revisions)
+
+
+def _hit(outcome: Outcome) -> bool:
+    return outcome not in NOT_HITS

@@ -1,0 +1,65 @@
+"""Refines the geometry of a run while it is in progress, in a separate process."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from iota.engine.geometry.observations import read_stills
+from iota.geometry.deviations import MINIMUM_DIAGNOSED, Diagnosis
+from iota.geometry.diagnosis import diagnose
+from iota.params.refining import GEOMETRY
+from iota.processes.protocol import Tell
+from iota.refinement.files import write_geometry
+from iota.refinement.questions import ProposedGeometry, ProposeGeometry
+from iota.refinement.refining import refine_geometry
+from iota.refinement.sources import source_of_results
+from iota.runs import RunFolder
+
+_MATTERS_AGAIN_PX = 0.05  # displacement of spots that is worth refining once more
+
+
+def propose_geometry(asked: ProposeGeometry, tell: Tell) -> ProposedGeometry:
+    """Refine the geometry and write it to the run folder, if it is wrong.
+
+    Raises:
+        UsageError: there are too few lattices, or the levels are not those of the detector.
+        BackendError: the files of the frames cannot be read.
+        RunFolderError: the folder cannot be written.
+    """
+    run = RunFolder.open(Path(asked.run))
+    values = GEOMETRY.read()
+    source = source_of_results(run, asked.results, values)
+    stills = read_stills(source.files)
+    n_lattices = stills.observations.n_lattices
+    if n_lattices < MINIMUM_DIAGNOSED or len(set(stills.frames)) < MINIMUM_DIAGNOSED:
+        return ProposedGeometry(n_lattices=n_lattices)
+    known = source.known_cell
+    diagnosis = diagnose(stills.panels, stills.observations, known)
+    found = ProposedGeometry(n_lattices=n_lattices, diagnosis=diagnosis)
+    if not asked.again and not diagnosis.sentence:
+        return found
+    last = len(stills.panels.groups) - 1
+    values.levels = asked.levels or ([0, last] if last and _panels_are_displaced(diagnosis) else [0])
+    if known is not None and not diagnosis.explains_cells:  # another crystal form
+        values.cells = "free"
+    refined = refine_geometry(source, values, _without_progress)
+    if not refined.record.is_better or refined.record.largest_shift_px < _MATTERS_AGAIN_PX:
+        return found
+    folder = write_geometry(refined, source, None)
+    return ProposedGeometry(
+        n_lattices=n_lattices,
+        diagnosis=diagnosis,
+        folder=str(folder.relative_to(run.path)),
+        finding=diagnosis.sentence or f"Spots were displaced by up to {refined.record.largest_shift_px:.2f} px.",
+    )
+
+
+def _panels_are_displaced(diagnosis: Diagnosis) -> bool:
+    return any(panel.is_significant for panel in diagnosis.panels)
+
+
+@contextlib.contextmanager
+def _without_progress(_: str) -> Iterator[None]:
+    yield

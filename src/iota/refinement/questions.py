@@ -1,0 +1,44 @@
+"""Question on a better geometry during a run, answered by a process with DIALS."""
+
+from __future__ import annotations
+
+import msgspec
+
+from iota.geometry.deviations import Diagnosis
+from iota.processes.question import Question
+from iota.records import FrameResult
+
+
+class ProposeGeometry(msgspec.Struct, frozen=True, kw_only=True):
+    """Refine the geometry of a run against some of its frames, if it should be refined."""
+
+    run: str
+    """Folder of the run."""
+    results: list[FrameResult]
+    """Records of integrated frames."""
+    levels: list[int] | None
+    """Levels of the hierarchy; None: the detector as a whole, and its panels if they are displaced."""
+    again: bool
+    """Whether it was refined before, and smaller changes are wanted."""
+
+
+class ProposedGeometry(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found."""
+
+    n_lattices: int
+    """Lattices used; if there are too few, nothing else is known."""
+    diagnosis: Diagnosis | None = None
+    """How far the detector is from where it was taken to be."""
+    folder: str | None = None
+    """Folder of the refined geometry, relative to that of the run; None: there is nothing to improve."""
+    finding: str = ""
+    """What is wrong, as a sentence."""
+
+
+PROPOSE_GEOMETRY = Question(
+    f"{__package__}.proposing:propose_geometry",
+    ProposeGeometry,
+    ProposedGeometry,
+    "Refining the geometry",
+    seconds=600,
+)

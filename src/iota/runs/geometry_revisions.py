@@ -1,0 +1,109 @@
+"""Reads and stores the geometries that a run tried instead of the given one, ``geometry_revisions.json``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from iota.runs.folder import RunFolder
+
+Method = Literal["search", "refinement"]
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """The same hits with two geometries; they were not used to find the second one."""
+
+    n_hits: int
+    """Hits."""
+    n_integrated_before: int
+    """Integrated with the geometry that was in use."""
+    n_integrated_after: int
+    """Integrated with the new one."""
+    n_both: int
+    """Integrated with both."""
+    n_indexed_before: int
+    """Indexed spots of all these hits with the geometry that was in use."""
+    n_indexed_after: int
+    """The same with the new one."""
+    rmsd_before_px: float | None = None
+    """Median RMSD of the lattices integrated with both, with the geometry that was in use (px)."""
+    rmsd_after_px: float | None = None
+    """The same with the new one (px)."""
+    cell_before: float | None = None
+    """Median relative difference of their axes from the given cell, with the geometry that was in use."""
+    cell_after: float | None = None
+    """The same with the new one."""
+    is_better: bool
+    """Whether the new geometry is better, so that it is used."""
+
+
+class Revision(msgspec.Struct, frozen=True, kw_only=True):
+    """A geometry that was tried."""
+
+    number: int
+    """Number in the run, from 1."""
+    method: Method
+    """search: from the spots of hits without a lattice; refinement: against indexed spots."""
+    folder: str
+    """Where it is, relative to the run folder, with its record and pictures."""
+    finding: str
+    """What was wrong, as a sentence."""
+    n_used: int
+    """Hits (search) or lattices (refinement) from which it was determined."""
+    proof: Proof
+    """Comparison on other hits."""
+
+    @property
+    def reference(self) -> str:
+        """The reference geometry, relative to the run folder."""
+        return f"{self.folder}/refined.expt"
+
+    @property
+    def sentence(self) -> str:
+        """What was done and why."""
+        proof = self.proof
+        found = f"{'Found from the spots of' if self.method == 'search' else 'Refined against'} {self.n_used}"
+        found += " hits" if self.method == "search" else " lattices"
+        parts = [f"{proof.n_integrated_before} → {proof.n_integrated_after} integrated"]
+        parts.append(f"{proof.n_indexed_before:,} → {proof.n_indexed_after:,} spots indexed")
+        if proof.rmsd_before_px is not None and proof.rmsd_after_px is not None:
+            parts.append(f"RMSD {proof.rmsd_before_px:.2f} → {proof.rmsd_after_px:.2f} px")
+        if proof.cell_before is not None and proof.cell_after is not None:
+            parts.append(
+                f"axes {100 * proof.cell_before:.2f} % → {100 * proof.cell_after:.2f} % from those of the given cell"
+            )
+        used = "used for all images" if proof.is_better else "not used, because it is not better"
+        return f"{found}; on {proof.n_hits} other hits: {', '.join(parts)}; {used} ({self.folder})."
+
+
+class GeometryRevisions(msgspec.Struct):
+    """The geometries that a run has tried so far; a resumed run starts from them."""
+
+    revisions: list[Revision] = []
+    """In the order in which they were tried."""
+    over: bool = False
+    """Whether no more are tried."""
+
+    @property
+    def in_use(self) -> Revision | None:
+        """The geometry in use; None is the given one."""
+        return next((one for one in reversed(self.revisions) if one.proof.is_better), None)
+
+
+def read_revisions(folder: RunFolder) -> GeometryRevisions:
+    """Read the geometries that a run has tried; empty if there are none, or none that can be read."""
+    try:
+        return msgspec.json.decode(folder.geometry_revisions.read_bytes(), type=GeometryRevisions)
+    except (OSError, msgspec.DecodeError, RecursionError):
+        return GeometryRevisions()
+
+
+def write_revisions(folder: RunFolder, revisions: GeometryRevisions) -> None:
+    """Store what a run has tried.
+
+    Raises:
+        RunFolderError: the folder cannot be written.
+    """
+    text = msgspec.json.format(msgspec.json.encode(revisions), indent=1).decode()
+    folder.write_text(folder.geometry_revisions, text + "\n")

@@ -1,0 +1,234 @@
+"""Revision of the geometry during a run with a made-up engine, in which frames need a geometry to be indexed."""
+
+import copy
+import random
+
+import msgspec
+import pytest
+from made_up_engine import TETRAGONAL, TRIED, Beam, Book, Crystals, Killed, Threads, batches_of, blanks, essence, hits
+
+from iota.processing.coordinator import Coordinator, GeometryToRevise
+from iota.processing.determination import DeterminationRules
+from iota.processing.geometry_revision import GeometryRules, Proposal
+from iota.records import NOT_HITS, FrameRef, Settings
+from iota.runs.determination import Determination
+from iota.runs.geometry_revisions import GeometryRevisions
+
+GIVEN = (Settings("given lattice", " ".join(map(str, TETRAGONAL))),)
+
+
+class Detector(Crystals):
+    """Frames are indexed with the geometry that is right, some of them also with the header's."""
+
+    def __init__(self, frames, right="", n_anyway=0, lost=()):
+        super().__init__(frames)
+        self.right, self.lost = right, lost
+        self.anyway = set(sorted(name for name in frames if "hit" in name)[:n_anyway])
+
+    def work(self, task):
+        report = super().work(task)
+        if task.kind == "screen" or self.frames[task.name][0] == "blank":
+            return report
+        if task.more == self.right and task.name not in self.lost:
+            return report
+        if task.more != self.right and task.name in self.anyway:
+            if task.kind == "process":
+                report.lattices = [msgspec.structs.replace(x, n_indexed=40, rmsd_px=1.0) for x in report.lattices]
+            return report
+        if task.kind == "scout":
+            return msgspec.structs.replace(report, unit_cell=None, n_indexed=0)
+        return self._result(task, "failed_indexing")
+
+
+class GeometryBook(Book):
+    """Ledger and what was determined; hits can be withdrawn."""
+
+    def __init__(self, entries=10**9):
+        super().__init__(entries)
+        self.revisions, self.told = GeometryRevisions(), []
+
+    def revised(self, revisions, new):
+        self._entry()
+        if new is not None:
+            self.told.append(new)
+        withdrawn = []
+        if new is not None and new.proof.is_better:
+            withdrawn = [result for result in self.results.values() if result.outcome not in NOT_HITS]
+            for result in withdrawn:
+                del self.results[result.frame]
+            self.determination = Determination()
+            self.lattices = []
+        self.revisions = copy.deepcopy(revisions)
+        return withdrawn
+
+
+class Finder:
+    """Proposes geometries, and records from what."""
+
+    def __init__(self, search=None, refined=()):
+        self.searched, self.refined = search, list(refined)
+        self.used = []
+
+    def rules(self, settings=GIVEN):
+        return GeometryRules(
+            search=self.search,
+            refine=self.refine,
+            more=lambda one: "" if one is None else one.folder,
+            given_cell=TETRAGONAL,
+            settings_of_search=settings,
+        )
+
+    def search(self, results):
+        self.used.append(("search", sorted(x.name for x in results)))
+        return None if self.searched is None else Proposal(self.searched, "The beam centre is elsewhere.", len(results))
+
+    def refine(self, results, again):
+        self.used.append(("refine", sorted(x.name for x in results)))
+        proposed = self.refined[int(again) : int(again) + 1]
+        return Proposal(proposed[0], "The detector is tilted.", len(results)) if proposed else None
+
+
+def _run(engine, finder, *, n_processes=3, seed=0, shuffle=None, book=None, rules=None, feed=None, newest_first=False):
+    names = sorted(engine.frames)
+    if shuffle is not None:
+        random.Random(shuffle).shuffle(names)
+    frames = [] if feed else [FrameRef(f"/data/{name}.cbf") for name in names]
+    book = book or GeometryBook()
+    finished = {frame: result.outcome for frame, result in book.results.items()}
+    geometry = GeometryToRevise(
+        finder.rules(GIVEN if rules is None else tuple(TRIED)),
+        copy.deepcopy(book.revisions),
+        [copy.deepcopy(x) for x in book.results.values() if x.outcome not in NOT_HITS],
+    )
+    Coordinator(
+        frames,
+        lambda frame: frame.path[6:-4],
+        Threads(engine.work, n_processes, seed),
+        book,
+        GIVEN if rules is None else tuple(TRIED),
+        rules,
+        copy.deepcopy(book.determination),
+        finished,
+        feed,
+        newest_first,
+        geometry,
+    ).run()
+    assert len(book.results) == len(engine.frames), "a frame has no record"
+    return book
+
+
+def _outcomes(book):
+    found = [result.outcome for result in book.results.values()]
+    return {outcome: found.count(outcome) for outcome in set(found)}
+
+
+def _learning():
+    return DeterminationRules(
+        settings_to_try=TRIED, with_lattice=lambda label, cell, group: Settings(label, " ".join(map(str, cell)))
+    )
+
+
+def test_a_right_geometry_is_kept_and_each_frame_is_processed_once():
+    engine, finder = Detector(hits(90) | blanks(40)), Finder()
+    book = _run(engine, finder)
+    assert book.revisions == GeometryRevisions(over=True)
+    assert [kind for kind, _ in finder.used] == ["refine"]
+    assert len(finder.used[0][1]) == 48
+    assert sorted(name for _, name in engine.asked) == sorted(engine.frames)
+
+
+@pytest.mark.parametrize("learning", [False, True])
+def test_a_geometry_found_by_a_search_is_used_for_all_hits(learning):
+    engine, finder = Detector(hits(90) | blanks(40), right="good"), Finder(search="good")
+    book = _run(engine, finder, rules=_learning() if learning else None)
+    assert _outcomes(book) == {"integrated": 90, "failed_triage": 40}
+    assert [kind for kind, _ in finder.used] == ["search", "refine"]
+    (told,) = book.told
+    assert (told.method, told.proof.n_integrated_before, told.proof.n_integrated_after) == ("search", 0, 20)
+    assert book.revisions.in_use is not None
+    assert len(book.lattices) == learning
+
+
+@pytest.mark.parametrize("learning", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_result_depends_neither_on_order_nor_on_the_number_of_workers(seed, learning):
+    rules = _learning() if learning else None
+    frames = hits(100) | blanks(60)
+
+    def run(**options):
+        finder = Finder(search="good", refined=["better"])
+        return _run(Detector(frames, right="good", n_anyway=10, lost=("hit_003",)), finder, rules=rules, **options)
+
+    reference, book = run(), run(n_processes=seed + 1, seed=seed, shuffle=seed)
+    assert book.revisions == reference.revisions
+    assert {f: essence(r) for f, r in book.results.items()} == {f: essence(r) for f, r in reference.results.items()}
+
+
+def test_a_geometry_that_is_not_better_is_not_used():
+    engine, finder = Detector(hits(90)), Finder(refined=["worse"])
+    book = _run(engine, finder)
+    assert _outcomes(book) == {"integrated": 90}
+    (told,) = book.told
+    assert (told.proof.n_integrated_before, told.proof.n_integrated_after, told.proof.is_better) == (24, 0, False)
+    assert book.revisions.in_use is None
+    assert book.revisions.over
+
+
+def test_a_hit_integrated_only_with_the_geometry_before_keeps_that_result():
+    """One of the hits of the sample is lost by a refined geometry that indexes many more spots of the others."""
+    frames = hits(72)
+    engine = Detector(frames, right="better", n_anyway=72, lost=("hit_005",))
+    book = _run(engine, Finder(refined=["better"]))
+    (lost,) = [x for x in book.results.values() if x.name == "hit_005"]
+    assert lost.outcome == "integrated"
+    assert lost.lattices[0].n_indexed == 40
+    assert "With the refined geometry: " in lost.attempts[-1]
+    assert {x.lattices[0].n_indexed for x in book.results.values() if x.name != "hit_005"} == {90}
+
+
+def test_few_hits_change_nothing():
+    finder = Finder(search="good", refined=["better"])
+    book = _run(Detector(hits(14) | blanks(30), right="good"), finder)
+    assert finder.used == []
+    assert book.revisions == GeometryRevisions(over=True)
+
+
+@pytest.mark.parametrize("learning", [False, True])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_run_killed_at_any_moment_and_resumed_is_as_if_nothing_had_happened(seed, learning):
+    frames = hits(80) | blanks(20)
+    rules = _learning() if learning else None
+
+    def run(book):
+        engine = Detector(frames, right="good", n_anyway=8)
+        return _run(engine, Finder(search="good"), n_processes=1 + seed % 3, seed=seed, book=book, rules=rules)
+
+    reference = run(None)
+    rng = random.Random(seed)
+    book, n_kills = GeometryBook(rng.randrange(100)), 0
+    while True:
+        try:
+            run(book)
+            break
+        except Killed:
+            n_kills += 1
+            book.entries = rng.randrange(1, 60)
+    assert n_kills > 0
+    assert book.revisions == reference.revisions
+    assert {f: essence(r) for f, r in book.results.items()} == {f: essence(r) for f, r in reference.results.items()}
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("learning", [False, True])
+def test_frames_that_arrive_during_a_run_are_processed_with_the_geometry_found_with_the_first(learning, newest_first):
+    frames = hits(100) | blanks(50)
+    engine = Detector(frames, right="good")
+    book = _run(
+        engine,
+        Finder(search="good"),
+        rules=_learning() if learning else None,
+        feed=Beam(batches_of(frames, 1)),
+        newest_first=newest_first,
+    )
+    assert _outcomes(book) == {"integrated": 100, "failed_triage": 50}
+    assert book.revisions.in_use is not None
