@@ -212,7 +212,15 @@ def _data(summary: Summary) -> list[Fact]:
 
 
 def _geometry(summary: Summary) -> list[Fact]:
-    facts = []
+    facts = [
+        Fact(
+            name="revision",
+            label="Geometry",
+            text=f"{one.finding} {one.sentence}",
+            values={"number": one.number, "is_used": one.proof.is_better},
+        )
+        for one in summary.revisions
+    ]
     if summary.beam_centre_px_median is not None:
         fast, slow = summary.beam_centre_px_median
         text, values = f"{fast:.1f}, {slow:.1f} px", {"fast_px": fast, "slow_px": slow}

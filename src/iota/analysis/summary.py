@@ -25,6 +25,7 @@ from iota.geometry.deviations import Diagnosis
 from iota.params.from_target import given_lattice
 from iota.records import NOT_HITS, OUTCOMES, FrameResult, Lattice, Outcome
 from iota.runs.geometry_diagnosis import read_diagnosis
+from iota.runs.geometry_revisions import Revision, read_revisions
 
 
 class StageTime(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +113,8 @@ class Summary(msgspec.Struct, kw_only=True):
     """Scale of the cells relative to the given one, if they differ as with a wrong distance."""
     geometry: Diagnosis | None = None
     """Whether the detector is where it was taken to be; found when a run ends with enough lattices."""
+    revisions: list[Revision] = []
+    """Geometries that were tried during the run instead of the given one."""
     settings: dict[str, int] = {}
     """Settings with which the lattice was found -> integrated frames."""
     n_unreadable: int = 0
@@ -245,6 +248,7 @@ def summary_of(table: RunTable, n_frames: int, max_cells: int = MAX_CELLS) -> Su
         n_multi_lattice_frames=int(np.count_nonzero(table.column("n_lattices", stop=n_rows)[is_integrated] > 1)),
         settings=_numbers_of(table.settings, table.column("settings", stop=n_rows)[is_integrated]),
     )
+    summary.revisions = read_revisions(table.folder).revisions
     summary.remarks = _remarks(table, n_rows)
     summary.n_unreadable, summary.n_repeated = table.n_unreadable, table.n_repeated
     is_hit = ~np.isin(outcome, [OUTCOMES.index(name) for name in NOT_HITS])

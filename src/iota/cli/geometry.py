@@ -8,7 +8,7 @@ import shlex
 import signal
 import sys
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -22,7 +22,7 @@ from iota.cli.own_scope import own_scope_parser, sorted_by_kind
 from iota.cli.terminal import Terminal
 from iota.errors import IotaError, UsageError
 from iota.params.refining import GEOMETRY
-from iota.refinement.record import GeometryRefinement, RefinedParameter, geometry_facts
+from iota.refinement.record import GeometryRefinement, GeometrySearch, RefinedParameter, geometry_facts, search_facts
 from iota.runs import RunFolder
 
 _DESCRIPTION = """\
@@ -31,6 +31,10 @@ crystals against the indexed spots of a run, or of .expt and .refl files. Refine
 at a time show whether the geometry is better for images that were not used. Writes RUN/geometry/NNN with a reference
 geometry (refined.expt), a CrystFEL geometry (refined.geom), a picture of the displacements, and the record
 (geometry.json).
+
+If too few lattices are indexed, as with a beam centre that is some pixels off, beam centre and distance are searched
+for with the spots of the hits (search=auto). Then RUN/geometry/NNN has the geometry that was found (found.expt,
+found.geom) with which the images are to be processed again.
 """
 _EXAMPLES = """\
 parameters
@@ -46,11 +50,13 @@ examples
       iota.geometry integration/003 unit_cell="79.2 79.2 38.1 90 90 90"
   Files of dials.stills_process or dials.ssx_index:
       iota.geometry indexed.expt indexed.refl --output refined
+  Search for the beam centre within 40 px, and for the distance within 5 %:
+      iota.geometry 3 search=on search_radius=40
   Process again with the result:
       iota.run images/ advanced.reference_geometry=integration/003/geometry/001/refined.expt
 
 exit status
-  0 done, 2 usage or input error, or too few lattices, 130 interrupted
+  0 done, 2 usage or input error, or too few lattices and no other geometry found, 130 interrupted
 """
 _FILE_ENDINGS = (".expt", ".refl")
 _MAX_ROWS = 16  # of groups and panels
@@ -96,7 +102,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     if options.json:
         print(msgspec.json.format(msgspec.json.encode(record), indent=1).decode())
-    else:
+    elif isinstance(record, GeometrySearch):
+        _print_search(terminal.console, record, folder, run)
+    elif folder is not None:
         _print_refinement(terminal.console, record, folder, run)
     return 0
 
@@ -118,27 +126,47 @@ def _run_of(paths: Sequence[str]) -> RunFolder | None:
     return RunFolder.find(paths[0])
 
 
+def _print_search(console: Console, record: GeometrySearch, folder: Path | None, run: RunFolder | None) -> None:
+    """Print what was found by a search, and what to do next."""
+    _print_facts(console, search_facts(record))
+    if folder is None:
+        what = (
+            "keep the geometry, and find out otherwise why frames are not indexed, for instance because of a wrong cell"
+        )
+    else:
+        _print_files(console, record.files, folder)
+        what = f"{_again(folder / 'found.expt', run)}\n   then refine the geometry of that run"
+    console.print(f"\n Next\n   {what}", soft_wrap=True, markup=False)
+
+
 def _print_refinement(console: Console, record: GeometryRefinement, folder: Path, run: RunFolder | None) -> None:
     """Print what was refined, the parameters, and what to do next."""
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold", no_wrap=True)
-    grid.add_column()
-    for name, sentence in geometry_facts(record):
-        grid.add_row(f" {name}", sentence)
-    console.print()
-    console.print(grid)
+    _print_facts(console, geometry_facts(record))
     if 0 in record.levels:
         console.print(_table(record))
     parts = _table_of_parts(record)
     if parts is not None:
         console.print(parts)
+    _print_files(console, record.files, folder)
+    console.print(f"\n Next\n   {_next(record, folder, run)}", soft_wrap=True, markup=False)
+
+
+def _print_facts(console: Console, facts: Sequence[tuple[str, str]]) -> None:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column()
+    for name, sentence in facts:
+        grid.add_row(f" {name}", sentence)
+    console.print()
+    console.print(grid)
+
+
+def _print_files(console: Console, files: Mapping[str, str], folder: Path) -> None:
     console.print(f" Folder  {folder}", soft_wrap=True, markup=False)
-    files = Table.grid(padding=(0, 2))
-    for name, what in record.files.items():
-        files.add_row(f"   {name}", what)
-    console.print(files)
-    console.print("\n Next")
-    console.print(f"   {_next(record, folder, run)}", soft_wrap=True, markup=False)
+    table = Table.grid(padding=(0, 2))
+    for name, what in files.items():
+        table.add_row(f"   {name}", what)
+    console.print(table)
 
 
 def _table(record: GeometryRefinement) -> Table:
@@ -199,9 +227,14 @@ def _times_uncertainty(parameter: RefinedParameter) -> float:
 def _next(record: GeometryRefinement, folder: Path, run: RunFolder | None) -> str:
     if not record.is_better:
         return "keep the geometry: the refined one does not fit the images that were not used for it any better."
+    return _again(folder / "refined.expt", run)
+
+
+def _again(reference: Path, run: RunFolder | None) -> str:
+    """How to process images with a reference geometry."""
     repeated = "images/" if run is None else shlex.quote(str(run.script))
-    reference = shlex.quote(f"advanced.reference_geometry={folder.absolute() / 'refined.expt'}")
-    return f"process with the refined geometry:  {command('iota.run')} {repeated} {reference}"
+    given = shlex.quote(f"advanced.reference_geometry={reference.absolute()}")
+    return f"process with the {reference.stem} geometry:  {command('iota.run')} {repeated} {given}"
 
 
 if __name__ == "__main__":

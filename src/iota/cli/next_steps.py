@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from iota.analysis.summary import Summary
 from iota.causes import Cause
 from iota.crystallography.cells import cell_text
+from iota.geometry.search import are_few
 from iota.installation import program
 from iota.params.from_target import given_lattice
 from iota.processing.conclusion import Conclusion
@@ -32,6 +33,7 @@ def next_steps(conclusion: Conclusion, folder: RunFolder) -> list[str]:
             *_strong_pixels(summary),
             f"{summary.n_hits} hits, but none was integrated. Check beam centre, distance and wavelength; inspect some"
             f" images with {_in_browser(folder) or _imported(path)}",
+            *_search(summary, path),
             "If the crystal is known: cctbx_xfel.target_unit_cell=... cctbx_xfel.target_space_group=...",
         ]
     return _without_hits(summary, path)
@@ -41,7 +43,7 @@ def _with_lattices(conclusion: Conclusion, folder: RunFolder) -> list[str]:
     summary, consensus = conclusion.summary, conclusion.summary.consensus
     assert consensus is not None
     files = [shlex.quote(str(folder.path / summary.best_files[what])) for what in ("experiments", "reflections")]
-    steps = []
+    steps = _search(summary, shlex.quote(str(folder.path)))
     distance_mm = summary.better_distance_mm
     if distance_mm is not None:
         steps.append(
@@ -62,6 +64,15 @@ def _with_lattices(conclusion: Conclusion, folder: RunFolder) -> list[str]:
             f'cctbx_xfel.target_unit_cell="{cell_text(consensus.unit_cell)}" cctbx_xfel.target_space_group=...'
         )
     return steps
+
+
+def _search(summary: Summary, path: str) -> list[str]:
+    """The search for the beam centre, where few of the hits have the lattice of the consensus, or none has one."""
+    if not are_few(0 if summary.consensus is None else summary.consensus.n_lattices, summary.n_hits):
+        return []
+    return [
+        f"search for the beam centre and the distance with the spots of the hits:  {command('iota.geometry')} {path}"
+    ]
 
 
 def _view(viewer: str, files: Sequence[str], folder: RunFolder) -> str:

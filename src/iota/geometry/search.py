@@ -20,6 +20,7 @@ from iota.crystallography.cells import basis_from_cell
 from iota.crystallography.lattices import niggli_cell
 from iota.geometry.centre_vote import Vote, vote
 from iota.geometry.common_cell import Agreement, PlacedStill, placed, with_cell, without_cell
+from iota.geometry.joint import MINIMUM_LATTICES
 from iota.geometry.lattice_vectors import HIGHEST_Q, MIN_SPOTS, LatticeVectors, lattice_vectors
 from iota.geometry.prediction import rotation
 from iota.geometry.shared_fit import SharedFit, Still, fit_shared, nearest_rotation, q_vectors
@@ -29,6 +30,7 @@ Array = npt.NDArray[np.float64]
 RADIUS_PX = 20.0
 DISTANCE_RANGE = 0.05
 MIN_HITS = 10
+_MIN_LATTICES = 0.25  # per hit; of wrong geometries only a few lattices come, and these are wrong
 _MAX_HITS = 120  # those with most spots
 _MAX_SPOTS = 200  # of a hit, the brightest
 _DISTORTING = 0.005  # rad, shift of the beam centre from which lattice vectors are looked for again
@@ -49,6 +51,11 @@ _FREE_ESD = 0.0006  # of the distance: systematic errors without a cell, see the
 _CONTRADICTION = 0.005  # of the distance, between the known cell and a free one
 _SIGMAS = 4.0
 _FLOOR_PX, _FLOOR_DISTANCE = 0.3, 0.002  # differences that matter to nobody
+
+
+def are_few(n_lattices: int, n_hits: int) -> bool:
+    """Whether a run has so few lattices that a geometry should be searched for before it is refined with them."""
+    return n_hits >= MIN_HITS and n_lattices < max(MINIMUM_LATTICES, _MIN_LATTICES * n_hits)
 
 
 @dataclass(frozen=True)
@@ -357,7 +364,7 @@ def _sentence(scan: _Scan, shift_px: Array, distance: _Distance, changed: bool, 
         return f"{where}; its distance could not be determined: {agree}."
     return (
         f"{where}, and its distance is {distance.factor * scan.distance_mm:.2f} mm"
-        f" ({100.0 * (distance.factor - 1.0):+.2f} +- {100.0 * distance.esd:.2f} %): {agree}."
+        f" ({100.0 * (distance.factor - 1.0):+.2f} ± {100.0 * distance.esd:.2f} %): {agree}."
     )
 
 

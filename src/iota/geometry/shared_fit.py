@@ -42,7 +42,7 @@ class SharedFit:
     """Shift of the detector, and common cell."""
 
     move_mm: Array  # [3]
-    esd_mm: Array  # [3]
+    esd_mm: Array  # [3] from the scatter of spots or of stills, whichever is larger
     basis: Array  # [3, 3] direct vectors by rows (A)
     stills: tuple[Still, ...]
     n_spots: int
@@ -96,6 +96,7 @@ def _step(fit: SharedFit, free_cell: bool) -> SharedFit:
     sigma = np.maximum(1.4826 * np.median(np.abs(pooled), axis=0), _NOISE_FLOOR)
     n_common = 9 if free_cell else 3
     normal, right = np.zeros((n_common, n_common)), np.zeros(n_common)
+    between = np.zeros_like(normal)  # stills, whose spots are off together: crystals differ
     eliminated = []
     chi_squared, n_residuals = 0.0, 0
     for residual, of_shift, own in parts:
@@ -107,14 +108,18 @@ def _step(fit: SharedFit, free_cell: bool) -> SharedFit:
         inverse = np.linalg.pinv(K.T @ K)
         coupling = inverse @ (K.T @ J)
         normal += J.T @ J - (J.T @ K) @ coupling
-        right += J.T @ r - coupling.T @ (K.T @ r)
+        gradient = J.T @ r - coupling.T @ (K.T @ r)
+        right += gradient
+        between += np.outer(gradient, gradient)
         eliminated.append((inverse @ (K.T @ r), coupling))
         chi_squared, n_residuals = chi_squared + float(r @ r), n_residuals + len(r)
     scale = np.sqrt(np.maximum(np.diag(normal), 1e-300))
     covariance = np.linalg.pinv(normal / np.outer(scale, scale), rcond=1e-10) / np.outer(scale, scale)
     change = -covariance @ right
     n_free = max(n_residuals - n_common - 3 * len(stills), 1)
-    esd = np.sqrt(np.diag(covariance) * chi_squared / n_free)
+    between *= len(stills) / max(len(stills) - 1, 1)
+    variance = np.maximum(np.diag(covariance) * chi_squared / n_free, np.diag(covariance @ between @ covariance))
+    esd = np.sqrt(variance)
     basis = fit.basis
     if free_cell:
         basis = np.linalg.inv((np.eye(3) + _symmetric(change[3:])) @ reciprocal)

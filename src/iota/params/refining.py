@@ -27,6 +27,22 @@ geometry
     .help = The known cell (A, degrees). None is the cell that was given for the run.
     .short_caption = Unit cell
     .expert_level = 0
+  search = *auto on off
+    .type = choice
+    .help = Search for beam centre and distance with the spots of hits, which need not be indexed. auto does so if \
+            fewer than 10 lattices, or fewer than a quarter of the hits, are lattices of the consensus.
+    .short_caption = Search
+    .expert_level = 0
+  search_radius = 20
+    .type = float(value_min=1, value_max=60)
+    .help = How far the beam centre is searched for (px)
+    .short_caption = Radius of the search
+    .expert_level = 1
+  search_distance = 5
+    .type = float(value_min=0, value_max=15)
+    .help = How far the distance is searched for, to either side (percent)
+    .short_caption = Range of distances
+    .expert_level = 1
   max_lattices = 1000
     .type = int(value_min=10)
     .help = Maximum number of lattices. If there are more, they are chosen by a digest of the names of their images.

@@ -9,29 +9,26 @@ from __future__ import annotations
 import concurrent.futures
 import logging
 import queue
-import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 import msgspec
 
-from iota.causes import Cause, why
-from iota.engine.frame.worker import failed
 from iota.errors import IotaError
 from iota.processing.bundles import Bundles, put_back
 from iota.processing.determination import DeterminationRules, determine_lattice, log_scouted
-from iota.processing.geometry_revision import GeometryRules
+from iota.processing.interfaces import Feed, GeometryToRevise, Observer
+from iota.processing.lost_workers import failure_report
 from iota.processing.ongoing_geometry import OngoingGeometry
 from iota.processing.ongoing_steps import Hits, OngoingSteps
 from iota.records import NOT_HITS, FrameRef, FrameResult, Outcome, Report, Scouted, Screened, Settings, Task
 from iota.runs.determination import Determination, DeterminedLattice
-from iota.runs.geometry_revisions import GeometryRevisions, Revision
+from iota.runs.geometry_revisions import Revision
 from iota.runs.sampling import scouting_key
 from iota.workers.protocol import Workers
-from iota.workers.second_try import LostTwiceError, SecondTries
+from iota.workers.second_try import SecondTries
 
 logger = logging.getLogger(__name__)
 
@@ -39,54 +36,6 @@ MAX_LATTICES = 3  # lattices that one run may learn
 _NOT_EXPLAINED = ("failed_indexing", "failed_refinement", "failed_integration")  # perhaps by another lattice
 _TICK_S = 0.5
 _POLL_S = 0.1  # how often a feed is asked while workers are at work
-
-
-class Observer(Protocol):
-    """Receives the progress of a run."""
-
-    def finished(self, result: FrameResult) -> None:
-        """Receive the record of a frame; called once for each."""
-
-    def determined(self, determination: Determination) -> None:
-        """Receive a determined lattice; called for each one, and when the search for more has ended."""
-
-    def revised(self, revisions: GeometryRevisions, new: Revision | None) -> Sequence[FrameResult]:
-        """Receive the geometries tried so far; called for each new one, and when no more are tried.
-
-        If a new one is better, the records of all hits are withdrawn, since they are processed again.
-
-        Returns:
-            What was withdrawn.
-        """
-
-    def tick(self, doing: str, n_waiting: int) -> None:
-        """Called twice per second: what is going on besides processing, and how many hits are unfinished."""
-
-
-class Feed(Protocol):
-    """Source of frames during a run."""
-
-    def poll(self) -> Sequence[FrameRef]:
-        """Frames that are new since the last call, each once."""
-
-    def take(self, result: FrameResult) -> bool:
-        """Whether a record counts; if not, the frame is queued again, maybe under another name, or it counts later."""
-
-    def overdue(self) -> Sequence[FrameResult]:
-        """Records that did not count when they were made, but do now."""
-
-    @property
-    def closed(self) -> bool:
-        """Whether no more frames will arrive."""
-
-
-@dataclass(frozen=True)
-class GeometryToRevise:
-    """How the geometry is revised during a run, and what was done before when a run is resumed."""
-
-    rules: GeometryRules
-    revisions: GeometryRevisions = field(default_factory=GeometryRevisions)
-    earlier: Sequence[FrameResult] = ()  # records of the first hits in scouting order
 
 
 class Coordinator:
@@ -192,11 +141,10 @@ class Coordinator:
     ) -> None:
         order = [*finished, *frames]
         if geometry is not None:
-            in_order = order if self._feed is not None else sorted(order, key=scouting_key)
             self._geometry = OngoingGeometry(
                 geometry.rules,
                 geometry.revisions,
-                in_order,
+                sorted(order, key=scouting_key),
                 finished,
                 geometry.earlier,
                 self._urgent,
@@ -273,7 +221,7 @@ class Coordinator:
 
     def _go_on(self) -> bool:
         """When no tasks are left, determine another lattice, or end; returns whether there is more to do."""
-        if self._ongoing is not None:
+        if self._ongoing is not None and not self._searches_before_lattice:
             self._screened.close()
             self._advance_determination()
         elif self._revises_geometry:
@@ -301,7 +249,7 @@ class Coordinator:
         elif isinstance(error, IotaError):
             raise error
         elif len(tasks) == 1:
-            reports = [_failure(tasks[0], error)]
+            reports = [failure_report(tasks[0], error)]
         else:
             self._bundles.failed(task.frame for task in tasks)
         left = tasks[len(reports) :]
@@ -323,6 +271,8 @@ class Coordinator:
             if self._ongoing is not None and task.more == self._more:
                 log_scouted(report)
                 self._ongoing.reported(report)
+                if self._geometry is not None:
+                    self._geometry.scouted(report)
         elif isinstance(report, Screened):
             self._wait(task.frame)
         elif task.trial:
@@ -335,6 +285,8 @@ class Coordinator:
         if self._ongoing is not None:
             if task.kind == "screen":
                 self._screened.found(task.frame, report if isinstance(report, Screened) else None)
+                if self._geometry is not None:
+                    self._geometry.screened(task.frame, report)
             self._advance_determination()
 
     def _wait(self, frame: FrameRef) -> None:
@@ -370,7 +322,7 @@ class Coordinator:
 
     @property
     def _doing(self) -> str:
-        if self._ongoing is None:
+        if self._ongoing is None or self._searches_before_lattice:
             return "" if self._geometry is None else self._geometry.doing
         n_tried = len(self._ongoing.hits)
         doing = f"determining the lattice from {n_tried}" if n_tried else "screening"
@@ -382,7 +334,9 @@ class Coordinator:
 
     def _advance_determination(self) -> None:
         assert self._ongoing is not None
-        self._ongoing.advance()
+        if self._searches_before_lattice:
+            return
+        self._ongoing.advance(self._searches_first)
         if not self._ongoing.over:
             return
         determined, self._ongoing = self._ongoing.decision, None
@@ -422,6 +376,18 @@ class Coordinator:
     def _revises_geometry(self) -> bool:
         return self._geometry is not None and not self._geometry.is_over
 
+    @property
+    def _searches_before_lattice(self) -> bool:
+        return self._geometry is not None and self._geometry.is_before_lattice
+
+    def _searches_first(self) -> bool:
+        """Begin to search for the beam centre before more hits are scouted, if those so far have no common lattice."""
+        assert self._ongoing is not None
+        if self._geometry is None or not self._geometry.may_search(len(self._ongoing.hits)):
+            return False
+        self._geometry.search_before_lattice()
+        return True
+
     def _close_geometry(self) -> None:
         """Let the geometry be revised with the hits that there are: none is in work, and no more will arrive."""
         assert self._geometry is not None
@@ -431,7 +397,9 @@ class Coordinator:
     def _advance_geometry(self) -> None:
         """Go on with the revision of the geometry; a better one is used for all hits."""
         geometry = self._geometry
-        if geometry is None or self._ongoing is not None or not self._revises_geometry:
+        if geometry is None or not self._revises_geometry:
+            return
+        if self._ongoing is not None and not geometry.is_before_lattice:
             return
         in_order = geometry.wants_hits
         revision = geometry.advance()
@@ -439,6 +407,8 @@ class Coordinator:
             self._use(geometry, revision)
         elif geometry.is_over:
             self._observer.revised(geometry.revisions, revision)
+        elif self._ongoing is not None and not geometry.is_before_lattice:
+            self._advance_determination()  # nothing was found: it goes on
         if in_order != geometry.wants_hits:  # frames need not be in its order any more
             self._to_process = deque(self._in_order(self._to_process))
 
@@ -463,36 +433,13 @@ class Coordinator:
         self._advance_determination()
 
 
-def _as_screened(order: Sequence[FrameRef], results: Sequence[FrameResult]) -> Hits[Screened]:
+def _as_screened(order: Sequence[FrameRef], results: Sequence[FrameResult | Screened]) -> Hits[Screened]:
     """Hits to determine a lattice from, of which no more will come."""
     hits: Hits[Screened] = Hits(order)
     for one in results:
         hits.found(one.frame, Screened(frame=one.frame, name=one.name, n_spots=one.n_spots or 0))
     hits.close()
     return hits
-
-
-def _failure(task: Task, error: BaseException) -> Report:
-    """The report of a task whose worker failed."""
-    n_tries = 1
-    if isinstance(error, LostTwiceError):
-        error, n_tries = error.last, 2
-    if isinstance(error, TimeoutError | concurrent.futures.TimeoutError):
-        return failed(task, "timed_out", why(Cause.TOO_SLOW))
-    if isinstance(error, MemoryError):
-        return failed(task, "crashed", why(Cause.MEMORY_LIMIT))
-    exit_code = getattr(error, "exitcode", 0)  # of pebble's ProcessExpired; a negative one is a signal
-    if exit_code == -signal.SIGKILL:
-        found = why(Cause.KILLED, signal=-exit_code, n_tries=n_tries)
-    elif exit_code < 0:
-        name = signal.strsignal(-exit_code) or "unknown"
-        found = why(Cause.ENDED_BY_SIGNAL, signal_name=name, signal=-exit_code, n_tries=n_tries)
-    elif exit_code:
-        found = why(Cause.EXIT_STATUS, exit_status=exit_code, n_tries=n_tries)
-    else:
-        words = " ".join(str(error).split()) or error.__class__.__name__
-        found = why(Cause.PROCESS_LOST, error=words, n_tries=n_tries)
-    return failed(task, "crashed", found)
 
 
 def _nothing() -> NoReturn:

@@ -45,14 +45,8 @@ def read_finished_frames(folder: RunFolder, names: FrameNames, *, files: bool) -
     return finished
 
 
-def first_hits(folder: RunFolder, outcomes: Mapping[FrameRef, Outcome], *, in_order: bool) -> list[FrameResult]:
-    """Records of the first hits in scouting order.
-
-    Args:
-        folder: of the run.
-        outcomes: of the frames in its ledger.
-        in_order: in the order of ``outcomes`` instead.
-    """
+def first_hits(folder: RunFolder, outcomes: Mapping[FrameRef, Outcome]) -> list[FrameResult]:
+    """Records of the first hits in scouting order, of the frames in the ledger of a run with these outcomes."""
     hits = [frame for frame, outcome in outcomes.items() if outcome not in NOT_HITS]
-    wanted = set((hits if in_order else sorted(hits, key=scouting_key))[:_FIRST])
+    wanted = set(sorted(hits, key=scouting_key)[:_FIRST])
     return [result for result in iterate_ledger(folder.ledger) if result.frame in wanted] if wanted else []

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import median
+from typing import NamedTuple
 
 import msgspec
 
 from iota.crystallography.cells import Cell
-from iota.records import FrameResult, Lattice
+from iota.records import FrameResult
 from iota.runs.geometry_revisions import Method, Proof
 
 _FEWER_SPOTS, _MORE_SPOTS = 0.98, 1.05
@@ -19,9 +20,24 @@ _MARGINAL = 20  # of so many hits one may be lost: with weak ones it is chance w
 _INTEGRATED = 0.5  # of the hits, with a geometry that a search found
 
 
-def compare(
-    method: Method, before: Sequence[FrameResult], after: Sequence[FrameResult], given_cell: Cell | None
-) -> Proof:
+class Tried(NamedTuple):
+    """What became of a hit with a geometry."""
+
+    has_lattice: bool  # integrated, or indexed by itself if the lattice is not known
+    n_indexed: int = 0  # spots
+    rmsd_px: float | None = None
+    unit_cell: Cell | None = None
+
+    @classmethod
+    def of(cls, result: FrameResult) -> Tried:
+        """From a record."""
+        if result.outcome != "integrated" or not result.lattices:
+            return cls(False)
+        first = result.lattices[0]
+        return cls(True, sum(one.n_indexed for one in result.lattices), first.rmsd_px, first.unit_cell)
+
+
+def compare(method: Method, before: Sequence[Tried], after: Sequence[Tried], given_cell: Cell | None) -> Proof:
     """Compare a new geometry with the one in use.
 
     One that was found by a search must integrate more hits, and half of them at least. One that was refined must
@@ -29,49 +45,38 @@ def compare(
 
     Args:
         method: how the new one was determined.
-        before: records of hits with the geometry in use.
-        after: records of the same hits with the new one, in the same order.
+        before: what became of hits with the geometry in use.
+        after: the same with the new one, in the same order.
         given_cell: cell of the crystals (A, degrees), if it was given.
     """
-    pairs = [(old.lattices[0], new.lattices[0]) for old, new in zip(before, after, strict=True) if _both(old, new)]
+    both = [(old, new) for old, new in zip(before, after, strict=True) if old.has_lattice and new.has_lattice]
     proof = Proof(
         n_hits=len(before),
-        n_integrated_before=sum(map(_is_integrated, before)),
-        n_integrated_after=sum(map(_is_integrated, after)),
-        n_both=len(pairs),
-        n_indexed_before=sum(map(_n_indexed, before)),
-        n_indexed_after=sum(map(_n_indexed, after)),
-        rmsd_before_px=_rmsd_px([old for old, _ in pairs]),
-        rmsd_after_px=_rmsd_px([new for _, new in pairs]),
-        cell_before=_difference([old for old, _ in pairs], given_cell),
-        cell_after=_difference([new for _, new in pairs], given_cell),
+        n_integrated_before=sum(one.has_lattice for one in before),
+        n_integrated_after=sum(one.has_lattice for one in after),
+        n_both=len(both),
+        n_indexed_before=sum(one.n_indexed for one in before),
+        n_indexed_after=sum(one.n_indexed for one in after),
+        rmsd_before_px=_rmsd_px([old for old, _ in both]),
+        rmsd_after_px=_rmsd_px([new for _, new in both]),
+        cell_before=_difference([old for old, _ in both], given_cell),
+        cell_after=_difference([new for _, new in both], given_cell),
         is_better=False,
     )
     is_better = _finds_more(proof) if method == "search" else _fits_better(proof)
     return msgspec.structs.replace(proof, is_better=is_better)
 
 
-def _is_integrated(result: FrameResult) -> bool:
-    return result.outcome == "integrated" and bool(result.lattices)
-
-
-def _both(old: FrameResult, new: FrameResult) -> bool:
-    return _is_integrated(old) and _is_integrated(new)
-
-
-def _n_indexed(result: FrameResult) -> int:
-    return sum(lattice.n_indexed for lattice in result.lattices) if _is_integrated(result) else 0
-
-
-def _rmsd_px(lattices: Sequence[Lattice]) -> float | None:
-    known = [lattice.rmsd_px for lattice in lattices if lattice.rmsd_px is not None]
+def _rmsd_px(hits: Sequence[Tried]) -> float | None:
+    known = [hit.rmsd_px for hit in hits if hit.rmsd_px is not None]
     return median(known) if known else None
 
 
-def _difference(lattices: Sequence[Lattice], cell: Cell | None) -> float | None:
-    if cell is None or not lattices:
+def _difference(hits: Sequence[Tried], cell: Cell | None) -> float | None:
+    cells = [hit.unit_cell for hit in hits if hit.unit_cell is not None]
+    if cell is None or not cells:
         return None
-    return median(max(abs(x / y - 1.0) for x, y in zip(one.unit_cell[:3], cell[:3], strict=True)) for one in lattices)
+    return median(max(abs(x / y - 1.0) for x, y in zip(one[:3], cell[:3], strict=True)) for one in cells)
 
 
 def _finds_more(proof: Proof) -> bool:

@@ -10,15 +10,15 @@ Limits and measurements: docs/decisions/0033-geometry-refined-during-a-run.md.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
 from iota.crystallography.cells import Cell
-from iota.processing.geometry_proof import compare
+from iota.processing.geometry_proof import Tried, compare
 from iota.processing.ongoing_steps import Calculation, Steps, WantHits
-from iota.records import FrameResult, Settings, Task
+from iota.records import FrameRef, FrameResult, Screened, Settings, Task
 from iota.runs.geometry_revisions import GeometryRevisions, Method, Revision
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Proposal(NamedTuple):
 class GeometryRules:
     """How a run finds a better geometry."""
 
-    search: Callable[[Sequence[FrameResult]], Proposal | None]
+    search: Callable[[Sequence[FrameResult] | Sequence[Screened]], Proposal | None]
     refine: Callable[[Sequence[FrameResult], bool], Proposal | None]  # whether it was refined before
     more: Callable[[Revision | Proposal | None], str]  # backend parameters that make frames use it
     given_cell: Cell | None
@@ -90,6 +90,28 @@ def revise_geometry(
     return (yield from _compared(rules, "refinement", known, proposal, hits, settings()))
 
 
+def search_before_lattice(
+    rules: GeometryRules, scouted: Mapping[FrameRef, Tried], known: GeometryRevisions
+) -> Steps[Revision]:
+    """The same for a run whose lattice cannot be determined: the first hits were indexed in vain.
+
+    Args:
+        rules: how to look.
+        scouted: what became of these hits; the new geometry is tried on them.
+        known: geometries that were tried before.
+    """
+    hits: list[Screened] = yield WantHits(len(scouted) + _MIN_HITS_OF_SEARCH)
+    compared = [hit for hit in hits if hit.frame in scouted]
+    others = [hit for hit in hits if hit.frame not in scouted]
+    if len(others) < _MIN_HITS:
+        return None
+    proposal: Proposal | None = yield Calculation(partial(rules.search, others), "searching for the beam centre")
+    if proposal is None:
+        return None
+    before = [scouted[hit.frame] for hit in compared]
+    return (yield from _tried(rules, "search", known, proposal, compared, before, rules.settings_of_search))
+
+
 def _is_for_search(hits: Sequence[FrameResult], n_integrated: int, exhausted: bool) -> bool:
     enough = _MIN_HITS if exhausted else _MIN_HITS_OF_SEARCH
     return len(hits) >= enough and n_integrated < _TOO_FEW * len(hits)
@@ -108,14 +130,26 @@ def _compared(
     settings: tuple[Settings, ...],
 ) -> Steps[Revision]:
     """Process the hits that were set aside with the new geometry, and compare."""
-    before = hits[_PART - 1 :: _PART][:_MAX_COMPARED]
+    aside = hits[_PART - 1 :: _PART][:_MAX_COMPARED]
+    return (yield from _tried(rules, method, known, proposal, aside, [Tried.of(hit) for hit in aside], settings))
+
+
+def _tried(
+    rules: GeometryRules,
+    method: Method,
+    known: GeometryRevisions,
+    proposal: Proposal,
+    hits: Sequence[FrameResult] | Sequence[Screened],
+    before: Sequence[Tried],
+    settings: tuple[Settings, ...],
+) -> Steps[Revision]:
     more = rules.more(proposal)
-    after: list[FrameResult] = yield [Task("process", x.frame, x.name, settings, more, trial=True) for x in before]
+    after: list[FrameResult] = yield [Task("process", x.frame, x.name, settings, more, trial=True) for x in hits]
     return Revision(
         number=len(known.revisions) + 1,
         method=method,
         folder=proposal.folder,
         finding=proposal.finding,
         n_used=proposal.n_used,
-        proof=compare(method, before, after, rules.given_cell),
+        proof=compare(method, before, [Tried.of(result) for result in after], rules.given_cell),
     )

@@ -14,7 +14,7 @@ from iota.params.from_target import given_lattice, words_in
 from iota.params.to_backend import phil
 from iota.processes.question import NoAnswerError
 from iota.processing.geometry_revision import GeometryRules, Proposal
-from iota.records import FrameResult, Settings
+from iota.records import FrameResult, Screened, Settings
 from iota.refinement.questions import PROPOSE_GEOMETRY, ProposeGeometry
 from iota.runs import RunFolder
 from iota.runs.folder import new_numbered_folder
@@ -68,7 +68,7 @@ class _Asker:
     def __init__(self, folder: RunFolder, target: str, levels: list[int] | None) -> None:
         self._folder, self._target, self._levels = folder, target, levels
 
-    def search(self, hits: Sequence[FrameResult]) -> Proposal | None:
+    def search(self, hits: Sequence[FrameResult] | Sequence[Screened]) -> Proposal | None:
         """Search with the spots of hits."""
         folder = new_numbered_folder(self._folder.path / "geometry")
         given = given_lattice(self._folder.target)
@@ -111,8 +111,8 @@ class _Asker:
             return None
         return Proposal(found.folder, found.finding, found.n_lattices)
 
-    def _hit(self, hit: FrameResult) -> HitFrame:
-        if "strong" not in hit.files or "experiments" not in hit.files:
+    def _hit(self, hit: FrameResult | Screened) -> HitFrame:
+        if isinstance(hit, Screened) or "strong" not in hit.files or "experiments" not in hit.files:
             return HitFrame(hit.frame)
         experiments, strong = (str(self._folder.path / hit.files[what]) for what in ("experiments", "strong"))
         return HitFrame(hit.frame, experiments, strong)

@@ -6,13 +6,20 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from iota.processing.geometry_revision import MAX_REVISIONS, GeometryRules, revise_geometry
+from iota.processing.geometry_proof import Tried
+from iota.processing.geometry_revision import (
+    MAX_REVISIONS,
+    GeometryRules,
+    revise_geometry,
+    search_before_lattice,
+)
 from iota.processing.ongoing_steps import Calculation, Hits, OngoingSteps, WantHits
-from iota.records import NOT_HITS, FrameRef, FrameResult, Outcome, Settings, Task
+from iota.records import NOT_HITS, FrameRef, FrameResult, Outcome, Report, Scouted, Screened, Settings, Task
 from iota.runs.geometry_revisions import GeometryRevisions, Revision
 
 logger = logging.getLogger(__name__)
 
+_MIN_SCOUTED = 12  # hits without a common lattice
 _NOT_READ: tuple[Outcome, ...] = ("failed_import", "crashed", "timed_out")  # it tells nothing about a geometry
 
 
@@ -47,9 +54,15 @@ class OngoingGeometry:
         for frame, outcome in finished.items():
             if _hit(outcome):
                 self._hits.found(frame, results.get(frame))
+        self._screened: Hits[Screened] = Hits(order, finished)
+        self._scouted: dict[FrameRef, Tried] = {}
         self._before: dict[FrameRef, FrameResult] = {}  # with the geometry before, of hits that were integrated with it
-        self.sample: Sequence[FrameResult] = ()  # hits of the last decision, in order, with the geometry before
-        self._ongoing: OngoingSteps[FrameResult, Revision] | None = None
+        self.sample: Sequence[
+            FrameResult | Screened
+        ] = ()  # hits of the last decision, in order, with the geometry before
+        self._ongoing: OngoingSteps[FrameResult, Revision] | OngoingSteps[Screened, Revision] | None = None
+        self._has_searched = False
+        self.is_before_lattice = False  # whether beam centre and distance are searched for without a lattice
         if not revisions.over:
             self._begin()
 
@@ -86,10 +99,33 @@ class OngoingGeometry:
         """Add frames that have arrived."""
         if self._ongoing is not None:
             self._hits.add(frames)
+            self._screened.add(frames)
 
     def close(self) -> None:
         """No frame is being processed, and no more will arrive."""
-        self._hits.close()
+        (self._screened if self.is_before_lattice else self._hits).close()
+
+    def scouted(self, report: Scouted) -> None:
+        """Take the result of scouting a frame with one of several settings."""
+        before = self._scouted.get(report.frame, Tried(False))
+        if report.unit_cell is not None and report.n_indexed > before.n_indexed:
+            before = Tried(True, report.n_indexed, report.rmsd_px, report.unit_cell)
+        self._scouted[report.frame] = before
+
+    def screened(self, frame: FrameRef, report: Report) -> None:
+        """Take the result of screening a frame."""
+        self._screened.found(frame, report if isinstance(report, Screened) else None)
+
+    def may_search(self, n_scouted: int) -> bool:
+        """Whether to search for beam centre and distance, after so many hits were scouted without a lattice."""
+        searched = any(one.method == "search" for one in self.revisions.revisions)
+        return n_scouted >= _MIN_SCOUTED and not searched and not self.is_over and not self._has_searched
+
+    def search_before_lattice(self) -> None:
+        """Search for beam centre and distance now, because no lattice is found."""
+        self._has_searched = self.is_before_lattice = True
+        steps = search_before_lattice(self._rules, self._scouted, self.revisions)
+        self._ongoing = OngoingSteps(steps, self._screened, self._urgent)
 
     def taken(self, task: Task, result: FrameResult) -> None:
         """Take the record of a frame, or of a trial."""
@@ -109,6 +145,11 @@ class OngoingGeometry:
             return None
         ended, self._ongoing = self._ongoing, None
         self.sample = ended.hits
+        if self.is_before_lattice:
+            self.is_before_lattice = False
+            if ended.decision is None or not ended.decision.proof.is_better:
+                self._begin()  # with the hits that are processed without a lattice
+                return None
         if ended.decision is not None:
             self.revisions.revisions.append(ended.decision)
         is_better = ended.decision is not None and ended.decision.proof.is_better
@@ -123,6 +164,7 @@ class OngoingGeometry:
         if in_use is not None and in_use.method == "refinement":  # what a wrong centre led to may be wrong
             self._before = {result.frame: result for result in withdrawn if result.outcome == "integrated"}
         self._hits.begin_again()
+        self._scouted = {}
         if not self.revisions.over:
             self._begin()
 

@@ -109,9 +109,13 @@ class OngoingSteps(Generic[Hit, Decision]):
         """Take the report on a task."""
         self._reports[report.name] = report
 
-    def advance(self) -> None:
-        """Pass what was asked for to the generator, if it is complete."""
-        while not self.over:
+    def advance(self, pauses: Callable[[], bool] = lambda: False) -> None:
+        """Pass what was asked for to the generator, if it is complete.
+
+        Args:
+            pauses: is asked before more hits are given out; if so, nothing is passed.
+        """
+        while not self.over and not (isinstance(self.request, WantHits) and pauses()):
             answer = self._answer()
             if answer is None:
                 return

@@ -19,7 +19,7 @@ from iota.errors import RunFolderError
 from iota.inputs import Inputs
 from iota.params import Parameters, read, script_text
 from iota.processing.conclusion import Conclusion, conclude
-from iota.processing.coordinator import Coordinator, GeometryToRevise
+from iota.processing.coordinator import Coordinator
 from iota.processing.determination import DeterminationRules
 from iota.processing.display import Display
 from iota.processing.feed import watch_feed
@@ -27,6 +27,7 @@ from iota.processing.finished_frames import first_hits, read_finished_frames
 from iota.processing.folder_identity import FolderIdentity
 from iota.processing.from_parameters import check_can_watch, engine_config, scratch_folder, strategy
 from iota.processing.geometry_rules import geometry_rules
+from iota.processing.interfaces import GeometryToRevise
 from iota.processing.new_run import write_new_run
 from iota.processing.optimise import WithMore
 from iota.processing.optimised_target import optimised_target
@@ -300,8 +301,7 @@ class Run:
         rules = geometry_rules(self._values, self.target, self.folder, settings)
         if rules is None:
             return None
-        earlier = first_hits(self.folder, self._outcomes, in_order=self._values.gui.monitor_mode)
-        return GeometryToRevise(rules, read_revisions(self.folder), earlier)
+        return GeometryToRevise(rules, read_revisions(self.folder), first_hits(self.folder, self._outcomes))
 
     def _is_to_finish(self) -> bool:
         """Whether the end of monitor mode was ordered."""

@@ -1,9 +1,11 @@
-"""Refines a geometry and writes its files: ``geometry/NNN`` of a run, or a folder that was named."""
+"""Refines a geometry, or finds one, and writes its files: ``geometry/NNN`` of a run, or a folder that was named."""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +13,28 @@ import msgspec
 import numpy as np
 
 from iota.atomic_files import write_atomically
+from iota.charts.description import Chart
 from iota.charts.files import Sheet, write_sheet
 from iota.charts.geometry import displacement_chart
 from iota.engine.exports.given_geometry import GivenGeometry
 from iota.engine.geometry.bad_pixels import bad_pixels
+from iota.engine.geometry.detector import panels_of
 from iota.engine.geometry.reference import write_expt, write_geom
 from iota.errors import IotaError, RunFolderError
 from iota.geometry.displacements import without_common_motion
-from iota.refinement.record import GeometryRefinement
+from iota.records import FrameRef
+from iota.refinement.record import GeometryRefinement, GeometrySearch
 from iota.refinement.refining import RefinedGeometry, Step, refine_geometry
+from iota.refinement.searching import SearchedGeometry, search_run, target_of
 from iota.refinement.sources import Source, source_of_files, source_of_run
 from iota.runs import RunFolder
 from iota.runs.folder import new_numbered_folder
 
-RECORD = "geometry.json"
+RECORD, SEARCH_RECORD = "geometry.json", "geometry_search.json"
 _WHAT = {
+    "found.expt": "reference geometry, for IOTA and DIALS",
+    "found.geom": "CrystFEL geometry",
+    "found_mask.h5": "bad pixels, referred to by found.geom",
     "refined.expt": "reference geometry, for IOTA and DIALS",
     "refined.geom": "CrystFEL geometry",
     "refined_mask.h5": "bad pixels, referred to by refined.geom",
@@ -36,8 +45,11 @@ _WHAT = {
 
 def refine_to_files(
     given: RunFolder | Sequence[Path], values: Any, output: Path | None, step: Step
-) -> tuple[GeometryRefinement, Path]:
-    """Refine a geometry and write it; returns the record and the folder.
+) -> tuple[GeometryRefinement | GeometrySearch, Path | None]:
+    """Refine a geometry, or search for it if a run has too few lattices, and write it.
+
+    Returns the record and the folder. There is no folder if the search found the geometry right and there are too few
+    lattices to refine it.
 
     Args:
         given: a run, or ``.expt`` and ``.refl`` files.
@@ -46,13 +58,21 @@ def refine_to_files(
         step: shows what is being done.
 
     Raises:
-        UsageError: there are too few lattices, or parameters or files do not fit them.
+        UsageError: there are too few lattices and no geometry was found, or parameters or files do not fit them.
         BackendError: the files cannot be read.
         RunFolderError: the folder cannot be written.
     """
+    searched = search_run(given, values, step) if isinstance(given, RunFolder) else None
+    if searched is not None and searched.experiment is not None:
+        with step("Writing files"):
+            return searched.record, write_search(searched, output)
+    if searched is not None and searched.are_too_few:
+        return searched.record, None
     with step("Choosing lattices"):
         source = source_of_run(given, values) if isinstance(given, RunFolder) else source_of_files(given, values)
     refined = refine_geometry(source, values, step)
+    if searched is not None:
+        refined.record.remarks.append(searched.record.result.sentence)
     with step("Writing files"):
         folder = write_geometry(refined, source, output)
     return refined.record, folder
@@ -69,7 +89,22 @@ def write_geometry(refined: RefinedGeometry, source: Source, output: Path | None
     Raises:
         RunFolderError: the folder cannot be written; it is removed if it was new.
     """
-    above = (source.run.path if source.run is not None else Path.cwd()) / "geometry"
+    with _folder(source.run, output) as folder:
+        _write(refined, source, folder)
+    return folder
+
+
+def write_search(searched: SearchedGeometry, output: Path | None) -> Path:
+    """Write the geometry that was found, the record last; returns their folder. See :func:`write_geometry`."""
+    with _folder(searched.run, output) as folder:
+        _write_search(searched, folder)
+    return folder
+
+
+@contextlib.contextmanager
+def _folder(run: RunFolder | None, output: Path | None) -> Iterator[Path]:
+    """The folder for a geometry, without the files of an earlier one; it is removed again if writing fails."""
+    above = (Path.cwd() if run is None else run.path) / "geometry"
     is_new = output is None or not output.exists()
     folder = output or above
     try:
@@ -77,7 +112,9 @@ def write_geometry(refined: RefinedGeometry, source: Source, output: Path | None
             folder = new_numbered_folder(above)
         else:
             output.mkdir(parents=True, exist_ok=True)
-        _write(refined, source, folder)
+        for name in (RECORD, SEARCH_RECORD, *_WHAT):
+            (folder / name).unlink(missing_ok=True)
+        yield folder
     except (OSError, IotaError, KeyboardInterrupt) as error:
         if is_new and folder != above:
             shutil.rmtree(folder, ignore_errors=True)
@@ -86,50 +123,47 @@ def write_geometry(refined: RefinedGeometry, source: Source, output: Path | None
                 f"{folder} cannot be written: {error.strerror or error}. Choose another folder with --output FOLDER."
             ) from error
         raise
-    return folder
 
 
 def _write(refined: RefinedGeometry, source: Source, folder: Path) -> None:
     record, stills = refined.record, refined.stills
-    for name in (RECORD, *_WHAT):  # of an earlier refinement
-        (folder / name).unlink(missing_ok=True)
     write_expt(refined.detector, stills.beam, folder / "refined.expt")
-    given = None if source.run is None else GivenGeometry.of_run(source.run)
-    bad = []
+    record.remarks += _write_geom(refined.detector, stills.beam, folder / "refined.geom", source.run, stills.frames)
+    _draw(refined, folder)
+    _write_record(record, folder, RECORD)
+
+
+def _write_search(searched: SearchedGeometry, folder: Path) -> None:
+    record, (beam, detector) = searched.record, (searched.experiment.beam, searched.experiment.detector)
+    write_expt(detector, beam, folder / "found.expt")
+    record.remarks += _write_geom(detector, beam, folder / "found.geom", searched.run, searched.frames)
+    after = panels_of(detector)
+    before = replace(after, origin_mm=after.origin_mm - np.array(record.result.move_mm))
+    _write_charts([displacement_chart(before, after, np.array(beam.get_s0()), "Motion of the detector")], folder)
+    _write_record(record, folder, SEARCH_RECORD)
+
+
+def _write_geom(
+    detector: Any, beam: Any, path: Path, run: RunFolder | None, frames: Sequence[FrameRef]
+) -> Sequence[str]:
+    """Write a CrystFEL geometry with its mask; returns what is worth knowing of it."""
+    given, bad, remarks = None if run is None else GivenGeometry.of_run(run), [], []
     if given is None:
-        bad = bad_pixels(stills.frames, _target(source))
+        bad = bad_pixels(frames, "" if run is None else target_of(run))
         if not bad:
-            record.remarks.append(
-                "No image could be read, so refined.geom masks pixels by their counts only: masks in the image files"
+            remarks.append(
+                f"No image could be read, so {path.name} masks pixels by their counts only: masks in the image files"
                 " and gaps are not included."
             )
-    elif _has_mask(source):
-        record.remarks.append("The mask of the run is not included in refined.geom, only that of the given geometry.")
-    write_geom(
-        refined.detector,
-        stills.beam,
-        folder / "refined.geom",
-        given=given,
-        first=stills.frames[0],
-        bad=bad,
-    )
-    _draw(refined, folder)
+    elif run is not None and (run.path / "mask.pickle").exists():
+        remarks.append(f"The mask of the run is not included in {path.name}, only that of the given geometry.")
+    write_geom(detector, beam, path, given=given, first=frames[0], bad=bad)
+    return remarks
+
+
+def _write_record(record: GeometryRefinement | GeometrySearch, folder: Path, name: str) -> None:
     record.files = {name: what for name, what in _WHAT.items() if (folder / name).exists()}
-    text = msgspec.json.format(msgspec.json.encode(record), indent=1).decode() + "\n"
-    write_atomically(folder / RECORD, text)
-
-
-def _target(source: Source) -> str:
-    if source.run is None:
-        return ""
-    try:
-        return source.run.target.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunFolderError(f"The settings of the run, {source.run.target}, cannot be read: {error}.") from error
-
-
-def _has_mask(source: Source) -> bool:
-    return source.run is not None and (source.run.path / "mask.pickle").exists()
+    write_atomically(folder / name, msgspec.json.format(msgspec.json.encode(record), indent=1).decode() + "\n")
 
 
 def _draw(refined: RefinedGeometry, folder: Path) -> None:
@@ -139,6 +173,10 @@ def _draw(refined: RefinedGeometry, folder: Path) -> None:
     if record.panel_shift_rms_px is not None:
         own = without_common_motion(stills.panels, refined.panels)
         charts.append(displacement_chart(stills.panels, own, s0, "Panels relative to each other"))
+    _write_charts(charts, folder)
+
+
+def _write_charts(charts: list[Chart], folder: Path) -> None:
     write_sheet(Sheet(name="geometry", charts=charts, in_a_row=2), folder)
 
 

@@ -6,7 +6,8 @@ from typing import Literal
 
 import msgspec
 
-from iota.crystallography.cells import cell_text
+from iota.crystallography.cells import Cell, cell_text
+from iota.engine.questions import FoundGeometry
 
 SIGNIFICANT = 3.0  # standard uncertainties
 
@@ -115,6 +116,51 @@ class GeometryRefinement(msgspec.Struct, kw_only=True):
         """Whether lattices agree better with a geometry that was refined without them than with that of the files."""
         test = self.test_known or self.test
         return test.rmsd_after_px < test.rmsd_before_px
+
+
+class GeometrySearch(msgspec.Struct, kw_only=True):
+    """``geometry_search.json``: beam centre and distance that were found with the spots of hits, before indexing."""
+
+    source: list[str]
+    """Run folder."""
+    started: float
+    """Start (s since the epoch)."""
+    versions: dict[str, str]
+    """Program -> version."""
+    unit_cell: Cell | None
+    """The known cell (A, degrees); None if there is none."""
+    space_group: str | None
+    """Its space group."""
+    n_lattices: int
+    """Lattices of the consensus of the run."""
+    n_available: int
+    """Hits of the run."""
+    result: FoundGeometry
+    """What was found."""
+    files: dict[str, str] = {}
+    """File -> what it is."""
+    remarks: list[str] = []
+    """Sentences worth knowing."""
+
+
+def search_facts(record: GeometrySearch) -> list[tuple[str, str]]:
+    """What was found by a search and how reliable it is, as names and sentences."""
+    found = record.result
+    left_out = ", ".join(f"{number:,} {reason}" for reason, number in found.left_out.items())
+    chosen = f" of {record.n_available:,}" if record.n_available > found.n_frames else ""
+    facts = [
+        ("Hits", f"{found.n_hits:,}{chosen} with enough spots" + (f"; excluded: {left_out}" if left_out else "")),
+        ("Search", found.sentence),
+    ]
+    if found.changed:
+        before_px, after_px = _pair(found.beam_centre_before_px), _pair(found.beam_centre_after_px)
+        esd = "" if found.shift_esd_px is None else f" ± {max(0.01, *found.shift_esd_px):.2f}"
+        facts += [
+            ("Method", found.method),
+            ("Distance", f"{found.distance_before_mm:.3f} → {found.distance_after_mm:.3f} mm"),
+            ("Beam centre", f"{before_px} → {after_px}{esd} px (fast, slow)"),
+        ]
+    return facts + [("Note", sentence) for sentence in record.remarks]
 
 
 def geometry_facts(record: GeometryRefinement) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from iota.analysis.cells.proportions import percent
@@ -9,6 +10,7 @@ from iota.analysis.summary import Summary
 from iota.crystallography.cells import cell_text
 from iota.report.merged import Merged
 from iota.runs.determination import DeterminedLattice
+from iota.runs.geometry_revisions import Revision
 
 _IOTA = (
     "Lyubimov, A. Y., Uervirojnangkoorn, M., Zeldin, O. B., Brewster, A. S., Murray, T. D., Sauter, N. K., Berger,"
@@ -74,6 +76,7 @@ def methods(
     sentences.append(_hits(summary, minimum_spots))
     if summary.n_hits:
         sentences.append(_indexing(is_lattice_given, determined))
+        sentences.extend(_geometry(summary.revisions))
         sentences.append(
             f"Of the hits, {_part(summary.n_indexed, summary.n_hits)} were indexed and"
             f" {_part(summary.n_integrated, summary.n_hits)} were integrated, yielding"
@@ -133,6 +136,21 @@ def _indexing(is_lattice_given: bool, determined: list[DeterminedLattice]) -> st
     if is_lattice_given:
         return "The images were indexed using the known unit cell and space group."
     return "Indexing was performed without prior knowledge of the unit cell."
+
+
+def _geometry(revisions: Sequence[Revision]) -> Iterator[str]:
+    """How the geometry was determined from the images, if it was."""
+    used = [one for one in revisions if one.proof.is_better]
+    searches = [one for one in used if one.method == "search"]
+    refinements = [one for one in used if one.method == "refinement"]
+    if searches:
+        yield f"The beam centre and detector distance were determined from the spots of {searches[0].n_used} hits."
+    if refinements:
+        passes = "" if len(refinements) == 1 else f" in {len(refinements)} passes"
+        yield (
+            f"The detector geometry was refined{passes} together with the crystals against the indexed spots of"
+            f" {refinements[-1].n_used} lattices and validated with other hits."
+        )
 
 
 def _merging(merged: Merged) -> str:

@@ -7,9 +7,10 @@ import msgspec
 import pytest
 from made_up_engine import TETRAGONAL, TRIED, Beam, Book, Crystals, Killed, Threads, batches_of, blanks, essence, hits
 
-from iota.processing.coordinator import Coordinator, GeometryToRevise
+from iota.processing.coordinator import Coordinator
 from iota.processing.determination import DeterminationRules
 from iota.processing.geometry_revision import GeometryRules, Proposal
+from iota.processing.interfaces import GeometryToRevise
 from iota.records import NOT_HITS, FrameRef, Settings
 from iota.runs.determination import Determination
 from iota.runs.geometry_revisions import GeometryRevisions
@@ -144,9 +145,15 @@ def test_a_geometry_found_by_a_search_is_used_for_all_hits(learning):
     assert _outcomes(book) == {"integrated": 90, "failed_triage": 40}
     assert [kind for kind, _ in finder.used] == ["search", "refine"]
     (told,) = book.told
-    assert (told.method, told.proof.n_integrated_before, told.proof.n_integrated_after) == ("search", 0, 20)
+    n_tried = 12 if learning else 20  # those that were scouted in vain, or a third of 60
+    assert (told.method, told.proof.n_integrated_before, told.proof.n_integrated_after) == ("search", 0, n_tried)
     assert book.revisions.in_use is not None
     assert len(book.lattices) == learning
+    used = set(finder.used[0][1])
+    assert len(used) == (60 if learning else 40)
+    scouted = {name for kind, name in engine.asked if kind == "scout"}
+    assert not scouted & used
+    assert len(scouted) <= 2 * 6 + 6, "it went on looking for a lattice"
 
 
 @pytest.mark.parametrize("learning", [False, True])
