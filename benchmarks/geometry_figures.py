@@ -28,6 +28,8 @@ from iota.simulate import (
     read_intensities,
 )
 
+FloatArray = npt.NDArray[np.float64]
+
 WRONG_DEG = 1.0  # a lattice that is this far from the true one is another
 CHANGED_PX = 1e-3
 
@@ -40,7 +42,7 @@ class Lattices:
     n_wrong: int = 0
     cell_error_percent: float | None = None
     """The largest of the relative errors of the axes, median over the lattices that are not wrong."""
-    merged: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    merged: FloatArray = field(default_factory=lambda: np.zeros(0))
     multiplicity: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
@@ -72,40 +74,54 @@ def read_lattices(case: Case, done: Done, images: Path) -> tuple[Lattices, dict[
         index = experiments[0].imageset.indices()[0]
         found.frames.append(index)
         detectors[index] = experiments[0].detector
-        lattices = truth[index]["lattices"]
+        true_A = np.reshape(truth[index]["lattices"][0]["A"], (3, 3)) if truth[index]["lattices"] else None
         for number, experiment in enumerate(experiments):
-            # a run that knows nothing may describe the lattice by a centred cell
-            to_primitive = experiment.crystal.get_space_group().info().change_of_basis_op_to_primitive_setting()
-            found_crystal = experiment.crystal.change_basis(to_primitive)
-            A = np.reshape(found_crystal.get_A(), (3, 3))
-            if orientation_error_deg(A, lattices) > WRONG_DEG:
-                found.n_wrong += 1
-                continue
-            true_A = np.reshape(lattices[0]["A"], (3, 3))
-            axes = np.rint(np.linalg.inv(true_A) @ A)  # from indices of the run to the true ones
-            errors.append(_cell_error(A @ np.linalg.inv(axes), true_A))
             chosen = table.select(table["id"] == number)
-            hkl = to_primitive.apply(chosen["miller_index"]).as_vec3_double().as_numpy_array() @ axes.T
-            good.append(
-                FoundLattice(
-                    frame=(images.name, index),
-                    A=A,
-                    unit_cell=found_crystal.get_unit_cell().parameters(),
-                    hkl=hkl_in_asymmetric_unit(np.rint(hkl).astype(np.int32), crystal.space_group),
-                    intensity=chosen["intensity.sum.value"].as_numpy_array(),
-                )
+            lattice = (
+                None if true_A is None else _in_true_axes(experiment.crystal, chosen, true_A, (images.name, index))
             )
+            if lattice is None:
+                found.n_wrong += 1
+            else:
+                errors.append(_cell_error(lattice.A, true_A))
+                good.append(lattice)
     found.frames.sort()
     if good:
         found.cell_error_percent = 100 * float(np.median(errors))
+        for lattice in good:
+            lattice.hkl[:] = hkl_in_asymmetric_unit(lattice.hkl, crystal.space_group)
         found.merged, found.multiplicity = merge(good, read_intensities(images, crystal.name)[0])
     return found, detectors
 
 
-def _cell_error(A: npt.NDArray[np.float64], true_A: npt.NDArray[np.float64]) -> float:
+def _in_true_axes(
+    crystal: Any, table: flex.reflection_table, true_A: FloatArray, frame: tuple[str, int]
+) -> FoundLattice | None:
+    """A lattice and its reflections described by the axes of the true one [3, 3]; None if it is another."""
+    # a run that knows nothing may describe it by a centred cell
+    to_primitive = crystal.get_space_group().info().change_of_basis_op_to_primitive_setting()
+    A = np.reshape(crystal.change_basis(to_primitive).get_A(), (3, 3))
+    if orientation_error_deg(A, [{"A": true_A}]) > WRONG_DEG:
+        return None
+    axes = np.rint(np.linalg.inv(true_A) @ A)
+    hkl = to_primitive.apply(table["miller_index"]).as_vec3_double().as_numpy_array() @ axes.T
+    A = A @ np.linalg.inv(axes)
+    return FoundLattice(
+        frame=frame,
+        A=A,
+        unit_cell=tuple(_lengths_A(A)),
+        hkl=np.rint(hkl).astype(np.int32),
+        intensity=table["intensity.sum.value"].as_numpy_array(),
+    )
+
+
+def _cell_error(A: FloatArray, true_A: FloatArray) -> float:
     """The largest of the relative errors of the three axes."""
-    lengths, true = (np.linalg.norm(np.linalg.inv(one), axis=1) for one in (A, true_A))
-    return float(np.abs(lengths / true - 1).max())
+    return float(np.abs(_lengths_A(A) / _lengths_A(true_A) - 1).max())
+
+
+def _lengths_A(A: FloatArray) -> FloatArray:
+    return np.linalg.norm(np.linalg.inv(A), axis=1)
 
 
 def correlation(found: Lattices, others: Lattices, images: Path, case: Case) -> float | None:
@@ -140,7 +156,7 @@ def change_px(detector: Any, header: Detector) -> float:
     return _accuracy(detector, header).rms_px
 
 
-def drift_errors_mm(detectors: dict[int, Any], images: Path) -> npt.NDArray[np.float64]:
+def drift_errors_mm(detectors: dict[int, Any], images: Path) -> FloatArray:
     """Error of the distance [n] that each frame was processed with, where the true one drifts."""
     truth, frames = read_detector(images), read_frames(images)
     of_detector: dict[int, float] = {}

@@ -64,18 +64,20 @@ def _peaks(q: Array) -> Array:
     for plane, phase in zip(planes, phases, strict=True):
         np.add.at(plane, flat, phase)
     planes = planes.reshape(len(z_A), size, size)
-    height = np.abs(fft.ifft2(planes, axes=(1, 2), norm="forward", overwrite_x=True)) / np.float32(len(q))
+    sums = fft.ifft2(planes, axes=(1, 2), norm="forward", overwrite_x=True)
+    square = sums.real**2 + sums.imag**2
+    m, i, j = np.nonzero(square > np.float32((_WEAKEST * len(q)) ** 2))
     x_A = fft.fftfreq(size, spacing)
-    across = x_A[:, None] ** 2 + x_A[None, :] ** 2
-    length = across[None] + (z_A**2)[:, None, None]
-    wanted = (length > _SHORTEST_A**2) & (length < LONGEST_A**2) & (across > _SHORTEST_ACROSS_A**2)[None]
-    m, i, j = np.nonzero(wanted & (height > _WEAKEST))
-    here = height[m, i, j]
+    across = x_A[i] ** 2 + x_A[j] ** 2
+    length = across + z_A[m] ** 2
+    wanted = (length > _SHORTEST_A**2) & (length < LONGEST_A**2) & (across > _SHORTEST_ACROSS_A**2)
+    m, i, j = m[wanted], i[wanted], j[wanted]
+    here = square[m, i, j]
     top = np.ones(len(m), dtype=bool)
     for k in (-1, 0, 1):
         for di in (-1, 0, 1):
             for dj in (-1, 0, 1):
-                near = height[np.clip(m + k, 0, len(z_A) - 1), (i + di) % size, (j + dj) % size]
+                near = square[np.clip(m + k, 0, len(z_A) - 1), (i + di) % size, (j + dj) % size]
                 top &= here >= near
     order = np.flatnonzero(top)
     order = order[np.argsort(-here[order], kind="stable")[: 2 * _MAX_VECTORS]]

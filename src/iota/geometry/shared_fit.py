@@ -23,7 +23,12 @@ _NEAR = 0.25  # cycles from an integer within which a spot is given indices
 _OUTLIER = 4.0  # standard deviations
 _NOISE_FLOOR = 2e-5  # 1/A, of estimated standard deviations
 _MIN_SPOTS = 6  # spots of a still that takes part: half its unknowns are its own
-_STRAINS = tuple(itertools.combinations_with_replacement(range(3), 2))
+_AXES = np.eye(3)
+_CROSS = np.cross(_AXES[:, None], _AXES[None]).transpose(0, 2, 1)  # [axis, 3, 3]
+_STRAINS = np.array(  # symmetric matrices of which a strain is the sum
+    [np.maximum(np.outer(a, b), np.outer(b, a)) for a, b in itertools.combinations_with_replacement(_AXES, 2)]
+)
+_CONVERGED = 0.01  # standard uncertainties
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,9 @@ def fit_shared(stills: list[Still], basis: Array, start_mm: Array, free_cell: bo
         if assignment:
             fit = _reassigned(fit)
         for _ in range(_ITERATIONS):
-            fit = _step(fit, free_cell)
+            before, fit = fit, _step(fit, free_cell)
+            if (np.abs(fit.move_mm - before.move_mm) < _CONVERGED * fit.esd_mm).all():
+                break
     return fit
 
 
@@ -122,7 +129,7 @@ def _step(fit: SharedFit, free_cell: bool) -> SharedFit:
     esd = np.sqrt(variance)
     basis = fit.basis
     if free_cell:
-        basis = np.linalg.inv((np.eye(3) + _symmetric(change[3:])) @ reciprocal)
+        basis = np.linalg.inv((np.eye(3) + np.tensordot(change[3:], _STRAINS, 1)) @ reciprocal)
     turned = tuple(
         replace(still, rotation=rotation(-own - coupling @ change) @ still.rotation)
         for still, (own, coupling) in zip(stills, eliminated, strict=True)
@@ -147,33 +154,19 @@ def _residuals(still: Still, reciprocal: Array, move_mm: Array) -> tuple[Array, 
     at_rest = still.hkl[still.used] @ reciprocal.T
     calculated = at_rest @ still.rotation.T
     frame = _frames(unit)
-    of_shift = (np.eye(3) - unit[:, :, None] * unit[:, None, :]) * (still.wave_number / length)[:, None, None]
-    own = np.empty((len(xyz), 3, 9))
-    for axis in range(3):
-        own[:, :, axis] = -np.cross(np.eye(3)[axis], calculated)
-    for number, (i, j) in enumerate(_STRAINS):
-        strained = np.zeros_like(at_rest)
-        strained[:, i] += at_rest[:, j]
-        if i != j:
-            strained[:, j] += at_rest[:, i]
-        own[:, :, 3 + number] = -(strained @ still.rotation.T)
-    return (
-        np.einsum("nij,nj->ni", frame, observed - calculated),
-        frame @ of_shift,
-        frame @ own,
-    )
+    of_shift = frame * (still.wave_number / length)[:, None, None]
+    of_shift[:, 2] = 0.0  # a shift along the beam of a spot does not move it
+    by_turning = np.tensordot(calculated, _CROSS, axes=(1, 2))
+    by_straining = np.tensordot(at_rest, still.rotation @ _STRAINS, axes=(1, 2))
+    own = -np.concatenate([by_turning, by_straining], axis=1).transpose(0, 2, 1)
+    return (frame @ (observed - calculated)[:, :, None])[:, :, 0], of_shift, frame @ own
 
 
 def _frames(unit: Array) -> Array:
     """For each unit vector `[n, 3]` two directions across it, and itself, by rows `[n, 3, 3]`."""
-    across = np.cross(unit, [0.0, 1.0, 0.0])
-    across /= np.linalg.norm(across, axis=1)[:, None]
-    return np.stack([across, np.cross(unit, across), unit], axis=1)
-
-
-def _symmetric(values: Array) -> Array:
-    """A symmetric matrix `[3, 3]` from its six elements, in the order of the strains."""
-    matrix = np.zeros((3, 3))
-    for value, (i, j) in zip(values, _STRAINS, strict=True):
-        matrix[i, j] = matrix[j, i] = value
-    return matrix
+    x, y, z = unit.T
+    across = np.hypot(x, z)
+    u, v = -z / across, x / across  # the first is (u, 0, v)
+    first = np.column_stack([u, np.zeros_like(u), v])
+    second = np.column_stack([y * v, z * u - x * v, -y * u])
+    return np.stack([first, second, unit], axis=1)

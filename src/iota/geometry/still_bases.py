@@ -115,12 +115,13 @@ def basis_like(
     lengths = np.linalg.norm(t_A, axis=1)
     near = near_integers(t_A, q)
     counts = near.sum(axis=1)
-    sets = []
+    sets, nears = [], []
     for row in reference:
         wanted = np.linalg.norm(row)
         fits = np.flatnonzero(np.abs(lengths / wanted - 1.0) < length_tolerance)
         fits = fits[np.argsort(-counts[fits], kind="stable")[:12]]
         sets.append(np.concatenate([t_A[fits], -t_A[fits]]))
+        nears.append(np.concatenate([near[fits], near[fits]]))
     if not all(len(one) for one in sets):
         return None
     wanted_cosines = _cosines(reference, reference)
@@ -131,10 +132,11 @@ def basis_like(
     )
     a, b, c = np.nonzero(ab[:, :, None] & ac[:, None, :] & bc[None, :, :])
     bases = np.stack([sets[0][a], sets[1][b], sets[2][c]], axis=1)
-    bases = bases[np.linalg.det(bases) * np.linalg.det(reference) > 0.0]
-    if not len(bases):
+    same_hand = np.linalg.det(bases) * np.linalg.det(reference) > 0.0
+    if not same_hand.any():
         return None
-    explained = near_integers(bases.reshape(-1, 3), q).reshape(len(bases), 3, -1).all(axis=1).sum(axis=1)
+    bases, a, b, c = bases[same_hand], a[same_hand], b[same_hand], c[same_hand]
+    explained = (nears[0][a] & nears[1][b] & nears[2][c]).sum(axis=1)
     best: StillBasis | None = None
     for k in np.argsort(-explained, kind="stable")[:4]:
         rows = fitted(bases[k], q, together=True)

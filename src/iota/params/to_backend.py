@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
+from iota.params import safe_text
 from iota.params.counterparts import COUNTERPARTS, FOUND, OF_BACKEND, OF_OWN, OWN_DEFAULTS, value_of
 
 
 def phil(own: str, words: str) -> str:
     """Backend PHIL for a parameter of IOTA, given its full name and these words."""
     return "".join(f"{name} = {words}\n" for name in OF_OWN[own].backend)
+
+
+def reference_phil(path: Path) -> str:
+    """Backend PHIL that takes the geometry from a file."""
+    return phil("advanced.reference_geometry", safe_text.quoted(path))
 
 
 def backend_phil(values: Any, defaults: Any, *, changed: bool) -> str:

@@ -38,7 +38,7 @@ _MAX_COMPARED = 24
 class Proposal(NamedTuple):
     """A geometry that may be better."""
 
-    folder: str  # relative to the run folder
+    reference: str  # of the geometry, relative to the run folder
     finding: str
     n_used: int
 
@@ -148,7 +148,7 @@ def _tried(
     return Revision(
         number=len(known.revisions) + 1,
         method=method,
-        folder=proposal.folder,
+        reference=proposal.reference,
         finding=proposal.finding,
         n_used=proposal.n_used,
         proof=compare(method, before, [Tried.of(result) for result in after], rules.given_cell),

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Sequence
 from typing import Any
 
-from iota.engine.questions import SEARCH_GEOMETRY, HitFrame, SearchGeometry
+from iota.engine.questions import HitFrame
 from iota.errors import ParameterError
-from iota.params import safe_text
 from iota.params.from_target import given_lattice, words_in
-from iota.params.to_backend import phil
-from iota.processes.question import NoAnswerError
+from iota.params.to_backend import reference_phil
+from iota.processes.question import Asked, NoAnswerError, Question
 from iota.processing.geometry_revision import GeometryRules, Proposal
 from iota.records import FrameResult, Screened, Settings
-from iota.refinement.questions import PROPOSE_GEOMETRY, ProposeGeometry
+from iota.refinement.questions import (
+    PROPOSE_GEOMETRY,
+    SEARCH_WITH_HITS,
+    ProposedGeometry,
+    ProposeGeometry,
+    SearchWithHits,
+)
 from iota.runs import RunFolder
-from iota.runs.folder import new_numbered_folder
 
 logger = logging.getLogger(__name__)
 
-_MAX_SEARCHED = 60  # hits
+MAX_HITS = 60  # of a search
 
 
 def geometry_rules(values: Any, target: str, folder: RunFolder, settings: tuple[Settings, ...]) -> GeometryRules | None:
@@ -36,11 +39,11 @@ def geometry_rules(values: Any, target: str, folder: RunFolder, settings: tuple[
     if values.geometry.refine == "off" or _is_given(target):
         return None
     given = given_lattice(folder.target)
-    asker = _Asker(folder, target, values.geometry.levels)
+    asker = _Asker(folder, values.geometry.levels)
     return GeometryRules(
         search=asker.search,
         refine=asker.refine,
-        more=lambda one: "" if one is None else _reference(folder, one.folder),
+        more=lambda one: "" if one is None else reference_phil(folder.path / one.reference),
         given_cell=None if given is None else given[0],
         settings_of_search=settings,
     )
@@ -58,64 +61,43 @@ def _is_given(target: str) -> bool:
     )
 
 
-def _reference(folder: RunFolder, geometry: str) -> str:
-    return phil("advanced.reference_geometry", safe_text.quoted(folder.path / geometry / "refined.expt"))
-
-
 class _Asker:
     """Asks processes with DIALS for better geometries; without an answer the geometry is kept, and the log says why."""
 
-    def __init__(self, folder: RunFolder, target: str, levels: list[int] | None) -> None:
-        self._folder, self._target, self._levels = folder, target, levels
+    def __init__(self, folder: RunFolder, levels: list[int] | None) -> None:
+        self._folder, self._levels = folder, levels
 
     def search(self, hits: Sequence[FrameResult] | Sequence[Screened]) -> Proposal | None:
         """Search with the spots of hits."""
-        folder = new_numbered_folder(self._folder.path / "geometry")
-        given = given_lattice(self._folder.target)
-        asked = SearchGeometry(
-            [self._hit(hit) for hit in hits[:_MAX_SEARCHED]],
-            self._target,
-            str(folder / "refined.expt"),
-            None if given is None else given[0],
-            None if given is None else given[1],
-        )
-        try:
-            found = SEARCH_GEOMETRY.ask(asked)
-        except NoAnswerError as error:
-            logger.info("Beam centre and distance were not searched for: %s", error)
-            found = None
-        if found is None or not found.changed:
-            shutil.rmtree(folder, ignore_errors=True)
-        if found is None:
-            return None
-        logger.info("Search for beam centre and distance with %d hits: %s", found.n_hits, found.sentence)
-        return Proposal(self._relative(folder), found.sentence, found.n_hits) if found.changed else None
+        frames = [self._hit(hit) for hit in hits[:MAX_HITS]]
+        return self._proposal(SEARCH_WITH_HITS, SearchWithHits(str(self._folder.path), frames))
 
     def refine(self, integrated: Sequence[FrameResult], again: bool) -> Proposal | None:
         """Refine against the spots of integrated hits."""
         asked = ProposeGeometry(run=str(self._folder.path), results=list(integrated), levels=self._levels, again=again)
+        return self._proposal(PROPOSE_GEOMETRY, asked)
+
+    def _proposal(self, question: Question[Asked, ProposedGeometry], asked: Asked) -> Proposal | None:
         try:
-            found = PROPOSE_GEOMETRY.ask(asked)
+            found = question.ask(asked)
         except NoAnswerError as error:
-            logger.info("The geometry was not refined: %s", error)
+            logger.info("The geometry is kept: %s", error)
             return None
-        if found.folder is None:
-            if found.diagnosis is not None:
-                logger.info(
-                    "The geometry was checked with %d lattices: RMSD %.2f px, %.2f px if it is refined. %s",
-                    found.n_lattices,
-                    found.diagnosis.rmsd_px,
-                    found.diagnosis.rmsd_refined_px,
-                    found.finding or "It is kept.",
-                )
-            return None
-        return Proposal(found.folder, found.finding, found.n_lattices)
+        if found.reference is not None:
+            return Proposal(found.reference, found.finding, found.n_used)
+        if found.diagnosis is not None:
+            logger.info(
+                "The geometry was checked with %d lattices and is kept: RMSD %.2f px, %.2f px if it is refined. %s",
+                found.n_used,
+                found.diagnosis.rmsd_px,
+                found.diagnosis.rmsd_refined_px,
+                found.diagnosis.sentence,
+            )
+        elif found.finding:
+            logger.info("The geometry is kept. %s", found.finding)
+        return None
 
     def _hit(self, hit: FrameResult | Screened) -> HitFrame:
-        if isinstance(hit, Screened) or "strong" not in hit.files or "experiments" not in hit.files:
+        if isinstance(hit, Screened) or not {"strong", "experiments"} <= hit.files.keys():
             return HitFrame(hit.frame)
-        experiments, strong = (str(self._folder.path / hit.files[what]) for what in ("experiments", "strong"))
-        return HitFrame(hit.frame, experiments, strong)
-
-    def _relative(self, folder: Any) -> str:
-        return str(folder.relative_to(self._folder.path))
+        return HitFrame(hit.frame, *(str(self._folder.path / hit.files[what]) for what in ("experiments", "strong")))

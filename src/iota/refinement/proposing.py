@@ -11,9 +11,10 @@ from iota.geometry.deviations import MINIMUM_DIAGNOSED, Diagnosis
 from iota.geometry.diagnosis import diagnose
 from iota.params.refining import GEOMETRY
 from iota.processes.protocol import Tell
-from iota.refinement.files import write_geometry
-from iota.refinement.questions import ProposedGeometry, ProposeGeometry
+from iota.refinement.files import write_geometry, write_search
+from iota.refinement.questions import ProposedGeometry, ProposeGeometry, SearchWithHits
 from iota.refinement.refining import refine_geometry
+from iota.refinement.searching import search_hits
 from iota.refinement.sources import source_of_results
 from iota.runs import RunFolder
 
@@ -34,10 +35,10 @@ def propose_geometry(asked: ProposeGeometry, tell: Tell) -> ProposedGeometry:
     stills = read_stills(source.files)
     n_lattices = stills.observations.n_lattices
     if n_lattices < MINIMUM_DIAGNOSED or len(set(stills.frames)) < MINIMUM_DIAGNOSED:
-        return ProposedGeometry(n_lattices=n_lattices)
+        return ProposedGeometry(n_used=n_lattices)
     known = source.known_cell
     diagnosis = diagnose(stills.panels, stills.observations, known)
-    found = ProposedGeometry(n_lattices=n_lattices, diagnosis=diagnosis)
+    found = ProposedGeometry(n_used=n_lattices, diagnosis=diagnosis)
     if not asked.again and not diagnosis.sentence:
         return found
     last = len(stills.panels.groups) - 1
@@ -49,11 +50,27 @@ def propose_geometry(asked: ProposeGeometry, tell: Tell) -> ProposedGeometry:
         return found
     folder = write_geometry(refined, source, None)
     return ProposedGeometry(
-        n_lattices=n_lattices,
+        n_used=n_lattices,
         diagnosis=diagnosis,
-        folder=str(folder.relative_to(run.path)),
+        reference=str((folder / "refined.expt").relative_to(run.path)),
         finding=diagnosis.sentence or f"Spots were displaced by up to {refined.record.largest_shift_px:.2f} px.",
     )
+
+
+def search_with_hits(asked: SearchWithHits, tell: Tell) -> ProposedGeometry:
+    """Search for beam centre and distance, and write the geometry to the run folder if it is another one.
+
+    Raises:
+        NoAnswerError: none of the hits has spots, or they cannot be read.
+        RunFolderError: the folder cannot be written.
+    """
+    run = RunFolder.open(Path(asked.run))
+    searched = search_hits(run, asked.hits, GEOMETRY.read(), _without_progress)
+    found = searched.record.result
+    reference = None
+    if searched.experiment is not None:
+        reference = str((write_search(searched, None) / "found.expt").relative_to(run.path))
+    return ProposedGeometry(n_used=found.n_hits, reference=reference, finding=found.sentence)
 
 
 def _panels_are_displaced(diagnosis: Diagnosis) -> bool:

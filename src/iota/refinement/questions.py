@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from iota.engine.questions import HitFrame
 from iota.geometry.deviations import Diagnosis
 from iota.processes.question import Question
 from iota.records import FrameResult
@@ -22,18 +23,35 @@ class ProposeGeometry(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it was refined before, and smaller changes are wanted."""
 
 
+class SearchWithHits(msgspec.Struct, frozen=True):
+    """Search for beam centre and distance of a run with the spots of some of its hits."""
+
+    run: str
+    """Folder of the run."""
+    hits: list[HitFrame]
+    """Hits, with the files of their spots if they were kept."""
+
+
 class ProposedGeometry(msgspec.Struct, frozen=True, kw_only=True):
     """What was found."""
 
-    n_lattices: int
-    """Lattices used; if there are too few, nothing else is known."""
+    n_used: int
+    """Lattices, or hits of a search, that were used; if there are too few, nothing else is known."""
     diagnosis: Diagnosis | None = None
-    """How far the detector is from where it was taken to be."""
-    folder: str | None = None
-    """Folder of the refined geometry, relative to that of the run; None: there is nothing to improve."""
+    """How far the detector is from where it was taken to be; None if it was searched for."""
+    reference: str | None = None
+    """The reference geometry, relative to the folder of the run; None: there is nothing to improve."""
     finding: str = ""
     """What is wrong, as a sentence."""
 
+
+SEARCH_WITH_HITS = Question(
+    f"{__package__}.proposing:search_with_hits",
+    SearchWithHits,
+    ProposedGeometry,
+    "Searching for beam centre and distance",
+    seconds=900,
+)
 
 PROPOSE_GEOMETRY = Question(
     f"{__package__}.proposing:propose_geometry",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,13 @@ from iota.errors import RunFolderError, UsageError
 from iota.geometry.joint import MINIMUM_LATTICES
 from iota.geometry.search import are_few
 from iota.params.from_target import given_lattice
+from iota.params.to_backend import reference_phil
 from iota.processes.question import NoAnswerError
 from iota.records import NOT_HITS, FrameRef, FrameResult
 from iota.refinement.record import GeometrySearch
 from iota.refinement.refining import Step
 from iota.runs import RunFolder, iterate_ledger
+from iota.runs.geometry_revisions import read_revisions
 from iota.runs.sampling import scouting_key
 
 MAX_HITS = 60
@@ -69,13 +71,49 @@ def search_run(run: RunFolder, values: Any, step: Step) -> SearchedGeometry | No
         raise UsageError(f"{run.path} has no hits, so its geometry can neither be refined nor searched for.")
     if values.search == "auto" and not are_few(n_lattices, summary.n_hits):
         return None
+    try:
+        searched = search_hits(run, hits_of_run(run), values, step, n_lattices, summary.n_hits)
+    except NoAnswerError:
+        if values.search == "auto" and n_lattices >= MINIMUM_LATTICES:
+            return None
+        raise
+    found = searched.record.result
+    if searched.are_too_few and not found.found:
+        raise UsageError(
+            f"{n_lattices} indexed lattices are too few to refine the geometry. {found.sentence} Process more images,"
+            " search farther (search_radius, search_distance), or check wavelength and distance by hand."
+        )
+    return searched
+
+
+def search_hits(
+    run: RunFolder,
+    frames: Sequence[HitFrame],
+    values: Any,
+    step: Step,
+    n_lattices: int = 0,
+    n_available: int | None = None,
+) -> SearchedGeometry:
+    """Search with the spots of some hits.
+
+    Args:
+        run: folder of the run.
+        frames: hits.
+        values: parameters, see :mod:`iota.params.refining`.
+        step: shows what is being done.
+        n_lattices: lattices that were indexed, for the record.
+        n_available: hits from which these were chosen; None: all.
+
+    Raises:
+        NoAnswerError: none of the hits has spots, or they cannot be read.
+        RunFolderError: the run cannot be read.
+    """
     started = time.time()
-    frames = hits_of_run(run)
     cell, space_group = _known_cell(run, values)
     with tempfile.TemporaryDirectory(prefix="iota_") as folder:
         output = Path(folder) / "found.expt"
         asked = SearchGeometry(
-            frames,
+            list(frames),
             target_of(run),
             str(output),
             cell,
@@ -83,13 +121,8 @@ def search_run(run: RunFolder, values: Any, step: Step) -> SearchedGeometry | No
             radius_px=values.search_radius,
             distance_range=0.01 * values.search_distance,
         )
-        try:
-            with step(f"Searching for beam centre and distance with {len(frames)} hits"):
-                found = SEARCH_GEOMETRY.ask(asked)
-        except NoAnswerError:
-            if values.search == "auto" and n_lattices >= MINIMUM_LATTICES:
-                return None
-            raise
+        with step(f"Searching for beam centre and distance with {len(frames)} hits"):
+            found = SEARCH_GEOMETRY.ask(asked)
         experiment = read_experiments(output)[0] if found.changed else None
     record = GeometrySearch(
         source=[str(run.path)],
@@ -98,16 +131,10 @@ def search_run(run: RunFolder, values: Any, step: Step) -> SearchedGeometry | No
         unit_cell=cell,
         space_group=space_group,
         n_lattices=n_lattices,
-        n_available=summary.n_hits,
+        n_available=len(frames) if n_available is None else n_available,
         result=found,
     )
-    searched = SearchedGeometry(record, run, [frame.frame for frame in frames], experiment)
-    if searched.are_too_few and not found.found:
-        raise UsageError(
-            f"{n_lattices} indexed lattices are too few to refine the geometry. {found.sentence} Process more images,"
-            " or check wavelength and distance by hand."
-        )
-    return searched
+    return SearchedGeometry(record, run, [frame.frame for frame in frames], experiment)
 
 
 def hits_of_run(run: RunFolder, most: int = MAX_HITS) -> list[HitFrame]:
@@ -146,12 +173,14 @@ def _known_cell(run: RunFolder, values: Any) -> tuple[Any, str | None]:
 
 
 def target_of(run: RunFolder) -> str:
-    """Parameters of the backend with which a run was processed.
+    """Parameters of the backend with which a run was processed, with the geometry that it found for itself, if any.
 
     Raises:
         RunFolderError: they cannot be read.
     """
     try:
-        return run.target.read_text(encoding="utf-8")
+        target = run.target.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise RunFolderError(f"The settings of the run, {run.target}, cannot be read: {error}.") from error
+    revision = read_revisions(run).in_use
+    return target if revision is None else f"{target}\n{reference_phil(run.path / revision.reference)}"

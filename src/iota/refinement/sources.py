@@ -115,7 +115,10 @@ def source_of_files(paths: Sequence[Path], values: Any) -> Source:
     pairs = pair_files(paths)
     listed = [(pair, lattice) for pair in pairs for lattice in lattices_in(pair[0])]
     if not listed:
-        raise UsageError("The .expt files contain no crystal models. Give files of indexed or integrated stills.")
+        raise UsageError(
+            "The .expt files contain no crystal models. Give files of indexed or integrated stills, or a run: its hits"
+            " need not be indexed, and beam centre and distance can be searched for."
+        )
     kinds = [(bravais_symbol(lattice.space_group), lattice.space_group) for _, lattice in listed]
     codes = {kind: code for code, kind in enumerate(dict.fromkeys(kinds))}
     cells = np.array([lattice.unit_cell for _, lattice in listed])

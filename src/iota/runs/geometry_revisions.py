@@ -45,8 +45,8 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     """Number in the run, from 1."""
     method: Method
     """search: from the spots of hits without a lattice; refinement: against indexed spots."""
-    folder: str
-    """Where it is, relative to the run folder, with its record and pictures."""
+    reference: str
+    """The reference geometry, relative to the run folder; its record and pictures are beside it."""
     finding: str
     """What was wrong, as a sentence."""
     n_used: int
@@ -55,9 +55,9 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     """Comparison on other hits."""
 
     @property
-    def reference(self) -> str:
-        """The reference geometry, relative to the run folder."""
-        return f"{self.folder}/refined.expt"
+    def folder(self) -> str:
+        """Folder of the geometry, relative to the run folder."""
+        return self.reference.rpartition("/")[0]
 
     @property
     def sentence(self) -> str:

@@ -7,9 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from iota.cli.geometry import _print_refinement, _with_uncertainty
+from iota.cli.geometry import _print_refinement, _print_search, _with_uncertainty
 from iota.cli.terminal import plain_console
-from iota.refinement.record import Evidence, GeometryRefinement, Place, RefinedParameter
+from iota.engine.questions import FoundGeometry
+from iota.refinement.record import Evidence, GeometryRefinement, GeometrySearch, Place, RefinedParameter
 
 MODULE = "/entry/instrument/detector/module_"
 
@@ -39,11 +40,38 @@ def record(after_px=0.12, **more):
     )  # fmt: skip
 
 
-def printed(what):
+def printed(what, show=_print_refinement, folder=Path("geometry/001")):
     console = plain_console(width=100, no_color=True, force_terminal=False, legacy_windows=False)
     with console.capture() as capture:
-        _print_refinement(console, what, Path("geometry/001"), None)
+        show(console, what, folder, None)
     return capture.get()
+
+
+def searched(**more):
+    known = {
+        "found": True, "changed": True, "sentence": "The detector is displaced.", "method": "lattice vectors",
+        "n_frames": 60, "n_hits": 57, "n_indexed": 50, "ratio": 9.0, "shift_px": (3.0, 2.0),
+        "shift_esd_px": (0.021, 0.004), "distance_before_mm": 131.3, "distance_after_mm": 130.04,
+        "beam_centre_before_px": (478.2, 532.1), "beam_centre_after_px": (475.21, 534.08),
+        "left_out": {"failed import": 3},
+    }  # fmt: skip
+    return GeometrySearch(
+        source=["integration/001"], started=0.0, versions={}, unit_cell=None, space_group=None, n_lattices=2,
+        n_available=400, result=FoundGeometry(**{**known, **more}), files={"found.expt": "reference geometry"},
+    )  # fmt: skip
+
+
+def test_what_a_search_found_is_printed_with_the_next_command():
+    said = " ".join(printed(searched(), _print_search).split())
+    assert "57 of 400 with enough spots; excluded: 3 failed import" in said and "The detector is displaced." in said
+    assert "131.300 → 130.040 mm" in said and "478.20, 532.10 → 475.21, 534.08 ± 0.02 px (fast, slow)" in said
+    assert f"advanced.reference_geometry={Path('geometry/001/found.expt').absolute()}" in said
+    assert msgspec.json.decode(msgspec.json.encode(searched()), type=GeometrySearch) == searched()
+
+
+def test_a_geometry_that_is_right_is_kept():
+    said = " ".join(printed(searched(changed=False), _print_search, None).split())
+    assert "keep the geometry" in said and "→" not in said and "reference_geometry" not in said
 
 
 def test_changes_are_printed_with_uncertainties_and_what_is_not_determined_without_a_number():

@@ -11,8 +11,9 @@ CELL = (45.0, 58.0, 66.0, 82.0, 75.0, 68.0)
 DISTANCE_MM = 120.0
 
 
-def _stills(n, move_mm, noise_mm, seed=1):
-    """Spots of a crystal exactly on the Ewald sphere, on a plane; placed without the shift."""
+def _stills(n, move_mm, noise_mm, seed=1, jitter_mm=0.01):
+    """Spots of a crystal exactly on the Ewald sphere, on a plane; placed without the shift, those of a still together
+    off by the jitter."""
     rng = np.random.default_rng(seed)
     basis = basis_from_cell(CELL)
     made = []
@@ -23,7 +24,7 @@ def _stills(n, move_mm, noise_mm, seed=1):
         near = np.abs(np.linalg.norm(q - [0.0, 0.0, 1.0], axis=1) - 1.0) < 2e-4
         near &= (np.linalg.norm(q, axis=1) < 0.5) & (np.linalg.norm(q, axis=1) > 0.05)
         hkl, s1 = hkl[near][:80], (q[near] - [0.0, 0.0, 1.0])[:80]
-        xyz = s1 * (-DISTANCE_MM / s1[:, 2:]) + np.append(noise_mm * rng.standard_normal(2), 0.0)
+        xyz = s1 * (-DISTANCE_MM / s1[:, 2:]) + np.append(jitter_mm * rng.standard_normal(2), 0.0)
         xyz[:, :2] += noise_mm * rng.standard_normal((len(xyz), 2))
         start = rotation @ random_rotation_near(rng, 0.002)
         made.append(Still(xyz - move_mm, hkl, np.ones(len(hkl), dtype=bool), start, 1.0))
@@ -46,6 +47,13 @@ def test_fit_recovers_the_shift(free_cell):
     assert error[2] < (0.3 if free_cell else 0.1)
     assert (fit.esd_mm < [0.02, 0.02, 0.2]).all()
     assert cell_from_basis(fit.basis)[:3] == pytest.approx(CELL[:3], rel=0.003)
+
+
+def test_uncertainties_include_that_stills_differ():
+    stills, basis = _stills(16, np.zeros(3), 0.005, jitter_mm=0.06)
+    fit = fit_shared(stills, basis, np.zeros(3), free_cell=False)
+    assert (fit.esd_mm[:2] > 0.7 * 0.06 / np.sqrt(16)).all() and (fit.esd_mm[:2] < 2 * 0.06 / np.sqrt(16)).all()
+    assert (np.abs(fit.move_mm) < 4 * fit.esd_mm).all()
 
 
 def test_outliers_do_not_matter():

@@ -74,7 +74,7 @@ class Finder:
         return GeometryRules(
             search=self.search,
             refine=self.refine,
-            more=lambda one: "" if one is None else one.folder,
+            more=lambda one: "" if one is None else one.reference,
             given_cell=TETRAGONAL,
             settings_of_search=settings,
         )
