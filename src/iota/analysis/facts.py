@@ -11,6 +11,7 @@ from iota.analysis.cells.proportions import percent, wilson_interval
 from iota.analysis.summary import Summary
 from iota.analysis.table.columns import STAGES
 from iota.crystallography.cells import cell_text
+from iota.geometry.drift.record import GeometryDrift
 
 _MAX_REMARKS = 20
 _MINUS = "\N{MINUS SIGN}"
@@ -118,6 +119,12 @@ def _checks(summary: Summary) -> list[Fact]:
         if geometry.better_distance_mm is not None:
             values["distance_mm"] = geometry.better_distance_mm
         facts.append(Fact(name="geometry", label="Check", text=geometry.sentence, values=values, is_warning=True))
+    drift = summary.geometry_drift
+    if drift is not None and drift.sentence:
+        values = {one.name: one.change_mm for one in drift.courses if one.is_significant}
+        facts.append(
+            Fact(name="geometry_drift", label="Check", text=drift.sentence, values=values, unit="mm", is_warning=True)
+        )
     if summary.cell_scale is not None and not (geometry is not None and geometry.explains_cells):
         facts.append(_scale(summary.cell_scale))
     return facts
@@ -231,7 +238,9 @@ def _geometry(summary: Summary) -> list[Fact]:
         facts.append(Fact(name="beam_centre", label="Beam centre", text=text, values=values))
     if summary.distance_mm_median is not None:
         facts.append(_median("distance", "Distance", summary.distance_mm_median, 2, "mm"))
-    if summary.drifts:
+    if summary.geometry_drift is not None:
+        facts.append(_measured_drift(summary.geometry_drift))
+    elif summary.drifts:
         moved = [drift.axis for drift in summary.drifts if drift.is_significant]
         changes = ", ".join(f"{d.axis} {_signed(d.change_mm)} ± {d.half_width_mm:.3f}" for d in summary.drifts)
         text = f"{changes} mm, first to last third (99 % confidence): {' and '.join(moved) or 'none'} significant"
@@ -249,6 +258,23 @@ def _geometry(summary: Summary) -> list[Fact]:
             )
         )
     return facts
+
+
+def _measured_drift(drift: GeometryDrift) -> Fact:
+    """Drift from the positions of spots, which replaces that of the headers."""
+    axes = {one.name.rpartition(" ")[2]: one for one in drift.courses}
+    changes = ", ".join(
+        f"{axis} {one.direction} by {one.change_mm:.3f} mm" if one.is_significant else f"{axis} none"
+        for axis, one in axes.items()
+    )
+    return Fact(
+        name="drift",
+        label="Drift",
+        text=f"{changes} (from the positions of spots)",
+        values={axis: one.change_mm for axis, one in axes.items()}
+        | {f"{axis}_is_significant": one.is_significant for axis, one in axes.items()},
+        unit="mm",
+    )
 
 
 def _time(summary: Summary) -> list[Fact]:

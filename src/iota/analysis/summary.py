@@ -22,9 +22,10 @@ from iota.analysis.table.table import RunTable
 from iota.crystallography.space_groups import bravais_symbol
 from iota.errors import RunFolderError
 from iota.geometry.deviations import Diagnosis
+from iota.geometry.drift.record import GeometryDrift
 from iota.params.from_target import given_lattice
 from iota.records import NOT_HITS, OUTCOMES, FrameResult, Lattice, Outcome
-from iota.runs.geometry_diagnosis import read_diagnosis
+from iota.runs.geometry_diagnosis import read_diagnosis, read_drift
 from iota.runs.geometry_revisions import Revision, read_revisions
 
 
@@ -112,7 +113,9 @@ class Summary(msgspec.Struct, kw_only=True):
     cell_scale: CellScale | None = None
     """Scale of the cells relative to the given one, if they differ as with a wrong distance."""
     geometry: Diagnosis | None = None
-    """Whether the detector is where it was taken to be; found when a run ends with enough lattices."""
+    """Whether the detector is where it was taken to be; found with enough lattices, and again when a run ends."""
+    geometry_drift: GeometryDrift | None = None
+    """How the detector moved during the run, from the positions of spots; found with 100 lattices or more."""
     revisions: list[Revision] = []
     """Geometries that were tried during the run instead of the given one."""
     settings: dict[str, int] = {}
@@ -267,7 +270,7 @@ def summary_of(table: RunTable, n_frames: int, max_cells: int = MAX_CELLS) -> Su
     codes = table.lattice_column("symmetry")[chosen]
     _describe(summary, table.symmetries, codes, cells, values, max_cells)
     summary.cell_scale = _scale_to_given(table, codes, cells, summary.distance_mm_median)
-    summary.geometry = read_diagnosis(table.folder)
+    summary.geometry, summary.geometry_drift = read_diagnosis(table.folder), read_drift(table.folder)
     reflections = np.bincount(of_frame[chosen], weights=values["n_integrated"])
     rows = np.unique(of_frame[chosen])  # reflections may be none on all of them
     with contextlib.suppress(RunFolderError):  # the ledger may be away by now

@@ -9,6 +9,7 @@ from iota.analysis.grid_tally import GridTally
 from iota.analysis.intensities.merged import CurvePoint, Shell
 from iota.analysis.summary import Summary
 from iota.analysis.table.table import RunTable
+from iota.charts.drift import drift_charts
 from iota.charts.files import Sheet, write_sheet
 from iota.charts.histograms import CELL, DISTANCE, RESOLUTION
 from iota.charts.merging import by_resolution, multiplicity, over_lattices, strength
@@ -31,9 +32,10 @@ def write_run_figures(table: RunTable, summary: Summary, folder: Path) -> list[s
         Sheet(name="resolution", title="Resolution of integrated lattices", charts=[charts.histogram(RESOLUTION.name)]),
         Sheet(name="unit_cells", title=f"Unit cells of {charts.n_lattices} lattices", charts=cells, in_a_row=3),
         Sheet(name="beam_centre", charts=[charts.beam(), charts.histogram(DISTANCE.name)], in_a_row=2),
+        Sheet(name="drift", charts=drift_charts(summary.geometry_drift), in_a_row=2),
         Sheet(name="spotfinding_heatmap", charts=heat_maps(tally.tally), in_a_row=2),
     ]
-    sheets = [sheet for sheet in sheets if not any(chart.empty for chart in sheet.charts)]
+    sheets = [sheet for sheet in sheets if sheet.charts and not any(chart.empty for chart in sheet.charts)]
     if sheets:
         folder.mkdir(parents=True, exist_ok=True)
     for sheet in sheets:

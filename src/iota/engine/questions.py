@@ -52,6 +52,8 @@ class IndexedFrame(msgspec.Struct, frozen=True):
     experiments: str
     indexed: str
     numbers: tuple[int, ...]
+    time: float | None = None
+    """Time of the experiment, or any other number by which frames are ordered."""
 
 
 class DiagnoseGeometry(msgspec.Struct, frozen=True):
@@ -67,6 +69,26 @@ DIAGNOSE_GEOMETRY = Question(
     Diagnosis,
     "Checking the geometry",
     seconds=120,
+    nice=10,  # workers go first
+)
+
+
+class MeasureDrift(msgspec.Struct, frozen=True):
+    """Measure how the detector moved during a run."""
+
+    frames: list[IndexedFrame]
+    """Frames whose times are known; the lattices that are wanted are of one crystal form."""
+    write_to: str = ""
+    """Folder into which a reference geometry (.expt) is written for each part of the run that needs its own."""
+
+
+MEASURE_DRIFT = Question(
+    f"{__package__}.geometry.drift:answer_drift",
+    MeasureDrift,
+    GeometryDrift,
+    "Checking the geometry for drift",
+    seconds=300,
+    nice=10,
 )
 
 

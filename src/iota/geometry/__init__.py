@@ -11,6 +11,7 @@
     joint              joint refinement of a detector and all crystals
     displacements      how far places on a detector move between two geometries
     diagnosis          whether a detector is where it is taken to be
+    drift              how a detector moved during a run
     search             beam centre and distance from hits that cannot be indexed, with centre_vote,
                        lattice_vectors, still_bases, common_cell and shared_fit
 

@@ -27,7 +27,7 @@ from iota.geometry.deviations import (
 )
 from iota.geometry.displacements import displacements
 from iota.geometry.joint import JointRefinement, Parameter, refine
-from iota.geometry.motions import MOTIONS, ROTATIONS, motions_of
+from iota.geometry.motions import MOTIONS, ROTATIONS, distance_mm, motions_of
 from iota.geometry.observations import Observations
 from iota.geometry.panels import Panels
 from iota.geometry.prediction import Array
@@ -61,7 +61,7 @@ def diagnose(panels: Panels, observations: Observations, known_cell: Cell | None
     beam = observations.s0.mean(axis=0)
     whole = {one.name: one for one in found.parameters if one.level == 0 and one.esd is not None}
     distance = None if known_cell is None else _distance_of_known_cell(panels, own, known_cell)
-    used_mm = _distance_mm(panels, beam)
+    used_mm = distance_mm(panels, beam)
     if known_cell is not None:
         whole.pop(DISTANCE, None)
     elif DISTANCE in whole:
@@ -103,7 +103,7 @@ def _distance_of_known_cell(panels: Panels, observations: Observations, known: C
     cells = _cells(refine(held.panels, replace(chosen, a_star=held.a_star), ()).a_star)
     logs = np.log(cells[:, :3] / np.array(known[:3]))
     errors = np.array([_standard_error(axis) for axis in logs.T])
-    used_mm = _distance_mm(panels, chosen.s0.mean(axis=0))
+    used_mm = distance_mm(panels, chosen.s0.mean(axis=0))
     scale = abs(math.log(max(1.0 + found.value / used_mm, 1e-3)))
     unlike = np.abs(np.median(logs, axis=0)) > np.maximum(max(_ALIKE * scale, _ALIKE_LENGTH), _ALIKE_ERRORS * errors)
     angles = np.abs(np.median(cells[:, 3:], axis=0) - np.array(known[3:])) > _ALIKE_DEG
@@ -171,12 +171,6 @@ def _panel_deviations(panels: Panels, found: JointRefinement, level: int, limit_
 
 def _rms(values: Array) -> float:
     return float(np.sqrt((values**2).mean()))
-
-
-def _distance_mm(panels: Panels, beam: Array) -> float:
-    """Distance along the beam from the sample to the mean plane of the panels (mm)."""
-    motions = motions_of(panels, (0,), beam, np.ones(len(panels), dtype=int), 0)
-    return float(np.linalg.norm(motions.origin_mm))
 
 
 def _beam_centre_px(panels: Panels, beam: Array) -> tuple[int, float, float]:

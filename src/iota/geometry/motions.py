@@ -130,6 +130,11 @@ def motions_of(panels: Panels, levels: tuple[int, ...], beam: Array, n_spots: In
     return Motions(tuple(parts), axes, whole, base=panels.groups[levels[-1]] if levels else panels.groups[0])
 
 
+def distance_mm(panels: Panels, beam: Array) -> float:
+    """Distance along the beam from the sample to the mean plane of the panels (mm)."""
+    return float(np.linalg.norm(_where_beam_hits(panels, beam)))
+
+
 def _where_beam_hits(panels: Panels, beam: Array) -> Array:
     """The point of the beam in the mean plane of the panels; if there is none, the closest to their centre."""
     direction = beam / np.linalg.norm(beam)

@@ -12,7 +12,7 @@ from iota.analysis.summary import Summary, summary_of
 from iota.analysis.table.table import RunTable
 from iota.errors import RunFolderError
 from iota.params import Parameters, read
-from iota.processing.geometry_diagnosis import diagnose_run
+from iota.processing.geometry_diagnosis import conclude_geometry
 from iota.records import FrameRef, Outcome
 from iota.runs import RunFolder, iterate_ledger
 from iota.runs.determination import DeterminedLattice, read_determination
@@ -47,7 +47,7 @@ def conclude(
     table.update()
     table.save()  # so that whoever looks at a large run later need not read all of its ledger
     summary = summary_of(table, max(len(frames), table.n_rows))
-    summary.geometry = diagnose_run(folder, table, summary.consensus)
+    summary.geometry, summary.geometry_drift = conclude_geometry(folder, table, summary.consensus, frames)
     _write_prime_script(folder, parameters, summary)
     return Conclusion(
         summary=summary,

@@ -51,6 +51,7 @@ from iota.workers.submit import submit, submitted_job
 logger = logging.getLogger(__name__)
 
 _STATE_EVERY_S = 1.0
+_LAST_STEP = "checking the geometry"  # what takes longest of the conclusion
 
 
 class Run:
@@ -177,6 +178,7 @@ class Run:
 
     def _execute(self, display: Display, config: EngineConfig, workers: Workers | None) -> Summary:
         self._display: Display = display
+        self._geometry = LiveGeometry(self.folder, display.note)
         self._log = RunLog(self.folder.log)
         self._log.attach()
         try:
@@ -209,10 +211,12 @@ class Run:
                         self._geometry_to_revise(settings),
                     ).run()
                 finally:
+                    self._geometry.stop()
                     workers.stop()
                     if not self._lock.is_lost and not self._identity.moved_away():  # of frames that were not finished
                         shutil.rmtree(scratch_folder(self._values, self.folder), ignore_errors=True)
             self._lock.check()
+            self._tell_last_step()
             self._state.status = "finished"
         except KeyboardInterrupt:
             self._state.status, self._state.reason = "aborted", "Stopped by the user or by the batch system."
@@ -400,6 +404,7 @@ class Run:
             raise KeyboardInterrupt
         self._state.doing, self._state.n_waiting = doing, n_waiting
         self._display.progress(len(self._outcomes), self._n_frames, n_waiting, self.counts, doing)
+        self._geometry.look(self._counted["integrated"], self.frames)
         if time.monotonic() - self._last_state >= _STATE_EVERY_S:
             self._last_state = time.monotonic()
             if moved_away := self._identity.moved_away():
@@ -421,9 +426,14 @@ class Run:
             jobs.insert(0, whole)
         return jobs
 
+    def _tell_last_step(self) -> None:
+        """Say what is done after the last frame."""
+        self._state.doing, self._state.n_waiting = _LAST_STEP, 0
+        self._write_state()
+
     def _end(self) -> None:
         self._state.doing, self._state.n_waiting = "", 0
-        self._display.progress(len(self._outcomes), self._n_frames, 0, self.counts, "")
+        self._display.progress(len(self._outcomes), self._n_frames, 0, self.counts, _LAST_STEP)
         if self._identity.moved_away():
             return
         try:

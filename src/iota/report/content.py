@@ -20,12 +20,14 @@ from iota.analysis.summary import Summary
 from iota.analysis.table.columns import CELL, COLUMNS
 from iota.analysis.table.table import RunTable
 from iota.charts.description import Drawing
+from iota.charts.drift import drift_charts
 from iota.charts.histograms import BEAM, MOSAICITY, QUANTITIES, RESOLUTION, WILSON
 from iota.charts.merging import by_resolution, over_lattices
 from iota.charts.run_charts import RunCharts
 from iota.charts.spot_settings import heat_maps
 from iota.charts.svg import svg
 from iota.errors import IotaError, ParameterError
+from iota.geometry.drift.record import GeometryDrift
 from iota.params import compare, defaults, read
 from iota.params.from_target import given_lattice, value_used, words_in
 from iota.records import OUTCOME_WORDS, OUTCOMES
@@ -298,7 +300,21 @@ def _geometry(source: Source) -> list[Block]:
         return []
     charts = source.charts
     histograms = [charts.histogram(quantity.name) for quantity in BEAM]
-    return [Heading("Geometry"), _pictures([charts.beam(), *histograms], in_a_row=3, first_is_tall=True)]
+    pictures = [_pictures([charts.beam(), *histograms], in_a_row=3, first_is_tall=True)]
+    return [Heading("Geometry"), *pictures, *_drift(source.summary.geometry_drift)]
+
+
+def _drift(drift: GeometryDrift | None) -> list[Block]:
+    if drift is None:
+        return []
+    rows = [
+        [f"{block.first:,.0f} to {block.last:,.0f}"]
+        + [f"{course.measured_mm[k]:+.3f} ± {course.uncertainty_mm[k]:.3f}" for course in drift.courses]
+        for k, block in enumerate(drift.blocks)
+    ]
+    head = ["images", *(f"{course.name} (mm)" for course in drift.courses)]
+    table = Table(head=head, rows=rows, numbers=frozenset(range(1, len(head))), instead_of_pictures=True)
+    return [_pictures(drift_charts(drift), in_a_row=2), table]
 
 
 def _grid_search(source: Source) -> list[Block]:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import msgspec
+import numpy as np
 import pytest
 from commands import LYSOZYME, command
+from dials.array_family import flex
 
 import iota.api
 from iota.cli.next_steps import next_steps
+from iota.engine.images.image import load_reference_geometry
+from iota.engine.questions import MEASURE_DRIFT, IndexedFrame, MeasureDrift
 from iota.processing.conclusion import conclude_again
-from iota.runs import RunFolder
-from iota.runs.geometry_diagnosis import read_diagnosis
+from iota.processing.geometry_diagnosis import frames_of_parts
+from iota.processing.live_geometry import LiveGeometry
+from iota.runs import RunFolder, read_ledger
+from iota.runs.geometry_diagnosis import read_diagnosis, read_drift, write_diagnosis, write_drift
 
 _FRACTIONS = ("--blank-fraction", 0, "--weak-fraction", 0, "--multi-fraction", 0, "--format", "nxs")
 
@@ -44,6 +53,22 @@ def test_a_wrong_distance_is_named_with_the_right_one(tmp_path):
     assert msgspec.to_builtins(read_diagnosis(run)) == msgspec.to_builtins(found)
     steps = " ".join(next_steps(conclusion, run))
     assert f"image_import.distance={found.better_distance_mm:.1f}" in steps and "iota.geometry" in steps
+    # while a run goes on, the same is told once in the background
+    told = []
+    live = LiveGeometry(run, told.append)
+    write_diagnosis(run, None)
+    for n_integrated in (24, 25, 49, 50, 99):
+        live.look(n_integrated, [])
+        begun = live.is_checking
+        while live.is_checking:  # the question has a limit of time
+            time.sleep(0.05)
+        assert begun == (n_integrated in (25, 50))
+    assert told == [f"Check: {found.sentence}"]
+    assert read_diagnosis(run) == found
+    write_diagnosis(run, None)
+    live.look(100, [])
+    live.stop()
+    assert not live.is_checking and read_diagnosis(run) is None
     # files that are gone make no run fail
     for path in (run.path / "dials").glob("*_indexed.refl"):
         path.unlink()
@@ -51,10 +76,48 @@ def test_a_wrong_distance_is_named_with_the_right_one(tmp_path):
     assert read_diagnosis(run) is None
 
 
-def test_a_right_geometry_gets_no_sentence(tmp_path):
-    run, said = _run(tmp_path)
+@pytest.fixture(scope="module")
+def right(tmp_path_factory):
+    """A run whose geometry is right, and what it printed."""
+    return _run(tmp_path_factory.mktemp("right"))
+
+
+def test_a_right_geometry_gets_no_sentence(right):
+    run, said = right
     found = read_diagnosis(run)
     assert found.n_lattices == 20 and found.sentence == "" and found.explains_cells
     assert _checks(run) == [] and "Check:" not in said and "iota.geometry" not in said
     distance = found.deviation("distance")
     assert distance.value == pytest.approx(0.0, abs=4.0 * distance.uncertainty)
+
+
+def test_a_step_of_the_beam_centre_splits_a_run_into_parts_with_reference_geometries(right, tmp_path):
+    run, _ = right
+    records = read_ledger(run.ledger)[0]
+    frames = []
+    for number in range(1, 121):  # the lattices of the run six times, those from 61 on with spots moved by 0.1 mm
+        record = records[number % len(records)]
+        indexed = run.path / record.files["indexed"]
+        if number > 60:
+            indexed = tmp_path / indexed.name
+            if not indexed.exists():
+                table = flex.reflection_table.from_file(str(run.path / record.files["indexed"]))
+                table["xyzobs.mm.value"] = table["xyzobs.mm.value"] + flex.vec3_double(len(table), (0.1, 0.0, 0.0))
+                table.as_file(str(indexed))
+        frames.append(
+            IndexedFrame(record.frame, str(run.path / record.files["experiments"]), str(indexed), (0,), float(number))
+        )
+    drift = MEASURE_DRIFT.ask(MeasureDrift(frames[::-1], str(tmp_path / "parts")))
+    assert drift.sentence == "The beam centre moves during the run, by 0.10 mm along x."
+    assert [len(some) for _, some in frames_of_parts(drift, [one.frame for one in frames])] == [60, 60]
+    before, after = (load_reference_geometry(part.file) for part in drift.parts)
+    assert Path(drift.parts[1].file) == tmp_path / "parts" / "part_02.expt"
+    moved = np.array(after[0].get_origin()) - before[0].get_origin()
+    assert moved == pytest.approx([-0.1, 0.0, 0.0], abs=0.005)  # spots farther to the right: panel farther to the left
+    # what parts of a run were processed with stays when the run is concluded
+    write_drift(run, drift)
+    conclude_again(run)
+    assert read_drift(run) == drift
+    # one geometry is enough where nothing moves, and too few lattices tell nothing
+    same = MEASURE_DRIFT.ask(MeasureDrift(frames[:60] * 2, str(tmp_path / "none")))
+    assert (same.sentence, same.parts) == ("", []) and not (tmp_path / "none").exists()

@@ -7,6 +7,7 @@ that was indexed but not integrated leaves a gap in the numbers.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ class StillFiles(NamedTuple):
     reflections: Path
     numbers: tuple[int, ...]  # positions of the lattices in the list of experiments
     frames: tuple[FrameRef, ...]  # of each of these lattices
+    time: float = math.nan  # of the experiment, seconds or an order
 
 
 @dataclass
@@ -71,6 +73,7 @@ class _Lattice(NamedTuple):
     panel: npt.NDArray[np.int32]
     xy_mm: Floats
     weight: Floats
+    time: float = math.nan
 
 
 def read_stills(files: Iterable[StillFiles]) -> IndexedStills:
@@ -152,7 +155,7 @@ def _lattices(
             if lattice is None:
                 left_out[OTHER_INDICES] += 1
             else:
-                yield lattice, columns.are_integrated
+                yield lattice._replace(time=files.time), columns.are_integrated
 
 
 class _Columns(NamedTuple):
@@ -266,5 +269,5 @@ def _together(lattices: Sequence[_Lattice]) -> Observations:
         s0=np.array([lattice.s0 for lattice in lattices]),
         cell_group=np.full(len(lattices), -1),
         space_group=tuple(lattice.space_group for lattice in lattices),
-        time=np.full(len(lattices), np.nan),
+        time=np.array([lattice.time for lattice in lattices]),
     )

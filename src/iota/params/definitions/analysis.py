@@ -52,8 +52,8 @@ analysis
     .expert_level = 0
   summary_graphs = False
     .type = bool
-    .help = Charts of the run, written to visualization/: resolution, unit cells, beam centre and, after a grid \
-            search, the heat map of spot-finding settings.
+    .help = Charts of the run, written to visualization/: resolution, unit cells, beam centre, drift and, after \
+            a grid search, the heat map of spot-finding settings.
     .short_caption = Summary charts
     .expert_level = 0
 }

@@ -5,9 +5,11 @@ from __future__ import annotations
 from nicegui import ui
 
 from iota.analysis.facts import Fact, lattice_facts, run_facts
+from iota.charts.drift import drift_charts
 from iota.charts.histograms import BEAM, RESOLUTION
 from iota.charts.spot_settings import heat_maps
 from iota.crystallography.cells import cell_text
+from iota.geometry.drift.record import GeometryDrift
 from iota.web.live.heat_maps import grid_tally
 from iota.web.live.run_charts import charts_of
 from iota.web.live.runs import LiveRun
@@ -68,6 +70,9 @@ class AnalysisTab:
                 for quantity in (RESOLUTION, *BEAM):
                     with ui.column().classes("iota-card iota-card-tight"):
                         self._histograms[quantity.name] = SvgChart(None, *picking_bars(selection, quantity.name))
+        self._drift = ui.element("div").classes("iota-two")
+        self._drift.set_visibility(False)
+        self._drift_shown: GeometryDrift | None = None
         with ui.column().classes("iota-card gap-1") as self._grid:
             ui.label("Grid search of spot-finding settings").classes("iota-title")
             with ui.element("div").classes("iota-two"):
@@ -89,11 +94,23 @@ class AnalysisTab:
         self._beam.show(self._charts.beam())
         for name, chart in self._histograms.items():
             chart.show(self._charts.histogram(name))
+        self._show_drift(summary.geometry_drift)
         await self._tally.update()
         self._grid.set_visibility(bool(self._tally.tally))
         if self._tally.tally:
             for chart, described in zip(self._maps, heat_maps(self._tally.tally), strict=True):
                 chart.show(described)
+
+    def _show_drift(self, drift: GeometryDrift | None) -> None:
+        if drift == self._drift_shown:
+            return
+        self._drift_shown = drift
+        self._drift.set_visibility(drift is not None)
+        self._drift.clear()
+        with self._drift:
+            for chart in drift_charts(drift):
+                with ui.column().classes("iota-card iota-card-tight"):
+                    SvgChart(chart)
 
     def _use_target(self) -> None:
         consensus = self._live.summary().consensus
