@@ -16,10 +16,11 @@ _LONGEST = 0.6  # of the distance between neighbouring places, for the longest a
 _HEAD = 0.28  # of an arrow's length
 _WIDTH_PX, _HEAD_PX = 460.0, 40.0  # of a chart, and the height of what is written above it and below
 _NONE_PX = 1e-4  # less is not drawn
+_OUTLINE = "#8a8a8a"  # of panels: the cross is seen where they meet
 
 
 def displacement_chart(before: Panels, after: Panels, s0: Array, caption: str = "") -> Chart:
-    """Describe how a detector moved: outlines of its panels, and arrows by which the rays to their pixels moved.
+    """Describe how a detector moved: outlines of its panels, and arrows by which pixels moved as seen from the sample.
 
     Args:
         before: panels.
@@ -32,13 +33,15 @@ def displacement_chart(before: Panels, after: Panels, s0: Array, caption: str = 
     low, high = shapes.min(axis=(0, 1)), shapes.max(axis=(0, 1))
     margin = 0.06 * float((high - low).max())
     longest = float(found.length_px.max())
-    marks: list[Line | Cross] = [Line(points=[(x, y) for x, y in shape.tolist()], width=0.8) for shape in shapes]
-    notes = ["seen along the beam, which is at the cross"]
+    marks: list[Line | Cross] = [
+        Line(points=[(x, y) for x, y in shape.tolist()], colour=_OUTLINE, width=0.8) for shape in shapes
+    ]
+    notes = ["seen along the beam; the cross marks the beam"]
     if longest > _NONE_PX:
         times = _magnification(found, math.sqrt(float(np.prod(high - low)) / len(found.at_mm)))
         marks += _arrows(found, times)
         lengths = f"maximum {longest:.2g} px, median {float(np.median(found.length_px)):.2g} px"
-        notes.insert(0, f"displacement of pixels as seen from the sample, {times:g} times enlarged: {lengths}")
+        notes.insert(0, f"displacements {_scale_text(times)}; {lengths}")
     else:
         notes.insert(0, "no displacement")
     size = (high - low + 2 * margin).tolist()
@@ -60,6 +63,12 @@ def _magnification(found: Displacements, spacing_mm: float) -> float:
     wanted = _LONGEST * spacing_mm / float(np.linalg.norm(found.by_mm, axis=1).max())
     power = 10.0 ** math.floor(math.log10(wanted))
     return max(power * k for k in (1, 2, 5) if power * k <= wanted * (1 + 1e-9))
+
+
+def _scale_text(times: float) -> str:
+    if times == 1:
+        return "to scale"
+    return f"enlarged {times:g} times" if times > 1 else f"reduced to {times:g} of their length"
 
 
 def _arrows(found: Displacements, times: float) -> list[Line]:

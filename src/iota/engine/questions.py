@@ -8,6 +8,7 @@ import msgspec
 
 from iota.crystallography.cells import Cell
 from iota.geometry.deviations import Diagnosis
+from iota.geometry.drift.record import GeometryDrift
 from iota.geometry.search import DISTANCE_RANGE, RADIUS_PX
 from iota.params.forms import Definitions
 from iota.processes.question import Question

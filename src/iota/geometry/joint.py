@@ -162,15 +162,27 @@ def _check(panels: Panels, observations: Observations, minimum_lattices: int) ->
 
 
 def _remarks(a_star: Array) -> Iterator[str]:
-    first = np.linalg.inv(a_star[0])
-    u, _, vt = np.linalg.svd(a_star @ first)
-    cosine = 0.5 * (np.trace(u @ vt, axis1=1, axis2=2) - 1.0)
-    angle = float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))).max())
+    angle = _spread_of_orientations_deg(a_star)
     if len(a_star) > 1 and angle < _ONE_ORIENTATION_DEG:
         yield (
             f"All {len(a_star)} lattices have the same orientation within {angle:.1f} degrees. Their spots are in the"
-            " same places, so that errors of these places are not averaged: the uncertainties are too small."
+            " same places, so that errors of these places are not averaged: the uncertainties are too small, and the"
+            " result may not hold for other orientations."
         )
+
+
+def _spread_of_orientations_deg(a_star: Array) -> float:
+    """Largest angle to the first lattice, if it is small; lattices equivalent by symmetry are described alike.
+
+    Orientations that differ by much are 180 degrees apart.
+    """
+    first = np.linalg.inv(a_star[0])
+    basis = np.rint(first @ a_star)  # vectors of each lattice in those of the first, if it is in the same orientation
+    if not np.allclose(np.linalg.det(basis), 1.0):
+        return 180.0
+    u, _, vt = np.linalg.svd(a_star @ np.linalg.inv(basis) @ first)
+    cosine = 0.5 * (np.trace(u @ vt, axis1=1, axis2=2) - 1.0)
+    return float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))).max())
 
 
 def _rmsd(xy: Array) -> float:

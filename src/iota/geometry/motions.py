@@ -111,7 +111,7 @@ def motions_of(panels: Panels, levels: tuple[int, ...], beam: Array, n_spots: In
     if list(levels) != sorted(set(levels)) or any(level not in range(len(panels.groups)) for level in levels):
         raise UsageError(
             f"Levels {', '.join(map(str, levels))} are not levels of this detector, from coarse to fine."
-            f" It has levels 0 to {len(panels.groups) - 1}."
+            f" Its levels are {_levels_text(panels)}."
         )
     axes = laboratory_axes(beam)
     whole = _where_beam_hits(panels, beam)
@@ -133,6 +133,15 @@ def motions_of(panels: Panels, levels: tuple[int, ...], beam: Array, n_spots: In
 def distance_mm(panels: Panels, beam: Array) -> float:
     """Distance along the beam from the sample to the mean plane of the panels (mm)."""
     return float(np.linalg.norm(_where_beam_hits(panels, beam)))
+
+
+def _levels_text(panels: Panels) -> str:
+    """The levels of a detector: their numbers, and what is on them."""
+    last = len(panels.groups) - 1
+    parts = [
+        f"{level} ({panels.n_groups(level)} {'panels' if level == last else 'groups'})" for level in range(1, last + 1)
+    ]
+    return ", ".join(["0 (the whole)", *parts])
 
 
 def _where_beam_hits(panels: Panels, beam: Array) -> Array:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial import KDTree
 
 from iota.errors import UsageError
 from iota.geometry.prediction import Array, rotations
@@ -86,6 +87,19 @@ class Panels:
         sums = np.zeros((self.n_groups(level), 4))
         np.add.at(sums, self.groups[level], np.column_stack([area[:, None] * centre, area]))
         return np.asarray(sums[:, :3] / sums[:, 3:])
+
+    def are_groups_together(self, level: int) -> bool:
+        """Whether most panels of the groups of a level are closest to a panel of the same group.
+
+        If not, as a rule, the hierarchy is that of another detector, or of panels in another order.
+        """
+        groups = self.groups[level]
+        has_others = np.bincount(groups)[groups] > 1
+        if not has_others.any():
+            return True
+        centres = self.centres_mm(len(self.groups) - 1)[self.groups[-1]]
+        _, nearest = KDTree(centres).query(centres, k=2)
+        return bool(np.mean(groups[nearest[has_others, 1]] == groups[has_others]) > 0.5)
 
     def moved(self, groups: Ints, shift_mm: Array, rotation_rad: Array, about_mm: Array) -> Panels:
         """Each group moved as a rigid body.

@@ -28,6 +28,7 @@ from iota.processing.folder_identity import FolderIdentity
 from iota.processing.from_parameters import check_can_watch, engine_config, scratch_folder, strategy
 from iota.processing.geometry_rules import geometry_rules
 from iota.processing.interfaces import GeometryToRevise
+from iota.processing.live_geometry import LiveGeometry
 from iota.processing.new_run import write_new_run
 from iota.processing.optimise import WithMore
 from iota.processing.optimised_target import optimised_target

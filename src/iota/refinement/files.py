@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from iota.atomic_files import write_atomically
 from iota.charts.description import Chart
@@ -147,13 +148,15 @@ def _write_geom(
     detector: Any, beam: Any, path: Path, run: RunFolder | None, frames: Sequence[FrameRef]
 ) -> Sequence[str]:
     """Write a CrystFEL geometry with its mask; returns what is worth knowing of it."""
-    given, bad, remarks = None if run is None else GivenGeometry.of_run(run), [], []
+    given = None if run is None else GivenGeometry.of_run(run)
+    bad: list[npt.NDArray[np.bool_]] = []
+    remarks: list[str] = []
     if given is None:
-        bad = bad_pixels(frames, "" if run is None else target_of(run))
+        bad, remarks = bad_pixels(frames, detector, "" if run is None else target_of(run))
         if not bad:
             remarks.append(
-                f"No image could be read, so {path.name} masks pixels by their counts only: masks in the image files"
-                " and gaps are not included."
+                f"No image of this detector could be read, so {path.name} masks pixels by their counts only: masks in"
+                " the image files and gaps are not included."
             )
     elif run is not None and (run.path / "mask.pickle").exists():
         remarks.append(f"The mask of the run is not included in {path.name}, only that of the given geometry.")
@@ -182,4 +185,4 @@ def _write_charts(charts: list[Chart], folder: Path) -> None:
 
 def _caption(record: GeometryRefinement) -> str:
     before, after = record.before, record.after
-    return f"Distance {before.distance_mm:.2f} to {after.distance_mm:.2f} mm"
+    return f"Refined geometry: distance {before.distance_mm:.2f} → {after.distance_mm:.2f} mm"

@@ -72,7 +72,7 @@ def fit_geometry(
         parameters=tuple(both),
         held=tuple(reasons),
         n_rejected=parts.n_rejected,
-        remarks=(*parts.remarks, *whole.remarks),
+        remarks=tuple(dict.fromkeys((*parts.remarks, *whole.remarks))),
     )
 
 

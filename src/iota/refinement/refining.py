@@ -61,7 +61,7 @@ def refine_geometry(source: Source, values: Any, step: Step) -> RefinedGeometry:
     """
     started = time.time()
     n_chosen = sum(len(files.numbers) for files in source.files)
-    with step(f"Reading the spots of {n_chosen} lattices"):
+    with step(f"Reading the spots of {n_chosen} lattice{'' if n_chosen == 1 else 's'}"):
         stills = read_stills(source.files)
     _check_number(stills)
     levels = tuple(sorted(set(values.levels or [0])))
@@ -99,7 +99,7 @@ def refine_geometry(source: Source, values: Any, step: Step) -> RefinedGeometry:
         parameters=_parameters(found, uncertainties),
         held=list(found.held),
         left_out={**source.left_out, **stills.left_out},
-        remarks=[*source.remarks, *found.remarks, *_remarks(stills)],
+        remarks=[*source.remarks, *found.remarks, *_remarks(stills, levels)],
     )
     _add_displacements(record, stills, found.panels)
     return RefinedGeometry(record, stills, found.panels, detector)
@@ -109,10 +109,10 @@ def _check_number(stills: IndexedStills) -> None:
     n = stills.observations.n_lattices
     if n < MINIMUM_LATTICES:
         excluded = ", ".join(f"{number} {reason}" for reason, number in stills.left_out.items())
+        few, orientations = ("lattice is", "its orientation") if n == 1 else ("lattices are", "their orientations")
         raise UsageError(
-            f"{n} indexed lattice{' is' if n == 1 else 's are'} too few to refine the geometry, because their"
-            f" orientations would absorb its errors; at least {MINIMUM_LATTICES} are needed"
-            f"{f' ({excluded})' if excluded else ''}. Process more images."
+            f"{n} indexed {few} too few to refine the geometry, because {orientations} would absorb its errors; at"
+            f" least {MINIMUM_LATTICES} are needed{f' ({excluded})' if excluded else ''}. Process more images."
         )
     if len(set(stills.frames)) < 2:
         raise UsageError(
@@ -214,8 +214,13 @@ def _parameters(found: Fit, uncertainties: Sequence[float]) -> list[RefinedParam
     ]
 
 
-def _remarks(stills: IndexedStills) -> list[str]:
-    remarks = []
+def _remarks(stills: IndexedStills, levels: Levels) -> list[str]:
+    remarks = [
+        f"Most panels are closest to one of another group of level {level}. Check whether the hierarchy is that of this"
+        " detector, with its panels in the same order."
+        for level in levels
+        if not stills.panels.are_groups_together(level)
+    ]
     if stills.n_from_integration:
         remarks.append(
             f"The spots of {stills.n_from_integration} lattices are integrated reflections, whose positions are biased"

@@ -159,6 +159,11 @@ class RunFolder:
         """Geometries that the run tried instead of the given one, if any."""
         return self.path / "geometry_revisions.json"
 
+    @property
+    def geometry_drift(self) -> Path:
+        """How the detector moved during the run, if there were enough lattices to tell."""
+        return self.path / "geometry_drift.json"
+
     @classmethod
     def create(cls, output: Path) -> RunFolder:
         """Make the next run folder below ``output``.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from pathlib import Path
@@ -11,15 +12,19 @@ import numpy as np
 import pytest
 from commands import LYSOZYME, command
 from crystfel_files import geometry_text, write_cxi
-from dxtbx.model import Detector, ExperimentList
+from dxtbx.model import BeamFactory, Detector, ExperimentList
 
 from iota.engine.backend import parameters as backend
+from iota.engine.backend.hierarchy import frames_of, in_groups, levels_of
 from iota.engine.exports.crystfel_geometry import geometry_of
 from iota.engine.exports.crystfel_geometry import geometry_text as written_geometry
 from iota.engine.images.crystfel_images import LOWEST, geometry_detector
+from iota.engine.images.detector_moves import distance_mm
 from iota.engine.images.image import ImportFailedError, import_frame, import_models, load_reference_geometry
+from iota.engine.images.reference_detector import put_in_place
 from iota.errors import BackendError
 from iota.inputs.crystfel.geometry import parse_geometry, read_geometry
+from iota.inputs.crystfel.groups import Level
 from iota.records import FrameRef
 from iota.runs import RunFolder, read_ledger
 from iota.simulate.accuracy import orientation_error_deg
@@ -28,6 +33,8 @@ from iota.simulate.detector import make_detector
 N = 3  # frames of each wavelength
 WAVELENGTHS_A = (0.98, 1.05)
 BAD = "bad_row/min_fs = 0\nbad_row/max_fs = 511\nbad_row/min_ss = {0}\nbad_row/max_ss = {0}\nbad_row/panel = q1"
+GROUPS = "rigid_group_a = q0,q2\nrigid_group_b = q1,q3\nrigid_group_collection_halves = a,b"  # not side by side
+LEVELS = [[0, 0, 0, 0], [0, 1, 0, 1], [0, 1, 2, 3]]
 EV_A = 12398.419843
 
 
@@ -50,7 +57,7 @@ def folder(tmp_path_factory) -> Path:
     for layout in ("slab", "modules"):
         write_cxi(folder / f"{layout}.cxi", np.concatenate(pixels), layout, 4, energies, np.array(masks))
         row = 512 + 100 if layout == "slab" else 100
-        (folder / f"{layout}.geom").write_text(geometry_text(detector, layout, BAD.format(row)))
+        (folder / f"{layout}.geom").write_text(geometry_text(detector, layout, BAD.format(row), GROUPS))
         (folder / f"{layout}.lst").write_text("".join(f"{layout}.cxi //{k}\n" for k in range(2 * N)))
     (folder / "truth.json").write_text(json.dumps(truth))
     return folder
@@ -81,6 +88,7 @@ def test_models_and_pixels_are_those_of_nexus(folder, layout):
         nexus, k = folder / f"w{index // N}" / "lyso_1.nxs", index % N
         theirs = import_frame(FrameRef(str(nexus), k), backend.extract(""), folder / "links" / "y")[0]
         assert_same_places(ours.detector, theirs.detector, mm=1e-6)
+        assert [level.tolist() for level in levels_of(ours.detector)] == LEVELS
         assert ours.beam.get_wavelength() == pytest.approx(theirs.beam.get_wavelength(), rel=1e-9)
         assert ours.beam.get_s0() == pytest.approx(theirs.beam.get_s0())
         assert ours.beam.get_polarization_normal() == pytest.approx(theirs.beam.get_polarization_normal())
@@ -104,6 +112,8 @@ def test_what_is_written_is_read_back(folder):
         text = written_geometry(geometry_of(experiment), ["data = /entry/data/data"])
         again = geometry_detector(parse_geometry(text, "again.geom"), "again.geom")
         assert_same_places(experiment.detector, again, mm=2e-6)
+        levels, wanted = ([level.tolist() for level in levels_of(d)] for d in (again, experiment.detector))
+        assert levels == wanted and (levels == LEVELS or path.suffix == ".nxs")
 
 
 @pytest.mark.parametrize("layout", ["slab", "modules"])
@@ -122,6 +132,8 @@ def test_a_run_by_a_geometry_and_a_list(folder, layout, tmp_path):
         # both wavelengths: with the other energy axes would be off by 7 %
         assert lattice.unit_cell[:3] == pytest.approx(known[0]["unit_cell"][:3], rel=4e-3)
         assert result.remarks == []
+        (experiment,) = ExperimentList.from_file(str(run.path / result.files["experiments"]), check_format=False)
+        assert [level.tolist() for level in levels_of(experiment.detector)] == LEVELS
     done = command("iota.export", 1, "format=crystfel+lists", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     given = (folder / f"{layout}.geom").read_text()
@@ -260,3 +272,27 @@ def test_a_geometry_as_reference_geometry(folder, tmp_path):
     moved.write_text((folder / "slab.geom").read_text().replace("clen = 150.0 mm", "clen = /LCLS/z"))
     with pytest.raises(BackendError, match="takes the distance from the image files"):
         load_reference_geometry(str(moved))
+
+
+def test_a_reference_whose_groups_hold_other_panels_moves_each_panel_to_its_own_place(folder):
+    reference = load_reference_geometry(str(folder / "slab.geom"))
+    side_by_side = Level((0, 0, 1, 1), ("left", "right"))  # of the same shape as the groups of the reference
+    detector = in_groups([copy.deepcopy(panel) for panel in reference], [side_by_side])
+    detector.hierarchy().set_frame((1, 0, 0), (0, 1, 0), (0, 0, -3))
+    detector.hierarchy()[0].set_frame((1, 0, 0), (0, 1, 0), (0, 0, -153))
+    put_in_place(reference, detector)
+    assert_same_places(detector, reference, mm=1e-9)
+
+
+def test_a_distance_that_is_counted_from_a_group_is_that_of_the_reference(folder):
+    reference = load_reference_geometry(str(folder / "slab.geom"))
+    detector = in_groups([copy.deepcopy(panel) for panel in reference], [Level((0, 0, 0, 1), ("three", "one"))])
+    detector.hierarchy().set_frame((1, 0, 0), (0, 1, 0), (0, 0, -150))
+    for panel, place in zip(detector, frames_of(reference), strict=True):
+        panel.set_frame(*place)
+    detector.hierarchy().set_frame((1, 0, 0), (0, 1, 0), (0, 0, -153))  # all move by 3 mm
+    beam = BeamFactory.simple(1.0)
+    assert distance_mm(detector, beam) == 153
+    put_in_place(reference, detector)
+    assert_same_places(detector, reference, mm=1e-9)
+    assert distance_mm(detector, beam) == pytest.approx(150)

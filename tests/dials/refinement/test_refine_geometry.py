@@ -13,15 +13,18 @@ import numpy as np
 import pytest
 from commands import LYSOZYME, command
 from dials.array_family import flex
+from dxtbx import flumpy
 from dxtbx.model import Detector, ExperimentList
 
 from iota.cli.geometry import main
 from iota.engine.exports.given_geometry import GivenGeometry
+from iota.engine.geometry.bad_pixels import bad_pixels
 from iota.engine.geometry.detector import panels_of, with_panels
 from iota.engine.geometry.observations import OTHER_DETECTOR, OTHER_INDICES, StillFiles, read_stills
 from iota.engine.geometry.reference import write_geom
 from iota.engine.images.crystfel_images import crystfel_images
 from iota.engine.images.image import load_reference_geometry
+from iota.engine.images.masks import write_mask
 from iota.errors import UsageError
 from iota.inputs.crystfel.geometry import read_geometry
 from iota.records import FrameRef
@@ -134,6 +137,28 @@ def test_the_crystfel_geometry_puts_and_masks_pixels_as_the_reference_does(refin
     assert 0.05 < 1 - trusted.mean() < 0.1  # the gaps of a Pilatus
 
 
+def test_a_mask_that_cannot_be_included_gets_a_remark(run, tmp_path):
+    (experiment,) = ExperimentList.from_file(str(pairs(run)[0]), check_format=False)
+    frames = [result.frame for result in read_ledger(run.ledger)[0]]
+    size = experiment.detector[0].get_image_size()
+    corner = np.ones(size[::-1], dtype=bool)
+    corner[:50, :50] = False
+    for name, good, remark in (
+        ("own", corner, None),
+        ("other", corner[:100], f"has 1 panel of {size[0]} x 100 pixels, but the images have 1 panel of"),
+        ("absent", None, "cannot be read"),
+    ):
+        if good is not None:
+            write_mask((flumpy.from_numpy(good),), tmp_path / f"{name}.pickle")
+        target = f"spotfinder.lookup.mask = {tmp_path / name}.pickle"
+        bad, remarks = bad_pixels(frames[:1], experiment.detector, target)
+        assert bad[0][:50, :50].all() == (name == "own")
+        assert 0.05 < bad[0].mean() < 0.1  # the gaps of a Pilatus
+        assert len(remarks) == bool(remark)
+        assert not remark or (remarks[0].startswith("The mask of the run is not included") and remark in remarks[0])
+    assert bad_pixels(frames[:1], Detector(), "").panels == []  # another detector
+
+
 def test_a_geometry_that_was_given_keeps_its_masks_and_data(refined, tmp_path):
     detector = load_reference_geometry(str(refined[0] / "refined.expt"))
     own = "bad_edge/panel = p0\nbad_edge/min_fs = 0\nbad_edge/max_fs = 9\nbad_edge/min_ss = 0\nbad_edge/max_ss = 9\n"
@@ -217,7 +242,7 @@ def test_what_cannot_be_refined_gets_a_sentence(run, refined, geometry, tmp_path
         ((refined[0] / "refined.expt", files[1]), "no crystal models"),
         ((files[0], files[1], files[2]), "No .refl file belongs to"),
         ((files[0], files[0].with_name("absent.refl")), "cannot be read"),
-        ((run.path, "levels=3"), "has levels 0 to 0"),
+        ((run.path, "levels=3"), "Its levels are 0 (the whole)."),
         ((run.path, "level=1"), "no parameter named geometry.level"),
         ((run.path, "unit_cell=50 60 70 90 90 90"), "The known unit cell differs from that of the lattices"),
         ((*files, "cells=known"), "No unit cell is known"),

@@ -64,4 +64,6 @@ def test_the_chart_draws_panels_and_arrows_that_can_be_measured():
     times = float(next(note for note in chart.notes if "enlarged" in note).split(" times")[0].split()[-1])
     assert (x1 - x0, y1 - y0) == pytest.approx((0.3 * times, 0))
     assert "maximum 3 px, median 3 px" in chart.notes[0]
+    far = displacement_chart(before, moved(before, 0, (300, 0, 0)), BEAM)
+    assert far.notes[0].startswith("displacements reduced to 0.0")
     assert displacement_chart(before, before, BEAM).notes[0] == "no displacement"

@@ -247,6 +247,19 @@ def test_one_orientation_only_is_remarked_on():
     assert refine(one_panel(), stills(one_panel(), 30, 1)[0]).remarks == ()
 
 
+def test_one_orientation_that_was_indexed_in_equivalent_ways_is_remarked_on():
+    observed, _ = stills(one_panel(), 12, 1, same_orientation=True)
+    twofold = np.array([[0, 1, 0], [1, 0, 0], [0, 0, -1]])  # of P 4/m m m
+    is_turned = np.arange(12) % 3 == 1
+    a_star, hkl = observed.a_star.copy(), observed.hkl.copy()
+    a_star[is_turned] = a_star[is_turned] @ twofold
+    of_turned = is_turned[observed.lattice]
+    hkl[of_turned] = hkl[of_turned] @ twofold
+    turned = replace(observed, a_star=a_star, hkl=hkl)
+    (remark,) = refine(one_panel(), turned).remarks
+    assert "All 12 lattices have the same orientation" in remark
+
+
 def test_one_bad_lattice_and_spots_that_cannot_be_predicted_do_no_harm():
     observed, _ = stills(one_panel(), 30, 1)
     a_star, hkl = observed.a_star.copy(), observed.hkl.copy()

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from iota.engine.backend.hierarchy import levels_of
 from iota.inputs.hdf5.image_map import stack_of_images
 from iota.records import FrameRef
 
@@ -60,6 +61,7 @@ class Geometry(NamedTuple):
     wavelength_A: float
     divergence_rad: float
     panels: list[Panel]
+    levels: tuple[npt.NDArray[np.int64], ...] = ()  # number of the group of each panel, from the whole to the panels
 
     @property
     def photon_energy_eV(self) -> float:
@@ -89,7 +91,8 @@ def geometry_of(experiment: Any, places: Sequence[Place] = ()) -> Geometry:
         for k, panel in enumerate(panels):
             panels[k] = panel._replace(offset=(0, below))
             below += panel.size[1]
-    return Geometry(rotation, beam.get_wavelength(), float(np.radians(beam.get_divergence())), panels)
+    divergence = float(np.radians(beam.get_divergence()))
+    return Geometry(rotation, beam.get_wavelength(), divergence, panels, levels_of(experiment.detector))
 
 
 def rotation_to_crystfel(s0: Floats, polarization_normal: Floats) -> Floats:
@@ -165,8 +168,26 @@ def geometry_text(geometry: Geometry, data: Sequence[str] = ()) -> str:
         }
         lines += ["", *(f"{panel.name}/{name} = {value}" for name, value in values.items())]
     if len(geometry.panels) > 1:
-        lines += ["", f"group_all = {','.join(panel.name for panel in geometry.panels)}"]
+        lines += ["", *_group_lines(geometry)]
     return "\n".join(lines) + "\n"
+
+
+def _group_lines(geometry: Geometry) -> list[str]:
+    """Groups of panels from fine to coarse, each of groups of the next finer level, as align_detector needs them.
+
+    A group must be defined above those that contain it, and its name must differ from that of any panel.
+    """
+    lines: list[str] = []
+    parts = [panel.name for panel in geometry.panels]  # of the finer level
+    of_panel = np.arange(len(parts))  # which of these each panel is in
+    for level in range(len(geometry.levels) - 2, -1, -1):
+        groups = geometry.levels[level]
+        names = [f"level{level}_{group}" for group in range(int(groups.max()) + 1)] if level else ["all"]
+        for group, name in enumerate(names):
+            members = dict.fromkeys(of_panel[groups == group].tolist())
+            lines.append(f"group_{name} = {','.join(parts[member] for member in members)}")
+        parts, of_panel = names, groups
+    return lines
 
 
 def data_lines(first: FrameRef) -> list[str]:

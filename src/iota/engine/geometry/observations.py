@@ -35,7 +35,8 @@ _MAX_OFF = 0.3  # median deviation of an index from an integer beyond which indi
 OTHER_DETECTOR = "with another detector geometry"
 FEW_SPOTS = f"with fewer than {MIN_SPOTS} indexed spots"
 NO_SPOTS_OF_IT = "without spots in the .refl file"
-OTHER_INDICES = "whose indices do not fit the crystal model"
+OTHER_INDICES = "whose indices do not fit the crystal and detector models"
+OTHER_PANELS = "with spots on panels that their detector does not have"
 NO_CRYSTAL = "without a crystal model"
 
 
@@ -151,7 +152,11 @@ def _lattices(
         elif np.count_nonzero(columns.usable[rows]) < MIN_SPOTS:
             left_out[FEW_SPOTS] += 1
         else:
-            lattice = _lattice(experiment, frame, columns, rows[columns.usable[rows]], models)
+            used = rows[columns.usable[rows]]
+            if not 0 <= columns.panel[used].min() <= columns.panel[used].max() < len(experiment.detector):
+                left_out[OTHER_PANELS] += 1
+                continue
+            lattice = _lattice(experiment, frame, columns, used, models)
             if lattice is None:
                 left_out[OTHER_INDICES] += 1
             else:
@@ -206,7 +211,7 @@ def _ids(table: Any, experiments: Any) -> list[int]:
 def _lattice(
     experiment: Any, frame: FrameRef, columns: _Columns, rows: npt.NDArray[np.int64], models: dict[bytes, Any]
 ) -> _Lattice | None:
-    """One lattice; None where its indices are not those of its crystal."""
+    """One lattice; None where its indices are not those of its crystal on this detector."""
     key = key_of(experiment.detector)
     models.setdefault(key, (experiment.detector, experiment.beam))
     a_star = np.array(experiment.crystal.get_A()).reshape(3, 3)
@@ -222,8 +227,6 @@ def _lattice(
         columns.xy_mm[rows],
         1.0 / columns.variance[rows],
     )
-    if lattice.panel.min() < 0 or lattice.panel.max() >= len(experiment.detector):
-        return None
     d_matrices = np.array([panel.get_d_matrix() for panel in experiment.detector]).reshape(-1, 3, 3)
     on_panel = np.column_stack([lattice.xy_mm, np.ones(len(rows))])
     places = np.einsum("nij,nj->ni", d_matrices[lattice.panel], on_panel)

@@ -19,10 +19,11 @@ import numpy.typing as npt
 from dxtbx import flumpy
 from dxtbx.format.FormatMultiImage import FormatMultiImage
 from dxtbx.imageset import ImageSet, ImageSetData
-from dxtbx.model import BeamFactory, Detector, Panel
+from dxtbx.model import BeamFactory, Panel
 from scitbx.array_family import flex
 
 from iota.causes import Cause, Why, why
+from iota.engine.backend.hierarchy import in_groups
 from iota.engine.backend.remarks import remark
 from iota.engine.exports.crystfel_geometry import EV_A
 from iota.engine.images.crystfel_pixels import EventReader, NotThereError, length_m, value_of
@@ -65,6 +66,8 @@ class CrystfelImages:
         if geometry.unused:
             name = Path(geometry.path).name
             remark(f"{name} has directives that are not used: {', '.join(sorted(geometry.unused))}.")
+        for sentence in geometry.unused_groups:
+            remark(f"{Path(geometry.path).name}: {sentence}")
         if any(not (mask.good_bits or mask.bad_bits) for panel in geometry.panels for mask in panel.masks):
             remark(f"{Path(geometry.path).name} names a mask without mask_good or mask_bad, so the mask has no effect.")
         problem = self._why(path, index)
@@ -107,12 +110,12 @@ class CrystfelImages:
         shift_m = np.array([0.0 if q is None else length_m(file, q, event) for q in geometry.shift])
         lengths = {q: length_m(file, q, event) for q in {panel.clen or geometry.clen for panel in geometry.panels} if q}
         highest = _highest(self._reader.dtype(file, event))
-        detector = Detector()
+        panels = []
         for panel in geometry.panels:
             clen = panel.clen or geometry.clen
             assert clen is not None  # read_geometry has seen to it
-            detector.add_panel(dials_panel(panel, lengths[clen], wavelength, highest, shift_m))
-        return detector
+            panels.append(dials_panel(panel, lengths[clen], wavelength, highest, shift_m))
+        return in_groups(panels, geometry.levels)
 
 
 class _Reader:
@@ -209,10 +212,8 @@ def geometry_detector(geometry: CrystfelGeometry, path: str) -> Any:
             " clen = 0.1200 m. Or give the geometry as image_import.crystfel_geometry."
         )
     shift = np.array([0.0 if q is None else q.value for q in geometry.shift])
-    detector = Detector()
-    for panel in geometry.panels:
-        detector.add_panel(dials_panel(panel, geometry.camera_length_m, shift_m=shift))
-    return detector
+    panels = [dials_panel(panel, geometry.camera_length_m, shift_m=shift) for panel in geometry.panels]
+    return in_groups(panels, geometry.levels)
 
 
 def _beam(file: h5py.File, geometry: CrystfelGeometry, event: Event, has_wavelength: bool) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 from dials.command_line.stills_process import sync_geometry
 
 from iota.causes import Cause, Why, why
+from iota.engine.backend.hierarchy import frames_of, place_panels
 
 _PIXEL_TOLERANCE = 0.01  # relative; pixel sizes are rounded differently, and detectors differ by more
 
@@ -31,8 +32,8 @@ def put_in_place(reference: Any, detector: Any) -> None:
     if _shape(reference.hierarchy()) == _shape(detector.hierarchy()):
         sync_geometry(reference.hierarchy(), detector.hierarchy())
         return
-    for place, panel in zip(reference, detector, strict=True):  # other versions of dxtbx nest the same panels otherwise
-        panel.set_frame(place.get_fast_axis(), place.get_slow_axis(), place.get_origin())
+    # other versions of dxtbx, and CrystFEL geometries, nest the same panels otherwise
+    place_panels(detector, frames_of(reference))
 
 
 class _Kind:
@@ -60,5 +61,5 @@ def _text(panels: list[_Kind]) -> str:
 
 
 def _shape(node: Any) -> Any:
-    """The structure of a hierarchy."""
-    return "panel" if node.is_panel() else [_shape(child) for child in node]
+    """The structure of a hierarchy, with the numbers of its panels."""
+    return int(node.index()) if node.is_panel() else [_shape(child) for child in node]

@@ -2,8 +2,7 @@
 
 The grammar is that of crystfel_geometry(5) of CrystFEL 0.12: lines ``key = value`` and ``panel/key = value``, where a
 key without a panel is the default of all panels first named below it. Directives of older versions that still have
-a meaning (``clen`` of a panel, ``mask_good``) are understood. What refines a geometry (groups) or lists peaks is not
-needed here and left out.
+a meaning (``clen`` of a panel, ``mask_good``, ``rigid_group``) are understood. Lists of peaks are not needed.
 
 Coordinate frames and signs: docs/explanations/coordinate-frames.md.
 """
@@ -17,10 +16,11 @@ from pathlib import Path
 import msgspec
 
 from iota.errors import UsageError
+from iota.inputs.crystfel.groups import GroupLines, Level
 from iota.inputs.crystfel.values import NotUnderstoodError, Quantity, bits, direction, energy, is_true, length, number
 
 GEOMETRY_SUFFIX = ".geom"
-_IGNORED = re.compile(r"^(rigid_group|group_|peak_list|peak_info_location|hdf5_peak|bandwidth|beam_bandwidth)")
+_IGNORED = re.compile(r"^(peak_list|peak_info_location|hdf5_peak|bandwidth|beam_bandwidth)")
 _MASK = re.compile(r"^mask(?P<number>[0-7])_(?P<what>data|file|filename|goodbits|badbits)$")
 _OLD_MASKS = {
     "mask": "mask0_data",
@@ -102,6 +102,8 @@ class CrystfelGeometry(msgspec.Struct, frozen=True):
     wavelength: Quantity | None  # its unit is one of eV, keV, m, A, V and kV, those of an electron microscope
     shift: tuple[Quantity | None, Quantity | None]  # of the whole detector along x and y
     unused: tuple[str, ...]  # keys that mean nothing here, or to nobody
+    levels: tuple[Level, ...] = ()  # between the whole and its panels, from coarse to fine
+    unused_groups: tuple[str, ...] = ()  # a sentence for each group, or level of groups, that is not used
 
     @property
     def masks_something(self) -> bool:
@@ -211,6 +213,7 @@ class _Parser:
         self._wavelength: Quantity | None = None
         self._shift: list[Quantity | None] = [None, None]
         self._unused: dict[str, None] = {}
+        self._groups = GroupLines()
 
     def take(self, key: str, value: str) -> None:
         if not value:
@@ -235,7 +238,7 @@ class _Parser:
         elif _IGNORED.match(key):
             if "peak" in key:
                 self._unused[key] = None
-        else:
+        elif not self._groups.take(key, value):
             self._take_field(self._defaults, key, value)
 
     def _take_field(self, fields: dict[str, object], key: str, value: str) -> None:
@@ -287,6 +290,7 @@ class _Parser:
             raise NotUnderstoodError("panels differ in the number of placeholders (%) in data and dim.")
         if self._clen is None and any(panel.clen is None for panel in panels):
             raise NotUnderstoodError("it does not give the distance, clen; add a line such as clen = 0.1200 m.")
+        levels, unused_groups = self._groups.levels(list(self._panels))
         return CrystfelGeometry(
             path=str(self._path),
             panels=panels,
@@ -295,6 +299,8 @@ class _Parser:
             wavelength=self._wavelength,
             shift=(self._shift[0], self._shift[1]),
             unused=tuple(self._unused),
+            levels=levels,
+            unused_groups=unused_groups,
         )
 
 
