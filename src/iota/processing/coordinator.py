@@ -19,6 +19,7 @@ import msgspec
 from iota.errors import IotaError
 from iota.processing.bundles import Bundles, put_back
 from iota.processing.determination import DeterminationRules, determine_lattice, log_scouted
+from iota.processing.geometry_revision import More
 from iota.processing.interfaces import Feed, GeometryToRevise, Observer
 from iota.processing.lost_workers import failure_report
 from iota.processing.ongoing_geometry import OngoingGeometry
@@ -107,7 +108,7 @@ class Coordinator:
         self._screened: Hits[Screened] = Hits()
         self._ongoing: OngoingSteps[Screened, DeterminedLattice] | None = None
         self._geometry: OngoingGeometry | None = None
-        self._more = ""  # parameters that make frames use the geometry in use
+        self._more: More = lambda _: ""  # parameters that make a frame use the geometry in use
         self._start([frame for frame in frames if not finished or frame not in finished], finished or {}, geometry)
 
     def run(self) -> None:
@@ -147,6 +148,7 @@ class Coordinator:
                 sorted(order, key=scouting_key),
                 finished,
                 geometry.earlier,
+                geometry.before,
                 self._urgent,
                 self._settings_now,
             )
@@ -200,12 +202,12 @@ class Coordinator:
         """The tasks for one worker; empty if there is nothing to do."""
         if self._urgent:
             task = self._urgent.popleft()
-            return [task if task.trial else msgspec.structs.replace(task, more=self._more)]
+            return [task if task.trial else msgspec.structs.replace(task, more=self._more(task.frame))]
         if self._to_screen:
             return [Task("screen", frame, self._name_of(frame)) for frame in self._bundles.take(self._to_screen)]
         frames = self._bundles.take(self._to_process, newest_first=self._takes_newest)
         settings = self._settings_now() if frames else ()
-        return [Task("process", frame, self._name_of(frame), settings, self._more) for frame in frames]
+        return [Task("process", frame, self._name_of(frame), settings, self._more(frame)) for frame in frames]
 
     @property
     def _takes_newest(self) -> bool:
@@ -232,7 +234,10 @@ class Coordinator:
             for result in self._misfits:
                 self._finish(result)
             self._misfits = []
-        return bool(self._urgent or self._to_screen or self._to_process or self._misfits or self._revises_geometry)
+            if self._geometry is not None and self._geometry.may_follow_drift:
+                self._geometry.follow_drift()
+        is_left = bool(self._urgent or self._to_screen or self._to_process or self._misfits)
+        return is_left or self._revises_geometry or (self._geometry is not None and self._geometry.may_follow_drift)
 
     # -- what comes back
 
@@ -268,7 +273,7 @@ class Coordinator:
 
     def _take(self, task: Task, report: Report) -> None:
         if isinstance(report, Scouted):
-            if self._ongoing is not None and task.more == self._more:
+            if self._ongoing is not None and task.more == self._more(task.frame):
                 log_scouted(report)
                 self._ongoing.reported(report)
                 if self._geometry is not None:
@@ -278,7 +283,7 @@ class Coordinator:
         elif task.trial:
             assert self._geometry is not None
             self._geometry.taken(task, report)
-        elif task.kind == "process" and task.more != self._more and report.outcome not in NOT_HITS:
+        elif task.kind == "process" and task.more != self._more(task.frame) and report.outcome not in NOT_HITS:
             self._wait(task.frame)  # it was in work when the geometry was revised
         else:
             self._take_result(task, report)
@@ -419,10 +424,10 @@ class Coordinator:
         geometry.begin_again(withdrawn)
         self._more = geometry.more
         self._n_hits -= len(withdrawn)
-        hits = {result.frame for result in [*withdrawn, *self._misfits]}
+        hits = {*withdrawn, *(result.frame for result in self._misfits)}
         self._misfits, self._attempts = [], {}
         self._waiting |= hits
-        if self._rules is None:
+        if self._rules is None or revision.method == "drift":
             self._to_process = deque(self._in_order([*hits, *self._to_process]))
             return
         self._determination = Determination()

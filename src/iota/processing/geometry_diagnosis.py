@@ -99,6 +99,7 @@ class GeometryChecks:
         consensus: Consensus | None,
         frames: Sequence[FrameRef],
         ask: Ask = _ask,
+        without: Sequence[FrameRef] = (),
     ) -> None:
         """Choose the lattices.
 
@@ -108,9 +109,11 @@ class GeometryChecks:
             consensus: its lattice; None: there is nothing to ask about.
             frames: of the run, in the order of time.
             ask: gets an answer.
+            without: frames that are not used.
         """
         self._folder, self._table, self._consensus, self._frames, self._ask = folder, table, consensus, frames, ask
         self._rows = np.empty(0, dtype=np.int64) if consensus is None else _rows_like(table, consensus)
+        self._rows = np.setdiff1d(self._rows, table.rows_of(without))
 
     def diagnosis(self) -> Diagnosis | None:
         """Whether the detector is where it was taken to be; None if there are too few lattices.

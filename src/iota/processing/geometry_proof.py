@@ -12,8 +12,8 @@ from iota.crystallography.cells import Cell
 from iota.records import FrameResult
 from iota.runs.geometry_revisions import Method, Proof
 
-_FEWER_SPOTS, _MORE_SPOTS = 0.98, 1.05
-_LOWER_RMSD, _HIGHER_RMSD = 0.97, 1.05
+_CLEARLY = 0.03  # more spots or a lower RMSD
+_FEWER_SPOTS, _HIGHER_RMSD = 0.98, 1.05
 _MANY_MORE_SPOTS, _MUCH_HIGHER_RMSD = 1.2, 1.3  # spots far from their predictions are indexed as well
 _NEARER_CELL = 0.5
 _MARGINAL = 20  # of so many hits one may be lost: with weak ones it is chance whether they are integrated
@@ -37,10 +37,12 @@ class Tried(NamedTuple):
         return cls(True, sum(one.n_indexed for one in result.lattices), first.rmsd_px, first.unit_cell)
 
 
-def compare(method: Method, before: Sequence[Tried], after: Sequence[Tried], given_cell: Cell | None) -> Proof:
+def compare(
+    method: Method, before: Sequence[Tried], after: Sequence[Tried], given_cell: Cell | None, *, again: bool = False
+) -> Proof:
     """Compare a new geometry with the one in use.
 
-    One that was found by a search must integrate more hits, and half of them at least. One that was refined must
+    One that was found by a search must integrate more hits, and half of them at least. Another one must
     lose none, and explain more spots or the same ones better, or bring cells nearer to the given one.
 
     Args:
@@ -48,6 +50,7 @@ def compare(method: Method, before: Sequence[Tried], after: Sequence[Tried], giv
         before: what became of hits with the geometry in use.
         after: the same with the new one, in the same order.
         given_cell: cell of the crystals (A, degrees), if it was given.
+        again: the geometry in use is not the given one any more: a smaller improvement is enough.
     """
     both = [(old, new) for old, new in zip(before, after, strict=True) if old.has_lattice and new.has_lattice]
     proof = Proof(
@@ -63,7 +66,7 @@ def compare(method: Method, before: Sequence[Tried], after: Sequence[Tried], giv
         cell_after=_difference([new for _, new in both], given_cell),
         is_better=False,
     )
-    is_better = _finds_more(proof) if method == "search" else _fits_better(proof)
+    is_better = _finds_more(proof) if method == "search" else _fits_better(proof, 0.0 if again else _CLEARLY)
     return msgspec.structs.replace(proof, is_better=is_better)
 
 
@@ -87,7 +90,7 @@ def _finds_more(proof: Proof) -> bool:
     )
 
 
-def _fits_better(proof: Proof) -> bool:
+def _fits_better(proof: Proof, clearly: float) -> bool:
     lost = proof.n_integrated_before - proof.n_integrated_after
     if lost > proof.n_hits // _MARGINAL or not proof.n_both:
         return False
@@ -102,4 +105,4 @@ def _fits_better(proof: Proof) -> bool:
         and proof.cell_after is not None
         and proof.cell_after < _NEARER_CELL * proof.cell_before
     )
-    return spots > _MORE_SPOTS or rmsd < _LOWER_RMSD or is_nearer
+    return spots > 1.0 + clearly or rmsd < 1.0 - clearly or is_nearer

@@ -32,7 +32,10 @@ _MIN_INTEGRATED = 27  # 18 of them to determine a geometry
 _TOO_FEW = 0.5  # of the hits are integrated: look for another geometry with the spots of all of them...
 _MIN_HITS_OF_SEARCH = 60  # ...once there are so many...
 _MIN_HITS = 15  # ...or at the end of the input
-_MAX_COMPARED = 24
+MAX_COMPARED = 24
+
+
+More = Callable[[FrameRef], str]  # backend parameters that make a frame use a geometry
 
 
 class Proposal(NamedTuple):
@@ -41,6 +44,7 @@ class Proposal(NamedTuple):
     reference: str  # of the geometry, relative to the run folder
     finding: str
     n_used: int
+    method: Method
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,9 @@ class GeometryRules:
     """How a run finds a better geometry."""
 
     search: Callable[[Sequence[FrameResult] | Sequence[Screened]], Proposal | None]
-    refine: Callable[[Sequence[FrameResult], bool], Proposal | None]  # whether it was refined before
-    more: Callable[[Revision | Proposal | None], str]  # backend parameters that make frames use it
+    refine: Callable[[Sequence[FrameResult], bool], Proposal | None]  # whether it was revised before
+    follow: Callable[[], tuple[Proposal, list[FrameResult]] | None]  # a drift, and hits not used to find it
+    more: Callable[[Revision | Proposal | None], More]
     given_cell: Cell | None
     settings_of_search: tuple[Settings, ...]  # for hits without a lattice
 
@@ -77,17 +82,17 @@ def revise_geometry(
                 partial(rules.search, _used(hits)), "searching for the beam centre"
             )
             if proposal is not None:
-                return (yield from _compared(rules, "search", known, proposal, hits, rules.settings_of_search))
+                return (yield from _compared(rules, known, proposal, hits, rules.settings_of_search))
         if exhausted or n_integrated >= _ENOUGH or len(hits) >= _MAX_HITS:
             break
     if n_integrated < _MIN_INTEGRATED:
         return None
     used = [hit for hit in _used(hits) if hit.outcome == "integrated"]
-    again = known.in_use is not None and known.in_use.method == "refinement"
+    again = known.in_use is not None
     proposal = yield Calculation(partial(rules.refine, used, again), "refining the geometry")
     if proposal is None:
         return None
-    return (yield from _compared(rules, "refinement", known, proposal, hits, settings()))
+    return (yield from _compared(rules, known, proposal, hits, settings()))
 
 
 def search_before_lattice(
@@ -109,7 +114,20 @@ def search_before_lattice(
     if proposal is None:
         return None
     before = [scouted[hit.frame] for hit in compared]
-    return (yield from _tried(rules, "search", known, proposal, compared, before, rules.settings_of_search))
+    return (yield from _tried(rules, known, proposal, compared, before, rules.settings_of_search))
+
+
+def follow_drift(
+    rules: GeometryRules, known: GeometryRevisions, settings: Callable[[], tuple[Settings, ...]]
+) -> Steps[Revision]:
+    """The same at the end of a run: if the detector moved, parts of the run get geometries of their own."""
+    found: tuple[Proposal, list[FrameResult]] | None = yield Calculation(
+        rules.follow, "checking the geometry for drift"
+    )
+    if found is None:
+        return None
+    proposal, hits = found
+    return (yield from _tried(rules, known, proposal, hits, [Tried.of(hit) for hit in hits], settings()))
 
 
 def _is_for_search(hits: Sequence[FrameResult], n_integrated: int, exhausted: bool) -> bool:
@@ -123,20 +141,18 @@ def _used(hits: Sequence[FrameResult]) -> list[FrameResult]:
 
 def _compared(
     rules: GeometryRules,
-    method: Method,
     known: GeometryRevisions,
     proposal: Proposal,
     hits: Sequence[FrameResult],
     settings: tuple[Settings, ...],
 ) -> Steps[Revision]:
     """Process the hits that were set aside with the new geometry, and compare."""
-    aside = hits[_PART - 1 :: _PART][:_MAX_COMPARED]
-    return (yield from _tried(rules, method, known, proposal, aside, [Tried.of(hit) for hit in aside], settings))
+    aside = hits[_PART - 1 :: _PART][:MAX_COMPARED]
+    return (yield from _tried(rules, known, proposal, aside, [Tried.of(hit) for hit in aside], settings))
 
 
 def _tried(
     rules: GeometryRules,
-    method: Method,
     known: GeometryRevisions,
     proposal: Proposal,
     hits: Sequence[FrameResult] | Sequence[Screened],
@@ -144,12 +160,20 @@ def _tried(
     settings: tuple[Settings, ...],
 ) -> Steps[Revision]:
     more = rules.more(proposal)
-    after: list[FrameResult] = yield [Task("process", x.frame, x.name, settings, more, trial=True) for x in hits]
+    after: list[FrameResult] = yield [
+        Task("process", x.frame, x.name, settings, more(x.frame), trial=True) for x in hits
+    ]
     return Revision(
         number=len(known.revisions) + 1,
-        method=method,
+        method=proposal.method,
         reference=proposal.reference,
         finding=proposal.finding,
         n_used=proposal.n_used,
-        proof=compare(method, before, [Tried.of(result) for result in after], rules.given_cell),
+        proof=compare(
+            proposal.method,
+            before,
+            [Tried.of(result) for result in after],
+            rules.given_cell,
+            again=known.in_use is not None,
+        ),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,13 +21,13 @@ class Observer(Protocol):
     def determined(self, determination: Determination) -> None:
         """Receive a determined lattice; called for each one, and when the search for more has ended."""
 
-    def revised(self, revisions: GeometryRevisions, new: Revision | None) -> Sequence[FrameResult]:
+    def revised(self, revisions: GeometryRevisions, new: Revision | None) -> Mapping[FrameRef, FrameResult]:
         """Receive the geometries tried so far; called for each new one, and when no more are tried.
 
         If a new one is better, the records of all hits are withdrawn, since they are processed again.
 
         Returns:
-            What was withdrawn.
+            What was withdrawn, by frame.
         """
 
     def tick(self, doing: str, n_waiting: int) -> None:
@@ -58,3 +58,4 @@ class GeometryToRevise:
     rules: GeometryRules
     revisions: GeometryRevisions = field(default_factory=GeometryRevisions)
     earlier: Sequence[FrameResult] = ()  # records of the first hits in scouting order
+    before: Mapping[FrameRef, FrameResult] = field(default_factory=dict)  # of hits, with the geometry before

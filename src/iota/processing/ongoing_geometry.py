@@ -10,6 +10,8 @@ from iota.processing.geometry_proof import Tried
 from iota.processing.geometry_revision import (
     MAX_REVISIONS,
     GeometryRules,
+    More,
+    follow_drift,
     revise_geometry,
     search_before_lattice,
 )
@@ -33,6 +35,7 @@ class OngoingGeometry:
         order: Sequence[FrameRef],
         finished: Mapping[FrameRef, Outcome],
         earlier: Iterable[FrameResult],
+        before: Mapping[FrameRef, FrameResult],
         urgent: deque[Task],
         settings: Callable[[], tuple[Settings, ...]],
     ) -> None:
@@ -44,6 +47,7 @@ class OngoingGeometry:
             order: of all frames; the first hits in it are used.
             finished: frames that have a record.
             earlier: records of the first hits among them.
+            before: records of hits with the geometry before that in use.
             urgent: where tasks go that a decision waits for.
             settings: see :func:`revise_geometry`.
         """
@@ -56,7 +60,7 @@ class OngoingGeometry:
                 self._hits.found(frame, results.get(frame))
         self._screened: Hits[Screened] = Hits(order, finished)
         self._scouted: dict[FrameRef, Tried] = {}
-        self._before: dict[FrameRef, FrameResult] = {}  # with the geometry before, of hits that were integrated with it
+        self._before = before
         self.sample: Sequence[
             FrameResult | Screened
         ] = ()  # hits of the last decision, in order, with the geometry before
@@ -72,8 +76,8 @@ class OngoingGeometry:
         return self._ongoing is None
 
     @property
-    def more(self) -> str:
-        """Backend parameters that make frames use the geometry in use."""
+    def more(self) -> More:
+        """Backend parameters that make a frame use the geometry in use."""
         return self._rules.more(self.revisions.in_use)
 
     @property
@@ -145,24 +149,34 @@ class OngoingGeometry:
             return None
         ended, self._ongoing = self._ongoing, None
         self.sample = ended.hits
+        is_better = ended.decision is not None and ended.decision.proof.is_better
         if self.is_before_lattice:
             self.is_before_lattice = False
-            if ended.decision is None or not ended.decision.proof.is_better:
+            if not is_better:
                 self._begin()  # with the hits that are processed without a lattice
                 return None
         if ended.decision is not None:
             self.revisions.revisions.append(ended.decision)
-        is_better = ended.decision is not None and ended.decision.proof.is_better
-        self.revisions.over = not is_better or self._n_used >= MAX_REVISIONS
-        if not is_better:
-            self._hits = Hits()
+        if self.revisions.over:
+            self.revisions.is_drift_checked = True
+        self.revisions.over |= not is_better or self._n_used >= MAX_REVISIONS
+        if self.revisions.over:
+            self._hits, self._screened = Hits(), Hits()
         return ended.decision
 
-    def begin_again(self, withdrawn: Iterable[FrameResult]) -> None:
+    @property
+    def may_follow_drift(self) -> bool:
+        """Whether it was not yet asked if the detector moved."""
+        return self.revisions.over and not self.revisions.is_drift_checked and self._ongoing is None
+
+    def follow_drift(self) -> None:
+        """All frames are processed: ask whether the detector moved."""
+        steps = follow_drift(self._rules, self.revisions, self._settings)
+        self._ongoing = OngoingSteps(steps, self._hits, self._urgent)
+
+    def begin_again(self, withdrawn: Mapping[FrameRef, FrameResult]) -> None:
         """Go on with another geometry, after the records of hits with that before were withdrawn."""
-        in_use = self.revisions.in_use
-        if in_use is not None and in_use.method == "refinement":  # what a wrong centre led to may be wrong
-            self._before = {result.frame: result for result in withdrawn if result.outcome == "integrated"}
+        self._before = withdrawn
         self._hits.begin_again()
         self._scouted = {}
         if not self.revisions.over:
@@ -171,16 +185,22 @@ class OngoingGeometry:
     def better(self, result: FrameResult) -> FrameResult:
         """The record of a frame: that with the geometry before if only with this one it was integrated.
 
-        This applies to the hits of the sample, so that it does not depend on which others were finished earlier; and to
-        images that cannot be read any more.
+        After a refinement this applies to the hits of the sample, so that it does not depend on which others were
+        finished earlier; and to images that cannot be read any more.
         """
-        before = self._before.pop(result.frame, None)
-        if before is None or result.outcome == "integrated":
+        in_use = self.revisions.in_use
+        if result.outcome == "integrated" or in_use is None or in_use.method == "search":
+            return result  # with a wrong beam centre, lattices may be wrong
+        before = self._before.get(result.frame)
+        if before is None or before.outcome != "integrated":
             return result
-        if result.outcome not in _NOT_READ and all(hit.frame != result.frame for hit in self.sample):
+        if result.outcome not in _NOT_READ and in_use.method == "refinement" and not self._is_of_sample(result.frame):
             return result
         before.attempts = [*before.attempts, f"With the refined geometry: {result.reason}"]
         return before
+
+    def _is_of_sample(self, frame: FrameRef) -> bool:
+        return not self.sample or any(hit.frame == frame for hit in self.sample)
 
     def _begin(self) -> None:
         steps = revise_geometry(self._rules, self.revisions, self._settings)

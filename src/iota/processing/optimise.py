@@ -106,8 +106,8 @@ class _Tally:
     def determined(self, determination: Determination) -> None:
         self.determination = determination
 
-    def revised(self, revisions: GeometryRevisions, new: Revision | None) -> Sequence[FrameResult]:
-        return ()
+    def revised(self, revisions: GeometryRevisions, new: Revision | None) -> Mapping[FrameRef, FrameResult]:
+        return {}
 
     def tick(self, doing: str, n_waiting: int) -> None:
         self._tick()

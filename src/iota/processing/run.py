@@ -7,7 +7,7 @@ import logging
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from iota.analysis.summary import Summary
@@ -26,7 +26,7 @@ from iota.processing.feed import watch_feed
 from iota.processing.finished_frames import first_hits, read_finished_frames
 from iota.processing.folder_identity import FolderIdentity
 from iota.processing.from_parameters import check_can_watch, engine_config, scratch_folder, strategy
-from iota.processing.geometry_rules import geometry_rules
+from iota.processing.geometry_rules import geometry_rules, read_drift_of
 from iota.processing.interfaces import GeometryToRevise
 from iota.processing.live_geometry import LiveGeometry
 from iota.processing.new_run import write_new_run
@@ -38,12 +38,14 @@ from iota.runs import FrameNames, Ledger, RunFolder, RunState, iterate_ledger
 from iota.runs.control import clear_orders, read_order
 from iota.runs.determination import Determination, DeterminedLattice, read_determination, write_determination
 from iota.runs.folder import cannot_write
+from iota.runs.geometry_diagnosis import write_drift
 from iota.runs.geometry_revisions import GeometryRevisions, Revision, read_revisions, write_revisions
 from iota.runs.ledger import remove_records
 from iota.runs.lists import append_input_list, read_input_list, with_recorded, write_input_list
 from iota.runs.lock import RunLock
 from iota.runs.process import own_mark
 from iota.runs.state import BatchJob, Status, read_state
+from iota.runs.withdrawn import WithdrawnRecords
 from iota.workers import dials
 from iota.workers.executors import RunWorkers, make_workers
 from iota.workers.protocol import Workers
@@ -71,7 +73,7 @@ class Run:
         self._remarked: set[str] = set()  # remarks that were shown
         self._outcomes: dict[FrameRef, Outcome] = {}
         self._files_read: set[int] = set()  # keys of files that records of a run that is resumed were made of
-        self._files_before: dict[FrameRef, set[str]] = {}  # of hits whose records were withdrawn
+        self._before: Mapping[FrameRef, FrameResult] = {}  # records of hits with the geometry before, if it was revised
         self._moved: set[FrameRef] = set()  # frames that were moved before they were read, and have other names now
         self._determination = Determination()
         self._made: RunWorkers | None = None  # workers of this run's own, which may be in jobs
@@ -303,10 +305,13 @@ class Run:
 
     def _geometry_to_revise(self, settings: tuple[Settings, ...]) -> GeometryToRevise | None:
         """How the geometry is revised, and what was done before the run was resumed."""
-        rules = geometry_rules(self._values, self.target, self.folder, settings)
+        rules = geometry_rules(self._values, self.target, self.folder, settings, lambda: self.frames)
         if rules is None:
             return None
-        return GeometryToRevise(rules, read_revisions(self.folder), first_hits(self.folder, self._outcomes))
+        revisions = read_revisions(self.folder)
+        if revisions.in_use is not None:
+            self._before = WithdrawnRecords(self.folder.path / revisions.in_use.frames_before)
+        return GeometryToRevise(rules, revisions, first_hits(self.folder, self._outcomes), self._before)
 
     def _is_to_finish(self) -> bool:
         """Whether the end of monitor mode was ordered."""
@@ -338,8 +343,7 @@ class Run:
         """
         self._lock.check()
         self._ledger.append(result)
-        for file in self._files_before.pop(result.frame, set()) - _files_of(result):
-            (self.folder.path / file).unlink(missing_ok=True)
+        self._remove_files_before(result)
         self._outcomes[result.frame] = result.outcome
         self._counted[result.outcome] += 1
         self._log.line(log_line(result))
@@ -348,6 +352,12 @@ class Run:
                 self._remarked.add(sentence)
                 logger.info("%s", sentence)
                 self._display.note(sentence)
+
+    def _remove_files_before(self, result: FrameResult) -> None:
+        """Remove files of a frame that it had with the geometry before and does not have now."""
+        before = self._before.get(result.frame)
+        for file in set() if before is None else _files_of(before) - _files_of(result):
+            (self.folder.path / file).unlink(missing_ok=True)
 
     def determined(self, determination: Determination) -> None:
         """Store a determined lattice, for resuming the run, and report a new one."""
@@ -366,32 +376,34 @@ class Run:
         )
         self._display.determined(lattice)
 
-    def revised(self, revisions: GeometryRevisions, new: Revision | None) -> Sequence[FrameResult]:
+    def revised(self, revisions: GeometryRevisions, new: Revision | None) -> Mapping[FrameRef, FrameResult]:
         """Store the geometries tried so far and report a new one; if it is better, withdraw the records of all hits.
 
         Raises:
             RunFolderError: the folder cannot be written.
         """
-        withdrawn: list[FrameResult] = []
         if new is not None:
             logger.info("%s %s", new.finding, new.sentence)
             self._display.note(f"{new.finding} {new.sentence}")
             if new.proof.is_better:
-                withdrawn = self._withdraw_hits()
+                self._withdraw_hits(new)
         write_revisions(self.folder, revisions)
-        return withdrawn
+        return self._before
 
-    def _withdraw_hits(self) -> list[FrameResult]:
-        """Take the records of all hits out of the ledger; the frames are processed again."""
-        withdrawn = self._ledger.take_out(lambda result: result.outcome not in NOT_HITS)
+    def _withdraw_hits(self, new: Revision) -> None:
+        """Take the records of all hits out of the ledger; the frames are processed again with a new geometry."""
+        before = self.folder.path / new.frames_before
+        self._ledger.take_out(lambda result: result.outcome not in NOT_HITS, before)
         self._identity.take()  # the ledger is another file now
-        for result in withdrawn:
-            del self._outcomes[result.frame]
-            self._counted[result.outcome] -= 1
-            self._files_before[result.frame] = _files_of(result)
-        self.folder.remove(self.folder.determined)
-        self._determination = Determination()
-        return withdrawn
+        self._before = WithdrawnRecords(before)
+        for frame in self._before:
+            self._counted[self._outcomes.pop(frame)] -= 1
+        self._geometry.restart()
+        if new.method == "drift":
+            write_drift(self.folder, read_drift_of(self.folder, new))
+        else:
+            self.folder.remove(self.folder.determined)
+            self._determination = Determination()
 
     def tick(self, doing: str, n_waiting: int) -> None:
         """Called regularly; updates the state and the display.

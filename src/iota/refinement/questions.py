@@ -20,7 +20,7 @@ class ProposeGeometry(msgspec.Struct, frozen=True, kw_only=True):
     levels: list[int] | None
     """Levels of the hierarchy; None: the detector as a whole, and its panels if they are displaced."""
     again: bool
-    """Whether it was refined before, and smaller changes are wanted."""
+    """Whether it was revised before, and smaller changes are wanted."""
 
 
 class SearchWithHits(msgspec.Struct, frozen=True):

@@ -8,7 +8,14 @@ import msgspec
 
 from iota.runs.folder import RunFolder
 
-Method = Literal["search", "refinement"]
+Method = Literal["search", "refinement", "drift"]
+
+
+_FOUND: dict[Method, str] = {
+    "search": "Found with the spots of {n} hits",
+    "refinement": "Refined against {n} lattices",
+    "drift": "A geometry for each part of the run, from {n} lattices",
+}
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +51,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     """Number in the run, from 1."""
     method: Method
-    """search: from the spots of hits without a lattice; refinement: against indexed spots."""
+    """search: with the spots of hits without a lattice; refinement: against indexed spots; drift: of parts of a run."""
     reference: str
     """The reference geometry, relative to the run folder; its record and pictures are beside it."""
     finding: str
@@ -55,6 +62,11 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     """Comparison on other hits."""
 
     @property
+    def frames_before(self) -> str:
+        """Ledger of the hits with the geometry before, relative to the run folder."""
+        return f"{self.folder}/frames_before.jsonl"
+
+    @property
     def folder(self) -> str:
         """Folder of the geometry, relative to the run folder."""
         return self.reference.rpartition("/")[0]
@@ -63,8 +75,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     def sentence(self) -> str:
         """What was done and why."""
         proof = self.proof
-        found = f"{'Found from the spots of' if self.method == 'search' else 'Refined against'} {self.n_used}"
-        found += " hits" if self.method == "search" else " lattices"
+        found = _FOUND[self.method].format(n=f"{self.n_used:,}")
         parts = [f"{proof.n_integrated_before} → {proof.n_integrated_after} integrated"]
         parts.append(f"{proof.n_indexed_before:,} → {proof.n_indexed_after:,} spots indexed")
         if proof.rmsd_before_px is not None and proof.rmsd_after_px is not None:
@@ -73,7 +84,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
             parts.append(
                 f"axes {100 * proof.cell_before:.2f} % → {100 * proof.cell_after:.2f} % from those of the given cell"
             )
-        used = "used for all images" if proof.is_better else "not used, because it is not better"
+        used = "used for all images" if proof.is_better else "not used, because the result is not better"
         return f"{found}; on {proof.n_hits} other hits: {', '.join(parts)}; {used} ({self.folder})."
 
 
@@ -83,7 +94,9 @@ class GeometryRevisions(msgspec.Struct):
     revisions: list[Revision] = []
     """In the order in which they were tried."""
     over: bool = False
-    """Whether no more are tried."""
+    """Whether no more are tried with the first hits."""
+    is_drift_checked: bool = False
+    """Whether the detector was found to move or not, at the end of the run."""
 
     @property
     def in_use(self) -> Revision | None:

@@ -61,33 +61,25 @@ class Ledger:
         except OSError as error:
             raise RunFolderError(cannot_write(self.path, error)) from error
 
-    def take_out(self, is_wanted: Callable[[FrameResult], bool]) -> list[FrameResult]:
-        """Take records out of the ledger; readers see the old or the new one.
+    def take_out(self, is_wanted: Callable[[FrameResult], bool], into: Path) -> None:
+        """Move records to another file; readers see the old ledger or the new one.
 
-        Returns:
-            The records that were taken out.
+        Args:
+            is_wanted: which records are moved.
+            into: a new ledger with these; what was there is replaced.
 
         Raises:
             RunFolderError: the file system refuses; the ledger is as it was.
         """
-        taken: list[FrameResult] = []
-
-        def stays(record: FrameResult) -> bool:
-            if is_wanted(record):
-                taken.append(record)
-                return False
-            return True
-
         try:
             self._file.close()
-            _rewrite(self.path, stays)
+            _rewrite(self.path, lambda record: not is_wanted(record), into)
         finally:
             try:
                 self._file = self.path.open("ab", buffering=0)
                 self._n_bytes = self._file.seek(0, 2)
             except OSError as error:
                 raise RunFolderError(cannot_write(self.path, error)) from error
-        return taken
 
     def close(self) -> None:
         """Close the file."""
@@ -340,18 +332,23 @@ def remove_records(path: Path, outcomes: Collection[Outcome]) -> int:
     return _rewrite(path, lambda record: record.outcome not in outcomes)
 
 
-def _rewrite(path: Path, stays: Callable[[FrameResult], bool]) -> int:
-    """Replace a ledger by one with some of its records, and all lines that are none; returns how many are gone."""
+def _rewrite(path: Path, stays: Callable[[FrameResult], bool], into: Path = Path(os.devnull)) -> int:
+    """Replace a ledger by one with some of its records, and all lines that are none; returns how many others there are.
+
+    Those are written into another file first.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     n_removed = 0
     try:
-        with path.open("rb") as old, temporary.open("wb") as new:
+        with path.open("rb") as old, temporary.open("wb") as new, into.open("wb") as gone:
             for number, line in enumerate(old):
                 record = _record(line if number else line.removeprefix(_BYTE_ORDER_MARK))
                 if record is None or stays(record):
                     new.write(line)
                 else:
+                    gone.write(line)
                     n_removed += 1
+            gone.flush()
             new.flush()
             os.fsync(new.fileno())
         shutil.copymode(path, temporary)

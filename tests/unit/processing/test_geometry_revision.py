@@ -52,11 +52,11 @@ class GeometryBook(Book):
         self._entry()
         if new is not None:
             self.told.append(new)
-        withdrawn = []
+        withdrawn = {}
         if new is not None and new.proof.is_better:
-            withdrawn = [result for result in self.results.values() if result.outcome not in NOT_HITS]
-            for result in withdrawn:
-                del self.results[result.frame]
+            withdrawn = {frame: result for frame, result in self.results.items() if result.outcome not in NOT_HITS}
+            for frame in withdrawn:
+                del self.results[frame]
             self.determination = Determination()
             self.lattices = []
         self.revisions = copy.deepcopy(revisions)
@@ -74,19 +74,27 @@ class Finder:
         return GeometryRules(
             search=self.search,
             refine=self.refine,
-            more=lambda one: "" if one is None else one.reference,
+            follow=self.follow,
+            more=lambda one: lambda _: "" if one is None else one.reference,
             given_cell=TETRAGONAL,
             settings_of_search=settings,
         )
 
     def search(self, results):
         self.used.append(("search", sorted(x.name for x in results)))
-        return None if self.searched is None else Proposal(self.searched, "The beam centre is elsewhere.", len(results))
+        return (
+            None
+            if self.searched is None
+            else Proposal(self.searched, "The beam centre is elsewhere.", len(results), "search")
+        )
 
     def refine(self, results, again):
         self.used.append(("refine", sorted(x.name for x in results)))
         proposed = self.refined[int(again) : int(again) + 1]
-        return Proposal(proposed[0], "The detector is tilted.", len(results)) if proposed else None
+        return Proposal(proposed[0], "The detector is tilted.", len(results), "refinement") if proposed else None
+
+    def follow(self):
+        self.used.append(("follow", []))
 
 
 def _run(engine, finder, *, n_processes=3, seed=0, shuffle=None, book=None, rules=None, feed=None, newest_first=False):
@@ -132,8 +140,8 @@ def _learning():
 def test_a_right_geometry_is_kept_and_each_frame_is_processed_once():
     engine, finder = Detector(hits(90) | blanks(40)), Finder()
     book = _run(engine, finder)
-    assert book.revisions == GeometryRevisions(over=True)
-    assert [kind for kind, _ in finder.used] == ["refine"]
+    assert book.revisions == GeometryRevisions(over=True, is_drift_checked=True)
+    assert [kind for kind, _ in finder.used] == ["refine", "follow"]
     assert len(finder.used[0][1]) == 48
     assert sorted(name for _, name in engine.asked) == sorted(engine.frames)
 
@@ -143,7 +151,7 @@ def test_a_geometry_found_by_a_search_is_used_for_all_hits(learning):
     engine, finder = Detector(hits(90) | blanks(40), right="good"), Finder(search="good")
     book = _run(engine, finder, rules=_learning() if learning else None)
     assert _outcomes(book) == {"integrated": 90, "failed_triage": 40}
-    assert [kind for kind, _ in finder.used] == ["search", "refine"]
+    assert [kind for kind, _ in finder.used] == ["search", "refine", "follow"]
     (told,) = book.told
     n_tried = 12 if learning else 20  # those that were scouted in vain, or a third of 60
     assert (told.method, told.proof.n_integrated_before, told.proof.n_integrated_after) == ("search", 0, n_tried)
@@ -196,8 +204,8 @@ def test_a_hit_integrated_only_with_the_geometry_before_keeps_that_result():
 def test_few_hits_change_nothing():
     finder = Finder(search="good", refined=["better"])
     book = _run(Detector(hits(14) | blanks(30), right="good"), finder)
-    assert finder.used == []
-    assert book.revisions == GeometryRevisions(over=True)
+    assert finder.used == [("follow", [])]
+    assert book.revisions == GeometryRevisions(over=True, is_drift_checked=True)
 
 
 @pytest.mark.parametrize("learning", [False, True])
