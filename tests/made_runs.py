@@ -3,6 +3,7 @@
 from collections import Counter
 
 from iota.causes import Cause, why
+from iota.geometry.drift.record import Course, DriftBlock, GeometryDrift, drift_sentence
 from iota.records import FORMAT_VERSION, FrameRef, FrameResult, Lattice
 from iota.runs import Ledger, RunFolder, RunState
 
@@ -83,3 +84,26 @@ def made_run(project, results, number=1, **state):
     known = {"status": "finished", "n_frames": len(results), "n_finished": len(results), "counts": counts}
     RunState(**(known | state)).write(folder.state)
     return folder
+
+
+def drifting_distance():
+    """The distance decreases in four blocks, and x stays."""
+    drift = GeometryDrift(
+        n_lattices=100,
+        distance_mm=130.0,
+        blocks=[DriftBlock(first=25 * k + 1, last=25 * k + 25, n_lattices=25) for k in range(4)],
+        courses=[
+            Course(
+                name="shift x", measured_mm=[0.0, 0.001, -0.001, 0.0], uncertainty_mm=[0.002] * 4,
+                followed_mm=[0.0] * 4, gain=0.0, is_significant=False, matters=False, change_mm=0.0,
+                displacement_px=0.0,
+            ),
+            Course(
+                name="distance", measured_mm=[0.095, 0.028, -0.033, -0.09], uncertainty_mm=[0.01] * 4,
+                followed_mm=[0.09, 0.03, -0.03, -0.09], gain=90.0, is_significant=True, matters=True, change_mm=0.18,
+                displacement_px=0.57,
+            ),
+        ],
+    )  # fmt: skip
+    drift.sentence = drift_sentence(drift)
+    return drift

@@ -9,17 +9,21 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from made_runs import drifting_distance
 from playwright.sync_api import expect
 
 from iota.records import OUTCOMES
 from iota.runs import RunFolder, read_ledger
+from iota.runs.geometry_diagnosis import write_drift
 
 
 @pytest.fixture(scope="module")
 def run(known_run, tmp_path_factory):
-    """A copy of a real run, for lists are written into it."""
+    """A copy of a real run, for lists are written into it; it is given a drift."""
     project = tmp_path_factory.mktemp("tabs")
-    return RunFolder(shutil.copytree(known_run.path, project / "integration" / "001"))
+    copy = RunFolder(shutil.copytree(known_run.path, project / "integration" / "001"))
+    write_drift(copy, drifting_distance())
+    return copy
 
 
 @pytest.fixture(scope="module")
@@ -263,6 +267,8 @@ def test_analysis_has_the_consensus_and_clusters_that_act(show, results, run):
     page = show("analysis")
     n = sum(len(result.lattices) for result in results)
     expect(page.get_by_text(f"tP (P 43 21 2, as indexed), {n} of {n} lattices")).to_be_visible()
+    expect(page.get_by_text("distance: decreases by 0.180 mm (0.57 px)")).to_be_visible()
+    expect(page.get_by_text("The detector distance decreases by 0.18 mm (0.14 %)")).to_be_visible()
     page.get_by_label("Minimum cluster size").fill("2")
     page.get_by_role("button", name="Run clustering").click()
     expect(page.get_by_role("button", name="Select").first).to_be_visible(timeout=30_000)

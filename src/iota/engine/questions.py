@@ -79,6 +79,8 @@ class MeasureDrift(msgspec.Struct, frozen=True):
 
     frames: list[IndexedFrame]
     """Frames whose times are known; the lattices that are wanted are of one crystal form."""
+    known_cell: Cell | None = None
+    """In the setting of the lattices (A, degrees)."""
     write_to: str = ""
     """Folder into which a reference geometry (.expt) is written for each part of the run that needs its own."""
 

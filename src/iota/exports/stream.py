@@ -61,7 +61,11 @@ class StreamWriter:
         if self._given is not None and len(self._given.places) == len(self._reference.panels):
             geometry = self._given.text_for(self._reference)
         else:
-            geometry = geometry_text(self._reference, data_lines(first))
+            ends = (
+                self._reference.levels[0],
+                self._reference.levels[-1],
+            )  # all groups of many panels take too much room
+            geometry = geometry_text(self._reference._replace(levels=ends), data_lines(first))
         cell = cell_file_text(self._export.unit_cell, self._export.space_group)
         for name, text in (("run.geom", geometry), ("run.cell", cell)):
             (self._folder / name).write_text(text, encoding="utf-8")

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from iota.analysis.cells.consensus import Consensus
 from iota.analysis.table.columns import CELL
 from iota.analysis.table.table import RunTable
+from iota.crystallography.cells import Cell
 from iota.crystallography.nearness import ONE_SETTING, are_near, is_near
 from iota.crystallography.space_groups import bravais_symbol
 from iota.engine.questions import DIAGNOSE_GEOMETRY, MEASURE_DRIFT, DiagnoseGeometry, IndexedFrame, MeasureDrift
@@ -125,9 +126,7 @@ class GeometryChecks:
         frames = list(self._indexed(self._table.sample(self._rows, _MAX_DIAGNOSED)))
         if self._consensus is None or _n_lattices(frames) < MINIMUM_DIAGNOSED:
             return None
-        given = given_lattice(self._folder.target)
-        known = given[0] if given is not None and bravais_symbol(given[1]) == self._consensus.bravais else None
-        diagnosis: Diagnosis = self._ask(DIAGNOSE_GEOMETRY, DiagnoseGeometry(frames, known))
+        diagnosis: Diagnosis = self._ask(DIAGNOSE_GEOMETRY, DiagnoseGeometry(frames, self._known_cell))
         return diagnosis
 
     def drift(self, write_to: Path | None = None, most: int = _MAX_FOR_DRIFT) -> GeometryDrift | None:
@@ -155,8 +154,15 @@ class GeometryChecks:
         frames = list(self._indexed(in_time, number))
         if _n_lattices(frames) < MINIMUM_FOR_DRIFT:
             return None
-        drift: GeometryDrift = self._ask(MEASURE_DRIFT, MeasureDrift(frames, str(write_to or "")))
+        drift: GeometryDrift = self._ask(MEASURE_DRIFT, MeasureDrift(frames, self._known_cell, str(write_to or "")))
         return drift
+
+    @property
+    def _known_cell(self) -> Cell | None:
+        given, consensus = given_lattice(self._folder.target), self._consensus
+        if given is None or consensus is None or bravais_symbol(given[1]) != consensus.bravais:
+            return None
+        return given[0]
 
     def _indexed(self, rows: Ints, number: Ints | None = None) -> Iterator[IndexedFrame]:
         for row, result in zip(rows, self._table.records(rows), strict=True):

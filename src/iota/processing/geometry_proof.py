@@ -12,9 +12,9 @@ from iota.crystallography.cells import Cell
 from iota.records import FrameResult
 from iota.runs.geometry_revisions import Method, Proof
 
-_CLEARLY = 0.03  # more spots or a lower RMSD
-_FEWER_SPOTS, _HIGHER_RMSD = 0.98, 1.05
-_MANY_MORE_SPOTS, _MUCH_HIGHER_RMSD = 1.2, 1.3  # spots far from their predictions are indexed as well
+_CLEARLY = 0.06  # more information on the lattice: 3 % in the RMSD
+_FEWER_SPOTS = 0.6  # a wrong geometry looks like mosaicity, and then noise is indexed, too
+_HIGHER_RMSD = 1.3  # spots far from their predictions are indexed as well
 _NEARER_CELL = 0.5
 _MARGINAL = 20  # of so many hits one may be lost: with weak ones it is chance whether they are integrated
 _INTEGRATED = 0.5  # of the hits, with a geometry that a search found
@@ -43,7 +43,7 @@ def compare(
     """Compare a new geometry with the one in use.
 
     One that was found by a search must integrate more hits, and half of them at least. Another one must
-    lose none, and explain more spots or the same ones better, or bring cells nearer to the given one.
+    lose none, and its spots must tell more of the lattices, or its cells be nearer to the given one.
 
     Args:
         method: how the new one was determined.
@@ -91,18 +91,19 @@ def _finds_more(proof: Proof) -> bool:
 
 
 def _fits_better(proof: Proof, clearly: float) -> bool:
+    """Whether no more than a marginal hit is lost, and indexed spots tell more: their number by their mean square."""
     lost = proof.n_integrated_before - proof.n_integrated_after
     if lost > proof.n_hits // _MARGINAL or not proof.n_both:
         return False
     spots = proof.n_indexed_after / max(1, proof.n_indexed_before)
     rmsd = 1.0
-    if proof.rmsd_before_px and proof.rmsd_after_px is not None:
+    if proof.rmsd_before_px and proof.rmsd_after_px:
         rmsd = proof.rmsd_after_px / proof.rmsd_before_px
-    if spots < _FEWER_SPOTS or rmsd > (_MUCH_HIGHER_RMSD if spots > _MANY_MORE_SPOTS else _HIGHER_RMSD):
+    if spots < _FEWER_SPOTS or rmsd > _HIGHER_RMSD:
         return False
     is_nearer = (
         proof.cell_before is not None
         and proof.cell_after is not None
         and proof.cell_after < _NEARER_CELL * proof.cell_before
     )
-    return spots > 1.0 + clearly or rmsd < 1.0 - clearly or is_nearer
+    return spots / rmsd**2 > 1.0 + clearly or is_nearer

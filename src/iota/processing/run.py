@@ -214,8 +214,8 @@ class Run:
                         self._geometry_to_revise(settings),
                     ).run()
                 finally:
-                    self._geometry.stop()
                     workers.stop()
+                    self._geometry.stop()
                     if not self._lock.is_lost and not self._identity.moved_away():  # of frames that were not finished
                         shutil.rmtree(scratch_folder(self._values, self.folder), ignore_errors=True)
             self._lock.check()

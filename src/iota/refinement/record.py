@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import msgspec
@@ -113,9 +114,13 @@ class GeometryRefinement(msgspec.Struct, kw_only=True):
 
     @property
     def is_better(self) -> bool:
-        """Whether lattices agree better with a geometry that was refined without them than with that of the files."""
-        test = self.test_known or self.test
-        return test.rmsd_after_px < test.rmsd_before_px
+        """Whether lattices agree better with a geometry that was refined without them than with that of the files.
+
+        With a known cell, agreement with and without it counts alike: the first shows a wrong distance only, and hides
+        small motions in the variation of the crystals.
+        """
+        tests = [test for test in (self.test, self.test_known) if test is not None]
+        return math.prod(test.rmsd_after_px for test in tests) < math.prod(test.rmsd_before_px for test in tests)
 
 
 class GeometrySearch(msgspec.Struct, kw_only=True):

@@ -138,7 +138,7 @@ def search_hits(
 
 
 def hits_of_run(run: RunFolder, most: int = MAX_HITS) -> list[HitFrame]:
-    """Hits from which to choose, if there are many the half with more spots; those that come first by a digest.
+    """All hits of a run or, if there are many, those of the half with more spots that come first by a digest.
 
     Raises:
         RunFolderError: the run cannot be read.

@@ -2,6 +2,7 @@
 
 import os
 import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -66,3 +67,22 @@ def test_the_tutorial_for_images_that_keep_coming(tmp_path):
     results = ledger(run)
     assert len(results) == 16  # each image once, whenever it came
     assert sum(bool(result.lattices) for result in results) >= 7
+
+
+@pytest.mark.slow
+def test_the_tutorial_for_a_wrong_geometry(tmp_path):
+    said = type_all("tutorial-geometry.md", tmp_path, 18)
+    for check in (
+        r"All cell axes are 1\.\d % larger .* distance of (129\.9|130\.[01])\d* mm would explain it",
+        r"\d of 8 panels are displaced relative to the others, module_\d the most, by \d\.\d px",
+        r"The beam centre is 0\.\d px from the one used, at 475\.2, 534\.1 px",
+    ):
+        assert len(re.findall(f"! Check: {check}", said)) == 1
+    assert re.search(r"distance \(mm\) +-1\.\d+ +0\.\d+ +significant", said)
+    assert re.search(r"476\.00, 533\.70 → 475\.[12]\d, 534\.[01]\d px", said)
+    for number, before_px in ((1, 0.15), (3, 0.5)):
+        rmsd_px = [
+            statistics.median(lattice.rmsd_px for result in ledger(run) for lattice in result.lattices)
+            for run in (RunFolder.open(tmp_path / f"wrong_geometry/integration/{n:03}") for n in (number, number + 1))
+        ]
+        assert rmsd_px[0] > before_px and rmsd_px[1] < 0.12

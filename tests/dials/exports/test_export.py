@@ -400,8 +400,13 @@ def test_resolution_on_tilted_panels_is_that_of_dxtbx(tmp_path):
 
 def test_a_geometry_of_many_panels_fits_into_a_stream():
     geometry = geometry_of(experiment())
-    many = geometry._replace(panels=[geometry.panels[1]._replace(name=f"p{k}") for k in range(256)])
-    assert len(geometry_text(many)) < 64 * 1024  # more than that CrystFEL does not read
+    levels = tuple(np.arange(256) // n for n in (256, 64, 2, 1))  # quadrants, and sensors of two chips
+    panels = [geometry.panels[1]._replace(name=f"p{k}") for k in range(256)]
+    in_stream = geometry_text(geometry._replace(panels=panels, levels=(levels[0], levels[-1])))
+    assert "group_all = p0,p1,p2," in in_stream
+    assert len(in_stream) < 64 * 1024  # more than that CrystFEL does not read
+    whole = geometry_text(geometry._replace(panels=panels, levels=levels))
+    assert "group_level2_127 = p254,p255\n" in whole and "group_all = level1_0,level1_1,level1_2,level1_3\n" in whole
 
 
 def test_a_detector_that_moved_is_where_the_geometry_and_its_shift_say():

@@ -75,7 +75,7 @@ def test_the_beam_centre_is_found_and_the_whole_detector_moved(run, kept, found)
     assert answer.found and answer.changed and answer.n_indexed >= 0.9 * answer.n_hits == 0.9 * (16 - n_blank)
     before, after = answer.beam_centre_before_px, answer.beam_centre_after_px
     assert (before[0] - after[0], before[1] - after[1]) == pytest.approx(WRONG_PX, abs=0.05)
-    assert answer.distance_after_mm == pytest.approx(130.0, rel=1e-3)
+    assert answer.distance_after_mm == pytest.approx(130.0, rel=5e-4)
     at_first = load_reference_geometry(kept[-1].experiments or kept[0].experiments)
     moved = panels_of(load_reference_geometry(str(output)))
     by_mm = moved.origin_mm - panels_of(at_first).origin_mm

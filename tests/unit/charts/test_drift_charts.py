@@ -5,42 +5,18 @@ import re
 
 import numpy as np
 import pytest
-from made_runs import hit, made_run
+from made_runs import drifting_distance, hit, made_run
 
 from iota.analysis.facts import lattice_facts, run_facts
 from iota.analysis.summary import summary_of
 from iota.analysis.table.table import RunTable
 from iota.charts.description import Band, Line
 from iota.charts.drift import drift_charts
-from iota.geometry.drift.record import Course, DriftBlock, GeometryDrift, drift_sentence
 from iota.report.content import report_blocks
 from iota.report.html import html_text
 from iota.report.make import read_source
 from iota.report.markdown import markdown_text
 from iota.runs.geometry_diagnosis import write_drift
-
-
-def ramp():
-    """The distance decreases in four blocks, and x stays."""
-    said = {"gain": 90.0, "is_significant": True, "matters": True, "change_mm": 0.18, "displacement_px": 0.57}
-    drift = GeometryDrift(
-        n_lattices=100,
-        distance_mm=130.0,
-        blocks=[DriftBlock(first=25 * k + 1, last=25 * k + 25, n_lattices=25) for k in range(4)],
-        courses=[
-            Course(
-                name="shift x", measured_mm=[0.0, 0.001, -0.001, 0.0], uncertainty_mm=[0.002] * 4,
-                followed_mm=[0.0] * 4, gain=0.0, is_significant=False, matters=False, change_mm=0.0,
-                displacement_px=0.0,
-            ),
-            Course(
-                name="distance", measured_mm=[0.095, 0.028, -0.033, -0.09], uncertainty_mm=[0.01] * 4,
-                followed_mm=[0.09, 0.03, -0.03, -0.09], **said,
-            ),
-        ],
-    )  # fmt: skip
-    drift.sentence = drift_sentence(drift)
-    return drift
 
 
 @pytest.fixture
@@ -57,13 +33,13 @@ def _facts(folder):
 
 def test_a_drift_is_checked_and_replaces_that_of_the_headers(folder):
     assert "geometry_drift" not in _facts(folder)
-    write_drift(folder, ramp())
+    write_drift(folder, drifting_distance())
     facts = _facts(folder)
     assert facts["geometry_drift"].label == "Check" and facts["geometry_drift"].is_warning
-    assert facts["geometry_drift"].text == ramp().sentence
+    assert facts["geometry_drift"].text == drifting_distance().sentence
     assert facts["drift"].text == "x none, distance decreases by 0.180 mm (from the positions of spots)"
     assert facts["drift"].values["distance"] == 0.18 and not facts["drift"].values["x_is_significant"]
-    still = ramp()
+    still = drifting_distance()
     still.sentence = ""
     write_drift(folder, still)
     assert "geometry_drift" not in _facts(folder)
@@ -73,7 +49,7 @@ def test_a_drift_is_checked_and_replaces_that_of_the_headers(folder):
 
 def test_charts_show_blocks_with_bands_and_the_course_that_is_followed():
     assert drift_charts(None) == []
-    distance, shift = drift_charts(ramp())
+    distance, shift = drift_charts(drifting_distance())
     band, measured, followed = distance.marks
     assert isinstance(band, Band) and isinstance(measured, Line) and isinstance(followed, Line)
     assert [x for x, _ in followed.points] == [13.0, 38.0, 63.0, 88.0]
@@ -85,7 +61,7 @@ def test_charts_show_blocks_with_bands_and_the_course_that_is_followed():
 
 
 def test_a_report_has_the_charts_or_the_numbers(folder):
-    for drift, wanted in ((None, 0), (ramp(), 1)):
+    for drift, wanted in ((None, 0), (drifting_distance(), 1)):
         write_drift(folder, drift)
         blocks = report_blocks(read_source(folder, contextlib.nullcontext, count_indices=False))
         page, text = html_text(blocks), re.sub(r"\\(.)", r"\1", markdown_text(blocks))

@@ -10,12 +10,17 @@ from synthetic_stills import MONOCLINIC, TETRAGONAL, TRICLINIC, displaced, modul
 from iota.errors import UsageError
 from iota.geometry.crystals import with_metric
 from iota.geometry.drift.courses import follow
-from iota.geometry.drift.measuring import measure_drift, shifted
+from iota.geometry.drift.measuring import fit_drift, shifted
 from iota.geometry.drift.record import GeometryDrift
+from iota.geometry.joint import refine
 from iota.geometry.normal_equations import residuals
 from iota.geometry.observations import Observations
 
 _AT_ONCE = 10  # lattices on the same detector
+
+
+def measure_drift(panels, observed):
+    return fit_drift(panels, observed).drift
 
 
 def drifting(shift_at, n, seed, panels=None, **more):
@@ -81,6 +86,19 @@ def test_a_distance_that_drifts_is_followed_whatever_the_order_of_the_lattices()
     shuffled = np.random.default_rng(1).permutation(300)
     again = measure_drift(one_panel(), observed.select(shuffled))
     assert np.allclose(again.course("distance").measured_mm, course.measured_mm, atol=0.003)
+
+
+@pytest.mark.parametrize("known", [TETRAGONAL[0], (79.2, 79.2, 38.5, 90, 90, 90), None])
+def test_the_mean_distance_is_that_of_the_known_cell_unless_it_is_another_form(known):
+    observed = drifting(lambda t: (0, 0, -1.0 - 0.4 * t), 100, 1, cell_spread=0.001)
+    # the cells are as refined with the distance that was used, which is 1 % too short
+    short = replace(observed, a_star=refine(one_panel(), observed, ()).a_star)
+    fit = fit_drift(one_panel(), short, known)
+    assert fit.drift.course("distance").is_significant
+    is_known = known == TETRAGONAL[0]
+    assert fit.drift.is_cell_known == is_known
+    assert fit.drift.mean_mm["distance"] == pytest.approx(1.2 if is_known else 0.0, abs=0.03)
+    assert -fit.panels.origin_mm[0, 2] == pytest.approx(121.2 if is_known else 120.0, abs=0.06)
 
 
 def test_a_step_of_the_beam_centre_is_found_where_it_is():

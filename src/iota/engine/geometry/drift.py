@@ -12,7 +12,7 @@ from iota.engine.geometry.observations import IndexedStills, read_stills
 from iota.engine.geometry.reference import write_expt
 from iota.engine.questions import MeasureDrift
 from iota.errors import RunFolderError
-from iota.geometry.drift.measuring import measure_drift, shifted
+from iota.geometry.drift.measuring import DriftFit, fit_drift, shifted
 from iota.geometry.drift.record import GeometryDrift
 from iota.processes.protocol import Tell
 
@@ -26,19 +26,19 @@ def answer_drift(asked: MeasureDrift, tell: Tell) -> GeometryDrift:
         RunFolderError: the geometries cannot be written.
     """
     stills = read_stills(still_files(asked.frames))
-    drift = measure_drift(stills.panels, stills.observations)
+    fit = fit_drift(stills.panels, stills.observations, asked.known_cell)
     if asked.write_to:
-        _write_parts(drift, stills, Path(asked.write_to))
-    return drift
+        _write_parts(fit, stills, Path(asked.write_to))
+    return fit.drift
 
 
-def _write_parts(drift: GeometryDrift, stills: IndexedStills, folder: Path) -> None:
+def _write_parts(fit: DriftFit, stills: IndexedStills, folder: Path) -> None:
     beam = np.array(stills.beam.get_s0())
     try:
-        for number, part in enumerate(drift.parts, 1):
+        for number, part in enumerate(fit.drift.parts, 1):
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / f"part_{number:02d}.expt"
-            write_expt(with_panels(stills.detector, shifted(stills.panels, beam, part.shift_mm)), stills.beam, path)
+            write_expt(with_panels(stills.detector, shifted(fit.panels, beam, part.shift_mm)), stills.beam, path)
             part.file = str(path)
     except OSError as error:
         raise RunFolderError(f"{folder} cannot be written: {error.strerror}.") from error

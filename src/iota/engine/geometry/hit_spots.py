@@ -20,6 +20,7 @@ from iota.engine.frame.engine import Engine
 from iota.engine.frame.frame import FrameFailedError, FrameWork
 from iota.engine.geometry.detector import key_of, panels_of
 from iota.engine.geometry.observations import OTHER_DETECTOR, common_detector
+from iota.engine.geometry.parallax import at_surface
 from iota.engine.questions import HitFrame
 from iota.errors import BackendError, UsageError
 from iota.geometry.search import HitSpots
@@ -112,8 +113,12 @@ def _placed(experiments: Any, spots: Any) -> HitSpots:
     spots.centroid_px_to_mm(experiments)
     (experiment,) = experiments
     xy_mm = spots["xyzobs.mm.value"].as_double().as_numpy_array().reshape(-1, 3)[:, :2]
+    panel = spots["panel"].as_numpy_array().astype(np.int64)
+    for number in np.unique(panel):
+        on_it = panel == number
+        xy_mm[on_it] = at_surface(experiment.detector[int(number)], xy_mm[on_it])
     return HitSpots(
-        panels_of(experiment.detector).lab_mm(spots["panel"].as_numpy_array().astype(np.int64), xy_mm),
+        panels_of(experiment.detector).lab_mm(panel, xy_mm),
         spots["intensity.sum.value"].as_numpy_array().astype(np.float64),
         float(experiment.beam.get_wavelength()),
     )

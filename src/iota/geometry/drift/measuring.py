@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from iota.crystallography.cells import cell_from_basis, median_cell, metric_tensors
+from iota.crystallography.cells import Cell, cell_from_basis, median_cell, metric_tensors
 from iota.crystallography.nearness import ONE_SETTING, are_near
 from iota.errors import UsageError
 from iota.geometry.crystals import with_metric
@@ -45,18 +45,28 @@ _MATTERS_OF_RMSD = 0.5  # ...and as a fraction of what is left of the RMSD
 _ONE_GEOMETRY_PX = 0.05  # displacement by which parts of a run that are processed together may differ from their mean
 _OUTLIER = 4.0  # standard deviations of a lattice from the median of its block
 _ALIKE = 0.5  # of the change that the cell axes have in common, by which single axes may differ from it
+_SAME_LENGTH, _SAME_SHARE, _SAME_DEG = 0.0015, 0.2, 0.5  # as in the diagnosis of the distance
 _MAD_TO_SIGMA = 1.4826
 
 
-def measure_drift(panels: Panels, observations: Observations) -> GeometryDrift:
-    """Measure how a detector moved, relative to its mean position.
+@dataclass(frozen=True)
+class DriftFit:
+    """How a detector moved, and its mean position."""
 
-    All lattices are given the median of their cells: changes of the distance are determined by them whether this is the
-    right cell or not, although the distance is not.
+    drift: GeometryDrift
+    panels: Panels  # refined for all lattices: courses are relative to them
+
+
+def fit_drift(panels: Panels, observations: Observations, known_cell: Cell | None = None) -> DriftFit:
+    """Measure how a detector moved, relative to its mean position, which is refined.
+
+    All lattices are given one cell. Changes of the distance do not depend on which it is. Their mean does: with the
+    median of the cells of the lattices it is zero, except for noise.
 
     Args:
         panels: the detector with which the lattices were refined.
         observations: indexed spots of lattices of one crystal form, whose times are known.
+        known_cell: in the setting of the lattices (A, degrees); it is not used if their axes differ by several factors.
 
     Raises:
         UsageError: there are too few lattices.
@@ -71,7 +81,11 @@ def measure_drift(panels: Panels, observations: Observations) -> GeometryDrift:
             f"A drift cannot be measured with {observations.n_lattices} lattices; at least {MINIMUM_FOR_DRIFT} are"
             " needed."
         )
-    metric = np.linalg.inv(metric_tensors(median_cell(_cells(observations.a_star)))[0])
+    cell = median_cell(_cells(observations.a_star))
+    is_known = known_cell is not None and _is_same_form(cell, known_cell)
+    if known_cell is not None and is_known:
+        cell = known_cell
+    metric = np.linalg.inv(metric_tensors(cell)[0])
     found = refine(panels, replace(observations, a_star=with_metric(observations.a_star, metric)), hold_cells=True)
     estimates = _estimates(found, observations)
     block = _blocks(observations.n_lattices)
@@ -82,6 +96,8 @@ def measure_drift(panels: Panels, observations: Observations) -> GeometryDrift:
         distance_mm=distance_mm(panels, beam),
         blocks=list(_described(observations.time, block)),
         courses=[],
+        is_cell_known=is_known,
+        mean_mm={one.name: one.value for one in found.parameters if one.name in NAMES and one.esd is not None},
         remarks=list(found.remarks),
     )
     middle = np.array([observations.time[block == number].mean() for number in range(len(means.value))])
@@ -101,7 +117,16 @@ def measure_drift(panels: Panels, observations: Observations) -> GeometryDrift:
         drift.sentence = drift_sentence(drift)
     if drift.sentence:
         drift.parts = list(_parts(drift, px_of_mm))
-    return drift
+    return DriftFit(drift, found.panels)
+
+
+def _is_same_form(cell: Cell, known: Cell) -> bool:
+    """Whether a cell differs from the known one as with a wrong distance: all axes by one factor, and no angle."""
+    logs = np.log(np.array(cell[:3]) / np.array(known[:3]))
+    common = float(logs.mean())
+    angles = np.abs(np.array(cell[3:]) - np.array(known[3:]))
+    most = max(_SAME_LENGTH, _SAME_SHARE * abs(common))
+    return bool(np.abs(logs - common).max() <= most and angles.max() <= _SAME_DEG)
 
 
 def _cells(a_star: Array) -> Array:

@@ -66,7 +66,7 @@ class GeometryPart(msgspec.Struct, kw_only=True):
     n_lattices: int
     """Lattices used."""
     shift_mm: tuple[float, float, float]
-    """Shift along x and y, and change of the distance, relative to the geometry of the run."""
+    """Shift along x and y, and change of the distance, relative to the mean geometry of the run."""
     file: str = ""
     """Reference geometry (.expt) of this part, if it was written."""
 
@@ -78,6 +78,10 @@ class GeometryDrift(msgspec.Struct, kw_only=True):
     """Lattices used."""
     distance_mm: float
     """Distance that was used (mm)."""
+    is_cell_known: bool = False
+    """Whether the mean distance is that at which cells are as given; otherwise they are as they were found."""
+    mean_mm: dict[str, float] = {}
+    """Coordinate -> by how much its mean differs from the geometry that was used (mm)."""
     blocks: list[DriftBlock]
     """Parts of the run with equal numbers of lattices, in the order of time."""
     courses: list[Course]
