@@ -12,7 +12,7 @@ from iota.analysis.summary import Summary, summary_of
 from iota.analysis.table.table import RunTable
 from iota.errors import RunFolderError
 from iota.params import Parameters, read
-from iota.processing.geometry_diagnosis import conclude_geometry
+from iota.processing.geometry.checks import conclude_geometry
 from iota.records import FrameRef, Outcome
 from iota.runs import RunFolder, iterate_ledger
 from iota.runs.determination import DeterminedLattice, read_determination

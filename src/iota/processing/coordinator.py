@@ -19,10 +19,10 @@ import msgspec
 from iota.errors import IotaError
 from iota.processing.bundles import Bundles, put_back
 from iota.processing.determination import DeterminationRules, determine_lattice, log_scouted
-from iota.processing.geometry_revision import More
+from iota.processing.geometry.ongoing import OngoingGeometry
+from iota.processing.geometry.revision import More
 from iota.processing.interfaces import Feed, GeometryToRevise, Observer
 from iota.processing.lost_workers import failure_report
-from iota.processing.ongoing_geometry import OngoingGeometry
 from iota.processing.ongoing_steps import Hits, OngoingSteps
 from iota.records import NOT_HITS, FrameRef, FrameResult, Outcome, Report, Scouted, Screened, Settings, Task
 from iota.runs.determination import Determination, DeterminedLattice

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from iota.processing.geometry_revision import GeometryRules
+from iota.processing.geometry.revision import GeometryRules
 from iota.records import FrameRef, FrameResult
 from iota.runs.determination import Determination
 from iota.runs.geometry_revisions import GeometryRevisions, Revision

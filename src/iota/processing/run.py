@@ -26,9 +26,9 @@ from iota.processing.feed import watch_feed
 from iota.processing.finished_frames import first_hits, read_finished_frames
 from iota.processing.folder_identity import FolderIdentity
 from iota.processing.from_parameters import check_can_watch, engine_config, scratch_folder, strategy
-from iota.processing.geometry_rules import geometry_rules, read_drift_of
+from iota.processing.geometry.live import LiveGeometry
+from iota.processing.geometry.rules import geometry_rules, read_drift_of
 from iota.processing.interfaces import GeometryToRevise
-from iota.processing.live_geometry import LiveGeometry
 from iota.processing.new_run import write_new_run
 from iota.processing.optimise import WithMore
 from iota.processing.optimised_target import optimised_target

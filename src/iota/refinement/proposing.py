@@ -39,7 +39,7 @@ def propose_geometry(asked: ProposeGeometry, tell: Tell) -> ProposedGeometry:
     known = source.known_cell
     diagnosis = diagnose(stills.panels, stills.observations, known)
     found = ProposedGeometry(n_used=n_lattices, diagnosis=diagnosis)
-    if not asked.again and not diagnosis.sentence:
+    if diagnosis.remarks or not (asked.again or diagnosis.sentence):
         return found
     last = len(stills.panels.groups) - 1
     values.levels = asked.levels or ([0, last] if last and _panels_are_displaced(diagnosis) else [0])

@@ -23,8 +23,8 @@ from iota.inputs import find_frames
 from iota.params import read
 from iota.processing import live_geometry
 from iota.processing.conclusion import conclude_again
-from iota.processing.geometry_diagnosis import frames_of_parts
-from iota.processing.live_geometry import LiveGeometry
+from iota.processing.geometry.checks import frames_of_parts
+from iota.processing.geometry.live import LiveGeometry
 from iota.processing.run import Run
 from iota.runs import RunFolder, read_ledger
 from iota.runs.geometry_diagnosis import read_diagnosis, read_drift, write_diagnosis, write_drift

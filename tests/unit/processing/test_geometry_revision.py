@@ -9,8 +9,8 @@ from made_up_engine import TETRAGONAL, TRIED, Beam, Book, Crystals, Killed, Thre
 
 from iota.processing.coordinator import Coordinator
 from iota.processing.determination import DeterminationRules
-from iota.processing.geometry_proof import Tried, compare
-from iota.processing.geometry_revision import GeometryRules, Proposal
+from iota.processing.geometry.proof import Tried, compare
+from iota.processing.geometry.revision import GeometryRules, Proposal
 from iota.processing.interfaces import GeometryToRevise
 from iota.records import NOT_HITS, FrameRef, Settings
 from iota.runs.determination import Determination

@@ -12,7 +12,7 @@ from iota.analysis.summary import summary_of
 from iota.analysis.table.table import RunTable
 from iota.errors import RunFolderError
 from iota.processes.question import AnsweringProcess, NoAnswerError, Question
-from iota.processing.geometry_diagnosis import GeometryChecks, is_drift_in_use
+from iota.processing.geometry.checks import GeometryChecks, is_drift_in_use
 from iota.records import FrameRef
 from iota.runs import RunFolder
 from iota.runs.geometry_diagnosis import write_diagnosis, write_drift

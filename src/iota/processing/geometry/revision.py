@@ -16,7 +16,7 @@ from functools import partial
 from typing import NamedTuple
 
 from iota.crystallography.cells import Cell
-from iota.processing.geometry_proof import Tried, compare
+from iota.processing.geometry.proof import Tried, compare
 from iota.processing.ongoing_steps import Calculation, Steps, WantHits
 from iota.records import FrameRef, FrameResult, Screened, Settings, Task
 from iota.runs.geometry_revisions import GeometryRevisions, Method, Revision

@@ -19,8 +19,8 @@ from iota.geometry.drift.record import GeometryDrift
 from iota.params.from_target import given_lattice, words_in
 from iota.params.to_backend import reference_phil
 from iota.processes.question import Asked, NoAnswerError, Question
-from iota.processing.geometry_diagnosis import GeometryChecks, frames_of_parts
-from iota.processing.geometry_revision import MAX_COMPARED, GeometryRules, More, Proposal
+from iota.processing.geometry.checks import GeometryChecks, frames_of_parts
+from iota.processing.geometry.revision import MAX_COMPARED, GeometryRules, More, Proposal
 from iota.records import FrameRef, FrameResult, Screened, Settings
 from iota.refinement.questions import (
     PROPOSE_GEOMETRY,

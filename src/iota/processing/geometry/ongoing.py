@@ -6,8 +6,8 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from iota.processing.geometry_proof import Tried
-from iota.processing.geometry_revision import (
+from iota.processing.geometry.proof import Tried
+from iota.processing.geometry.revision import (
     MAX_REVISIONS,
     GeometryRules,
     More,
