@@ -16,19 +16,19 @@ from scipy.linalg import block_diag
 
 from iota.errors import UsageError
 from iota.geometry.crystals import Crystals, crystals_of
-from iota.geometry.degeneracy import HeldDirection, Solution, solve
+from iota.geometry.degeneracy import Directions, HeldDirection, Solution, directions_of, solve
 from iota.geometry.deviations import DISTANCE
-from iota.geometry.motions import ROTATIONS, Motions, motions_of
+from iota.geometry.motions import MOTIONS, ROTATIONS, Motions, motions_of
 from iota.geometry.normal_equations import Linearised, Reduced, eliminate, linearise, residuals, steps_of_crystals
 from iota.geometry.observations import Observations
-from iota.geometry.outliers import accepted, variances
-from iota.geometry.panels import Panels
+from iota.geometry.outliers import accepted, variances, variances_of_positions
+from iota.geometry.panels import Ints, Panels
 from iota.geometry.prediction import Array
+from iota.geometry.spread import Spread, precision_of_parameters, spread_of, unknown_spread
 
 MINIMUM_LATTICES = 10
 MINIMUM_SPOTS = 20  # on a group of panels that is moved by itself
 
-_DELPSI_VARIANCE = 1e-6  # rad^2, with which DIALS begins
 _CUTOFFS = (6.0, 4.0, 4.0)  # of outliers, in successive rounds (standard deviations)
 _MAX_STEPS = 12  # in a round
 _SMALL_STEPS = (1.0, 0.1, 0.01)  # of a round, by which chi^2 can still decrease by moving the detector
@@ -82,7 +82,7 @@ class JointRefinement:
     n_rejected: int
     accepted: npt.NDArray[np.bool_]  # [n] which spots were used
     delpsi_sigma_rad: float  # standard deviation of delta psi
-    position_scale: float  # standard deviation of positions relative to that given by the weights
+    position_scale: float  # standard deviation of positions (rms) relative to that given by the weights
     remarks: tuple[str, ...]  # sentences on what limits the result
 
 
@@ -124,7 +124,8 @@ def refine(
     chosen = np.flatnonzero(usable)
     chosen = chosen[np.lexsort((motions.base[observations.panel[chosen]], observations.lattice[chosen]))]
     problem = _Problem(panels, observations.select_spots(chosen), motions, refine_wavelength)
-    state, solution = problem.solved(_State(panels, motions, crystals, observations.s0, np.zeros(len(problem.labels))))
+    theta, spread = np.zeros(problem.to_values.shape[1]), unknown_spread(len(problem.labels))
+    state, solution, reduced = problem.solved(_State(panels, motions, crystals, observations.s0, theta, spread))
     is_used = np.zeros(len(observations), dtype=bool)
     is_used[chosen[state.weight[:, 0] > 0]] = True
     after = residuals(state.panels, observations, state.crystals.a_star, state.s0)
@@ -133,7 +134,7 @@ def refine(
         panels=state.panels,
         a_star=state.crystals.a_star,
         s0=state.s0,
-        parameters=tuple(_parameters(problem, state, solution)),
+        parameters=tuple(_parameters(problem, state, solution, reduced)),
         held=tuple(_held(problem, motions, solution, panels, counts)),
         rmsd_before_px=_rmsd(before[is_used, :2] / pixel_mm[is_used]),
         rmsd_after_px=_rmsd(after[is_used, :2] / pixel_mm[is_used]),
@@ -141,8 +142,8 @@ def refine(
         n_spots=int(is_used.sum()),
         n_rejected=int((~is_used).sum()),
         accepted=is_used,
-        delpsi_sigma_rad=float(np.sqrt(state.variance[1])),
-        position_scale=float(np.sqrt(state.variance[0])),
+        delpsi_sigma_rad=float(np.sqrt(state.delpsi_variance)),
+        position_scale=problem.position_scale(state),
         remarks=tuple(_remarks(state.crystals.a_star)),
     )
 
@@ -195,9 +196,10 @@ class _State:
     motions: Motions
     crystals: Crystals
     s0: Array  # [m, 3]
-    values: Array  # [v] of all parameters so far
+    theta: Array  # [t] free parameters so far
+    spread: Spread  # of the values
     weight: Array = field(default_factory=lambda: np.empty((0, 3)))  # [n, 3] of the residuals
-    variance: Array = field(default_factory=lambda: np.array([1.0, _DELPSI_VARIANCE]))
+    delpsi_variance: float = 0.0
 
 
 class _Problem:
@@ -205,6 +207,7 @@ class _Problem:
 
     def __init__(self, panels: Panels, observations: Observations, motions: Motions, refine_wavelength: bool) -> None:
         self.observations = observations
+        self.groups = panels.groups
         self.base = motions.base[observations.panel]
         self.n_base = int(motions.base.max()) + 1
         self.pixel_mm = np.sqrt(panels.pixel_mm.prod(axis=1))[observations.panel]
@@ -215,18 +218,23 @@ class _Problem:
         n_motions = motions.to_values.shape[1]
         number = np.arange(self.to_values.shape[1])
         self.is_of_whole = (number >= n_motions) | ((number < 6) & (0 in [level.level for level in motions.levels]))
+        self.kinds = [None if label[0] == 0 else (label[0], label[2]) for label in self.labels]
         self.downstream = float(np.sign(motions.axes[2] @ observations.s0.mean(axis=0)))
 
-    def solved(self, state: _State) -> tuple[_State, Solution]:
+    def solved(self, state: _State) -> tuple[_State, Solution, Reduced]:
         """Rounds of rejection and refinement, and the solution at the minimum, for uncertainties."""
         freedom = np.zeros(2)
         for number, (cutoff, small) in enumerate(zip(_CUTOFFS, _SMALL_STEPS, strict=True)):
-            state = self._with_weights(state, cutoff, freedom if number else None)
-            state, freedom = self._refined(state, small)
+            state = self._with_weights(state, cutoff, freedom)
+            state, freedom = self._refined(state, small, is_first=number == 0)
         state = self._with_weights(state, _CUTOFFS[-1], freedom)
         _, reduced = self._equations(state, 0.0)
-        solution = self._solution(reduced, state)
-        return state, replace(solution, covariance=self._covariance(solution, reduced, state))
+        return state, self._solution(reduced, state), reduced
+
+    def position_scale(self, state: _State) -> float:
+        """Standard deviation of positions relative to that given by the weights of spots that are used (rms)."""
+        used = state.weight[:, 0] > 0
+        return float(np.sqrt((self.observations.weight[used] / state.weight[used, :2]).mean()))
 
     def _to_columns(self, state: _State) -> Array:
         """Columns of the normal equations from free parameters."""
@@ -235,14 +243,15 @@ class _Problem:
     def _residuals(self, state: _State) -> Array:
         return residuals(state.panels, self.observations, state.crystals.a_star, state.s0)
 
-    def _with_weights(self, state: _State, cutoff: float, freedom: Array | None) -> _State:
-        """Outliers get no weight, the others that of the variances found, or, at the start, of those given."""
+    def _with_weights(self, state: _State, cutoff: float, freedom: Array) -> _State:
+        """Outliers get no weight, the others that of the variances found."""
         found = self._residuals(state)
         given = self.observations.weight
-        used = accepted(found, given, self.observations.panel, cutoff)
-        variance = state.variance if freedom is None else variances(found[used], given[used], freedom)
-        weight = np.column_stack([given / variance[0], np.full(len(given), 1.0 / variance[1])]) * used[:, None]
-        return replace(state, weight=weight, variance=variance)
+        of_positions = variances_of_positions(found, given, self.observations.panel)
+        used = accepted(found, (given > 0) / of_positions, self.observations.panel, cutoff)
+        factor, of_delpsi = variances(found[used], 1.0 / of_positions[used], freedom)
+        weight = np.column_stack([1.0 / (factor * of_positions), np.full(len(given), 1.0 / of_delpsi)]) * used[:, None]
+        return replace(state, weight=weight, delpsi_variance=float(of_delpsi))
 
     def _equations(self, state: _State, damping: float) -> tuple[Linearised, Reduced]:
         linear = linearise(state.panels, self.observations, state.crystals.a_star, state.s0, state.motions.origin_mm)
@@ -250,28 +259,39 @@ class _Problem:
             linear, self.observations, state.weight, state.crystals, self.base, self.n_base, damping
         )
 
-    def _refined(self, state: _State, small: float) -> tuple[_State, Array]:
-        """Gauss-Newton steps, damped when they fail, until moving the detector no longer matters."""
-        cost = float((state.weight * self._residuals(state) ** 2).sum())
-        damping = 0.0
-        for _ in range(_MAX_STEPS):
+    def _costs(self, state: _State) -> Array:
+        """Chi^2 of the spots and of the values of motions, `[2]`."""
+        values = self.to_values @ state.theta
+        return np.array([(state.weight * self._residuals(state) ** 2).sum(), state.spread.likely @ values**2])
+
+    def _refined(self, state: _State, small: float, is_first: bool) -> tuple[_State, Array]:
+        """Gauss-Newton steps, damped when they fail, until moving the detector no longer matters.
+
+        In the first round nothing is known of how far parts are displaced.
+        """
+        costs, damping = np.zeros(2), 0.0
+        for number in range(_MAX_STEPS):
             linear, reduced = self._equations(state, damping)
-            solution = self._solution(reduced, state, excess=max(1.0, cost / max(1, np.count_nonzero(state.weight))))
+            if number == 0:
+                state = state if is_first else self._with_spread(state, reduced)
+                costs = self._costs(state)
+            excess = float(costs[0]) / max(1, np.count_nonzero(state.weight))
+            solution = self._solution(reduced, state, max(1.0, excess))
             step = self._to_columns(state) @ solution.step
             trial = self._moved(
                 state,
                 solution.step,
                 steps_of_crystals(reduced, linear, self.observations, state.weight, state.crystals, self.base, step),
             )
-            new_cost = float((state.weight * self._residuals(trial) ** 2).sum())
-            if not new_cost <= cost * (1.0 + 1e-12):  # also when it is not a number
+            new_costs = self._costs(trial)
+            if not new_costs.sum() <= costs.sum() * (1.0 + 1e-12):  # also when it is not a number
                 damping = max(10.0 * damping, 1e-3)
                 if damping > _LARGEST_DAMPING:
                     break
                 continue
-            gain = cost - new_cost
-            state, cost, damping = trial, new_cost, 0.0 if damping <= 1e-3 else 0.1 * damping
-            if solution.gain < small and gain < max(small, _SMALL_GAIN * cost):
+            gain = float(costs.sum() - new_costs.sum())
+            state, costs, damping = trial, new_costs, 0.0 if damping <= 1e-3 else 0.1 * damping
+            if solution.gain < small and gain < max(small, _SMALL_GAIN * costs[0]):
                 break
         return state, reduced.freedom
 
@@ -285,11 +305,17 @@ class _Problem:
             motions=motions,
             crystals=state.crystals.moved(of_crystals),
             s0=state.s0 * np.exp(values[n_motions:].sum()),
-            values=state.values + values,
+            theta=state.theta + step,
         )
 
     def _solution(self, reduced: Reduced, state: _State, excess: float = 1.0) -> Solution:
         """Solve for the free parameters; ``excess`` is by how much variances exceed those of the weights."""
+        directions, gradient = self._directions(reduced, state, excess)
+        prior = precision_of_parameters(state.spread.likely, self.to_values) / excess
+        return solve(directions, gradient + prior @ state.theta, prior)
+
+    def _directions(self, reduced: Reduced, state: _State, excess: float) -> tuple[Directions, Array]:
+        """What can be determined, and the gradient of the spots by the free parameters."""
         to_columns = self._to_columns(state)
         fixed = to_columns.T @ reduced.fixed_crystals @ to_columns
         # a displacement of all spots by one pixel would change chi by
@@ -297,30 +323,49 @@ class _Problem:
         of_whole = _TOLERATED_PX * chi_of_px / np.sqrt(np.maximum(np.diag(fixed), 1e-30))
         tolerance = np.where(self.is_of_whole, of_whole, _TOLERATED_OF_PARTS_PX * self.pixel_mm.mean())
         normal, gradient = to_columns.T @ reduced.normal @ to_columns, to_columns.T @ reduced.gradient
-        return solve(normal / excess, gradient / excess, fixed / excess, tolerance)
+        return directions_of(normal / excess, fixed / excess, tolerance), gradient / excess
 
-    def _covariance(self, solution: Solution, reduced: Reduced, state: _State) -> Array:
-        """Covariance of the free parameters, from the scatter of the lattices where this is larger.
+    def _with_spread(self, state: _State, reduced: Reduced) -> _State:
+        """How far parts of the detector are displaced, from all of them."""
+        directions, gradient = self._directions(reduced, state, 1.0)
+        return replace(state, spread=spread_of(directions, gradient, state.theta, self.to_values, self.kinds))
+
+    def esds(self, state: _State, solution: Solution, reduced: Reduced) -> Array:
+        """Standard uncertainties of the values `[v]`, from the scatter of the lattices where this is larger.
 
         Spots of one lattice may have errors in common; those of different lattices are independent. The sandwich
-        estimate accounts for this, but needs more lattices than parameters.
+        estimate accounts for this, but needs several lattices for each parameter of a group.
         """
-        m, n_free = len(reduced.scores), len(solution.step) - len(solution.held)
-        if m < _LATTICES_PER_PARAMETER * n_free:
-            return solution.covariance
-        scores = reduced.scores @ self._to_columns(state) @ solution.covariance
-        scatter = scores.T @ scores * m / (m - n_free)
-        larger = np.sqrt(np.maximum(np.diag(scatter) / np.maximum(np.diag(solution.covariance), 1e-300), 1.0))
-        return np.asarray(solution.covariance * np.outer(larger, larger))
+        free = solution.directions.free
+        covariance = solution.directions.covariance(precision_of_parameters(state.spread.cautious, self.to_values))
+        by_direction = self.to_values @ free
+        esds = np.sqrt(np.einsum("vd,de,ve->v", by_direction, covariance, by_direction, optimize=True))
+        scores = reduced.scores @ (self._to_columns(state) @ free)
+        moves = (scores - scores.mean(axis=0)) @ covariance @ by_direction.T
+        n = self._lattices_on_groups(state)
+        enough = n >= _LATTICES_PER_PARAMETER * len(MOTIONS)
+        scatter = np.sqrt((moves**2).sum(axis=0) * n / np.maximum(n - len(MOTIONS), 1))
+        return np.where(enough, np.maximum(esds, scatter), esds)
+
+    def _lattices_on_groups(self, state: _State) -> Ints:
+        """Number of lattices that have spots on the group of each value, `[v]`."""
+        used = state.weight[:, 0] > 0
+        lattice, panel = self.observations.lattice[used], self.observations.panel[used]
+        pairs = np.unique(np.column_stack([lattice, panel]), axis=0)
+        counts = {}
+        for level, groups in enumerate(self.groups):
+            of_group = np.unique(np.column_stack([pairs[:, 0], groups[pairs[:, 1]]]), axis=0)
+            counts[level] = np.bincount(of_group[:, 1], minlength=int(groups.max()) + 1)
+        return np.array([counts[level][group] for level, group, _ in self.labels])
 
 
-def _parameters(problem: _Problem, state: _State, solution: Solution) -> Iterator[Parameter]:
-    to_values = problem.to_values
-    esds = np.sqrt(np.maximum(np.diag(to_values @ solution.covariance @ to_values.T), 0.0))
-    rows = to_values * solution.tolerance
-    held = np.einsum("vt,tu,vu->v", rows, solution.held_share, rows, optimize=True)
+def _parameters(problem: _Problem, state: _State, solution: Solution, reduced: Reduced) -> Iterator[Parameter]:
+    to_values, directions = problem.to_values, solution.directions
+    esds = problem.esds(state, solution, reduced)
+    rows = to_values * directions.tolerance
+    held = np.einsum("vt,tu,vu->v", rows, directions.held_share, rows, optimize=True)
     is_held = held > _HELD_SHARE * (rows**2).sum(axis=1)
-    for label, value, esd, no_esd in zip(problem.labels, state.values, esds, is_held, strict=True):
+    for label, value, esd, no_esd in zip(problem.labels, to_values @ state.theta, esds, is_held, strict=True):
         unit, factor = _UNITS.get(label[2], ("mm", 1.0))
         if label[2] == DISTANCE:
             factor = problem.downstream
@@ -338,7 +383,7 @@ def _held(
             reason = f"{name} has {int(counts[group])} spots; at least {MINIMUM_SPOTS} are needed to move it by itself."
             yield Held(level.level, int(group), "all motions", reason)
     seen = set()
-    for held in solution.held:
+    for held in solution.directions.held:
         label = _main_part(problem, solution, held)
         if label not in seen:
             seen.add(label)
@@ -362,5 +407,5 @@ def _reason(label: tuple[int, int, str], held: HeldDirection, panels: Panels) ->
 def _main_part(problem: _Problem, solution: Solution, held: HeldDirection) -> tuple[int, int, str]:
     """Level, group and name of the parameter that contributes most to a direction."""
     # the length of a value is that of the shortest theta that changes it by as much
-    unit = 1.0 / np.maximum(np.sqrt(((problem.to_values * solution.tolerance) ** 2).sum(axis=1)), 1e-30)
+    unit = 1.0 / np.maximum(np.sqrt(((problem.to_values * solution.directions.tolerance) ** 2).sum(axis=1)), 1e-30)
     return problem.labels[int(np.argmax(np.abs(problem.to_values @ held.direction) * unit))]

@@ -22,7 +22,7 @@ class Observations:
     """
 
     lattice: Ints  # [n] number of the lattice of each spot, sorted
-    hkl: Ints  # [n, 3]
+    hkl: Ints  # [n, 3], 0 0 0: not indexed
     panel: Ints  # [n]
     xy_mm: Array  # [n, 2] observed position on the panel
     weight: Array  # [n, 2] 1/variance (1/mm^2); 0: not used
@@ -77,6 +77,11 @@ class Observations:
     def n_spots(self) -> Ints:
         """Number of spots of each lattice, `[m]`."""
         return np.asarray(np.bincount(self.lattice, minlength=self.n_lattices))
+
+    @property
+    def indexed(self) -> Observations:
+        """The spots that have indices."""
+        return self.select_spots(self.hkl.any(axis=1))
 
     def select(self, lattices: npt.NDArray[np.bool_] | Ints) -> Observations:
         """Some of the lattices with their spots, renumbered in the order given.

@@ -10,12 +10,15 @@ import numpy.typing as npt
 
 from iota.crystallography.cells import Cell, metric_tensors
 from iota.geometry.crystals import with_metric
+from iota.geometry.indices import reindexed
 from iota.geometry.joint import JointRefinement, Parameter, refine
 from iota.geometry.observations import Observations
 from iota.geometry.panels import Panels
 
 PARTS = 5  # of the images: one is left out at a time
 _WHOLE = (0,)
+_MAX_ROUNDS = 6  # of indexing...
+_SETTLED = 0.002  # ...until so few of the indexed spots change
 
 Floats = npt.NDArray[np.float64]
 Levels = tuple[int, ...]
@@ -32,6 +35,36 @@ class Fit:
     held: tuple[str, ...]  # a sentence for each motion
     remarks: tuple[str, ...]
     n_rejected: int
+
+
+def fit_spots(
+    panels: Panels, spots: Observations, levels: Levels, known: Cell | None, *, minimum_lattices: int = 10
+) -> tuple[Fit, Observations]:
+    """Refine a detector, index all spots again with the result, and so on, until their indices stay the same.
+
+    Spots far from their predictions are not indexed if the geometry is wrong, and the others are those that favour it.
+
+    Args:
+        panels: at the start.
+        spots: indexed ones and others, and crystals.
+        levels: as for :func:`fit_geometry`.
+        known: as for :func:`fit_geometry`.
+        minimum_lattices: refuse fewer.
+
+    Returns:
+        The fit, and the spots that are indexed at the end.
+
+    Raises:
+        UsageError: as :func:`fit_geometry`.
+    """
+    fit = fit_geometry(panels, spots.indexed, levels, known, minimum_lattices=minimum_lattices)
+    for _ in range(_MAX_ROUNDS):
+        before, spots = spots, reindexed(spots, fit.panels, fit.a_star, fit.s0)
+        n_changed = np.count_nonzero((spots.hkl != before.hkl).any(axis=1))
+        if n_changed <= _SETTLED * np.count_nonzero(spots.hkl.any(axis=1)):
+            break
+        fit = fit_geometry(panels, spots.indexed, levels, known, minimum_lattices=minimum_lattices)
+    return fit, spots.indexed
 
 
 def fit_geometry(
@@ -88,20 +121,19 @@ def with_known_cell(observations: Observations, cell: Cell) -> Observations:
 
 
 def fits_without_parts(
-    fit: Fit, observations: Observations, part: npt.NDArray[np.int64], levels: Levels, known: Cell | None
+    panels: Panels, observations: Observations, part: npt.NDArray[np.int64], levels: Levels, known: Cell | None
 ) -> dict[int, Fit]:
-    """Fits without one part of the images at a time, by the number of this part; their changes are those from ``fit``.
+    """Fits without one part of the images at a time, by the number of this part.
 
     Args:
-        fit: to all images.
+        panels: at the start.
         observations: spots and crystals.
         part: number of the part in which each lattice is, `[m]`.
         levels: as for the fit.
         known: as for the fit.
     """
-    start = replace(observations, a_star=fit.a_star, s0=fit.s0)
     return {
-        int(one): fit_geometry(fit.panels, start.select(part != one), levels, known, minimum_lattices=1)
+        int(one): fit_geometry(panels, observations.select(part != one), levels, known, minimum_lattices=1)
         for one in np.unique(part)
     }
 

@@ -26,7 +26,7 @@ from iota.geometry.normal_equations import residuals
 from iota.geometry.observations import Observations
 from iota.geometry.panels import Panels
 from iota.records import FrameRef
-from iota.refinement.fitting import PARTS, Fit, Levels, fit_geometry, fits_without_parts, jackknife, with_known_cell
+from iota.refinement.fitting import PARTS, Fit, Levels, fit_spots, fits_without_parts, jackknife, with_known_cell
 from iota.refinement.record import SIGNIFICANT, Cells, Evidence, GeometryRefinement, Place, RefinedParameter
 from iota.refinement.sources import Source
 from iota.runs.sampling import scouting_key
@@ -66,15 +66,15 @@ def refine_geometry(source: Source, values: Any, step: Step) -> RefinedGeometry:
     _check_number(stills)
     levels = tuple(sorted(set(values.levels or [0])))
     cells, known = _cells(source, stills, values, levels)
-    observations = stills.observations
+    spots = stills.spots
     if cells == "shared":
-        observations = replace(observations, cell_group=np.zeros(observations.n_lattices, dtype=np.int64))
+        spots = replace(spots, cell_group=np.zeros(spots.n_lattices, dtype=np.int64))
     part = _fifths(stills.frames)
-    with step(f"Refining the geometry with {observations.n_lattices} lattices"):
-        found = fit_geometry(stills.panels, observations, levels, known)
+    with step(f"Refining the geometry with {spots.n_lattices} lattices"):
+        found, observations = fit_spots(stills.panels, spots, levels, known)
         fitted = _evidence(stills.panels, [(found.panels, observations)], None)
     with step("Testing it on images that were not used"):
-        without = fits_without_parts(found, observations, part, levels, known)
+        without = fits_without_parts(stills.panels, observations, part, levels, known)
         folds = [(fit.panels, observations.select(part == k)) for k, fit in without.items()]
         tested = _evidence(stills.panels, folds, None)
         tested_as_known = None if known is None else _evidence(stills.panels, folds, known)

@@ -188,7 +188,29 @@ def test_files_of_others_give_the_same_whatever_their_order(refined, run, geomet
     status, said, _ = geometry("all.expt", "all.refl", "cells=free", "--silent")
     assert (status, said) == (0, "")
     found = json.loads((tmp_path / "geometry" / "001" / "geometry.json").read_text())
-    assert found["cells"] == "free" and found["after"]["distance_mm"] == pytest.approx(TRUE_MM, rel=2e-3)
+    assert found["cells"] == "free"
+    distance = next(p for p in found["parameters"] if p["name"] == "distance")
+    assert found["after"]["distance_mm"] == pytest.approx(TRUE_MM, abs=4.0 * distance["uncertainty"])
+    assert distance["uncertainty"] < 0.03
+
+
+def test_spots_that_were_not_indexed_are_kept_and_read(run):
+    for result in read_ledger(run.ledger)[0][:3]:
+        table = flex.reflection_table.from_file(str(run.path / result.files["indexed"]))
+        left = table.select(table["id"] == -1)
+        assert len(table) == result.n_spots > result.lattices[0].n_indexed == len(table) - len(left)
+        assert len({(*xyz, panel) for xyz, panel in zip(table["xyzobs.px.value"], table["panel"], strict=True)}) == len(
+            table
+        )
+        assert left.get_flags(left.flags.indexed).count(True) == 0 and set(left["miller_index"]) == {(0, 0, 0)}
+        files = StillFiles(
+            run.path / result.files["experiments"], run.path / result.files["indexed"], (0,), (result.frame,)
+        )
+        stills = read_stills([files])
+        assert len(stills.spots) == result.n_spots and len(stills.observations) == result.lattices[0].n_indexed
+        # bright spots are known more accurately than weak ones
+        sigma_px = 1.0 / np.sqrt(stills.spots.weight) / stills.panels.pixel_mm[0]
+        assert np.percentile(sigma_px, 95) > 3.0 * np.percentile(sigma_px, 5)
 
 
 def test_frames_on_another_detector_and_lattices_that_are_gone_are_told_and_left_out(run, tmp_path):
@@ -220,6 +242,7 @@ def composite(files, folder):
     for number, (expt, refl) in enumerate(zip(files[::2], files[1::2], strict=True)):
         experiments.extend(ExperimentList.from_file(str(expt), check_format=False))
         table = flex.reflection_table.from_file(str(refl))
+        table = table.select(table["id"] == 0)
         del table.experiment_identifiers()[0]
         table["id"] = flex.int(len(table), number)
         table.experiment_identifiers()[number] = experiments[-1].identifier

@@ -37,7 +37,7 @@ def read_frame(experiments: Path, reflections: Path | None, spots: Path | None, 
     Args:
         experiments: the ``.expt``.
         reflections: integrated reflections; None for a frame that was not integrated.
-        spots: spots that were indexed, or all of a frame that was not integrated; None if they were not kept.
+        spots: all spots that were found; None if they were not kept.
         numbers: of the lattices that are wanted.
 
     Raises:

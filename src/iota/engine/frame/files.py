@@ -81,16 +81,16 @@ class FrameFiles:
         return ExperimentList.from_file(str(self._new(self._dials("integrated.expt"))), check_format=False)
 
     def keep_integrated(
-        self, experiments: Any, integrated: Any, indexed: Any, lattices: Sequence[Lattice], kept: Sequence[int]
+        self, experiments: Any, integrated: Any, spots: Any, lattices: Sequence[Lattice], kept: Sequence[int]
     ) -> dict[str, str]:
-        """Write the integrated lattices and, for each one that is kept, an integration pickle."""
+        """Write the integrated lattices, all spots and, for each lattice that is kept, an integration pickle."""
         files = {
             "indexed": self._dials("indexed.refl"),
             "reflections": self._dials("integrated.refl"),
             "experiments": self._dials("integrated.expt"),
         }
         integrated.as_file(str(self._new(files["reflections"])))
-        _without_shoeboxes(indexed).as_file(str(self._new(files["indexed"])))
+        _without_shoeboxes(spots).as_file(str(self._new(files["indexed"])))
         for relative in files.values():
             self._complete(relative)
         for number, k in enumerate(kept):

@@ -21,6 +21,7 @@ from iota.engine.frame.process_memory import is_out_of_memory
 from iota.engine.images.image import import_frame, import_models, read_pixels
 from iota.engine.images.reading import ImportFailedError
 from iota.engine.spots.in_memory import forget_mask
+from iota.engine.spots.unindexed import with_unindexed
 from iota.engine.stills import still_indexer
 from iota.engine.stills.indexing import EXPLAINS_AS_WELL, Indexed, corrections, index
 from iota.engine.stills.lattice import describe_lattices, spots_d_min_A
@@ -231,7 +232,8 @@ class FrameWork:
         with self.stage("filter"):
             lattices = describe_lattices(experiments, integrated, reflections, self.engine.strong_sigma)
             kept = self._filter(lattices, objection)
-            self.result.files = self.files.keep_integrated(experiments, integrated, reflections, lattices, kept)
+            spots = with_unindexed(reflections, self.spots, self.experiments)
+            self.result.files = self.files.keep_integrated(experiments, integrated, spots, lattices, kept)
             if self.engine.pictures is not None:
                 from iota.engine.frame.pictures import Drawn, draw  # matplotlib takes 0.5 s, and is wanted now and then
 

@@ -28,7 +28,7 @@ def lattices_in(path: Path) -> list[FileLattice]:
     return [
         FileLattice(
             number,
-            _frame(experiment, path, number),
+            image_of(experiment, path, number),
             experiment.crystal.get_unit_cell().parameters(),
             str(experiment.crystal.get_space_group().info()),
         )
@@ -37,7 +37,7 @@ def lattices_in(path: Path) -> list[FileLattice]:
     ]
 
 
-def _frame(experiment: Any, path: Path, number: int) -> FrameRef:
+def image_of(experiment: Any, path: Path, number: int) -> FrameRef:
     """The image of an experiment; where the file does not name one image, each lattice counts as one of its own."""
     imageset = experiment.imageset
     if imageset is not None and len(imageset) == 1:

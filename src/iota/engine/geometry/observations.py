@@ -2,7 +2,8 @@
 
 The files are those of a run (``dials/*_indexed.refl`` with ``*_integrated.expt``) or ``.expt`` and ``.refl`` files of
 other programs, with one lattice or with thousands.  A lattice is found in its table by its identifier, for a lattice
-that was indexed but not integrated leaves a gap in the numbers.
+that was indexed but not integrated leaves a gap in the numbers.  Spots of the same image that were not indexed, as
+far as the table holds them, are read as well.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +22,8 @@ import numpy.typing as npt
 from iota.crystallography.indices import hkl_from_flex
 from iota.engine.backend.dials_files import read_experiments, read_reflections
 from iota.engine.geometry.detector import MAX_DIFFERENCE_PX, key_of, panels_of
+from iota.engine.geometry.experiment_files import image_of
+from iota.engine.geometry.parallax import at_surface
 from iota.errors import BackendError
 from iota.geometry.displacements import corners_mm
 from iota.geometry.observations import Observations
@@ -31,6 +35,9 @@ Floats = npt.NDArray[np.float64]
 MIN_SPOTS = 10  # of a lattice: six numbers of its own are refined, and the rest says something of the detector
 _MIN_SIGNIFICANT = 10.0  # I/sigma of an integrated reflection whose position is used
 _MAX_OFF = 0.3  # median deviation of an index from an integer beyond which indices are not those of the crystal
+
+_OF_PIXEL_PX2 = 1.0 / 12.0
+_SMALLEST_PX2 = 1e-6  # variance of a position
 
 OTHER_DETECTOR = "with another detector geometry"
 FEW_SPOTS = f"with fewer than {MIN_SPOTS} indexed spots"
@@ -55,13 +62,18 @@ class IndexedStills:
     """Spots of many lattices on one detector. Get it from :func:`read_stills`."""
 
     panels: Panels
-    observations: Observations
+    spots: Observations  # of the lattices, and those of their images that were not indexed, whose indices are 0
     detector: Any  # of dxtbx, as in the files
     beam: Any
     frames: list[FrameRef]  # of each lattice, `[m]`
     left_out: dict[str, int] = field(default_factory=dict)  # why -> lattices
     unreadable: list[str] = field(default_factory=list)  # a sentence for each file
     n_from_integration: int = 0  # lattices whose spots are integrated reflections
+
+    @cached_property
+    def observations(self) -> Observations:
+        """Indexed spots."""
+        return self.spots.indexed
 
 
 class _Lattice(NamedTuple):
@@ -80,7 +92,8 @@ class _Lattice(NamedTuple):
 def read_stills(files: Iterable[StillFiles]) -> IndexedStills:
     """Read indexed spots; the detector is that of most lattices, and lattices on another one are left out.
 
-    Memory is proportional to the number of spots, about 70 bytes each.
+    Positions are those at which rays enter the sensor, see :mod:`iota.engine.geometry.parallax`. Memory is proportional
+    to the number of spots, about 70 bytes each.
 
     Raises:
         BackendError: nothing can be read, or no lattice has enough indexed spots.
@@ -138,6 +151,7 @@ def _lattices(
     id_of = _ids(table, experiments)
     order = np.argsort(columns.id, kind="stable")
     sorted_ids = columns.id[order]
+    left = _unindexed(columns, experiments, files.experiments)
     for number, frame in zip(files.numbers, files.frames, strict=True):
         if number >= len(experiments):
             raise BackendError(f"{files.experiments} does not hold the lattices of its record.")
@@ -156,7 +170,7 @@ def _lattices(
             if not 0 <= columns.panel[used].min() <= columns.panel[used].max() < len(experiment.detector):
                 left_out[OTHER_PANELS] += 1
                 continue
-            lattice = _lattice(experiment, frame, columns, used, models)
+            lattice = _lattice(experiment, frame, columns, used, left, models)
             if lattice is None:
                 left_out[OTHER_INDICES] += 1
             else:
@@ -169,7 +183,8 @@ class _Columns(NamedTuple):
     panel: npt.NDArray[np.int32]
     xy_mm: Floats
     variance: Floats
-    usable: npt.NDArray[np.bool_]
+    usable: npt.NDArray[np.bool_]  # indexed spots
+    are_unindexed: npt.NDArray[np.bool_]
     are_integrated: bool
 
 
@@ -178,8 +193,9 @@ def _columns(table: Any) -> _Columns:
         table[f"xyzobs.mm.{what}"].as_double().as_numpy_array().reshape(-1, 3)[:, :2] for what in ("value", "variance")
     )
     hkl = hkl_from_flex(table["miller_index"])
-    usable = (hkl != 0).any(axis=1) & (variance > 0).all(axis=1) & np.isfinite(xy_mm).all(axis=1)
-    usable &= np.isfinite(variance).all(axis=1)
+    number = table["id"].as_numpy_array().astype(np.int64)
+    are_placed = (variance > 0).all(axis=1) & np.isfinite(xy_mm).all(axis=1) & np.isfinite(variance).all(axis=1)
+    usable = (hkl != 0).any(axis=1) & are_placed
     flags = table["flags"].as_numpy_array() if "flags" in table else np.zeros(len(table), dtype=np.int64)
     indexed = (flags & int(table.flags.indexed)) != 0
     are_integrated = bool(np.any(flags & int(table.flags.integrated_sum)))
@@ -190,14 +206,23 @@ def _columns(table: Any) -> _Columns:
     elif indexed.any():
         usable &= indexed
     return _Columns(
-        table["id"].as_numpy_array().astype(np.int64),
+        number,
         hkl.astype(np.int32),
         table["panel"].as_numpy_array().astype(np.int32),
         xy_mm,
         variance,
         usable,
+        are_placed & (number == -1),
         are_integrated,
     )
+
+
+def _unindexed(columns: _Columns, experiments: Any, path: Path) -> npt.NDArray[np.int64]:
+    """Rows of spots that were not indexed; none if the file holds several images, as it does not say whose they are."""
+    rows = np.flatnonzero(columns.are_unindexed)
+    if not len(rows) or len({image_of(one, path, number) for number, one in enumerate(experiments)}) > 1:
+        return np.empty(0, dtype=np.int64)
+    return rows
 
 
 def _ids(table: Any, experiments: Any) -> list[int]:
@@ -209,9 +234,15 @@ def _ids(table: Any, experiments: Any) -> list[int]:
 
 
 def _lattice(
-    experiment: Any, frame: FrameRef, columns: _Columns, rows: npt.NDArray[np.int64], models: dict[bytes, Any]
+    experiment: Any,
+    frame: FrameRef,
+    columns: _Columns,
+    indexed: npt.NDArray[np.int64],
+    unindexed: npt.NDArray[np.int64],
+    models: dict[bytes, Any],
 ) -> _Lattice | None:
     """One lattice; None where its indices are not those of its crystal on this detector."""
+    rows = np.concatenate([indexed, unindexed])
     key = key_of(experiment.detector)
     models.setdefault(key, (experiment.detector, experiment.beam))
     a_star = np.array(experiment.crystal.get_A()).reshape(3, 3)
@@ -222,20 +253,41 @@ def _lattice(
         a_star,
         s0,
         str(experiment.crystal.get_space_group().info()),
-        columns.hkl[rows],
+        np.concatenate([columns.hkl[indexed], np.zeros((len(unindexed), 3), dtype=np.int32)]),
         columns.panel[rows],
         columns.xy_mm[rows],
-        1.0 / columns.variance[rows],
+        np.empty((len(rows), 2)),
     )
+    if lattice.panel.min() < 0 or lattice.panel.max() >= len(experiment.detector):
+        return None
+    for number in np.unique(lattice.panel):
+        on_it = lattice.panel == number
+        of_panel = experiment.detector[int(number)]
+        lattice.xy_mm[on_it] = at_surface(of_panel, lattice.xy_mm[on_it])
+        lattice.weight[on_it] = 1.0 / _of_counting(columns.variance[rows[on_it]], np.array(of_panel.get_pixel_size()))
     d_matrices = np.array([panel.get_d_matrix() for panel in experiment.detector]).reshape(-1, 3, 3)
     on_panel = np.column_stack([lattice.xy_mm, np.ones(len(rows))])
     places = np.einsum("nij,nj->ni", d_matrices[lattice.panel], on_panel)
     s1 = places * (np.linalg.norm(s0) / np.linalg.norm(places, axis=1))[:, None]
     try:
-        off = np.abs((s1 - s0) @ np.linalg.inv(a_star).T - lattice.hkl).max(axis=1)
+        off = np.abs((s1 - s0) @ np.linalg.inv(a_star).T - lattice.hkl)[: len(indexed)].max(axis=1)
     except np.linalg.LinAlgError:  # the cell has no volume
         return None
     return lattice if np.median(off) < _MAX_OFF else None
+
+
+def _of_counting(variance_mm2: Floats, pixel_mm: Floats) -> Floats:
+    """Variances of positions that follow from the number of photons `[n, 2]` (mm^2).
+
+    DIALS adds the variance of a position anywhere in a pixel, 1/12 px^2, to all of them, which hides that bright spots
+    are ten times as accurate as weak ones.
+    """
+    px2 = variance_mm2 / pixel_mm**2
+    if (px2 >= _OF_PIXEL_PX2 * (1.0 - 1e-6)).all():
+        px2 = px2 - _OF_PIXEL_PX2
+    # the variance across a single row of pixels is zero, and that along it tells the number of photons
+    px2 = np.maximum(px2, 0.5 * px2.mean(axis=1)[:, None])
+    return np.asarray(np.maximum(px2, _SMALLEST_PX2) * pixel_mm**2)
 
 
 def common_detector(models: dict[bytes, tuple[Any, Any]], keys: Sequence[bytes]) -> tuple[Any, Any, set[bytes]]:
