@@ -205,6 +205,8 @@ class Coordinator:
             return [task if task.trial else msgspec.structs.replace(task, more=self._more(task.frame))]
         if self._to_screen:
             return [Task("screen", frame, self._name_of(frame)) for frame in self._bundles.take(self._to_screen)]
+        if self._geometry is not None and self._geometry.holds_frames:
+            return []
         frames = self._bundles.take(self._to_process, newest_first=self._takes_newest)
         settings = self._settings_now() if frames else ()
         return [Task("process", frame, self._name_of(frame), settings, self._more(frame)) for frame in frames]
@@ -396,7 +398,8 @@ class Coordinator:
     def _close_geometry(self) -> None:
         """Let the geometry be revised with the hits that there are: none is in work, and no more will arrive."""
         assert self._geometry is not None
-        self._geometry.close()
+        if self._geometry.wants_hits:
+            self._geometry.close()
         self._advance_geometry()
 
     def _advance_geometry(self) -> None:

@@ -29,6 +29,7 @@ class Calculation:
 
     function: Callable[[], Any]
     doing: str  # for users, meanwhile
+    holds: bool = False  # whether it would be in vain to process more frames meanwhile
 
 
 Request = WantHits | Calculation | list[Task]
@@ -96,6 +97,7 @@ class OngoingSteps(Generic[Hit, Decision]):
         self._calculated: concurrent.futures.Future[Any] | None = None
         self.hits: list[Hit] = []  # that were given out
         self.over = False
+        self.holds_frames = False
         self.decision: Decision | None = None
         self.request: Request = []
         self._ask(partial(next, steps))
@@ -147,6 +149,7 @@ class OngoingSteps(Generic[Hit, Decision]):
             self.over, self.decision = True, end.value
             return
         self._reports = {}
+        self.holds_frames = isinstance(self.request, Calculation) and self.request.holds
         if isinstance(self.request, list):
             self._urgent.extend(self.request)
         elif isinstance(self.request, Calculation):

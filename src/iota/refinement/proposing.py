@@ -6,8 +6,10 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from iota.engine.geometry.observations import read_stills
-from iota.geometry.deviations import MINIMUM_DIAGNOSED, Diagnosis
+import msgspec
+
+from iota.engine.geometry.observations import OTHER_DETECTOR, read_stills
+from iota.geometry.deviations import DISTANCE, MINIMUM_DIAGNOSED, Diagnosis
 from iota.geometry.diagnosis import diagnose
 from iota.params.refining import GEOMETRY
 from iota.processes.protocol import Tell
@@ -18,6 +20,7 @@ from iota.refinement.searching import search_hits
 from iota.refinement.sources import source_of_results
 from iota.runs import RunFolder
 
+_OTHER_GEOMETRIES = 0.05  # of the lattices, whose headers say so: the geometry of the others would be wrong for them
 _MATTERS_AGAIN_PX = 0.05  # displacement of spots that is worth refining once more
 
 
@@ -39,7 +42,13 @@ def propose_geometry(asked: ProposeGeometry, tell: Tell) -> ProposedGeometry:
     known = source.known_cell
     diagnosis = diagnose(stills.panels, stills.observations, known)
     found = ProposedGeometry(n_used=n_lattices, diagnosis=diagnosis)
-    if diagnosis.remarks or not (asked.again or diagnosis.sentence):
+    n_others = stills.left_out.get(OTHER_DETECTOR, 0)
+    if n_others > _OTHER_GEOMETRIES * (n_lattices + n_others):
+        return msgspec.structs.replace(
+            found, finding=f"{n_others} lattices have another geometry in their headers, which is left to them."
+        )
+    wrong = diagnosis.sentence or _wrong_distance(diagnosis)
+    if diagnosis.remarks or not (asked.again or wrong):
         return found
     last = len(stills.panels.groups) - 1
     values.levels = asked.levels or ([0, last] if last and _panels_are_displaced(diagnosis) else [0])
@@ -53,7 +62,7 @@ def propose_geometry(asked: ProposeGeometry, tell: Tell) -> ProposedGeometry:
         n_used=n_lattices,
         diagnosis=diagnosis,
         reference=str((folder / "refined.expt").relative_to(run.path)),
-        finding=diagnosis.sentence or f"Spots were displaced by up to {refined.record.largest_shift_px:.2f} px.",
+        finding=wrong or f"Spots were displaced by up to {refined.record.largest_shift_px:.2f} px.",
     )
 
 
@@ -71,6 +80,17 @@ def search_with_hits(asked: SearchWithHits, tell: Tell) -> ProposedGeometry:
     if searched.experiment is not None:
         reference = str((write_search(searched, None) / "found.expt").relative_to(run.path))
     return ProposedGeometry(n_used=found.n_hits, reference=reference, finding=found.sentence)
+
+
+def _wrong_distance(diagnosis: Diagnosis) -> str:
+    """What is wrong with the distance if no cell is known; the curvature of the Ewald sphere tells it."""
+    found = diagnosis.deviation(DISTANCE)
+    if diagnosis.is_cell_known or found is None or not (found.is_significant and found.matters):
+        return ""
+    return (
+        f"The detector distance is {diagnosis.distance_mm + found.value:.2f} ± {found.uncertainty:.2f} mm, as the"
+        f" positions of spots show, instead of {diagnosis.distance_mm:.2f} mm."
+    )
 
 
 def _panels_are_displaced(diagnosis: Diagnosis) -> bool:

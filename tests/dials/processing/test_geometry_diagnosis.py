@@ -21,8 +21,8 @@ from iota.engine.images.image import load_reference_geometry
 from iota.engine.questions import MEASURE_DRIFT, IndexedFrame, MeasureDrift
 from iota.inputs import find_frames
 from iota.params import read
-from iota.processing import live_geometry
 from iota.processing.conclusion import conclude_again
+from iota.processing.geometry import live as live_geometry
 from iota.processing.geometry.checks import frames_of_parts
 from iota.processing.geometry.live import LiveGeometry
 from iota.processing.run import Run
@@ -128,16 +128,16 @@ def test_a_wrong_distance_is_named_with_the_right_one(wrong, tmp_path):
     told = []
     live = LiveGeometry(run, told.append)
     write_diagnosis(run, None)
-    for n_integrated in (24, 25, 49, 50, 99):
+    for n_integrated in (24, 25, 99, 100, 399):
         live.look(n_integrated, [])
         begun = live.is_checking
         while live.is_checking:  # the question has a limit of time
             time.sleep(0.05)
-        assert begun == (n_integrated in (25, 50))
+        assert begun == (n_integrated in (25, 100))
     assert told == [f"Check: {found.sentence}"]
     assert read_diagnosis(run) == found
     write_diagnosis(run, None)
-    live.look(100, [])
+    live.look(400, [])
     live.stop()
     assert not live.is_checking and read_diagnosis(run) is None
     # files that are gone make no run fail

@@ -154,12 +154,12 @@ def test_a_geometry_found_by_a_search_is_used_for_all_hits(learning):
     assert _outcomes(book) == {"integrated": 90, "failed_triage": 40}
     assert [kind for kind, _ in finder.used] == ["search", "refine", "follow"]
     (told,) = book.told
-    n_tried = 12 if learning else 20  # those that were scouted in vain, or a third of 60
+    n_tried = 12 if learning else 8  # those that were scouted in vain, or a third of 24
     assert (told.method, told.proof.n_integrated_before, told.proof.n_integrated_after) == ("search", 0, n_tried)
     assert book.revisions.in_use is not None
     assert len(book.lattices) == learning
     used = set(finder.used[0][1])
-    assert len(used) == (60 if learning else 40)
+    assert len(used) == (60 if learning else 16)
     scouted = {name for kind, name in engine.asked if kind == "scout"}
     assert not scouted & used
     assert len(scouted) <= 2 * 6 + 6, "it went on looking for a lattice"
@@ -200,6 +200,15 @@ def test_a_hit_integrated_only_with_the_geometry_before_keeps_that_result():
     assert lost.lattices[0].n_indexed == 40
     assert "With the refined geometry: " in lost.attempts[-1]
     assert {x.lattices[0].n_indexed for x in book.results.values() if x.name != "hit_005"} == {90}
+
+
+def test_a_search_in_vain_does_not_end_the_sample():
+    """While it goes on, other frames wait; then hits are collected until there are enough to refine the geometry."""
+    engine, finder = Detector(hits(200), right="good", n_anyway=40), Finder()
+    _run(engine, finder)
+    kinds = [kind for kind, _ in finder.used]
+    assert kinds == ["search", "refine", "follow"]
+    assert len(finder.used[1][1]) > 20, "hits that were not processed yet were left out"
 
 
 def test_few_hits_change_nothing():

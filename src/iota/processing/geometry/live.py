@@ -1,4 +1,4 @@
-"""Checks the geometry of a run in progress: in the background, when 25, 50, 100 ... frames are integrated."""
+"""Checks the geometry of a run in progress: in the background, when 25, 100, 400 ... frames are integrated."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from iota.records import FrameRef
 from iota.runs import RunFolder
 from iota.runs.geometry_diagnosis import write_diagnosis, write_drift
 
-FIRST_CHECK = 25  # integrated frames; each further check is made at twice as many
+FIRST_CHECK = 25  # integrated frames; each further check is made at four times as many
 _FIRST_DRIFT = 200  # integrated frames: so many tell a drift
 _MOST_FOR_DRIFT = 400  # frames: the end of the run takes more of them
 _CELLS = 500  # that are compared for the consensus
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 class LiveGeometry:
     """Checks a run in a thread, which asks processes of its own; results are in the run folder.
 
-    As the numbers of frames double, all checks take about as long as twice the last one.
+    As the numbers of frames grow fourfold, all checks take little longer than the last one.
     """
 
     def __init__(self, folder: RunFolder, tell: Callable[[str], None]) -> None:
@@ -67,7 +67,7 @@ class LiveGeometry:
         if n_integrated < self._due or self._is_stopped:
             return
         while self._due <= n_integrated:
-            self._due *= 2
+            self._due *= 4
         self._thread = threading.Thread(
             target=self._check, args=(n_integrated, list(frames)), name="iota-geometry", daemon=True
         )

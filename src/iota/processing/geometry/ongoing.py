@@ -61,9 +61,8 @@ class OngoingGeometry:
         self._screened: Hits[Screened] = Hits(order, finished)
         self._scouted: dict[FrameRef, Tried] = {}
         self._before = before
-        self.sample: Sequence[
-            FrameResult | Screened
-        ] = ()  # hits of the last decision, in order, with the geometry before
+        self.sample: Sequence[FrameResult | Screened] = ()  # hits of the last decision, in order
+        self._of_sample: set[FrameRef] = set()
         self._ongoing: OngoingSteps[FrameResult, Revision] | OngoingSteps[Screened, Revision] | None = None
         self._has_searched = False
         self.is_before_lattice = False  # whether beam centre and distance are searched for without a lattice
@@ -93,6 +92,11 @@ class OngoingGeometry:
     def wants_hits(self) -> bool:
         """Whether it waits for the next hits in order."""
         return self._ongoing is not None and isinstance(self._ongoing.request, WantHits)
+
+    @property
+    def holds_frames(self) -> bool:
+        """Whether other frames should wait: more likely than not, they would be processed again."""
+        return self._ongoing is not None and (self._ongoing.holds_frames or isinstance(self._ongoing.request, list))
 
     @property
     def is_calculating(self) -> bool:
@@ -149,6 +153,7 @@ class OngoingGeometry:
             return None
         ended, self._ongoing = self._ongoing, None
         self.sample = ended.hits
+        self._of_sample = {hit.frame for hit in ended.hits}
         is_better = ended.decision is not None and ended.decision.proof.is_better
         if self.is_before_lattice:
             self.is_before_lattice = False
@@ -200,7 +205,7 @@ class OngoingGeometry:
         return before
 
     def _is_of_sample(self, frame: FrameRef) -> bool:
-        return not self.sample or any(hit.frame == frame for hit in self.sample)
+        return not self._of_sample or frame in self._of_sample
 
     def _begin(self) -> None:
         steps = revise_geometry(self._rules, self.revisions, self._settings)

@@ -29,11 +29,10 @@ _PART = 3  # every third hit is set aside
 _ENOUGH = 72  # integrated hits: 48 to determine a geometry, 24 to compare
 _MAX_HITS = 360
 _MIN_INTEGRATED = 27  # 18 of them to determine a geometry
-_TOO_FEW = 0.5  # of the hits are integrated: look for another geometry with the spots of all of them...
-_MIN_HITS_OF_SEARCH = 60  # ...once there are so many...
-_MIN_HITS = 15  # ...or at the end of the input
+_FEW = ((24, 0.25), (60, 0.5))  # hits, and the fraction of integrated ones below which the geometry is searched for...
+_MIN_HITS = 15  # ...also at the end of the input, with the last fraction
+_MIN_HITS_OF_SEARCH = 60  # without a lattice
 MAX_COMPARED = 24
-
 
 More = Callable[[FrameRef], str]  # backend parameters that make a frame use a geometry
 
@@ -79,7 +78,7 @@ def revise_geometry(
         if may_search and _is_for_search(hits, n_integrated, exhausted):
             may_search = False
             proposal: Proposal | None = yield Calculation(
-                partial(rules.search, _used(hits)), "searching for the beam centre"
+                partial(rules.search, _used(hits)), "searching for the beam centre", holds=True
             )
             if proposal is not None:
                 return (yield from _compared(rules, known, proposal, hits, rules.settings_of_search))
@@ -131,8 +130,8 @@ def follow_drift(
 
 
 def _is_for_search(hits: Sequence[FrameResult], n_integrated: int, exhausted: bool) -> bool:
-    enough = _MIN_HITS if exhausted else _MIN_HITS_OF_SEARCH
-    return len(hits) >= enough and n_integrated < _TOO_FEW * len(hits)
+    few = [*_FEW, (_MIN_HITS, _FEW[-1][1])] if exhausted else _FEW
+    return any(len(hits) >= enough and n_integrated < fraction * len(hits) for enough, fraction in few)
 
 
 def _used(hits: Sequence[FrameResult]) -> list[FrameResult]:

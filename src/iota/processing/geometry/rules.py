@@ -156,7 +156,7 @@ class _Finder:
                 found.n_used,
                 found.diagnosis.rmsd_px,
                 found.diagnosis.rmsd_refined_px,
-                found.diagnosis.sentence,
+                found.finding or found.diagnosis.sentence,
             )
         elif found.finding:
             logger.info("The geometry is kept. %s", found.finding)
