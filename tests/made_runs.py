@@ -6,6 +6,7 @@ from iota.causes import Cause, why
 from iota.geometry.drift.record import Course, DriftBlock, GeometryDrift, drift_sentence
 from iota.records import FORMAT_VERSION, FrameRef, FrameResult, Lattice
 from iota.runs import Ledger, RunFolder, RunState
+from iota.runs.geometry_revisions import Proof, Revision
 
 
 def new_folder(project, number=1):
@@ -84,6 +85,22 @@ def made_run(project, results, number=1, **state):
     known = {"status": "finished", "n_frames": len(results), "n_finished": len(results), "counts": counts}
     RunState(**(known | state)).write(folder.state)
     return folder
+
+
+def revision(number, method, n_used, *, is_better=True, **proof):
+    """A geometry that a run tried, compared on 24 hits."""
+    known = {
+        "n_hits": 24, "n_integrated_before": 24, "n_integrated_after": 24, "n_both": 24,
+        "n_indexed_before": 4000, "n_indexed_after": 4100,
+    }  # fmt: skip
+    return Revision(
+        number=number,
+        method=method,
+        reference=f"geometry/{number:03d}/refined.expt",
+        finding=f"Finding {number}.",
+        n_used=n_used,
+        proof=Proof(**(known | proof), is_better=is_better),
+    )
 
 
 def drifting_distance():

@@ -9,20 +9,26 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from made_runs import drifting_distance
+from made_runs import drifting_distance, revision
+from PIL import Image
 from playwright.sync_api import expect
 
 from iota.records import OUTCOMES
 from iota.runs import RunFolder, read_ledger
 from iota.runs.geometry_diagnosis import write_drift
+from iota.runs.geometry_revisions import GeometryRevisions, write_revisions
 
 
 @pytest.fixture(scope="module")
 def run(known_run, tmp_path_factory):
-    """A copy of a real run, for lists are written into it; it is given a drift."""
+    """A copy of a real run, for lists are written into it; it is given a drift, and a refined geometry."""
     project = tmp_path_factory.mktemp("tabs")
     copy = RunFolder(shutil.copytree(known_run.path, project / "integration" / "001"))
     write_drift(copy, drifting_distance())
+    refined = revision(1, "refinement", 48, rmsd_before_px=0.22, rmsd_after_px=0.08)
+    write_revisions(copy, GeometryRevisions([refined], over=True))
+    (copy.path / refined.folder).mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (60, 40)).save(copy.path / refined.folder / "geometry.png")
     return copy
 
 
@@ -279,6 +285,20 @@ def test_analysis_has_the_consensus_and_clusters_that_act(show, results, run):
     with page.expect_request(lambda request: "/?recover=" in request.url) as asked:
         page.locator(".iota-plain-table").get_by_role("button", name="Use as target").click()
     assert "cctbx_xfel.target_space_group=P 43 21 2" in parse_qs(urlsplit(asked.value.url).query)["set"]
+
+
+def test_analysis_has_the_geometry_that_the_run_refined(show):
+    page = show("analysis")
+    expect(page.get_by_text("refined against 48 lattices; on 24 other hits: RMSD 0.22 → 0.08 px")).to_be_visible()
+    card = page.locator(".iota-card").filter(has_text="Refined geometry").last
+    expect(card.get_by_text("Finding 1.")).to_be_visible()
+    shown = card.locator("img")
+    expect(shown).to_be_visible(timeout=15_000)
+    size = "async (image) => { await image.decode(); return [image.naturalWidth, image.naturalHeight] }"
+    assert shown.evaluate(size) == [60, 40]
+    with page.expect_popup() as opened:
+        shown.click()
+    assert opened.value.locator("img").evaluate(size) == [60, 40]
 
 
 def test_no_cluster_is_said(show):

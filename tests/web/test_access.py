@@ -135,7 +135,14 @@ def test_pages_of_other_sites_and_ports_get_nothing(client, keys, program, elsew
     browser = client()
     let_in(browser, keys)
     here = keys.private_path
-    for path in ("/api/runs", "/api/image/tiles?path=x", "/run/001/report", "/iota-static/iota.css", "/runs"):
+    for path in (
+        "/api/runs",
+        "/api/image/tiles?path=x",
+        "/run/001/report",
+        "/run/001/geometry/1.png",
+        "/iota-static/iota.css",
+        "/runs",
+    ):
         assert browser.get(here + path, headers=elsewhere).status_code == 403, path
         assert client().get(path, headers=elsewhere | program).status_code == 403, path
         frame = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
@@ -143,7 +150,7 @@ def test_pages_of_other_sites_and_ports_get_nothing(client, keys, program, elsew
     for path in ("/", "/runs", "/run/001", "/image?path=x"):  # a link can be followed
         assert browser.get(here + path, headers=elsewhere | LINK).status_code == 200, path
         assert browser.post(here + path, headers=elsewhere | LINK).status_code == 403, path
-    for path in ("/api/runs", "/api/docs", "/run/001/report", "/run/001/report.html", "/x"):
+    for path in ("/api/runs", "/api/docs", "/run/001/report", "/run/001/report.html", "/run/001/geometry/1.png", "/x"):
         assert browser.get(here + path, headers=elsewhere | LINK).status_code == 403, path
     for own in ({"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, {}):
         assert browser.get(f"{here}/api/runs", headers=own).status_code == 200

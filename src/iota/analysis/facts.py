@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from iota.analysis.cells.cell_scale import CellScale
 from iota.analysis.cells.proportions import percent, wilson_interval
+from iota.analysis.revision_texts import revision_texts
 from iota.analysis.summary import Summary
 from iota.analysis.table.columns import STAGES
 from iota.crystallography.cells import cell_text
 from iota.geometry.drift.record import GeometryDrift
+from iota.runs.geometry_revisions import Revision
 
 _MAX_REMARKS = 20
 _MINUS = "\N{MINUS SIGN}"
@@ -120,7 +122,7 @@ def _checks(summary: Summary) -> list[Fact]:
             values["distance_mm"] = geometry.better_distance_mm
         facts.append(Fact(name="geometry", label="Check", text=geometry.sentence, values=values, is_warning=True))
     drift = summary.geometry_drift
-    if drift is not None and drift.sentence:
+    if drift is not None and drift.sentence and not summary.follows_drift:
         values = {one.name: one.change_mm for one in drift.courses if one.is_significant}
         facts.append(
             Fact(name="geometry_drift", label="Check", text=drift.sentence, values=values, unit="mm", is_warning=True)
@@ -219,15 +221,7 @@ def _data(summary: Summary) -> list[Fact]:
 
 
 def _geometry(summary: Summary) -> list[Fact]:
-    facts = [
-        Fact(
-            name="revision",
-            label="Geometry",
-            text=f"{one.finding} {one.sentence}",
-            values={"number": one.number, "is_used": one.proof.is_better},
-        )
-        for one in summary.revisions
-    ]
+    facts = _revisions(summary.revisions)
     if summary.beam_centre_px_median is not None:
         fast, slow = summary.beam_centre_px_median
         text, values = f"{fast:.1f}, {slow:.1f} px", {"fast_px": fast, "slow_px": slow}
@@ -239,7 +233,7 @@ def _geometry(summary: Summary) -> list[Fact]:
     if summary.distance_mm_median is not None:
         facts.append(_median("distance", "Distance", summary.distance_mm_median, 2, "mm"))
     if summary.geometry_drift is not None:
-        facts.append(_measured_drift(summary.geometry_drift))
+        facts.append(_measured_drift(summary.geometry_drift, is_followed=summary.follows_drift))
     elif summary.drifts:
         moved = [drift.axis for drift in summary.drifts if drift.is_significant]
         changes = ", ".join(f"{d.axis} {_signed(d.change_mm)} ± {d.half_width_mm:.3f}" for d in summary.drifts)
@@ -260,17 +254,30 @@ def _geometry(summary: Summary) -> list[Fact]:
     return facts
 
 
-def _measured_drift(drift: GeometryDrift) -> Fact:
+def _revisions(revisions: Sequence[Revision]) -> list[Fact]:
+    """How the geometry was determined during the run, and what was wrong before."""
+    facts = [
+        Fact(name=f"revision_{name}", label="" if k else "Geometry", text=text)
+        for k, (name, text) in enumerate(revision_texts(revisions))
+    ]
+    first = next((one for one in revisions if one.proof.is_better), None)
+    if first is not None and first.method != "drift":  # which has a fact of its own
+        facts.append(Fact(name="given_geometry", label="As given", text=first.finding))
+    return facts
+
+
+def _measured_drift(drift: GeometryDrift, *, is_followed: bool) -> Fact:
     """Drift from the positions of spots, which replaces that of the headers."""
     axes = {one.name.rpartition(" ")[2]: one for one in drift.courses}
     changes = ", ".join(
         f"{axis} {one.direction} by {one.change_mm:.3f} mm" if one.is_significant else f"{axis} none"
         for axis, one in axes.items()
     )
+    followed = "; parts of the run have geometries of their own" if is_followed else ""
     return Fact(
         name="drift",
         label="Drift",
-        text=f"{changes} (from the positions of spots)",
+        text=f"{changes} (from the positions of spots){followed}",
         values={axis: one.change_mm for axis, one in axes.items()}
         | {f"{axis}_is_significant": one.is_significant for axis, one in axes.items()},
         unit="mm",

@@ -135,6 +135,11 @@ class Summary(msgspec.Struct, kw_only=True):
         return None if self.cell_scale is None else self.cell_scale.distance_mm
 
     @property
+    def follows_drift(self) -> bool:
+        """Whether parts of the run were processed with geometries of their own, because the detector moved."""
+        return any(one.method == "drift" and one.proof.is_better for one in self.revisions)
+
+    @property
     def n_finished(self) -> int:
         """Frames that have a record."""
         return sum(self.counts.values())

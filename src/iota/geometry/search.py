@@ -364,7 +364,7 @@ def _sentence(scan: _Scan, shift_px: Array, distance: _Distance, changed: bool, 
         return f"{where}; its distance could not be determined: {agree}."
     return (
         f"{where}, and its distance is {distance.factor * scan.distance_mm:.2f} mm"
-        f" ({100.0 * (distance.factor - 1.0):+.2f} ± {100.0 * distance.esd:.2f} %): {agree}."
+        f" ({round(100.0 * (distance.factor - 1.0), 2) + 0.0:+.2f} ± {100.0 * distance.esd:.2f} %): {agree}."
     )
 
 

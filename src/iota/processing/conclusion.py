@@ -36,8 +36,17 @@ def conclude(
     parameters: Parameters,
     frames: Sequence[FrameRef],
     outcomes: Mapping[FrameRef, Outcome],
+    *,
+    checks_geometry: bool = True,
 ) -> Conclusion:
     """Write the results of a run, finished or not.
+
+    Args:
+        folder: of the run.
+        parameters: of the run.
+        frames: of the run, in the order of the input.
+        outcomes: of those that are finished.
+        checks_geometry: whether the geometry is checked now, for some seconds; else what was found before is kept.
 
     Raises:
         RunFolderError: the folder cannot be written, or its ledger not be read.
@@ -47,7 +56,8 @@ def conclude(
     table.update()
     table.save()  # so that whoever looks at a large run later need not read all of its ledger
     summary = summary_of(table, max(len(frames), table.n_rows))
-    summary.geometry, summary.geometry_drift = conclude_geometry(folder, table, summary.consensus, frames)
+    if checks_geometry:
+        summary.geometry, summary.geometry_drift = conclude_geometry(folder, table, summary.consensus, frames)
     _write_prime_script(folder, parameters, summary)
     return Conclusion(
         summary=summary,

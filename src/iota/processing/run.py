@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from iota.analysis.revision_texts import revision_note
 from iota.analysis.summary import Summary
 from iota.atomic_files import remove_unfinished
 from iota.crystallography.cells import cell_text
@@ -38,14 +39,14 @@ from iota.runs import FrameNames, Ledger, RunFolder, RunState, iterate_ledger
 from iota.runs.control import clear_orders, read_order
 from iota.runs.determination import Determination, DeterminedLattice, read_determination, write_determination
 from iota.runs.folder import cannot_write
-from iota.runs.geometry_diagnosis import write_drift
-from iota.runs.geometry_revisions import GeometryRevisions, Revision, read_revisions, write_revisions
+from iota.runs.geometry_diagnosis import write_diagnosis, write_drift
+from iota.runs.geometry_revisions import GeometryRevisions, Revision, read_revisions_in_use, write_revisions
 from iota.runs.ledger import remove_records
 from iota.runs.lists import append_input_list, read_input_list, with_recorded, write_input_list
 from iota.runs.lock import RunLock
 from iota.runs.process import own_mark
 from iota.runs.state import BatchJob, Status, read_state
-from iota.runs.withdrawn import WithdrawnRecords
+from iota.runs.withdrawn import WithdrawnRecords, undo_unfinished, withdraw
 from iota.workers import dials
 from iota.workers.executors import RunWorkers, make_workers
 from iota.workers.protocol import Workers
@@ -82,6 +83,7 @@ class Run:
         self._last_state = 0.0
         self._identity = FolderIdentity(folder)
         self._conclusion: Conclusion | None = None
+        self._stop_revising: Callable[[], None] = lambda: None
 
     @classmethod
     def create(
@@ -125,6 +127,7 @@ class Run:
         """
         run = cls(folder, read([folder.script]), read_input_list(folder))
         run._lock.acquire(tell)  # what is read now must stay true
+        undo_unfinished(folder)
         if watch:
             check_can_watch(run._values)
             run._values.gui.monitor_mode = True
@@ -216,6 +219,7 @@ class Run:
                 finally:
                     workers.stop()
                     self._geometry.stop()
+                    self._stop_revising()
                     if not self._lock.is_lost and not self._identity.moved_away():  # of frames that were not finished
                         shutil.rmtree(scratch_folder(self._values, self.folder), ignore_errors=True)
             self._lock.check()
@@ -308,7 +312,8 @@ class Run:
         rules = geometry_rules(self._values, self.target, self.folder, settings, lambda: self.frames)
         if rules is None:
             return None
-        revisions = read_revisions(self.folder)
+        self._stop_revising = rules.stop
+        revisions = read_revisions_in_use(self.folder)
         if revisions.in_use is not None:
             self._before = WithdrawnRecords(self.folder.path / revisions.in_use.frames_before)
         return GeometryToRevise(rules, revisions, first_hits(self.folder, self._outcomes), self._before)
@@ -384,25 +389,29 @@ class Run:
         """
         if new is not None:
             logger.info("%s %s", new.finding, new.sentence)
-            self._display.note(f"{new.finding} {new.sentence}")
+            self._display.note(revision_note(new))
             if new.proof.is_better:
                 self._withdraw_hits(new)
-        write_revisions(self.folder, revisions)
+        write_revisions(self.folder, revisions)  # from now on it counts
+        if new is not None and new.proof.is_better and new.method == "drift":
+            write_drift(self.folder, read_drift_of(self.folder, new))
         return self._before
 
     def _withdraw_hits(self, new: Revision) -> None:
         """Take the records of all hits out of the ledger; the frames are processed again with a new geometry."""
-        before = self.folder.path / new.frames_before
-        self._ledger.take_out(lambda result: result.outcome not in NOT_HITS, before)
-        self._identity.take()  # the ledger is another file now
-        self._before = WithdrawnRecords(before)
+        is_drift = new.method == "drift"
+        try:
+            self._before = withdraw(
+                self.folder, self._ledger, new, lambda x: x.outcome not in NOT_HITS, lattices=not is_drift
+            )
+        finally:
+            self._identity.take()  # the ledger is another file now
         for frame in self._before:
             self._counted[self._outcomes.pop(frame)] -= 1
         self._geometry.restart()
-        if new.method == "drift":
-            write_drift(self.folder, read_drift_of(self.folder, new))
-        else:
-            self.folder.remove(self.folder.determined)
+        write_diagnosis(self.folder, None)
+        if not is_drift:
+            write_drift(self.folder, None)
             self._determination = Determination()
 
     def tick(self, doing: str, n_waiting: int) -> None:
@@ -451,7 +460,13 @@ class Run:
             return
         try:
             self._forget_moved()
-            self._conclusion = conclude(self.folder, self.parameters, self.frames, self._outcomes)
+            self._conclusion = conclude(
+                self.folder,
+                self.parameters,
+                self.frames,
+                self._outcomes,
+                checks_geometry=self._state.status != "aborted",  # who stops a run does not want to wait
+            )
             self._write_state()
         except RunFolderError as error:
             if self._state.status == "finished":

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from iota.engine.exports.given_geometry import GivenGeometry
 from iota.engine.geometry.bad_pixels import bad_pixels
 from iota.engine.geometry.detector import panels_of
 from iota.engine.geometry.reference import write_expt, write_geom
-from iota.errors import IotaError, RunFolderError
+from iota.errors import RunFolderError
 from iota.geometry.displacements import without_common_motion
 from iota.records import FrameRef
 from iota.refinement.record import GeometryRefinement, GeometrySearch
@@ -30,6 +29,7 @@ from iota.refinement.searching import SearchedGeometry, search_run, target_of
 from iota.refinement.sources import Source, source_of_files, source_of_run
 from iota.runs import RunFolder
 from iota.runs.folder import new_numbered_folder
+from iota.runs.geometry_revisions import BY_RUN
 
 RECORD, SEARCH_RECORD = "geometry.json", "geometry_search.json"
 _WHAT = {
@@ -79,32 +79,28 @@ def refine_to_files(
     return refined.record, folder
 
 
-def write_geometry(refined: RefinedGeometry, source: Source, output: Path | None) -> Path:
+def write_geometry(refined: RefinedGeometry, source: Source, output: Path | None, *, by_run: bool = False) -> Path:
     """Write all files, the record last; returns their folder.
 
     Args:
         refined: what is written; the record is completed.
         source: where it comes from.
         output: the folder; None is the next ``geometry/NNN`` of the run or, without a run, of the current folder.
+        by_run: whether the run itself proposes the geometry.
 
     Raises:
         RunFolderError: the folder cannot be written; it is removed if it was new.
     """
-    with _folder(source.run, output) as folder:
-        _write(refined, source, folder)
-    return folder
+    return _written(source.run, output, by_run, lambda folder: _write(refined, source, folder))
 
 
-def write_search(searched: SearchedGeometry, output: Path | None) -> Path:
+def write_search(searched: SearchedGeometry, output: Path | None, *, by_run: bool = False) -> Path:
     """Write the geometry that was found, the record last; returns their folder. See :func:`write_geometry`."""
-    with _folder(searched.run, output) as folder:
-        _write_search(searched, folder)
-    return folder
+    return _written(searched.run, output, by_run, lambda folder: _write_search(searched, folder))
 
 
-@contextlib.contextmanager
-def _folder(run: RunFolder | None, output: Path | None) -> Iterator[Path]:
-    """The folder for a geometry, without the files of an earlier one; it is removed again if writing fails."""
+def _written(run: RunFolder | None, output: Path | None, by_run: bool, write: Callable[[Path], None]) -> Path:
+    """The folder for a geometry with new files only; it is removed again if writing fails or is interrupted."""
     above = (Path.cwd() if run is None else run.path) / "geometry"
     is_new = output is None or not output.exists()
     folder = output or above
@@ -113,10 +109,13 @@ def _folder(run: RunFolder | None, output: Path | None) -> Iterator[Path]:
             folder = new_numbered_folder(above)
         else:
             output.mkdir(parents=True, exist_ok=True)
+        if by_run:  # first: so that it is removed by whoever resumes a run that was killed now
+            (folder / BY_RUN).touch()
         for name in (RECORD, SEARCH_RECORD, *_WHAT):
             (folder / name).unlink(missing_ok=True)
-        yield folder
-    except (OSError, IotaError, KeyboardInterrupt) as error:
+        write(folder)
+        return folder
+    except BaseException as error:
         if is_new and folder != above:
             shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, OSError):

@@ -57,7 +57,7 @@ def propose_geometry(asked: ProposeGeometry, tell: Tell) -> ProposedGeometry:
     refined = refine_geometry(source, values, _without_progress)
     if not refined.record.is_better or refined.record.largest_shift_px < _MATTERS_AGAIN_PX:
         return found
-    folder = write_geometry(refined, source, None)
+    folder = write_geometry(refined, source, None, by_run=True)
     return ProposedGeometry(
         n_used=n_lattices,
         diagnosis=diagnosis,
@@ -78,7 +78,7 @@ def search_with_hits(asked: SearchWithHits, tell: Tell) -> ProposedGeometry:
     found = searched.record.result
     reference = None
     if searched.experiment is not None:
-        reference = str((write_search(searched, None) / "found.expt").relative_to(run.path))
+        reference = str((write_search(searched, None, by_run=True) / "found.expt").relative_to(run.path))
     return ProposedGeometry(n_used=found.n_hits, reference=reference, finding=found.sentence)
 
 

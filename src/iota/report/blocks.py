@@ -60,6 +60,12 @@ class Pictures(msgspec.Struct, frozen=True):
     first_is_tall: bool = False
 
 
+class Photographs(msgspec.Struct, frozen=True):
+    """Pictures as PNG files, one below the other, with texts for those who cannot see them; in HTML only."""
+
+    pngs: Sequence[tuple[bytes, str]]
+
+
 class Code(msgspec.Struct, frozen=True):
     """Lines to copy."""
 
@@ -72,4 +78,4 @@ class References(msgspec.Struct, frozen=True):
     papers: Sequence[str]
 
 
-Block = Title | Heading | Words | KeyNumbers | FactList | Table | Pictures | Code | References
+Block = Title | Heading | Words | KeyNumbers | FactList | Table | Pictures | Photographs | Code | References

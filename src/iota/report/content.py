@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 import time
@@ -31,13 +32,26 @@ from iota.geometry.drift.record import GeometryDrift
 from iota.params import compare, defaults, read
 from iota.params.from_target import given_lattice, value_used, words_in
 from iota.records import OUTCOME_WORDS, OUTCOMES
-from iota.report.blocks import Block, Code, FactList, Heading, KeyNumbers, Pictures, References, Table, Title, Words
+from iota.report.blocks import (
+    Block,
+    Code,
+    FactList,
+    Heading,
+    KeyNumbers,
+    Photographs,
+    Pictures,
+    References,
+    Table,
+    Title,
+    Words,
+)
 from iota.report.index_pictures import IndexPictures
 from iota.report.merged import Merged, newest_merging
 from iota.report.methods import methods, references
 from iota.runs import RunFolder, RunState
 from iota.runs.determination import DeterminedLattice, read_determination
 from iota.runs.folder import RunInfo
+from iota.runs.geometry_revisions import geometry_picture, used_pictures
 from iota.runs.state import is_at_work
 
 _MAX_REASONS = 20
@@ -301,7 +315,16 @@ def _geometry(source: Source) -> list[Block]:
     charts = source.charts
     histograms = [charts.histogram(quantity.name) for quantity in BEAM]
     pictures = [_pictures([charts.beam(), *histograms], in_a_row=3, first_is_tall=True)]
-    return [Heading("Geometry"), *pictures, *_drift(source.summary.geometry_drift)]
+    return [Heading("Geometry"), *pictures, *_revisions(source), *_drift(source.summary.geometry_drift)]
+
+
+def _revisions(source: Source) -> list[Block]:
+    """How the detector was moved by the run."""
+    folder, found = source.folder, []
+    for one, number in used_pictures(folder, source.summary.revisions):
+        with contextlib.suppress(OSError):
+            found.append((geometry_picture(folder, number).read_bytes(), one.finding))
+    return [Photographs(found)] if found else []
 
 
 def _drift(drift: GeometryDrift | None) -> list[Block]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
 
@@ -11,6 +12,7 @@ from iota.report.blocks import (
     FactList,
     Heading,
     KeyNumbers,
+    Photographs,
     Pictures,
     References,
     Table,
@@ -34,7 +36,7 @@ p { margin: 6px 0; max-width: 78ch; }
 .key b { display: block; font-size: 19px; line-height: 1.3; font-weight: 600; letter-spacing: -0.01em; }
 .key span { color: #5c6b78; font-size: 12px; line-height: 1.35; display: block; }
 .pictures { display: grid; gap: 14px 18px; margin: 10px 0; }
-figure { margin: 0; break-inside: avoid; min-width: 0; }
+figure { margin: 0; break-inside: avoid; min-width: 0; } img { max-width: 100%; max-height: 480px; }
 dl { display: grid; grid-template-columns: 112px 1fr; margin: 4px 0; }
 dt, dd { padding: 2.5px 0; margin: 0; } dt { color: #5c6b78; }
 table { border-collapse: collapse; margin: 6px 0; } table.wide { width: 100%; }
@@ -93,6 +95,12 @@ def _block(block: Block) -> str:
             columns = f"grid-template-columns: repeat({block.in_a_row}, 1fr)"
             tall = " tall" if block.first_is_tall else ""
             return f"<div class='pictures{tall}' style='{columns}'>{figures}</div>"
+        case Photographs():
+            figures = "".join(
+                f"<figure><img src='data:image/png;base64,{b64encode(png).decode()}' alt='{escape(words)}'></figure>"
+                for png, words in block.pngs
+            )
+            return f"<div class='pictures'>{figures}</div>"
         case Code():
             return f"<pre>{escape(chr(10).join(block.lines))}</pre>"
         case References():

@@ -11,6 +11,7 @@ from iota.report.blocks import (
     FactList,
     Heading,
     KeyNumbers,
+    Photographs,
     Pictures,
     References,
     Table,
@@ -49,7 +50,7 @@ def _block(block: Block) -> str:
             return "\n".join([fence, *block.lines, fence])
         case References():
             return "\n".join(f"{k}. {_plain(paper)}" for k, paper in enumerate(block.papers, start=1))
-        case KeyNumbers() | Pictures():
+        case KeyNumbers() | Pictures() | Photographs():
             return ""
 
 

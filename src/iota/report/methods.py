@@ -144,13 +144,19 @@ def _geometry(revisions: Sequence[Revision]) -> Iterator[str]:
     searches = [one for one in used if one.method == "search"]
     refinements = [one for one in used if one.method == "refinement"]
     if searches:
-        yield f"The beam centre and detector distance were determined from the spots of {searches[0].n_used} hits."
+        yield f"The beam centre and detector distance were determined from the spots of {searches[0].n_used:,} hits."
     if refinements:
         passes = "" if len(refinements) == 1 else f" in {len(refinements)} passes"
         yield (
             f"The detector geometry was refined{passes} together with the crystals against the indexed spots of"
-            f" {refinements[-1].n_used} lattices and validated with other hits."
+            f" {refinements[-1].n_used:,} lattices and validated with other hits."
         )
+    for one in used:
+        if one.method == "drift":
+            yield (
+                "Changes of the beam centre and detector distance during data collection were measured with"
+                f" {one.n_used:,} lattices, and parts of the data set were processed with different geometries."
+            )
 
 
 def _merging(merged: Merged) -> str:

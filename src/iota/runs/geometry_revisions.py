@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from iota.errors import RunFolderError
+from iota.records import FrameRef
 from iota.runs.folder import RunFolder
+
+_FOLDER = re.compile(r"geometry/(\d{1,9})")
 
 Method = Literal["search", "refinement", "drift"]
 
 
+FRAMES_BEFORE = "frames_before.jsonl"  # in the folder of a geometry
+BY_RUN = "proposed_by_run"  # an empty file in the folder of a geometry that nobody asked for
 _FOUND: dict[Method, str] = {
     "search": "Found with the spots of {n} hits",
     "refinement": "Refined against {n} lattices",
@@ -60,11 +69,13 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     """Hits (search) or lattices (refinement) from which it was determined."""
     proof: Proof
     """Comparison on other hits."""
+    sample: tuple[FrameRef, ...] = ()
+    """The hits that it was decided with: those that were used, and those that were set aside."""
 
     @property
     def frames_before(self) -> str:
         """Ledger of the hits with the geometry before, relative to the run folder."""
-        return f"{self.folder}/frames_before.jsonl"
+        return f"{self.folder}/{FRAMES_BEFORE}"
 
     @property
     def folder(self) -> str:
@@ -104,12 +115,42 @@ class GeometryRevisions(msgspec.Struct):
         return next((one for one in reversed(self.revisions) if one.proof.is_better), None)
 
 
+def geometry_picture(folder: RunFolder, number: int) -> Path:
+    """The picture of the displacements in ``geometry/NNN`` of a run; there may be none."""
+    return folder.path / "geometry" / f"{number:03d}" / "geometry.png"
+
+
+def used_pictures(folder: RunFolder, revisions: Sequence[Revision]) -> list[tuple[Revision, int]]:
+    """Geometries that were used and have a picture, with the numbers of their folders, in order."""
+    numbered = [(one, _FOLDER.fullmatch(one.folder)) for one in revisions if one.proof.is_better]
+    found = [(one, int(match[1])) for one, match in numbered if match]
+    return [(one, number) for one, number in found if geometry_picture(folder, number).is_file()]
+
+
 def read_revisions(folder: RunFolder) -> GeometryRevisions:
     """Read the geometries that a run has tried; empty if there are none, or none that can be read."""
     try:
         return msgspec.json.decode(folder.geometry_revisions.read_bytes(), type=GeometryRevisions)
     except (OSError, msgspec.DecodeError, RecursionError):
         return GeometryRevisions()
+
+
+def read_revisions_in_use(folder: RunFolder) -> GeometryRevisions:
+    """The same for a run that is resumed, whose other frames need the geometry that it uses.
+
+    Raises:
+        RunFolderError: there is a file that cannot be read.
+    """
+    path = folder.geometry_revisions
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=GeometryRevisions)
+    except FileNotFoundError:
+        return GeometryRevisions()
+    except (OSError, msgspec.DecodeError, RecursionError) as error:
+        raise RunFolderError(
+            f"{path} cannot be read ({error}), so the geometry that this run uses is not known. Restore this file, or"
+            " start a new run."
+        ) from error
 
 
 def write_revisions(folder: RunFolder, revisions: GeometryRevisions) -> None:

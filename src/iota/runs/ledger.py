@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import zlib
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
@@ -332,6 +333,16 @@ def remove_records(path: Path, outcomes: Collection[Outcome]) -> int:
     return _rewrite(path, lambda record: record.outcome not in outcomes)
 
 
+def remove_unreplaced(path: Path) -> None:
+    """Remove ledgers that were to replace this one when their process was killed; nobody may be writing one.
+
+    Raises:
+        OSError: the file system refuses.
+    """
+    for left in path.parent.glob(f".{path.name}.*"):
+        left.unlink(missing_ok=True)
+
+
 def _rewrite(path: Path, stays: Callable[[FrameResult], bool], into: Path = Path(os.devnull)) -> int:
     """Replace a ledger by one with some of its records, and all lines that are none; returns how many others there are.
 
@@ -348,9 +359,10 @@ def _rewrite(path: Path, stays: Callable[[FrameResult], bool], into: Path = Path
                 else:
                     gone.write(line)
                     n_removed += 1
-            gone.flush()
-            new.flush()
-            os.fsync(new.fileno())
+            for file in (gone, new):
+                file.flush()
+                if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    os.fsync(file.fileno())
         shutil.copymode(path, temporary)
         temporary.replace(path)
     except OSError as error:

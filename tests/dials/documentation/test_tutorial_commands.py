@@ -71,18 +71,18 @@ def test_the_tutorial_for_images_that_keep_coming(tmp_path):
 
 @pytest.mark.slow
 def test_the_tutorial_for_a_wrong_geometry(tmp_path):
-    said = type_all("tutorial-geometry.md", tmp_path, 18)
-    for check in (
-        r"All cell axes are 1\.\d % larger .* distance of (129\.9|130\.[01])\d* mm would explain it",
-        r"\d of 8 panels are displaced relative to the others, module_\d the most, by \d\.\d px",
-        r"The beam centre is 0\.\d px from the one used, at 475\.2, 534\.1 px",
-    ):
-        assert len(re.findall(f"! Check: {check}", said)) == 1
-    assert re.search(r"distance \(mm\) +-1\.\d+ +0\.\d+ +significant", said)
-    assert re.search(r"476\.00, 533\.70 → 475\.[12]\d, 534\.[01]\d px", said)
-    for number, before_px in ((1, 0.15), (3, 0.5)):
-        rmsd_px = [
-            statistics.median(lattice.rmsd_px for result in ledger(run) for lattice in result.lattices)
-            for run in (RunFolder.open(tmp_path / f"wrong_geometry/integration/{n:03}") for n in (number, number + 1))
-        ]
-        assert rmsd_px[0] > before_px and rmsd_px[1] < 0.12
+    said = " ".join(type_all("tutorial-geometry.md", tmp_path, 28).split())  # 27 integrated hits are needed
+    cells = r"All cell axes are 1\.\d % larger .*? distance of (?:129\.9|130\.0)\d* mm would explain it"
+    assert re.search(rf"As given {cells}", said)
+    assert len(re.findall(rf"! Check: {cells}", said)) == 1  # without refinement
+    assert re.search(r"Geometry found with the spots of \d+ hits; on 9 other hits: 0 → [89] integrated", said)
+    assert re.search(r"As given The detector is displaced by \+(2\.9|3\.0)\d and \+(1\.9|2\.0)\d px", said)
+    assert re.search(r"As given 8 of 8 panels are displaced relative to the others, module_\d the most", said)
+    assert re.search(r"distance \(mm\) -1\.[23]\d+ 0\.\d+ significant", said)
+    runs = [RunFolder.open(tmp_path / f"wrong_geometry/integration/{n:03}") for n in range(1, 6)]
+    lattices = [[lattice for result in ledger(run) for lattice in result.lattices] for run in runs]
+    assert min(map(len, lattices)) >= 26
+    for k, expected_px in enumerate((0.09, 0.09, 0.10, 0.22, 0.09)):
+        assert statistics.median(one.rmsd_px for one in lattices[k]) == pytest.approx(expected_px, abs=0.02), k
+    for k in (0, 1, 4):
+        assert statistics.median(one.distance_mm for one in lattices[k]) == pytest.approx(130.0, abs=0.1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from commands import LYSOZYME, command
@@ -45,7 +46,7 @@ def test_a_wrong_beam_centre_is_found_and_all_hits_are_integrated(off_centre):
     revisions = read_revisions(run)
     first = revisions.revisions[0]
     assert (first.method, first.proof.n_integrated_before, first.proof.is_better) == ("search", 0, True)
-    assert first.proof.n_integrated_after >= 11
+    assert first.proof.n_integrated_after >= first.proof.n_hits - 1
     assert revisions.over
     assert revisions.is_drift_checked
     panels = panels_of(load_reference_geometry(str(run.path / revisions.in_use.reference)))
@@ -54,14 +55,20 @@ def test_a_wrong_beam_centre_is_found_and_all_hits_are_integrated(off_centre):
     assert len({record.lattices[0].beam_centre_px for record in records if record.lattices}) == 1
     # people are told
     assert first.finding in said
-    assert f"12 other hits: 0 → {first.proof.n_integrated_after} integrated" in said
-    facts = [fact for fact in iota.api.open_run(run.path).facts() if fact.label == "Geometry"]
-    assert [fact.text for fact in facts] == [f"{one.finding} {one.sentence}" for one in revisions.revisions]
+    assert f"{first.proof.n_hits} other hits: 0 → {first.proof.n_integrated_after} integrated" in said
+    assert f"{first.finding} {first.sentence}" in run.log.read_text()
+    facts = {fact.name: fact.text for fact in iota.api.open_run(run.path).facts()}
+    assert facts["given_geometry"] == first.finding
+    assert facts["revision_search"].startswith("found with the spots of 16 hits; on 8 other hits: 0 → ")
+    geom = (run.path / first.folder / "found.geom").read_text()
+    masks = [line.split("=")[1].strip() for line in geom.splitlines() if re.match(r"mask\d*_file", line)]
+    assert masks
+    assert all((run.path / first.folder / mask).is_file() for mask in masks)
     record = json.loads((run.path / first.folder / "geometry_search.json").read_text())
     assert record["result"]["changed"]
     # and nothing is left of the results with the wrong geometry but their records
     before = WithdrawnRecords(run.path / first.frames_before)
-    assert len(before) == 36
+    assert 24 <= len(before) <= 36  # others waited for the search
     assert not {record.outcome for record in before.values()} & {"integrated"}
     used = {file for record in records for file in record.files.values()}
     assert {f"dials/{path.name}" for path in (run.path / "dials").iterdir()} <= used

@@ -15,6 +15,7 @@ from iota.processing.interfaces import GeometryToRevise
 from iota.records import NOT_HITS, FrameRef, Settings
 from iota.runs.determination import Determination
 from iota.runs.geometry_revisions import GeometryRevisions
+from iota.runs.sampling import scouting_key
 
 GIVEN = (Settings("given lattice", " ".join(map(str, TETRAGONAL))),)
 
@@ -47,7 +48,7 @@ class GeometryBook(Book):
 
     def __init__(self, entries=10**9):
         super().__init__(entries)
-        self.revisions, self.told = GeometryRevisions(), []
+        self.revisions, self.told, self.before = GeometryRevisions(), [], {}
 
     def revised(self, revisions, new):
         self._entry()
@@ -60,8 +61,9 @@ class GeometryBook(Book):
                 del self.results[frame]
             self.determination = Determination()
             self.lattices = []
+            self.before = withdrawn
         self.revisions = copy.deepcopy(revisions)
-        return withdrawn
+        return self.before
 
 
 class Finder:
@@ -109,6 +111,7 @@ def _run(engine, finder, *, n_processes=3, seed=0, shuffle=None, book=None, rule
         finder.rules(GIVEN if rules is None else tuple(TRIED)),
         copy.deepcopy(book.revisions),
         [copy.deepcopy(x) for x in book.results.values() if x.outcome not in NOT_HITS],
+        copy.deepcopy(book.before),
     )
     Coordinator(
         frames,
@@ -239,6 +242,28 @@ def test_a_run_killed_at_any_moment_and_resumed_is_as_if_nothing_had_happened(se
             n_kills += 1
             book.entries = rng.randrange(1, 60)
     assert n_kills > 0
+    assert book.revisions == reference.revisions
+    assert {f: essence(r) for f, r in book.results.items()} == {f: essence(r) for f, r in reference.results.items()}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_resumed_run_keeps_the_results_with_the_geometry_before_that_it_would_have_kept(seed):
+    """Those of the sample, so that they do not depend on which other hits had been finished."""
+    names = sorted(hits(120), key=lambda name: scouting_key(FrameRef(f"/data/{name}.cbf")))
+    in_sample, others = names[0:24:3], names[72::4]  # none of those that are set aside
+
+    def run(book, seed=seed):
+        engine = Detector(hits(120), right="better", n_anyway=120, lost=in_sample + others)
+        return _run(engine, Finder(refined=["better"]), seed=seed, book=book)
+
+    reference, book = run(None), GeometryBook()
+    assert _outcomes(reference) == {"integrated": 120 - len(others), "failed_indexing": len(others)}
+    rng = random.Random(seed)
+    book.entries = rng.randrange(80, 150)
+    with pytest.raises(Killed):
+        run(book)
+    book.entries = 10**9
+    run(book, seed + 1)
     assert book.revisions == reference.revisions
     assert {f: essence(r) for f, r in book.results.items()} == {f: essence(r) for f, r in reference.results.items()}
 

@@ -6,6 +6,8 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import msgspec
+
 from iota.processing.geometry.proof import Tried
 from iota.processing.geometry.revision import (
     MAX_REVISIONS,
@@ -62,7 +64,6 @@ class OngoingGeometry:
         self._scouted: dict[FrameRef, Tried] = {}
         self._before = before
         self.sample: Sequence[FrameResult | Screened] = ()  # hits of the last decision, in order
-        self._of_sample: set[FrameRef] = set()
         self._ongoing: OngoingSteps[FrameResult, Revision] | OngoingSteps[Screened, Revision] | None = None
         self._has_searched = False
         self.is_before_lattice = False  # whether beam centre and distance are searched for without a lattice
@@ -153,21 +154,23 @@ class OngoingGeometry:
             return None
         ended, self._ongoing = self._ongoing, None
         self.sample = ended.hits
-        self._of_sample = {hit.frame for hit in ended.hits}
         is_better = ended.decision is not None and ended.decision.proof.is_better
         if self.is_before_lattice:
             self.is_before_lattice = False
             if not is_better:
                 self._begin()  # with the hits that are processed without a lattice
                 return None
-        if ended.decision is not None:
-            self.revisions.revisions.append(ended.decision)
+        if ended.decision is None:
+            decision = None
+        else:
+            decision = msgspec.structs.replace(ended.decision, sample=tuple(hit.frame for hit in ended.hits))
+            self.revisions.revisions.append(decision)
         if self.revisions.over:
             self.revisions.is_drift_checked = True
         self.revisions.over |= not is_better or self._n_used >= MAX_REVISIONS
         if self.revisions.over:
             self._hits, self._screened = Hits(), Hits()
-        return ended.decision
+        return decision
 
     @property
     def may_follow_drift(self) -> bool:
@@ -199,13 +202,10 @@ class OngoingGeometry:
         before = self._before.get(result.frame)
         if before is None or before.outcome != "integrated":
             return result
-        if result.outcome not in _NOT_READ and in_use.method == "refinement" and not self._is_of_sample(result.frame):
+        if result.outcome not in _NOT_READ and in_use.method == "refinement" and result.frame not in in_use.sample:
             return result
         before.attempts = [*before.attempts, f"With the refined geometry: {result.reason}"]
         return before
-
-    def _is_of_sample(self, frame: FrameRef) -> bool:
-        return not self._of_sample or frame in self._of_sample
 
     def _begin(self) -> None:
         steps = revise_geometry(self._rules, self.revisions, self._settings)

@@ -17,7 +17,7 @@ _FEWER_SPOTS = 0.6  # a wrong geometry looks like mosaicity, and then noise is i
 _HIGHER_RMSD = 1.3  # spots far from their predictions are indexed as well
 _NEARER_CELL = 0.5
 _MARGINAL = 20  # of so many hits one may be lost: with weak ones it is chance whether they are integrated
-_INTEGRATED = 0.5  # of the hits, with a geometry that a search found
+_INTEGRATED, _GAINED = 0.5, 0.1  # of the hits, with a geometry that a search found
 
 
 class Tried(NamedTuple):
@@ -84,7 +84,7 @@ def _difference(hits: Sequence[Tried], cell: Cell | None) -> float | None:
 
 def _finds_more(proof: Proof) -> bool:
     return (
-        proof.n_integrated_after > proof.n_integrated_before
+        proof.n_integrated_after - proof.n_integrated_before >= max(2.0, _GAINED * proof.n_hits)
         and proof.n_integrated_after >= _INTEGRATED * proof.n_hits
         and proof.n_indexed_after > proof.n_indexed_before
     )

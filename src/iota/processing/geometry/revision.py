@@ -29,7 +29,7 @@ _PART = 3  # every third hit is set aside
 _ENOUGH = 72  # integrated hits: 48 to determine a geometry, 24 to compare
 _MAX_HITS = 360
 _MIN_INTEGRATED = 27  # 18 of them to determine a geometry
-_FEW = ((24, 0.25), (60, 0.5))  # hits, and the fraction of integrated ones below which the geometry is searched for...
+_FEW = ((24, 0.25), (60, 0.75))  # hits, and the fraction of integrated ones below which the geometry is searched for...
 _MIN_HITS = 15  # ...also at the end of the input, with the last fraction
 _MIN_HITS_OF_SEARCH = 60  # without a lattice
 MAX_COMPARED = 24
@@ -56,6 +56,7 @@ class GeometryRules:
     more: Callable[[Revision | Proposal | None], More]
     given_cell: Cell | None
     settings_of_search: tuple[Settings, ...]  # for hits without a lattice
+    stop: Callable[[], None] = lambda: None  # ends a calculation that is in progress
 
 
 def revise_geometry(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import logging
 import shutil
@@ -18,7 +19,7 @@ from iota.errors import ParameterError, RunFolderError
 from iota.geometry.drift.record import GeometryDrift
 from iota.params.from_target import given_lattice, words_in
 from iota.params.to_backend import reference_phil
-from iota.processes.question import Asked, NoAnswerError, Question
+from iota.processes.question import Answer, AnsweringProcess, Asked, NoAnswerError, Question
 from iota.processing.geometry.checks import GeometryChecks, frames_of_parts
 from iota.processing.geometry.revision import MAX_COMPARED, GeometryRules, More, Proposal
 from iota.records import FrameRef, FrameResult, Screened, Settings
@@ -31,7 +32,7 @@ from iota.refinement.questions import (
 )
 from iota.runs import RunFolder, iterate_ledger
 from iota.runs.folder import new_numbered_folder
-from iota.runs.geometry_revisions import Method, Revision
+from iota.runs.geometry_revisions import BY_RUN, Method, Revision
 from iota.runs.sampling import scouting_key
 
 logger = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ def geometry_rules(
         more=finder.more,
         given_cell=None if given is None else given[0],
         settings_of_search=settings,
+        stop=finder.stop,
     )
 
 
@@ -94,6 +96,8 @@ class _Finder:
 
     def __init__(self, folder: RunFolder, levels: list[int] | None, frames: Callable[[], Sequence[FrameRef]]) -> None:
         self._folder, self._levels, self._frames = folder, levels, frames
+        self._process: AnsweringProcess[Any, Any] | None = None
+        self._is_stopped = False
 
     def search(self, hits: Sequence[FrameResult] | Sequence[Screened]) -> Proposal | None:
         """Search with the spots of hits."""
@@ -114,8 +118,9 @@ class _Finder:
         table.update()
         frames = self._frames()
         consensus = summary_of(table, len(frames), MAX_CELLS).consensus
-        checks = GeometryChecks(self._folder, table, consensus, frames, without=[hit.frame for hit in hits])
+        checks = GeometryChecks(self._folder, table, consensus, frames, self._ask, without=[hit.frame for hit in hits])
         folder = new_numbered_folder(self._folder.path / "geometry")
+        (folder / BY_RUN).touch()
         try:
             drift = checks.drift(folder)
         except (NoAnswerError, RunFolderError) as error:
@@ -123,6 +128,8 @@ class _Finder:
             drift = None
         if drift is None or not drift.parts:
             shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):  # others are there
+                folder.parent.rmdir()
             return None
         self._folder.write_text(folder / DRIFT_RECORD, msgspec.json.format(msgspec.json.encode(drift)).decode() + "\n")
         reference = str(Path(drift.parts[0].file).relative_to(self._folder.path))
@@ -144,9 +151,10 @@ class _Finder:
 
     def _proposal(self, method: Method, question: Question[Asked, ProposedGeometry], asked: Asked) -> Proposal | None:
         try:
-            found = question.ask(asked)
+            found = self._ask(question, asked)
         except NoAnswerError as error:
-            logger.info("The geometry is kept: %s", error)
+            if not self._is_stopped:
+                logger.info("The geometry is kept: %s", error)
             return None
         if found.reference is not None:
             return Proposal(found.reference, found.finding, found.n_used, method)
@@ -161,6 +169,22 @@ class _Finder:
         elif found.finding:
             logger.info("The geometry is kept. %s", found.finding)
         return None
+
+    def stop(self) -> None:
+        """End what is being asked: nobody waits for the answer any more."""
+        self._is_stopped = True
+        if (process := self._process) is not None:
+            process.kill()
+
+    def _ask(self, question: Question[Asked, Answer], asked: Asked) -> Answer:
+        self._process = process = AnsweringProcess(question)
+        try:
+            if self._is_stopped:
+                raise NoAnswerError("The run has ended.")
+            return process.ask(asked)[0]
+        finally:
+            self._process = None
+            process.end()
 
     def _hit(self, hit: FrameResult | Screened) -> HitFrame:
         if isinstance(hit, Screened) or not {"strong", "experiments"} <= hit.files.keys():

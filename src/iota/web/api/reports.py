@@ -1,15 +1,18 @@
-"""API routes for reports of runs, as written by ``iota.report``."""
+"""API routes for reports of runs, as written by ``iota.report``, and for pictures of their geometries."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Response
+from fastapi import Path as PathParameter
+from fastapi.responses import FileResponse
 
 from iota.report.content import Source, report_blocks
 from iota.report.html import html_text
 from iota.report.markdown import markdown_text
+from iota.runs.geometry_revisions import geometry_picture
 from iota.web.live.heat_maps import grid_tally
 from iota.web.live.index_counting import index_counting
 from iota.web.live.run_charts import charts_of
@@ -18,7 +21,10 @@ from iota.web.projects.projects import Projects
 
 
 def make_router(projects: Projects) -> APIRouter:
-    """The routes of reports: ``/run/ID/report`` is shown, ``/run/ID/report.html`` and ``report.md`` are saved."""
+    """The routes of reports: ``/run/ID/report`` is shown, ``/run/ID/report.html`` and ``report.md`` are saved.
+
+    ``/run/ID/geometry/N.png`` is the picture of the displacements of a detector.
+    """
     router = APIRouter()
 
     @router.get("/run/{run_id}/report", include_in_schema=False)
@@ -28,6 +34,13 @@ def make_router(projects: Projects) -> APIRouter:
     @router.get("/run/{run_id}/report.{kind}", include_in_schema=False)
     async def saved(run_id: str, kind: Literal["html", "md"]) -> Response:
         return await _answer(projects, run_id, kind, "attachment")
+
+    @router.get("/run/{run_id}/geometry/{number}.png", include_in_schema=False)
+    async def picture(run_id: str, number: Annotated[int, PathParameter(ge=1, le=999_999_999)]) -> Response:
+        path = geometry_picture(projects.folder(run_id), number)
+        if not path.is_file():
+            return Response("There is no such picture.", status_code=404, media_type="text/plain")
+        return FileResponse(path, media_type="image/png", headers={"Cache-Control": "no-store"})
 
     return router
 

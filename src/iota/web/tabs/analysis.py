@@ -10,6 +10,7 @@ from iota.charts.histograms import BEAM, RESOLUTION
 from iota.charts.spot_settings import heat_maps
 from iota.crystallography.cells import cell_text
 from iota.geometry.drift.record import GeometryDrift
+from iota.runs.geometry_revisions import Revision, used_pictures
 from iota.web.live.heat_maps import grid_tally
 from iota.web.live.run_charts import charts_of
 from iota.web.live.runs import LiveRun
@@ -23,7 +24,13 @@ from iota.web.widgets.scatter import SvgChart
 from iota.web.widgets.selection import Selection
 
 TAB = "analysis"
+_TITLES = {
+    "search": "Geometry found by a search",
+    "refinement": "Refined geometry",
+    "drift": "Geometries of parts of the run",
+}
 _EVERY_S = 2.0
+_PICTURE = 'alt="Displacements of the detector" fit=contain position="0 0"'
 
 
 def build(live: LiveRun, selection: Selection) -> None:
@@ -73,6 +80,9 @@ class AnalysisTab:
         self._drift = ui.element("div").classes("iota-two")
         self._drift.set_visibility(False)
         self._drift_shown: GeometryDrift | None = None
+        self._revised = ui.column().classes("w-full gap-3")
+        self._revised_shown: list[tuple[Revision, int]] = []
+        self._revised.set_visibility(False)
         with ui.column().classes("iota-card gap-1") as self._grid:
             ui.label("Grid search of spot-finding settings").classes("iota-title")
             with ui.element("div").classes("iota-two"):
@@ -95,6 +105,7 @@ class AnalysisTab:
         for name, chart in self._histograms.items():
             chart.show(self._charts.histogram(name))
         self._show_drift(summary.geometry_drift)
+        self._show_revisions(used_pictures(self._live.folder, summary.revisions))
         await self._tally.update()
         self._grid.set_visibility(bool(self._tally.tally))
         if self._tally.tally:
@@ -111,6 +122,23 @@ class AnalysisTab:
             for chart in drift_charts(drift):
                 with ui.column().classes("iota-card iota-card-tight"):
                     SvgChart(chart)
+
+    def _show_revisions(self, pictures: list[tuple[Revision, int]]) -> None:
+        """Pictures of the displacements of the detector, by geometries of the run itself."""
+        if pictures == self._revised_shown:
+            return
+        self._revised_shown = pictures
+        self._revised.set_visibility(bool(pictures))
+        self._revised.clear()
+        with self._revised:
+            for one, number in pictures:
+                address = f"/run/{self._selection.run_id}/geometry/{number}.png"
+                with ui.column().classes("iota-card gap-1"):
+                    ui.label(_TITLES[one.method]).classes("iota-title")
+                    ui.label(one.finding)
+                    with ui.link(target=address, new_tab=True).classes("w-full"):
+                        ui.image(address).props(_PICTURE).classes("iota-picture")
+                    ui.label(one.folder).classes("iota-muted iota-path")
 
     def _use_target(self) -> None:
         consensus = self._live.summary().consensus
