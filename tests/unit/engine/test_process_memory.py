@@ -8,7 +8,7 @@ import pytest
 from pebble import ProcessExpired
 
 from iota.engine.frame.process_memory import ProcessMemory, is_out_of_memory
-from iota.processing.coordinator import _failure
+from iota.processing.lost_workers import failure_report
 from iota.records import FrameRef, Settings, Task
 
 TASK = Task("process", FrameRef("/data/x.cbf"), "x", (Settings("given"),))
@@ -75,7 +75,7 @@ def test_want_of_memory_is_seen_through_what_others_make_of_it():
     ],
 )
 def test_a_process_that_ended_has_a_reason_and_a_hint(error, words, setting):
-    result = _failure(TASK, error)
+    result = failure_report(TASK, error)
     assert result.outcome == "crashed"
     assert words in result.reason
     assert result.cause.hint("crashed").setting == setting

@@ -12,7 +12,8 @@ from made_runs import blank, hit, made_run
 
 from iota.params import read
 from iota.processes.question import Question
-from iota.processing import conclusion, geometry_rules
+from iota.processing import conclusion
+from iota.processing.geometry import rules as geometry_rules
 from iota.records import FrameRef, Screened
 
 
