@@ -23,6 +23,9 @@ class Nobody:
     def determined(self, lattice):
         pass
 
+    def note(self, text):
+        pass
+
 
 def _what(k):
     """What happens to a frame: blanks come in tens, and there is a crash among them, too."""
@@ -35,7 +38,7 @@ def main(n_frames, *retry):
         run = Run.resume(RunFolder.open(path.absolute()), retry=retry)
     else:
         frames = [FrameRef(f"/data/{_what(k)}_{k}.cbf") for k in range(n_frames)]
-        parameters = read([], ["target_unit_cell=79 79 38 90 90 90", "target_space_group=P422"])
+        parameters = read([], ["target_unit_cell=79 79 38 90 90 90", "target_space_group=P422", "geometry.refine=off"])
         run = Run.create(RunFolder.create(Path.cwd()), parameters, Inputs(frames, [], []), [], {})
     run.execute(
         Nobody(), LocalPool(2, engine_config(run.parameters.values, run.target, run.folder), 30.0, hostile_engine)
