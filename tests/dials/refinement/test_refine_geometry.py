@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,6 @@ from dials.array_family import flex
 from dxtbx import flumpy
 from dxtbx.model import Detector, ExperimentList
 
-from iota.cli.geometry import main
 from iota.engine.exports.given_geometry import GivenGeometry
 from iota.engine.geometry.bad_pixels import bad_pixels
 from iota.engine.geometry.detector import panels_of, with_panels
@@ -45,20 +43,6 @@ def run(tmp_path_factory):
     done = command("iota.run", "images", "-n", 2, *LYSOZYME, f"image_import.distance={WRONG_MM}", cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return RunFolder.open(folder / "integration" / "001")
-
-
-@pytest.fixture
-def geometry(tmp_path, monkeypatch, capsys):
-    """Runs the command in this process; gives exit status and what it printed."""
-    monkeypatch.chdir(tmp_path)
-    before = signal.getsignal(signal.SIGTERM)
-
-    def run_it(*arguments):
-        status = main(list(map(str, arguments)))
-        return status, *capsys.readouterr()
-
-    yield run_it
-    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 
 import pytest
 from commands import LYSOZYME, command
 
-from iota.cli.geometry import main
 from iota.engine.geometry.detector import panels_of
 from iota.engine.images.image import load_reference_geometry
 from iota.engine.questions import SEARCH_GEOMETRY, HitFrame, SearchGeometry
@@ -52,20 +50,6 @@ def found(run, kept, tmp_path_factory):
     target = run.target.read_text()
     answer = SEARCH_GEOMETRY.ask(SearchGeometry(kept, target, str(output), CELL, "P43212"))
     return answer, output
-
-
-@pytest.fixture
-def geometry(tmp_path, monkeypatch, capsys):
-    """Runs the command in this process; gives exit status and what it printed."""
-    monkeypatch.chdir(tmp_path)
-    before = signal.getsignal(signal.SIGTERM)
-
-    def run_it(*arguments):
-        status = main(list(map(str, arguments)))
-        return status, *capsys.readouterr()
-
-    yield run_it
-    signal.signal(signal.SIGTERM, before)
 
 
 def test_the_beam_centre_is_found_and_the_whole_detector_moved(run, kept, found):

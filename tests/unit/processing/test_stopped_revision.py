@@ -14,6 +14,8 @@ from iota.params import read
 from iota.processes.question import Question
 from iota.processing import conclusion
 from iota.processing.geometry import rules as geometry_rules
+from iota.processing.geometry.checks import GeometryChecks
+from iota.processing.geometry.live import LiveGeometry
 from iota.records import FrameRef, Screened
 
 
@@ -51,3 +53,25 @@ def test_the_conclusion_of_a_stopped_run_does_not_check_the_geometry(tmp_path, m
     assert not checked
     conclusion.conclude(run, parameters, [], {})
     assert checked
+
+
+def test_a_check_in_progress_is_lost_when_the_geometry_changes(tmp_path, monkeypatch):
+    """It is about the geometry before, and must not be stored after that of the new one begins."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(made_up_answers.__file__).parent))
+    slow = Question("made_up_answers:think", dict, int, "Thinking", seconds=60)
+    run, told = made_run(tmp_path, [hit(k) for k in range(30)]), []
+    monkeypatch.setattr(GeometryChecks, "diagnosis", lambda checks: checks._ask(slow, {}))
+    live = LiveGeometry(run, told.append)
+    live.look(25, [])
+    while not _answering():
+        time.sleep(0.02)
+    live.restart()
+    assert not live.is_checking
+    assert not _answering()
+    assert not run.geometry_diagnosis.exists()
+    live.look(24, [])
+    assert not live.is_checking
+    live.look(25, [])
+    assert live.is_checking, "the new geometry is checked"
+    live.stop()
+    assert told == []

@@ -6,12 +6,12 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from iota.analysis.summary import summary_of
 from iota.analysis.table.table import RunTable
 from iota.errors import RunFolderError
-from iota.processes.question import AnsweringProcess, NoAnswerError, Question
+from iota.processes.question import NoAnswerError
+from iota.processes.stoppable import StoppableQuestions
 from iota.processing.geometry.checks import GeometryChecks, is_drift_in_use
 from iota.records import FrameRef
 from iota.runs import RunFolder
@@ -42,8 +42,7 @@ class LiveGeometry:
         self._folder, self._tell = folder, tell
         self._due = FIRST_CHECK
         self._thread: threading.Thread | None = None
-        self._process: AnsweringProcess[Any, Any] | None = None
-        self._is_stopped = False
+        self._questions = StoppableQuestions()
         self._found: list[str] = []  # sentences of the last check
         self._told: set[str] = set()  # without their numbers
 
@@ -64,7 +63,7 @@ class LiveGeometry:
         if self._thread is not None:
             self._thread = None
             self._tell_found()
-        if n_integrated < self._due or self._is_stopped:
+        if n_integrated < self._due or self._questions.is_stopped:
             return
         while self._due <= n_integrated:
             self._due *= 4
@@ -74,16 +73,20 @@ class LiveGeometry:
         self._thread.start()
 
     def restart(self) -> None:
-        """Begin with few frames again, because all are processed again with another geometry."""
+        """Begin with few frames again, because all are processed again with another geometry.
+
+        The result of a check that is in progress is lost.
+        """
+        self.stop()
+        self._questions = StoppableQuestions()
         self._due = FIRST_CHECK
-        self._told.clear()
+        self._found, self._told = [], set()
 
     def stop(self) -> None:
         """End a check that is in progress; its result is lost."""
-        self._is_stopped = True
+        self._questions.stop()
         while self.is_checking and self._thread is not None:
-            if (process := self._process) is not None:
-                process.kill()
+            self._questions.stop()
             self._thread.join(_KILL_AGAIN_S)
         self._thread = None
 
@@ -99,28 +102,17 @@ class LiveGeometry:
             table = RunTable(self._folder)
             table.update()
             consensus = summary_of(table, len(frames), _CELLS).consensus
-            checks = GeometryChecks(self._folder, table, consensus, frames, self._ask)
+            checks = GeometryChecks(self._folder, table, consensus, frames, self._questions.ask)
             diagnosis = checks.diagnosis()
             found = [] if diagnosis is None else [diagnosis.sentence]
-            if not self._is_stopped:
+            if not self._questions.is_stopped:
                 write_diagnosis(self._folder, diagnosis)
             if n_integrated >= _FIRST_DRIFT and not is_drift_in_use(self._folder):
                 drift = checks.drift(most=_MOST_FOR_DRIFT)
                 found += [] if drift is None else [drift.sentence]
-                if not self._is_stopped:
+                if not self._questions.is_stopped:
                     write_drift(self._folder, drift)
             self._found = [sentence for sentence in found if sentence]
         except (NoAnswerError, RunFolderError) as error:
-            if not self._is_stopped:
+            if not self._questions.is_stopped:
                 logger.info("The geometry was not checked: %s", error)
-
-    def _ask(self, question: Question[Any, Any], asked: Any) -> Any:
-        process = AnsweringProcess(question)
-        self._process = process
-        try:
-            if self._is_stopped:
-                raise NoAnswerError("The run has ended.")
-            return process.ask(asked)[0]
-        finally:
-            self._process = None
-            process.end()

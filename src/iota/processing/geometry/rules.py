@@ -19,7 +19,8 @@ from iota.errors import ParameterError, RunFolderError
 from iota.geometry.drift.record import GeometryDrift
 from iota.params.from_target import given_lattice, words_in
 from iota.params.to_backend import reference_phil
-from iota.processes.question import Answer, AnsweringProcess, Asked, NoAnswerError, Question
+from iota.processes.question import Asked, NoAnswerError, Question
+from iota.processes.stoppable import StoppableQuestions
 from iota.processing.geometry.checks import GeometryChecks, frames_of_parts
 from iota.processing.geometry.revision import MAX_COMPARED, GeometryRules, More, Proposal
 from iota.records import FrameRef, FrameResult, Screened, Settings
@@ -96,8 +97,7 @@ class _Finder:
 
     def __init__(self, folder: RunFolder, levels: list[int] | None, frames: Callable[[], Sequence[FrameRef]]) -> None:
         self._folder, self._levels, self._frames = folder, levels, frames
-        self._process: AnsweringProcess[Any, Any] | None = None
-        self._is_stopped = False
+        self._questions = StoppableQuestions()
 
     def search(self, hits: Sequence[FrameResult] | Sequence[Screened]) -> Proposal | None:
         """Search with the spots of hits."""
@@ -118,7 +118,9 @@ class _Finder:
         table.update()
         frames = self._frames()
         consensus = summary_of(table, len(frames), MAX_CELLS).consensus
-        checks = GeometryChecks(self._folder, table, consensus, frames, self._ask, without=[hit.frame for hit in hits])
+        checks = GeometryChecks(
+            self._folder, table, consensus, frames, self._questions.ask, without=[hit.frame for hit in hits]
+        )
         folder = new_numbered_folder(self._folder.path / "geometry")
         (folder / BY_RUN).touch()
         try:
@@ -151,9 +153,9 @@ class _Finder:
 
     def _proposal(self, method: Method, question: Question[Asked, ProposedGeometry], asked: Asked) -> Proposal | None:
         try:
-            found = self._ask(question, asked)
+            found = self._questions.ask(question, asked)
         except NoAnswerError as error:
-            if not self._is_stopped:
+            if not self._questions.is_stopped:
                 logger.info("The geometry is kept: %s", error)
             return None
         if found.reference is not None:
@@ -172,19 +174,7 @@ class _Finder:
 
     def stop(self) -> None:
         """End what is being asked: nobody waits for the answer any more."""
-        self._is_stopped = True
-        if (process := self._process) is not None:
-            process.kill()
-
-    def _ask(self, question: Question[Asked, Answer], asked: Asked) -> Answer:
-        self._process = process = AnsweringProcess(question)
-        try:
-            if self._is_stopped:
-                raise NoAnswerError("The run has ended.")
-            return process.ask(asked)[0]
-        finally:
-            self._process = None
-            process.end()
+        self._questions.stop()
 
     def _hit(self, hit: FrameResult | Screened) -> HitFrame:
         if isinstance(hit, Screened) or not {"strong", "experiments"} <= hit.files.keys():
