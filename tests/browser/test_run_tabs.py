@@ -294,11 +294,13 @@ def test_analysis_has_the_geometry_that_the_run_refined(show):
     expect(card.get_by_text("Finding 1.")).to_be_visible()
     shown = card.locator("img")
     expect(shown).to_be_visible(timeout=15_000)
-    size = "async (image) => { await image.decode(); return [image.naturalWidth, image.naturalHeight] }"
-    assert shown.evaluate(size) == [60, 40]
+    shown.scroll_into_view_if_needed()  # it is loaded when it is seen
+    is_there = "(image) => image.complete && image.naturalWidth === 60 && image.naturalHeight === 40"
+    page.wait_for_function(is_there, arg=shown.element_handle(), timeout=15_000)
     with page.expect_popup() as opened:
         shown.click()
-    assert opened.value.locator("img").evaluate(size) == [60, 40]
+    large = opened.value
+    large.wait_for_function(is_there, arg=large.locator("img").element_handle(), timeout=15_000)
 
 
 def test_no_cluster_is_said(show):
