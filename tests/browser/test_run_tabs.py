@@ -6,7 +6,7 @@ import re
 import shutil
 import time
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
 from made_runs import drifting_distance, revision
@@ -297,10 +297,8 @@ def test_analysis_has_the_geometry_that_the_run_refined(show):
     shown.scroll_into_view_if_needed()  # it is loaded when it is seen
     is_there = "(image) => image.complete && image.naturalWidth === 60 && image.naturalHeight === 40"
     page.wait_for_function(is_there, arg=shown.element_handle(), timeout=15_000)
-    with page.expect_popup() as opened:
-        shown.click()
-    large = opened.value
-    large.wait_for_function(is_there, arg=large.locator("img").element_handle(), timeout=15_000)
+    page.goto(urljoin(page.url, card.locator("a:has(img)").get_attribute("href")))  # a click opens it in a tab of its own
+    page.wait_for_function(is_there, arg=page.locator("img").element_handle(), timeout=15_000)
 
 
 def test_no_cluster_is_said(show):
