@@ -297,7 +297,8 @@ def test_analysis_has_the_geometry_that_the_run_refined(show):
     shown.scroll_into_view_if_needed()  # it is loaded when it is seen
     is_there = "(image) => image.complete && image.naturalWidth === 60 && image.naturalHeight === 40"
     page.wait_for_function(is_there, arg=shown.element_handle(), timeout=15_000)
-    page.goto(urljoin(page.url, card.locator("a:has(img)").get_attribute("href")))  # a click opens it in a tab of its own
+    large = card.locator("a:has(img)").get_attribute("href")  # which a click opens in a tab of its own
+    page.goto(urljoin(page.url, large))
     page.wait_for_function(is_there, arg=page.locator("img").element_handle(), timeout=15_000)
 
 
